@@ -1,0 +1,57 @@
+# The targets are the README's commands. `make help` lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+LOCKED := $(VENV)/.installed
+TESTED := $(VENV)/.installed-test
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo clean-demo test test-all lint lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: $(LOCKED) ## set up .venv with the pinned dependencies (leaves .venv/bin/tillroll)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tillroll needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(LOCKED): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Tillroll into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(TESTED): requirements-test.lock $(LOCKED)
+	@echo "Installing the test extras ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-test.lock
+	@touch $@
+
+demo: install ## the real job on your machine: a sandbox store, the pages and the loop
+	@$(BIN)/tillroll demo
+
+clean-demo: ## forget the demo (its store, ledger, outbox and sign-in)
+	@$(BIN)/tillroll demo --forget
+
+lint: $(TESTED) ## formatting, lint, types and the import contract
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: $(TESTED) lint ## every check and every test but the slow ones
+	@$(BIN)/python -m tests.tools
+	@$(BIN)/pytest -m "not slow"
+
+test-all: $(TESTED) lint ## the slow ones too
+	@$(BIN)/python -m tests.tools
+	@$(BIN)/pytest
+
+lock: ## draw the lock files anew from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
+
+clean: ## remove the environment
+	rm -rf $(VENV)
