@@ -1,0 +1,76 @@
+"""The states of a run, a code, a chunk and a message, and the named sets that queries and pages share.
+
+States are written by the stages with compare-and-set (update where the state is still the one read), so the names
+here are also the values in the ledger.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Where one occurrence of a campaign stands; in the order of the path."""
+
+    PLANNING = "planning"  # due, or sent back because its files changed: wants a plan
+    WAITING = "waiting"  # planned: waits for a person
+    APPROVED = "approved"  # the plan's digest has its quorum: minting may begin
+    MINTING = "minting"  # begun: follows its frozen plan to the end
+    SENDING = "sending"  # every code is live or explained
+    TRACKING = "tracking"  # every message is sent, failed or parked; orders still count
+    DONE = "done"  # its codes have expired
+    REJECTED = "rejected"  # a person said no
+    REFUSED = "refused"  # a guardrail or the plan itself says it can't go
+    EXPIRED = "expired"  # nobody decided in time
+    SKIPPED = "skipped"  # its slot was missed and `if_late` says to let it pass
+    HALTED = "halted"  # a person stopped it
+
+
+RUN_OPEN = frozenset(
+    {RunState.PLANNING, RunState.WAITING, RunState.APPROVED, RunState.MINTING, RunState.SENDING, RunState.TRACKING}
+)
+RUN_FINAL = frozenset(RunState) - RUN_OPEN
+RUN_BEGUN = frozenset({RunState.MINTING, RunState.SENDING, RunState.TRACKING})
+RUN_NEEDS_A_PERSON = frozenset({RunState.WAITING})
+RUN_HOLDS_MONEY = frozenset({RunState.APPROVED, RunState.MINTING, RunState.SENDING, RunState.TRACKING})
+"""Runs whose worst case counts against budgets: approved and not yet past their codes' expiry."""
+
+
+class CodeState(StrEnum):
+    """Where one code stands between the ledger and the store."""
+
+    RESERVED = "reserved"  # drawn and recorded; the store hasn't heard of it
+    POSTING = "posting"  # in a chunk that is on its way: it may be live already
+    LIVE = "live"  # the store answered with a coupon id
+    CLASHED = "clashed"  # the store had this code already and it isn't ours: a replacement was drawn
+    FAILED = "failed"  # the store refused it for good; the reason says why
+    REVOKED = "revoked"  # taken out of the store
+
+
+CODE_OPEN = frozenset({CodeState.RESERVED, CodeState.POSTING})
+CODE_FINAL = frozenset(CodeState) - CODE_OPEN
+
+
+class ChunkState(StrEnum):
+    """Where one request to the store for up to 500 codes stands."""
+
+    POSTING = "posting"  # the intent is recorded; the request may or may not have arrived
+    POSTED = "posted"  # the store gave a ticket
+    DONE = "done"  # every answer is recorded
+    LOST = "lost"  # the outcome could not be learned from the batch: its codes were looked up one by one
+
+
+class MessageState(StrEnum):
+    """Where one e-mail stands."""
+
+    READY = "ready"  # may go as soon as its code is live and its hour has come
+    SENDING = "sending"  # the intent is recorded; it may or may not have left
+    SENT = "sent"  # the transport took it
+    FAILED = "failed"  # refused for good; the reason says why
+    UNKNOWN = "unknown"  # it may have left: never silently repeated or dropped
+    HELD = "held"  # may not go (consent withdrawn, no code); the reason says why
+
+
+MESSAGE_OPEN = frozenset({MessageState.READY, MessageState.SENDING})
+MESSAGE_FINAL = frozenset(MessageState) - MESSAGE_OPEN
+MESSAGE_NEEDS_A_PERSON = frozenset({MessageState.UNKNOWN})
