@@ -1,0 +1,1 @@
+"""The ledger: tables, migrations, engine. The only place that knows SQL dialects."""
