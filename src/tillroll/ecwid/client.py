@@ -77,6 +77,11 @@ class Client:
         """`POST /discount_coupons`: make one coupon, answer its id. `StoreSaysConflict` when the code is taken."""
         return int(self._write("POST", "/discount_coupons", body=wire.coupon_out(request))["id"])
 
+    @staticmethod
+    def creation(id_: str, request: CouponRequest) -> InnerRequest:
+        """`POST /discount_coupons` as one request of a batch."""
+        return InnerRequest(id=id_, method="POST", path="/discount_coupons", body=wire.coupon_out(request))
+
     def delete_coupon(self, coupon_id: int) -> bool:
         """`DELETE /discount_coupons/{id}`: whether there was one. A missing one is no error (200 or 404 by version)."""
         try:

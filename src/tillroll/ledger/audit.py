@@ -6,8 +6,6 @@ in breaks every later hash. `previous` is unique, so two writers can't both cont
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,20 +13,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tillroll.campaign.digest import canonical, digest
 from tillroll.ledger.tables import audit
 
 _FIRST = "0" * 64
 _LOCK = 0x7111_A0D1
 
 
-def canonical(value: Any) -> str:
-    """JSON that is the same text for the same meaning."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-
-
 def _hash(previous: str, at: datetime, actor: str, action: str, subject: str, body: str) -> str:
-    entry = canonical([previous, at.isoformat(), actor, action, subject, body])
-    return hashlib.sha256(entry.encode()).hexdigest()
+    return digest([previous, at.isoformat(), actor, action, subject, body])
 
 
 def record(

@@ -1,0 +1,1 @@
+"""Approve: a person's word on one plan digest, or the campaign's own policy. Fails closed."""

@@ -1,0 +1,173 @@
+"""Carrying a decision out: the approval row, the audit row and the run's next state in one transaction.
+
+Whoever decides holds the store's row meanwhile, so two approvals at once can't pass a budget together.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from tillroll.approve.decide import (
+    MAY_DECIDE,
+    Budgets,
+    Person,
+    goes_by_policy,
+    over_budget,
+    quorum_reached,
+    reasons_against,
+)
+from tillroll.campaign import Revision
+from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.states import RUN_FINAL, RUN_HOLDS_MONEY, RUN_OPEN, RunState
+from tillroll.errors import Conflict, NotAllowed, Refused
+from tillroll.ledger import audit
+from tillroll.ledger.engine import reading, take_turn, writing
+from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
+from tillroll.ledger.runs import load_run, move_run, runs_in
+from tillroll.ledger.tables import approvals, plans, runs
+
+POLICY = "policy"
+"""Who approves when the campaign's `auto_when` does."""
+
+
+def approve(engine: Engine, *, run_id: int, digest: str, person: Person, note: str, now: datetime) -> RunState:
+    """Record a person's agreement to one digest; with the quorum the run is approved. `Refused` lists every reason against."""
+    with writing(engine) as connection:
+        run = load_run(connection, run_id)
+        take_turn(connection, run.store_id)
+        plan = _plan_to_decide(connection, run_id)
+        agreed = _approved_by(connection, plan.plan_id)
+        state = RunState(load_run(connection, run_id).state)
+        against = reasons_against(
+            person=person, digest=digest, plan=plan, state=state, approved_by=agreed, now=now
+        )
+        if not against and digest_in_ledger(connection, plan) != plan.digest:
+            against = ("the audience in the ledger no longer fits the plan's digest",)
+        revision = load_revision(connection, plan.revision_id)
+        against = against or over_budget(plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision))
+        if against:
+            raise _refusal(person, run_id, against)
+        _record(connection, run_id, plan, "approve", person.email, note, now)
+        if not quorum_reached([*agreed, person.email], revision.campaign.approval):
+            return RunState.WAITING
+        _move(connection, run_id, RunState.APPROVED, now)
+        return RunState.APPROVED
+
+
+def reject(engine: Engine, *, run_id: int, digest: str, person: Person, note: str, now: datetime) -> None:
+    """Record a person's no; it ends the run."""
+    with writing(engine) as connection:
+        plan = _plan_to_decide(connection, run_id)
+        state = RunState(load_run(connection, run_id).state)
+        against = reasons_against(person=person, digest=digest, plan=plan, state=state, approved_by=(), now=now)
+        if against:
+            raise _refusal(person, run_id, against)
+        connection.execute(  # a person who agreed before may change their mind
+            sa.delete(approvals).where(approvals.c.plan_id == plan.plan_id, approvals.c.person == person.email)
+        )
+        _record(connection, run_id, plan, "reject", person.email, note, now)
+        _move(connection, run_id, RunState.REJECTED, now, reason=note)
+
+
+def halt(engine: Engine, *, run_id: int, person: Person, note: str, now: datetime) -> None:
+    """Stop a run that hasn't ended. Codes that are live stay live; nothing more is minted or sent."""
+    with writing(engine) as connection:
+        run = load_run(connection, run_id)
+        if not person.roles & MAY_DECIDE:
+            raise NotAllowed(f"{person.email} has no approver role, so can't halt run {run_id}.")
+        if run.state in RUN_FINAL:
+            raise Conflict(f"Run {run_id} is {run.state} already.")
+        if not move_run(connection, run_id, was=RUN_OPEN, to=RunState.HALTED, now=now, reason=note or f"halted by {person.email}"):
+            raise Conflict(f"Run {run_id} has moved on; look again.")
+        audit.record(
+            connection, at=now, actor=person.email, action="run.halted", subject=f"run {run_id}", body={"note": note}
+        )
+
+
+def settle_waiting(engine: Engine, *, store_id: int, now: datetime) -> int:
+    """What needs no person: let plans within their campaign's bounds go, and end those that waited too long."""
+    with reading(engine) as connection:
+        waiting = [run.id for run in runs_in(connection, store_id, {RunState.WAITING})]
+    return sum(_settle_one(engine, run_id, now) for run_id in waiting)
+
+
+def _settle_one(engine: Engine, run_id: int, now: datetime) -> bool:
+    with reading(engine) as connection:  # most waiting runs just wait: don't take the write lock for them
+        plan = load_plan(connection, run_id)
+        if plan is None:
+            return False
+        approval = load_revision(connection, plan.revision_id).campaign.approval
+    expired = now >= plan.expires_at
+    if not expired and not goes_by_policy(plan, approval):
+        return False
+    with writing(engine) as connection:
+        run = load_run(connection, run_id)
+        take_turn(connection, run.store_id)
+        if run.state != RunState.WAITING or run.plan_id != plan.plan_id:
+            return False
+        if expired:
+            _move(connection, run_id, RunState.EXPIRED, now, reason="nobody decided in time")
+            audit.record(connection, at=now, actor=POLICY, action="plan.expired", subject=f"run {run_id}", body={})
+            return True
+        revision = load_revision(connection, plan.revision_id)
+        if over_budget(plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision)):
+            return False  # a person sees the reason when trying to approve it
+        if digest_in_ledger(connection, plan) != plan.digest or _approved_by(connection, plan.plan_id):
+            return False
+        _record(connection, run_id, plan, "approve", POLICY, "within the campaign's auto_when", now)
+        _move(connection, run_id, RunState.APPROVED, now)
+        return True
+
+
+def _plan_to_decide(connection: Connection, run_id: int) -> StoredPlan:
+    plan = load_plan(connection, run_id)
+    if plan is None:
+        raise Conflict(f"Run {run_id} has no plan to decide on.", hint="Wait until it is planned, then look again.")
+    return plan
+
+
+def _approved_by(connection: Connection, plan_id: int) -> list[str]:
+    query = sa.select(approvals.c.person).where(approvals.c.plan_id == plan_id, approvals.c.decision == "approve")
+    return list(connection.scalars(query))
+
+
+def _budgets(connection: Connection, store_id: int, revision: Revision) -> Budgets:
+    """What live runs may cost by now; a run without a bound is counted by its budget check alone."""
+    live = (runs.c.store_id == store_id, runs.c.state.in_(tuple(RUN_HOLDS_MONEY)))
+    total = sa.select(sa.func.sum(plans.c.worst_case)).join(runs, runs.c.plan_id == plans.c.id).where(*live)
+    campaign = revision.campaign
+    return Budgets(
+        campaign_used=connection.scalar(total.where(runs.c.campaign == revision.name)) or Decimal(0),
+        campaign_limit=campaign.budget.worst_case if campaign.budget else None,
+        store_used=connection.scalar(total) or Decimal(0),
+        store_limit=revision.guardrails.worst_case_of_live_runs,
+    )
+
+
+def _refusal(person: Person, run_id: int, against: tuple[str, ...]) -> Refused:
+    text = f"Run {run_id} can't be decided on: {'; '.join(against)}."
+    if not person.roles & MAY_DECIDE:
+        return NotAllowed(text, hint="Ask somebody with the approver role.")
+    return Refused(text, hint="Look at the run's page again and decide on what it shows now.")
+
+
+def _record(
+    connection: Connection, run_id: int, plan: StoredPlan, decision: str, person: str, note: str, now: datetime
+) -> None:
+    connection.execute(
+        sa.insert(approvals).values(
+            run_id=run_id, plan_id=plan.plan_id, digest=plan.digest, decision=decision, person=person, note=note, at=now
+        )
+    )
+    action = {"approve": "plan.approved", "reject": "plan.rejected"}[decision]
+    body = {"digest": plan.digest, "note": note}
+    audit.record(connection, at=now, actor=person, action=action, subject=f"run {run_id}", body=body)
+
+
+def _move(connection: Connection, run_id: int, to: RunState, now: datetime, reason: str = "") -> None:
+    if not move_run(connection, run_id, was={RunState.WAITING}, to=to, now=now, reason=reason):
+        raise Conflict(f"Run {run_id} has moved on; look again.")

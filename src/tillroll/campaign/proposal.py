@@ -1,0 +1,141 @@
+"""A plan's content as frozen values: what an approver reads, and exactly what the digest covers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from tillroll.campaign.digest import RunningDigest, digest
+
+
+RECIPIENT_FIELDS = ("customer_id", "email", "name", "first_name", "language", "country")
+"""What is frozen of a recipient."""
+
+
+class Level(StrEnum):
+    """What a guardrail says of a plan."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    WARN = "warn"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One guardrail held against one plan: the rule, the figure, the limit, and what follows."""
+
+    rule: str
+    level: Level
+    measured: str
+    limit: str
+    text: str = ""  # a sentence for people; empty when it passes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audience:
+    """Who it is for. `digest` covers every recipient's id, address and name."""
+
+    segment: str
+    sentence: str
+    matched: int  # customers the segment selects
+    excluded: Mapping[str, int]  # reason → how many of them are left out
+    count: int  # recipients
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """What the run may cost, in the store's currency. None means without bound, or not to be told."""
+
+    worst_case: Decimal | None
+    worst_case_basis: str
+    expected: Decimal | None
+    expected_basis: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """The frozen plan of one run."""
+
+    store_id: int  # the store's own number
+    store_name: str
+    currency: str
+    timezone: str
+    campaign: str
+    title: str
+    owner: str
+    slot_key: str
+    slot_at: str  # ISO 8601, UTC
+    revision: str  # digest of the campaign file and everything it uses
+    offer: str  # a sentence
+    valid: str  # a sentence, with the store's day edge
+    code_format: str
+    code_example: str  # a made-up code that can never be live: it holds no drawn symbols
+    code_bits: float
+    template: str
+    subject: str
+    approvers: int
+    audience: Audience
+    exposure: Exposure
+    calls: int
+    minutes: float
+    verdicts: tuple[Verdict, ...] = field(default=())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical form of everything above."""
+        return digest(self.to_json())
+
+    @property
+    def refusals(self) -> tuple[Verdict, ...]:
+        """The verdicts that forbid the run."""
+        return tuple(verdict for verdict in self.verdicts if verdict.level is Level.REFUSE)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: amounts as text, so that nothing is rounded on the way."""
+        body = asdict(self)
+        for name in ("worst_case", "expected"):
+            amount = body["exposure"][name]
+            body["exposure"][name] = None if amount is None else str(amount)
+        body["verdicts"] = [dict(verdict, level=str(verdict["level"])) for verdict in body["verdicts"]]
+        return body
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Proposal:
+        """The proposal a plan row holds."""
+        exposure = dict(body["exposure"])
+        for name in ("worst_case", "expected"):
+            exposure[name] = None if exposure[name] is None else Decimal(exposure[name])
+        return cls(
+            **{
+                **body,
+                "audience": Audience(**body["audience"]),
+                "exposure": Exposure(**exposure),
+                "verdicts": tuple(Verdict(**{**one, "level": Level(one["level"])}) for one in body["verdicts"]),
+            }
+        )
+
+
+class AudienceDigest(RunningDigest):
+    """The digest of an audience; its recipients come in the order of their customer ids."""
+
+    def add_recipient(self, recipient: Mapping[str, Any]) -> None:
+        """Take one recipient in: everything a message can show of them counts."""
+        self.add([recipient[name] for name in RECIPIENT_FIELDS])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredPlan:
+    """A plan as the ledger has it."""
+
+    plan_id: int
+    run_id: int
+    revision_id: int
+    digest: str
+    proposal: Proposal
+    made_at: datetime
+    expires_at: datetime

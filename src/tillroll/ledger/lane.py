@@ -1,0 +1,56 @@
+"""One lane a store: whoever holds it is the only one that mints and sends for that store.
+
+The lock dies with the process that holds it, so a killed worker's lane is free at once: a lock on a file beside the SQLite
+database, or a session's advisory lock on PostgreSQL. Rows found half-way by the holder of a lane are therefore left over
+from a process that is gone, never work in progress.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+_LANE = 0x7111_1A4E
+
+
+@contextmanager
+def lane(engine: Engine, store_id: int) -> Iterator[bool]:
+    """Hold the store's lane for the block if it is free; yields whether it is held."""
+    if engine.dialect.name == "postgresql":
+        with _advisory(engine, store_id) as held:
+            yield held
+    else:
+        with _file(f"{engine.url.database}.lane-{store_id}") as held:
+            yield held
+
+
+@contextmanager
+def _advisory(engine: Engine, store_id: int) -> Iterator[bool]:
+    with engine.connect() as connection:
+        held = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_LANE, store_id))))
+        connection.commit()
+        try:
+            yield held
+        finally:
+            if held:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_LANE, store_id)))
+                connection.commit()
+
+
+@contextmanager
+def _file(path: str) -> Iterator[bool]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

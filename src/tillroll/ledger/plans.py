@@ -1,0 +1,65 @@
+"""Reading revisions and plans back, for every stage after planning and for the pages: the stages meet here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign import Revision, revision_of
+from tillroll.ledger.engine import one
+from tillroll.ledger.tables import plans, recipients, revisions, runs
+from tillroll.campaign.proposal import RECIPIENT_FIELDS, AudienceDigest, Proposal, StoredPlan
+
+
+def load_revision(connection: Connection, revision_id: int) -> Revision:
+    """A recorded revision of a campaign, as its files said then."""
+    missing = f"There is no revision {revision_id}."
+    row = one(connection, sa.select(revisions).where(revisions.c.id == revision_id), missing=missing)
+    return revision_of(row.campaign, row.files)
+
+
+def load_plan(connection: Connection, run_id: int) -> StoredPlan | None:
+    """The plan in force of a run, or None while there is none."""
+    missing = f"There is no run {run_id}."
+    run = one(connection, sa.select(runs).where(runs.c.id == run_id), missing=missing)
+    if run.plan_id is None:
+        return None
+    row = connection.execute(sa.select(plans).where(plans.c.id == run.plan_id)).one()
+    return StoredPlan(
+        plan_id=row.id,
+        revision_id=row.revision_id,
+        run_id=run_id,
+        digest=row.digest,
+        proposal=Proposal.from_json(row.body),
+        made_at=row.made_at,
+        expires_at=row.expires_at,
+    )
+
+
+def digest_in_ledger(connection: Connection, plan: StoredPlan) -> str:
+    """The plan's digest worked out anew from what the ledger holds now: its body and every recipient row."""
+    running = AudienceDigest()
+    columns = [recipients.c[name] for name in RECIPIENT_FIELDS]
+    query = sa.select(*columns).where(recipients.c.plan_id == plan.plan_id).order_by(recipients.c.customer_id)
+    for row in connection.execution_options(yield_per=5_000).execute(query):
+        running.add_recipient(row._asdict())
+    if running.hex() != plan.proposal.audience.digest:
+        return f"audience changed: {running.hex()}"
+    return plan.proposal.digest
+
+
+def sample(connection: Connection, plan_id: int, *, most: int = 10) -> list[sa.Row[Any]]:
+    """Some recipients, spread evenly over the audience."""
+    where = recipients.c.plan_id == plan_id
+    first, last, count = connection.execute(
+        sa.select(sa.func.min(recipients.c.id), sa.func.max(recipients.c.id), sa.func.count()).where(where)
+    ).one()
+    if not count:
+        return []
+    step = max(1, (last - first + 1) // most)
+    wanted = [first + index * step for index in range(most)]
+    query = sa.select(recipients).where(where, recipients.c.id.in_(wanted)).order_by(recipients.c.id)
+    rows = connection.execute(query).all()
+    return list(rows) or list(connection.execute(sa.select(recipients).where(where).limit(most)).all())

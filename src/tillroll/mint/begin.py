@@ -1,0 +1,61 @@
+"""The last check before codes are made, and the start: from here on the run follows its frozen plan."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tillroll.campaign.states import RunState
+from tillroll.ledger import audit
+from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
+from tillroll.ledger.runs import load_run, move_run
+from tillroll.ledger.tables import approvals, campaigns, stores
+from tillroll.mint.decide import reasons_not_to_begin, validity
+
+_POLICY = "policy"
+
+
+def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
+    """Move an approved run to minting if what was approved still stands, else back to planning. Harmless to repeat."""
+    with reading(engine) as connection:  # the long recount runs outside the write lock; what it rests on is checked below
+        plan = load_plan(connection, run_id)
+        digest_now = digest_in_ledger(connection, plan) if plan else ""
+    with writing(engine) as connection:
+        run = load_run(connection, run_id)
+        if run.state != RunState.APPROVED or plan is None or run.plan_id != plan.plan_id:
+            return RunState(run.state)
+        revision_now = connection.scalar(
+            sa.select(campaigns.c.revision_id).where(
+                campaigns.c.store_id == run.store_id, campaigns.c.name == run.campaign
+            )
+        )
+        campaign = load_revision(connection, plan.revision_id).campaign
+        agreed = sa.select(approvals.c.person, approvals.c.digest).where(
+            approvals.c.plan_id == plan.plan_id, approvals.c.decision == "approve"
+        )
+        against = reasons_not_to_begin(
+            plan=plan,
+            digest_now=digest_now,
+            revision_now=revision_now,
+            approvals=[(row.person, row.digest) for row in connection.execute(agreed)],
+            approval=campaign.approval,
+            policy=_POLICY,
+        )
+        if against:
+            reason = "; ".join(against)
+            move_run(connection, run_id, was={RunState.APPROVED}, to=RunState.PLANNING, now=now, reason=reason, plan_id=None)
+            body = {"reasons": list(against), "digest": plan.digest}
+            audit.record(connection, at=now, actor="loop", action="plan.sent_back", subject=f"run {run_id}", body=body)
+            return RunState.PLANNING
+        zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == run.store_id)).one()
+        start, end = validity(campaign.offer.valid, ZoneInfo(zone), now)
+        move_run(
+            connection, run_id, was={RunState.APPROVED}, to=RunState.MINTING, now=now, valid_from=start, valid_until=end
+        )
+        body = {"digest": plan.digest, "valid_from": start, "valid_until": end}
+        audit.record(connection, at=now, actor="loop", action="mint.begun", subject=f"run {run_id}", body=body)
+    return RunState.MINTING

@@ -1,0 +1,95 @@
+"""From an offer to the coupon the store is asked for, and back: which coupons in the store are ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign import Campaign
+from tillroll.campaign.models import Customers, OfferKind, Uses
+from tillroll.ecwid.client import Client
+from tillroll.ecwid.types import Coupon, CouponRequest
+from tillroll.errors import Conflict
+from tillroll.ledger.plans import load_plan, load_revision
+from tillroll.mint.decide import SKEW, Marks, is_ours
+
+_KINDS = {
+    OfferKind.PERCENT: "PERCENT",
+    OfferKind.AMOUNT: "ABS",
+    OfferKind.FREE_SHIPPING: "SHIPPING",
+    OfferKind.PERCENT_AND_SHIPPING: "PERCENT_AND_SHIPPING",
+    OfferKind.AMOUNT_AND_SHIPPING: "ABS_AND_SHIPPING",
+}
+_USES = {Uses.SINGLE: "SINGLE", Uses.ONCE_PER_CUSTOMER: "ONCEPERCUSTOMER", Uses.UNLIMITED: "UNLIMITED"}
+_CUSTOMERS = {Customers.ANY: "UNLIMITED", Customers.NEW: "NEW_CUSTOMER_ONLY", Customers.REPEAT: "REPEAT_CUSTOMER_ONLY"}
+_OURS = re.compile(r" \(tillroll run (\d+)\)$")
+_LONGEST_TITLE = 80
+_MANY = 10
+
+
+def coupon_name(title: str, run_id: int) -> str:
+    """The coupon's title in the store's admin; its end says whose it is."""
+    return f"{title[:_LONGEST_TITLE]} (tillroll run {run_id})"
+
+
+def run_named_by(name: str) -> int | None:
+    """The run a coupon's title speaks of, or None for a coupon that isn't ours."""
+    match = _OURS.search(name)
+    return int(match[1]) if match else None
+
+
+def pattern(connection: Connection, run: sa.Row[Any]) -> CouponRequest:
+    """What every coupon of the run has in common; `with_code` makes it one code's."""
+    plan = load_plan(connection, run.id)
+    if plan is None or run.valid_from is None:
+        raise Conflict(f"Run {run.id} has not begun to mint.")
+    campaign: Campaign = load_revision(connection, plan.revision_id).campaign
+    offer = campaign.offer
+    return CouponRequest(
+        name=coupon_name(campaign.title, run.id),
+        code="",
+        discount_type=_KINDS[offer.kind],
+        discount=offer.value or Decimal(0),
+        launches_at=run.valid_from,
+        expires_at=run.valid_until,
+        minimum_subtotal=offer.minimum_subtotal,
+        uses_limit=_USES[offer.uses],
+        application_limit=_CUSTOMERS[offer.customers],
+    )
+
+
+def with_code(request: CouponRequest, code: str) -> CouponRequest:
+    """The request for one code."""
+    return replace(request, code=code)
+
+
+def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> bool:
+    """Whether the store's coupon is the one we asked for."""
+    wanted = Marks(
+        name=request.name,
+        discount_type=request.discount_type,
+        discount=Decimal(str(float(request.discount))),  # the store keeps a double
+        uses_limit=request.uses_limit,
+    )
+    found = Marks(
+        name=coupon.name, discount_type=coupon.discount_type, discount=coupon.discount, uses_limit=coupon.uses_limit
+    )
+    return is_ours(wanted=wanted, found=found, created_at=coupon.created_at, reserved_at=reserved_at)
+
+
+def look_up(client: Client, rows: Sequence[sa.Row[Any]]) -> dict[str, Coupon]:
+    """The store's coupons under these codes. A few are asked for one by one; many by reading what was made since."""
+    if len(rows) <= _MANY:
+        found = (client.find_coupon(row.code) for row in rows)
+        return {coupon.code.upper(): coupon for coupon in found if coupon is not None}
+    wanted = {row.code for row in rows}
+    since = min(row.reserved_at for row in rows) - SKEW
+    return {
+        coupon.code.upper(): coupon for coupon in client.coupons(created_from=since) if coupon.code.upper() in wanted
+    }

@@ -1,0 +1,99 @@
+"""What minting does next, decided from values alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from tillroll.campaign.models import Approval, Valid
+from tillroll.campaign.proposal import StoredPlan
+
+CHUNK = 500  # the most a batch may hold
+FEW = 5  # up to so many codes go one by one
+IN_FLIGHT = 3  # batches handed over at a time: the store works them off in order, more would only wait there
+KEY_GOOD_FOR = timedelta(minutes=55)  # the store remembers a deduplication key for an hour
+MOST_ATTEMPTS = 5
+SKEW = timedelta(minutes=5)  # how far the store's clock may be from ours
+
+
+def reasons_not_to_begin(
+    *,
+    plan: StoredPlan,
+    digest_now: str,
+    revision_now: int | None,
+    approvals: Collection[tuple[str, str]],
+    approval: Approval,
+    policy: str,
+) -> tuple[str, ...]:
+    """Why an approved run may not mint after all; `approvals` holds (person, digest) pairs. Empty: it may."""
+    found = []
+    if revision_now != plan.revision_id:
+        found.append("the campaign's files changed after the plan was made")
+    if digest_now != plan.digest or plan.proposal.digest != plan.digest:
+        found.append("the audience or the plan in the ledger is not what was approved")
+    agreed = {person for person, digest in approvals if digest == plan.digest}
+    if policy not in agreed and len(agreed) < approval.by:
+        found.append(f"{len(agreed)} of {approval.by} approvals are for this plan")
+    return tuple(found)
+
+
+def validity(valid: Valid, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
+    """From when until when the codes work, in UTC to the second; a length of time runs to the end of its last day."""
+    if valid.for_ is not None:
+        last_day = (now + valid.for_).astimezone(zone).date()
+        return now.replace(microsecond=0), datetime.combine(last_day, time(23, 59, 59), zone).astimezone(UTC)
+    assert valid.until is not None  # noqa: S101 - the model refuses anything else
+    start = valid.from_.replace(tzinfo=zone).astimezone(UTC) if valid.from_ else now.replace(microsecond=0)
+    return start, valid.until.replace(tzinfo=zone).astimezone(UTC)
+
+
+class Outcome(StrEnum):
+    """What one answer of the store does to its code."""
+
+    LIVE = "live"
+    LOOK_UP = "look_up"  # the store has such a code: ours from an earlier try, or somebody's
+    AGAIN = "again"  # nothing was made: back to reserved
+    FAIL = "fail"  # refused for good
+    STOP = "stop"  # nothing was made, and nothing will be until somebody acts
+
+
+def outcome(*, executed: bool, status: int, attempts: int) -> Outcome:
+    """The meaning of one inner answer. `attempts` counts this one."""
+    if not executed or status == 429 or status >= 500 or status == 408:
+        return Outcome.AGAIN if attempts < MOST_ATTEMPTS else Outcome.FAIL
+    if status == 200:
+        return Outcome.LIVE
+    if status == 409:
+        return Outcome.LOOK_UP
+    if status in {402, 403}:
+        return Outcome.STOP
+    return Outcome.FAIL
+
+
+def poll_pause(polls: int) -> timedelta:
+    """How long to wait before asking again: growing, as the vendor's own client does, up to half a minute."""
+    return timedelta(seconds=min(0.5 + 0.5 * polls, 30.0))
+
+
+def key_still_good(created_at: datetime, now: datetime) -> bool:
+    """Whether posting a chunk again under its key can't make a second batch."""
+    return now - created_at < KEY_GOOD_FOR
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """What tells a coupon of ours from somebody's with the same code."""
+
+    name: str
+    discount_type: str
+    discount: Decimal
+    uses_limit: str
+
+
+def is_ours(*, wanted: Marks, found: Marks, created_at: datetime | None, reserved_at: datetime) -> bool:
+    """Whether a coupon found under a reserved code was made by us: the same offer, and not before the reservation."""
+    return wanted == found and (created_at is None or created_at >= reserved_at - SKEW)

@@ -1,0 +1,158 @@
+"""A segment as one SQL query over the ledger's mirror of customers, and the recipients it selects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign import Campaign, Segment
+from tillroll.campaign.holdout import held_back
+from tillroll.campaign.segment import Condition, Count, Moment, Sum
+from tillroll.ledger.tables import customers
+
+_PAGE = 5_000
+
+Clause = sa.ColumnElement[bool]
+
+
+def matches(segment: Segment, now: datetime) -> Clause:
+    """The customers a segment selects at a moment, as one expression over the `customers` table."""
+    return _condition(segment.where, now)
+
+
+def _condition(condition: Condition, now: datetime) -> Clause:
+    name = next(iter(condition.model_fields_set))
+    value = getattr(condition, name)
+    match name:
+        case "all":
+            return sa.and_(*(_condition(one, now) for one in value))
+        case "any":
+            return sa.or_(*(_condition(one, now) for one in value))
+        case "not_":
+            # nothing known is not a match, so it is a match of the opposite
+            return sa.not_(sa.func.coalesce(_condition(value, now), sa.false()))
+        case "orders":
+            return _within(customers.c.orders, value)
+        case "spent":
+            return _within(customers.c.spent, value)
+        case "average_order":
+            return _average_within(value)
+        case "first_order" | "last_order" | "registered":
+            return _when(customers.c[f"{name}_at"], value, now)
+        case "accepts_marketing":
+            return customers.c.accepts_marketing.is_(sa.true() if value else sa.false())
+        case "country" | "language":
+            return customers.c[name].in_(value.in_)
+        case "group":
+            return customers.c.group_name.in_(value.in_)
+    raise AssertionError(f"no query for the condition {name!r}")
+
+
+def _within(column: sa.ColumnElement[Any], bounds: Count | Sum) -> Clause:
+    parts: list[Clause] = []
+    if bounds.at_least is not None:
+        parts.append(column >= bounds.at_least)
+    if bounds.at_most is not None:
+        parts.append(column <= bounds.at_most)
+    return sa.and_(*parts)
+
+
+def _average_within(bounds: Sum) -> Clause:
+    """The average order, without dividing: spent against the bound times the number of orders."""
+    parts: list[Clause] = [customers.c.orders > 0]
+    spent = sa.type_coerce(customers.c.spent, sa.BigInteger)
+    for bound, compare in ((bounds.at_least, "ge"), (bounds.at_most, "le")):
+        if bound is not None:
+            product = customers.c.orders * sa.literal(int(bound * 10_000), sa.BigInteger)
+            parts.append(spent >= product if compare == "ge" else spent <= product)
+    return sa.and_(*parts)
+
+
+def _when(column: sa.ColumnElement[Any], moment: Moment, now: datetime) -> Clause:
+    if moment.never:
+        return column.is_(None)
+    parts: list[Clause] = []
+    if moment.more_than is not None:
+        parts.append(column < now - moment.more_than)
+    if moment.less_than is not None:
+        parts.append(column > now - moment.less_than)
+    return sa.and_(*parts)
+
+
+@dataclass(kw_only=True)
+class Selection:
+    """What selecting an audience found; filled as the recipients are read."""
+
+    matched: int = 0
+    excluded: Counter[str] = field(default_factory=Counter)
+    count: int = 0
+    orders: int = 0
+    spent: Decimal = Decimal(0)
+    largest_average: Decimal = Decimal(0)
+
+
+def select_recipients(
+    connection: Connection,
+    *,
+    store_id: int,
+    name: str,
+    campaign: Campaign,
+    segments: Mapping[str, Segment],
+    holdout_key: bytes,
+    now: datetime,
+    selection: Selection,
+) -> Iterator[dict[str, Any]]:
+    """The recipients in the order of their customer ids, one at a time; what is left out is counted by reason.
+
+    Somebody without consent or address is never a recipient, whatever the segment says.
+    """
+    who = campaign.who
+    excluded = [sa.func.coalesce(matches(segments[one], now), sa.false()).label(f"x_{i}") for i, one in enumerate(who.exclude)]
+    query = (
+        sa.select(customers, *excluded)
+        .where(customers.c.store_id == store_id, matches(segments[who.segment], now))
+        .order_by(customers.c.customer_id)
+    )
+    for row in connection.execution_options(yield_per=_PAGE).execute(query):
+        selection.matched += 1
+        reason = _left_out(row, campaign, name, holdout_key, selection.count)
+        if reason:
+            selection.excluded[reason] += 1
+            continue
+        selection.count += 1
+        selection.orders += row.orders
+        selection.spent += row.spent
+        if row.orders:
+            selection.largest_average = max(selection.largest_average, row.spent / row.orders)
+        yield {
+            "customer_id": row.customer_id,
+            "email": row.email,
+            "name": row.name,
+            "first_name": row.first_name,
+            "language": row.language,
+            "country": row.country,
+        }
+
+
+def _left_out(row: sa.Row[Any], campaign: Campaign, name: str, holdout_key: bytes, so_far: int) -> str:
+    """Why a customer of the segment gets nothing; empty when they do."""
+    who = campaign.who
+    for index, excluded in enumerate(who.exclude):
+        if getattr(row, f"x_{index}"):
+            return f"in {excluded}"
+    if row.accepts_marketing is not True:
+        return "no consent to e-mails"
+    if "@" not in row.email:
+        return "no e-mail address"
+    if held_back(campaign=name, customer_id=row.customer_id, share=who.holdout, key=holdout_key):
+        return "held back to compare with"
+    if who.limit is not None and so_far >= who.limit:
+        return f"over the limit of {who.limit}"
+    return ""

@@ -1,0 +1,136 @@
+"""What a plan says, decided from figures alone: exposure, guardrail verdicts, calls and minutes. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Campaign, Offer, Uses
+from tillroll.campaign.rules import CodeFormat, Guardrails
+from tillroll.campaign.proposal import Level, Verdict
+
+FEW = 5
+"""Up to so many codes go one by one: less latency than a batch and its polls."""
+
+CHUNK = 500
+_CALLS_A_CHUNK = 4  # one to hand it over, and about three polls
+_CENT = Decimal("0.01")
+_ASSUMED_REDEMPTION = Decimal("0.05")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What the ledger knows of the audience and of the past."""
+
+    codes: int
+    largest_average_order: Decimal  # over the audience
+    average_order: Decimal | None  # of the audience, else of the store; None without any order
+    past_codes: int  # live codes of earlier runs of this campaign
+    past_redemptions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """An amount (None: without bound, or not to be told) and where it comes from."""
+
+    amount: Decimal | None
+    basis: str
+
+
+def worst_case(offer: Offer, guardrails: Guardrails, figures: Figures) -> Cost:
+    """What every code used once on the dearest basket would cost."""
+    if offer.uses is not Uses.SINGLE:
+        return Cost(amount=None, basis=f"uses: {offer.uses} has no bound: a code can be passed on")
+    basket = max(guardrails.largest_basket, figures.largest_average_order, offer.minimum_subtotal or Decimal(0))
+    each, parts = _discount(offer, basket), []
+    if offer.kind in PERCENT_KINDS:
+        parts.append(f"{offer.value} % of a basket of {basket:.2f}")
+    if offer.kind in AMOUNT_KINDS:
+        parts.append(f"{offer.value} each")
+    if offer.kind in SHIPPING_KINDS:
+        each += guardrails.largest_shipping
+        parts.append(f"shipping of {guardrails.largest_shipping:.2f}")
+    amount = (each * figures.codes).quantize(_CENT, ROUND_CEILING)
+    return Cost(amount=amount, basis=f"{figures.codes} codes × {' + '.join(parts)}")
+
+
+def expected(offer: Offer, guardrails: Guardrails, figures: Figures) -> Cost:
+    """What the run will probably cost, from the audience's own orders and earlier runs of the campaign."""
+    if figures.average_order is None:
+        return Cost(amount=None, basis="no orders to tell from")
+    rate, source = _ASSUMED_REDEMPTION, "assumed"
+    if figures.past_codes >= 100:
+        rate, source = Decimal(figures.past_redemptions) / figures.past_codes, "as in earlier runs"
+    basket = max(figures.average_order, offer.minimum_subtotal or Decimal(0))
+    each = _discount(offer, basket)
+    if offer.kind in SHIPPING_KINDS:
+        each += guardrails.largest_shipping / 2
+    amount = (each * figures.codes * rate).quantize(_CENT, ROUND_CEILING)
+    return Cost(amount=amount, basis=f"{rate:.0%} of codes used ({source}), on an average order of {basket:.2f}")
+
+
+def _discount(offer: Offer, basket: Decimal) -> Decimal:
+    """Money off one basket, shipping aside."""
+    if offer.value is None:
+        return Decimal(0)
+    if offer.kind in PERCENT_KINDS:
+        return basket * offer.value / 100
+    return min(offer.value, basket)
+
+
+def calls_for(codes: int) -> int:
+    """Requests to the store that so many codes take."""
+    return codes if codes <= FEW else math.ceil(codes / CHUNK) * _CALLS_A_CHUNK
+
+
+def minutes_for(calls: int, per_minute: int) -> float:
+    """Minutes so many calls take at the store's pace, to a tenth."""
+    return math.ceil(calls / per_minute * 10) / 10
+
+
+def verdicts(
+    *, campaign: Campaign, guardrails: Guardrails, code_format: CodeFormat, figures: Figures, worst: Decimal | None
+) -> tuple[Verdict, ...]:
+    """Every guardrail that applies, held against the plan's own figures. Budgets over live runs are `approve`'s."""
+    offer, found = campaign.offer, list[Verdict]()
+
+    def hold(rule: str, holds: bool, measured: object, limit: object, text: str) -> None:
+        level = Level.PASS if holds else Level.REFUSE
+        found.append(Verdict(rule=rule, level=level, measured=str(measured), limit=str(limit), text="" if holds else text))
+
+    value = offer.value or Decimal(0)
+    if offer.kind in PERCENT_KINDS:
+        most = guardrails.largest_percent
+        hold("largest_percent", value <= most, f"{value} %", f"{most} %", f"{value} % off is more than {most} % allowed")
+    if offer.kind in AMOUNT_KINDS:
+        most = guardrails.largest_amount
+        hold("largest_amount", value <= most, value, most, f"{value} off is more than the {most} allowed")
+    hold(
+        "codes_per_run",
+        figures.codes <= guardrails.codes_per_run,
+        figures.codes,
+        guardrails.codes_per_run,
+        f"{figures.codes} codes are more than one run may make",
+    )
+    hold(
+        "least_bits",
+        code_format.bits >= guardrails.least_bits,
+        f"{code_format.bits:.1f}",
+        f"{guardrails.least_bits:.1f}",
+        _too_guessable(code_format, guardrails),
+    )
+    for rule, limit in (
+        ("worst_case_per_run", guardrails.worst_case_per_run),
+        ("campaign_budget", campaign.budget.worst_case if campaign.budget else None),
+    ):
+        if limit is not None:
+            within = worst is not None and worst <= limit
+            measured = "without bound" if worst is None else worst
+            hold(rule, within, measured, limit, f"the worst case is {measured}, the limit {limit}")
+    return tuple(found)
+
+
+def _too_guessable(code_format: CodeFormat, guardrails: Guardrails) -> str:
+    enough = math.ceil(guardrails.least_bits / math.log2(len(code_format.alphabet)))
+    return f"codes of this format can be guessed ({code_format.bits:.1f} bits); length: {enough} would do"

@@ -1,0 +1,112 @@
+"""What the campaign files say, written to the ledger: every version once, and which one is in force.
+
+A changed file sends back what was planned but not begun: an approval is for a digest, and that digest is gone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from tillroll.campaign import Book, Revision
+from tillroll.campaign.states import RunState
+from tillroll.ledger import audit
+from tillroll.ledger.engine import insert_if_new, writing
+from tillroll.ledger.plans import load_revision
+from tillroll.ledger.tables import campaigns, plans, revisions, runs
+
+_NOT_BEGUN = (RunState.WAITING, RunState.APPROVED)
+
+
+def record_book(engine: Engine, *, store_id: int, book: Book, now: datetime) -> None:
+    """Bring the ledger's campaigns in line with the files. Harmless to repeat."""
+    with writing(engine) as connection:
+        known = {row.name: row for row in connection.execute(sa.select(campaigns).where(campaigns.c.store_id == store_id))}
+        for name in sorted(book.revisions.keys() | book.faulty | known.keys()):
+            revision = book.revisions.get(name)
+            revision_id = _record_revision(connection, store_id, revision, now) if revision else None
+            faults = [finding.render() for finding in book.findings] if name in book.faulty else None
+            gone = revision is None and name not in book.faulty
+            _record_campaign(connection, store_id, name, known.get(name), revision_id, faults, gone, now)
+
+
+def _record_revision(connection: Connection, store_id: int, revision: Revision, now: datetime) -> int:
+    row = {
+        "store_id": store_id,
+        "campaign": revision.name,
+        "digest": revision.digest,
+        "title": revision.campaign.title,
+        "status": revision.campaign.status.value,
+        "files": dict(revision.files),
+        "read_at": now,
+    }
+    if insert_if_new(connection, revisions, row):
+        audit.record(
+            connection,
+            at=now,
+            actor="loop",
+            action="campaign.read",
+            subject=f"campaign {revision.name}",
+            body={"digest": revision.digest, "status": row["status"]},
+        )
+    where = (revisions.c.store_id == store_id, revisions.c.campaign == revision.name, revisions.c.digest == revision.digest)
+    return int(connection.scalars(sa.select(revisions.c.id).where(*where)).one())
+
+
+def _record_campaign(
+    connection: Connection,
+    store_id: int,
+    name: str,
+    before: sa.Row[Any] | None,
+    revision_id: int | None,
+    faults: list[str] | None,
+    gone: bool,
+    now: datetime,
+) -> None:
+    if before is None:
+        connection.execute(
+            sa.insert(campaigns).values(
+                store_id=store_id,
+                name=name,
+                revision_id=revision_id,
+                findings=faults,
+                first_seen_at=now,
+                considered_until=now,
+            )
+        )
+        return
+    gone_at = (before.gone_at or now) if gone else None
+    if (before.revision_id, before.findings, before.gone_at) == (revision_id, faults, gone_at):
+        return
+    connection.execute(
+        sa.update(campaigns)
+        .where(campaigns.c.id == before.id)
+        .values(revision_id=revision_id, findings=faults, gone_at=gone_at)
+    )
+    if before.revision_id != revision_id:
+        _send_back(connection, store_id, name, revision_id, now)
+
+
+def _send_back(connection: Connection, store_id: int, name: str, revision_id: int | None, now: datetime) -> None:
+    """Runs whose plan was made of another revision and hasn't begun want a new plan."""
+    made_of_it = sa.select(plans.c.id).where(plans.c.revision_id == revision_id)
+    connection.execute(
+        sa.update(runs)
+        .where(
+            runs.c.store_id == store_id,
+            runs.c.campaign == name,
+            runs.c.state.in_(_NOT_BEGUN),
+            runs.c.plan_id.not_in(made_of_it) if revision_id is not None else sa.true(),
+        )
+        .values(state=RunState.PLANNING, reason="its files changed", plan_id=None, not_before=None, changed_at=now)
+    )
+
+
+def current_revision(connection: Connection, store_id: int, name: str) -> tuple[int, Revision] | None:
+    """The revision in force of a campaign, or None while its files have faults or are gone."""
+    where = (campaigns.c.store_id == store_id, campaigns.c.name == name)
+    revision_id = connection.scalar(sa.select(campaigns.c.revision_id).where(*where))
+    return None if revision_id is None else (revision_id, load_revision(connection, revision_id))

@@ -1,0 +1,91 @@
+"""Due slots become runs. A run is unique per campaign and slot, so two clocks or a restart can't fire one twice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from tillroll.campaign.models import Status
+from tillroll.campaign.schedule import Slot, due
+from tillroll.campaign.states import RunState
+from tillroll.errors import NotFound, Refused
+from tillroll.ledger import audit
+from tillroll.ledger.engine import insert_if_new, reading, writing
+from tillroll.ledger.plans import load_revision
+from tillroll.ledger.tables import campaigns, revisions, runs, stores
+
+
+def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
+    """Write a run for every slot of every active campaign that has come; returns how many are new.
+
+    What was missed is decided by the campaign's `if_late` and `within`; slots let pass are written too, as skipped.
+    """
+    made = 0
+    with reading(engine) as connection:
+        zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == store_id)).one()
+        active = connection.execute(
+            sa.select(campaigns)
+            .join(revisions, revisions.c.id == campaigns.c.revision_id)
+            .where(campaigns.c.store_id == store_id, revisions.c.status == Status.ACTIVE, campaigns.c.considered_until < now)
+        ).all()
+        schedules = {row.name: load_revision(connection, row.revision_id).campaign.when for row in active}
+    for row in active:
+        when = schedules[row.name]
+        found = due(
+            when, zone=when.zone(zone), first_seen=row.first_seen_at, considered_until=row.considered_until, now=now
+        )
+        with writing(engine) as connection:
+            for slot in found.run:
+                made += _add_run(connection, store_id, row.name, slot, RunState.PLANNING, "", now)
+            for slot, reason in found.skipped:
+                _add_run(connection, store_id, row.name, slot, RunState.SKIPPED, reason, now)
+            connection.execute(
+                sa.update(campaigns)
+                .where(campaigns.c.id == row.id, campaigns.c.considered_until < now)
+                .values(considered_until=now)
+            )
+    return made
+
+
+def _add_run(
+    connection: Connection, store_id: int, name: str, slot: Slot, state: RunState, reason: str, now: datetime, by: str = "schedule"
+) -> bool:
+    return insert_if_new(
+        connection,
+        runs,
+        {
+            "store_id": store_id,
+            "campaign": name,
+            "slot_key": slot.key,
+            "slot_at": slot.at,
+            "state": state,
+            "reason": reason,
+            "started_by": by,
+            "created_at": now,
+            "changed_at": now,
+            "finished_at": now if state is RunState.SKIPPED else None,
+        },
+    )
+
+
+def start_by_hand(engine: Engine, *, store_id: int, name: str, person: str, now: datetime, key: str = "") -> int:
+    """A run of a campaign outside its schedule; returns its number. The same key gives the same run again."""
+    slot = Slot(key=f"by hand {key or now.isoformat()}", at=now)
+    with writing(engine) as connection:
+        where = (campaigns.c.store_id == store_id, campaigns.c.name == name)
+        row = connection.execute(sa.select(campaigns).where(*where)).first()
+        if row is None or row.gone_at is not None:
+            raise NotFound(f"There is no campaign {name!r}.", hint="`tillroll status` lists the campaigns the loop knows.")
+        if row.revision_id is None:
+            raise Refused(f"The files of campaign {name!r} have faults.", hint="Run: tillroll check")
+        status = connection.scalar(sa.select(revisions.c.status).where(revisions.c.id == row.revision_id))
+        if status != Status.ACTIVE:
+            raise Refused(f"Campaign {name!r} is {status}.", hint="Set `status: active` in its file to run it.")
+        if _add_run(connection, store_id, name, slot, RunState.PLANNING, "", now, by=person):
+            audit.record(
+                connection, at=now, actor=person, action="run.started", subject=f"campaign {name}", body={"slot": slot.key}
+            )
+        same = (runs.c.store_id == store_id, runs.c.campaign == name, runs.c.slot_key == slot.key)
+        return int(connection.scalars(sa.select(runs.c.id).where(*same)).one())

@@ -1,0 +1,65 @@
+"""May this message go now, and what becomes of one whose outcome is unknown. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tillroll.campaign.models import IfUnknown
+from tillroll.campaign.states import CodeState, MessageState
+
+MOST_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """What to do with one message: go, or be held for good with a reason."""
+
+    go: bool
+    reason: str = ""
+
+
+def may_send(
+    *, code_state: CodeState, consent: bool | None, known: bool, email: str, valid_until: datetime, now: datetime
+) -> Word:
+    """Whether a message may go now. `consent` is the mirror's present word; `known`: the customer is still there."""
+    if code_state is not CodeState.LIVE:
+        return Word(go=False, reason=f"its code is {code_state}, not live")
+    if not known:
+        return Word(go=False, reason="the customer is gone from the store")
+    if consent is not True:
+        return Word(go=False, reason="consent was withdrawn")
+    if "@" not in email or any(sign in email for sign in "\r\n"):
+        return Word(go=False, reason="the address can't be written to")
+    if now >= valid_until:
+        return Word(go=False, reason="its code has expired")
+    return Word(go=True)
+
+
+class Outcome(StrEnum):
+    """What a transport says of one message."""
+
+    SENT = "sent"
+    FAILED = "failed"  # refused for good
+    LATER = "later"  # not taken, try again
+    UNKNOWN = "unknown"  # it may have left
+
+
+def after(outcome: Outcome, *, attempts: int, if_unknown: IfUnknown) -> MessageState:
+    """The state a message is in after an outcome. `attempts` counts the one that just ended."""
+    match outcome:
+        case Outcome.SENT:
+            return MessageState.SENT
+        case Outcome.FAILED:
+            return MessageState.FAILED
+        case Outcome.LATER:
+            return MessageState.READY if attempts < MOST_ATTEMPTS else MessageState.FAILED
+        case Outcome.UNKNOWN:
+            again = if_unknown is IfUnknown.RESEND and attempts < MOST_ATTEMPTS
+            return MessageState.READY if again else MessageState.UNKNOWN
+
+
+def pause_before_retry(attempts: int) -> timedelta:
+    """How long a message waits after it wasn't taken: 1, 4, 16, 64 minutes."""
+    return timedelta(minutes=4 ** max(0, attempts - 1))

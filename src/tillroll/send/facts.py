@@ -1,0 +1,97 @@
+"""What a template may use, and the two filters that write money and dates the reader's way (Babel)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from tillroll.campaign import Campaign
+from tillroll.campaign.sentence import say_offer
+
+EXAMPLE_CODE = "EXAMPLE-0000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """What messages know of the store."""
+
+    name: str
+    url: str
+    email: str
+    currency: str
+    timezone: str
+    language: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Who reads it."""
+
+    email: str
+    name: str
+    first_name: str
+    language: str
+    country: str
+
+
+def facts_for(
+    *, shop: Shop, campaign: Campaign, reader: Reader, code: str, valid_from: datetime, valid_until: datetime
+) -> dict[str, Any]:
+    """The variables of one message; `campaign/` checks templates against the same names."""
+    offer = campaign.offer
+    return {
+        "customer": {
+            "first_name": reader.first_name,
+            "name": reader.name,
+            "email": reader.email,
+            "language": reader.language,
+            "country": reader.country,
+        },
+        "code": {
+            "text": code,
+            "valid_from": valid_from,
+            "valid_until": valid_until,
+            "value": offer.value,
+            "minimum_subtotal": offer.minimum_subtotal,
+        },
+        "store": {"name": shop.name, "url": shop.url, "email": shop.email},
+        "campaign": {"title": campaign.title},
+        "offer": {"kind": offer.kind.value, "value": offer.value, "text": say_offer(offer, shop.currency)},
+    }
+
+
+def filters_for(shop: Shop) -> Mapping[str, Callable[..., str]]:
+    """`{{ 30 | money }}` and `{{ code.valid_until | date }}`, in the reader's language and the store's zone."""
+    zone = ZoneInfo(shop.timezone)
+
+    @pass_context
+    def money(context: Context, amount: Decimal | int | float | str) -> str:
+        return format_currency(Decimal(str(amount)), shop.currency, locale=_locale(context, shop))
+
+    @pass_context
+    def date(context: Context, moment: datetime) -> str:
+        return format_date(moment.astimezone(zone), format="long", locale=_locale(context, shop))
+
+    return {"money": money, "date": date}
+
+
+def _locale(context: Context, shop: Shop) -> Locale:
+    """The reader's language if it is one Babel knows, else the store's, else English."""
+    customer = context.get("customer")
+    spoken = customer.get("language", "") if isinstance(customer, dict) else ""
+    for tag in (spoken, shop.language):
+        try:
+            return Locale.parse(tag, sep="-") if tag else Locale("en")
+        except (UnknownLocaleError, ValueError):
+            continue
+    return Locale("en")

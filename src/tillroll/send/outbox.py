@@ -1,0 +1,101 @@
+"""The outbox: a folder that stands in for a mail server. Each message is an `.eml` file and one line of `messages.jsonl`.
+
+The line is the proof that a message left: the file is written first, under its final name by a rename, so a process that
+dies in between leaves at most a file without a line, which the next attempt writes again, byte for byte in the same place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from tillroll.clock import Clock
+from tillroll.send.decide import Outcome
+from tillroll.send.mime import Outgoing
+from tillroll.send.transport import Delivery
+
+
+def _private(path: str, flags: int) -> int:
+    """Codes are money: only the owner may read them."""
+    return os.open(path, flags, 0o600)
+
+
+class Outbox:
+    """Writes messages under a folder."""
+
+    name = "outbox"
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._lines = folder / "messages.jsonl"
+        self._clock = clock
+
+    def deliver(self, messages: Sequence[Outgoing]) -> Iterator[Delivery]:
+        """Write the files, then all their lines at once."""
+        written: list[tuple[Outgoing, str]] = []
+        for message in messages:
+            try:
+                written.append((message, self._write_file(message)))
+            except OSError as fault:
+                yield Delivery(message_id=message.message_id, outcome=Outcome.LATER, reason=f"outbox: {fault.strerror}")
+        try:
+            self._append(written)
+        except OSError as fault:
+            reason = f"outbox: {fault.strerror}"
+            yield from (Delivery(message_id=one.message_id, outcome=Outcome.UNKNOWN, reason=reason) for one, _ in written)
+            return
+        yield from (Delivery(message_id=one.message_id, outcome=Outcome.SENT) for one, _ in written)
+
+    def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
+        """The keys that have a line. A last line cut short by a crash is taken back first."""
+        wanted = set(keys)
+        if not wanted or not self._lines.exists():
+            return frozenset()
+        self._mend()
+        with self._lines.open(encoding="utf-8") as lines:
+            return frozenset(key for line in lines if (key := json.loads(line)["key"]) in wanted)
+
+    def _write_file(self, message: Outgoing) -> str:
+        relative = f"run-{message.run_id:06d}/{message.key}.eml"
+        path = self._folder / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".part")
+        draft.write_bytes(message.content)
+        draft.replace(path)
+        return relative
+
+    def _append(self, written: list[tuple[Outgoing, str]]) -> None:
+        if not written:
+            return
+        at = self._clock.now().isoformat(timespec="seconds")
+        lines = "".join(
+            json.dumps(
+                {
+                    "key": message.key,
+                    "run": message.run_id,
+                    "campaign": message.campaign,
+                    "to": message.to,
+                    "subject": message.subject,
+                    "code": message.code,
+                    "file": file,
+                    "bytes": len(message.content),
+                    "sha256": message.digest,
+                    "at": at,
+                },
+                ensure_ascii=False,
+            )
+            + "\n"
+            for message, file in written
+        )
+        with open(self._lines, "ab", opener=_private) as file_:
+            file_.write(lines.encode())
+            file_.flush()
+            os.fsync(file_.fileno())
+
+    def _mend(self) -> None:
+        content = self._lines.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole != len(content):
+            os.truncate(self._lines, whole)

@@ -1,0 +1,34 @@
+"""How messages leave: the promise every transport keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tillroll.send.decide import Outcome
+from tillroll.send.mime import Outgoing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What became of one message."""
+
+    message_id: int
+    outcome: Outcome
+    reason: str = ""
+
+
+class Transport(Protocol):
+    """Something that takes e-mails. Its `name` is kept with each message."""
+
+    name: str
+
+    def deliver(self, messages: Sequence[Outgoing]) -> Iterator[Delivery]:
+        """Try each message once and say what became of it; one `Delivery` a message, whatever happens. Raises nothing
+        that a transport can run into: troubles are outcomes."""
+        ...
+
+    def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
+        """Which of these left already, or None when the transport can't tell. Asked after a process died in between."""
+        ...

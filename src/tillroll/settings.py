@@ -1,0 +1,111 @@
+"""One frozen set of settings. The only module that reads the environment; it reports every fault at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tillroll.errors import Misconfigured
+
+API_URL = "https://app.ecwid.com/api/v3"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreAccess:
+    """A store named by the environment."""
+
+    ecwid_id: int
+    token: str = field(repr=False)
+    base_url: str = API_URL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an installation is told from outside. Each line names its variable."""
+
+    home: Path = Path("var")  # TILLROLL_HOME: ledger, outbox and keys when nothing else is said
+    database_url: str = "sqlite:///var/tillroll.sqlite3"  # DATABASE_URL
+    folder: Path = Path()  # TILLROLL_FOLDER: holds campaigns/, rules/ and templates/
+    secret_keys: tuple[str, ...] = field(default=(), repr=False)  # TILLROLL_SECRET_KEYS: the first seals, all open
+    store: StoreAccess | None = None  # ECWID_STORE_ID, ECWID_TOKEN, ECWID_API_URL
+    requests_per_minute: int = 600  # TILLROLL_REQUESTS_PER_MINUTE
+    smtp_url: str = field(default="", repr=False)  # SMTP_URL: none means the outbox folder
+    mail_from: str = ""  # TILLROLL_MAIL_FROM: "Shop <hello@shop.example>"; none means the store's own
+    port: int = 8000  # PORT
+    log_level: str = "info"  # TILLROLL_LOG_LEVEL
+
+    @property
+    def outbox(self) -> Path:
+        """Where messages go when there is no mail server."""
+        return self.home / "outbox"
+
+    @property
+    def on_sqlite(self) -> bool:
+        """Whether the ledger is a file here."""
+        return self.database_url.startswith("sqlite")
+
+
+def from_environment() -> Settings:
+    """The settings of this process."""
+    return from_mapping(os.environ)
+
+
+def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with changes, for a process it starts."""
+    return {**os.environ, **changes}
+
+
+def from_mapping(names: Mapping[str, str]) -> Settings:
+    """Settings from names and texts; `Misconfigured` lists everything that is wrong with them."""
+    faults: list[str] = []
+    home = Path(names.get("TILLROLL_HOME") or "var")
+    values = Settings(
+        home=home,
+        database_url=names.get("DATABASE_URL") or f"sqlite:///{home / 'tillroll.sqlite3'}",
+        folder=Path(names.get("TILLROLL_FOLDER") or "."),
+        secret_keys=tuple(key for key in names.get("TILLROLL_SECRET_KEYS", "").replace(" ", "").split(",") if key),
+        store=_store(names, faults),
+        requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
+        smtp_url=names.get("SMTP_URL", ""),
+        mail_from=names.get("TILLROLL_MAIL_FROM", ""),
+        port=_whole(names, "PORT", 8000, 1, 65_535, faults),
+        log_level=_choice(names, "TILLROLL_LOG_LEVEL", ("debug", "info", "warning", "error"), "info", faults),
+    )
+    if not values.on_sqlite and not values.secret_keys:
+        faults.append("TILLROLL_SECRET_KEYS is missing; make a key with: tillroll secret new")
+    if faults:
+        raise Misconfigured("The environment has faults:\n" + "\n".join(f"  - {fault}" for fault in faults))
+    return values
+
+
+def _store(names: Mapping[str, str], faults: list[str]) -> StoreAccess | None:
+    store_id, token = names.get("ECWID_STORE_ID", ""), names.get("ECWID_TOKEN", "")
+    if not store_id and not token:
+        return None
+    if not store_id.isdigit():
+        faults.append(f"ECWID_STORE_ID is {store_id!r}; it is the number in the store admin's address")
+    if not token:
+        faults.append("ECWID_TOKEN is missing; it is the secret token of your app in the store")
+    url = names.get("ECWID_API_URL") or API_URL
+    if not url.startswith(("https://", "http://")):
+        faults.append(f"ECWID_API_URL is {url!r}; it begins with https://")
+    return StoreAccess(ecwid_id=int(store_id) if store_id.isdigit() else 0, token=token, base_url=url.rstrip("/"))
+
+
+def _whole(names: Mapping[str, str], name: str, default: int, least: int, most: int, faults: list[str]) -> int:
+    raw = names.get(name, "")
+    if not raw:
+        return default
+    if raw.isascii() and raw.isdigit() and least <= int(raw) <= most:
+        return int(raw)
+    faults.append(f"{name} is {raw!r}; it must be a whole number from {least} to {most}")
+    return default
+
+
+def _choice(names: Mapping[str, str], name: str, choices: tuple[str, ...], default: str, faults: list[str]) -> str:
+    raw = names.get(name, "").lower() or default
+    if raw not in choices:
+        faults.append(f"{name} is {raw!r}; it must be one of {', '.join(choices)}")
+    return raw
