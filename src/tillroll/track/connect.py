@@ -1,0 +1,92 @@
+"""Which stores there are, and whether their lanes may run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from tillroll.errors import NotFound
+from tillroll.ledger import audit
+from tillroll.ledger.engine import insert_if_new, writing
+from tillroll.ledger.tables import stores
+
+CONNECTED, DISCONNECTED, NO_API = "connected", "disconnected", "no_api"
+
+
+def connect(
+    engine: Engine, *, ecwid_id: int, base_url: str, sealed_token: str, same_token: bool, now: datetime
+) -> int:
+    """Write a store down, or its new token; returns its number. A new token makes a disconnected store connected again."""
+    where = (stores.c.ecwid_id == ecwid_id, stores.c.base_url == base_url)
+    row = {"ecwid_id": ecwid_id, "base_url": base_url, "token": sealed_token, "created_at": now}
+    with writing(engine) as connection:
+        if insert_if_new(connection, stores, row):
+            _audit(connection, now, "store.connected", ecwid_id, "")
+        elif not same_token:
+            connection.execute(
+                sa.update(stores).where(*where).values(token=sealed_token, state=CONNECTED, reason="", not_before=None)
+            )
+            _audit(connection, now, "store.connected", ecwid_id, "a new token")
+        return int(connection.scalars(sa.select(stores.c.id).where(*where)).one())
+
+
+def find_store(connection: Connection, *, ecwid_id: int, base_url: str) -> sa.Row[Any] | None:
+    """The store under the number its owner knows it by, if it is written down."""
+    where = (stores.c.ecwid_id == ecwid_id, stores.c.base_url == base_url)
+    return connection.execute(sa.select(stores).where(*where)).first()
+
+
+def all_stores(connection: Connection) -> list[sa.Row[Any]]:
+    """Every store, oldest first."""
+    return list(connection.execute(sa.select(stores).order_by(stores.c.id)).all())
+
+
+def load_store(connection: Connection, store_id: int) -> sa.Row[Any]:
+    """A store's row; `NotFound` when there is none."""
+    row = connection.execute(sa.select(stores).where(stores.c.id == store_id)).first()
+    if row is None:
+        raise NotFound(f"There is no store {store_id} in the ledger.")
+    return row
+
+
+def only_store(connection: Connection) -> sa.Row[Any]:
+    """The store this installation works for; `NotFound` says how to connect one."""
+    found = all_stores(connection)
+    if not found:
+        raise NotFound(
+            "No store is connected yet.",
+            hint="Set ECWID_STORE_ID and ECWID_TOKEN and start the worker, or try it out with: tillroll demo",
+        )
+    return found[0]
+
+
+def stop_lane(engine: Engine, *, store_id: int, state: str, reason: str, now: datetime) -> None:
+    """The store won't have us: no more calls until somebody acts."""
+    with writing(engine) as connection:
+        row = load_store(connection, store_id)
+        if row.state == state:
+            return
+        connection.execute(sa.update(stores).where(stores.c.id == store_id).values(state=state, reason=reason))
+        _audit(connection, now, f"store.{state}", row.ecwid_id, reason)
+
+
+def rest_lane(engine: Engine, *, store_id: int, until: datetime, reason: str) -> None:
+    """A passing trouble: the lane rests until then."""
+    with writing(engine) as connection:
+        connection.execute(sa.update(stores).where(stores.c.id == store_id).values(not_before=until, reason=reason))
+
+
+def lane_runs_again(engine: Engine, *, store_id: int) -> None:
+    """The store answered: forget the trouble."""
+    with writing(engine) as connection:
+        where = (stores.c.id == store_id, stores.c.state == CONNECTED, stores.c.reason != "")
+        connection.execute(sa.update(stores).where(*where).values(not_before=None, reason=""))
+
+
+def _audit(connection: Connection, now: datetime, action: str, ecwid_id: int, reason: str) -> None:
+    audit.record(
+        connection, at=now, actor="loop", action=action, subject=f"store {ecwid_id}", body={"reason": reason}
+    )
