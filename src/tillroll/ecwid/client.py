@@ -48,6 +48,11 @@ class Client:
         """Give the connections back."""
         self._session.close()
 
+    @property
+    def calls(self) -> int:
+        """Requests sent through this client's pace so far."""
+        return self._pace.calls
+
     # -- the store itself
 
     def profile(self) -> Profile:

@@ -40,7 +40,11 @@ def runs_in(
     connection: Connection, store_id: int, states: Collection[RunState], *, now: datetime | None = None
 ) -> list[sa.Row[Any]]:
     """The store's runs in some states, oldest first; with `now`, only those that aren't put off."""
-    query = sa.select(runs).where(runs.c.store_id == store_id, runs.c.state.in_(tuple(states))).order_by(runs.c.id)
+    query = (
+        sa.select(runs)
+        .where(runs.c.store_id == store_id, runs.c.state.in_(tuple(states)))
+        .order_by(runs.c.id)
+    )
     if now is not None:
         query = query.where(sa.or_(runs.c.not_before.is_(None), runs.c.not_before <= now))
     return list(connection.execute(query).all())

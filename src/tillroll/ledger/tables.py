@@ -69,7 +69,7 @@ stores = sa.Table(
     sa.Column("reconciled_at", Moment),
     _count("turn"),  # raised to take the store's row: whoever writes it decides alone
     sa.Column("created_at", Moment, nullable=False),
-    sa.UniqueConstraint("ecwid_id", "base_url"),
+    sa.UniqueConstraint("ecwid_id"),
 )
 
 revisions = sa.Table(

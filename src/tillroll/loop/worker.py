@@ -36,14 +36,14 @@ def register_store(services: Services) -> int | None:
     if access is None:
         return None
     with reading(services.engine) as connection:
-        known = find_store(connection, ecwid_id=access.ecwid_id, base_url=access.base_url)
-    same = known is not None and services.sealer.open(known.token) == access.token
+        known = find_store(connection, access.ecwid_id)
+    changed = known is None or known.base_url != access.base_url or services.sealer.open(known.token) != access.token
     return connect(
         services.engine,
         ecwid_id=access.ecwid_id,
         base_url=access.base_url,
         sealed_token=services.sealer.seal(access.token),
-        same_token=same,
+        changed=changed,
         now=services.clock.now(),
     )
 
@@ -113,21 +113,19 @@ class Worker:
             self._stop.wait(max(0.0, pause))
 
 
-def run_until_done(services: Services, store_id: int, *, done: Callable[[], bool], settle: Callable[[], None]) -> None:
+def run_until_done(
+    services: Services, lane_: Lane, *, done: Callable[[], bool], settle: Callable[[], None]
+) -> None:
     """The same engine without a clock: advance one store until `done`, for `tillroll demo --once` and tests.
 
     `settle` is called between slices. Stops with an error when the store can't be worked with.
     """
-    with reading(services.engine) as connection:
-        store = load_store(connection, store_id)
-    with services.client(store) as client:
-        lane_ = Lane(services=services, store_id=store_id, client=client)
-        while not done():
-            next_at = advance(lane_, until=services.clock.now() + SLICE)
-            _raise_if_stopped(services, store_id)
-            settle()
-            if next_at is not None:
-                services.clock.sleep(min(1.0, max(0.0, (next_at - services.clock.now()).total_seconds())))
+    while not done():
+        next_at = advance(lane_, until=services.clock.now() + SLICE)
+        _raise_if_stopped(services, lane_.store_id)
+        settle()
+        if next_at is not None:
+            services.clock.sleep(min(TICK, max(0.0, (next_at - services.clock.now()).total_seconds())))
 
 
 def _raise_if_stopped(services: Services, store_id: int) -> None:

@@ -41,7 +41,9 @@ def holdout_key(ecwid_id: int) -> bytes:
 class _Subject:
     """What a plan is made of."""
 
-    run: sa.Row[Any]
+    run_id: int
+    slot_key: str
+    slot_at: datetime
     store: sa.Row[Any]
     revision_id: int
     revision: Revision
@@ -60,10 +62,17 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
     if found[1].campaign.status is not Status.ACTIVE:
         status = found[1].campaign.status
         return _settle(engine, run_id, RunState.PLANNING, f"the campaign is {status}", now, not_before=now + timedelta(minutes=1))
-    subject = _Subject(run=run, store=store, revision_id=found[0], revision=found[1])
+    subject = _Subject(
+        run_id=run_id,
+        slot_key=run.slot_key,
+        slot_at=run.slot_at,
+        store=store,
+        revision_id=found[0],
+        revision=found[1],
+    )
     _clear_unfinished(engine, run_id)
     plan_id, selection, digest = _freeze_audience(engine, subject, now)
-    proposal = _propose(engine, subject, selection, digest, now, per_minute)
+    proposal = _propose(engine, subject, selection, digest, per_minute)
     if selection.count == 0:
         return _settle(engine, run_id, RunState.DONE, "nobody is in the audience", now, plan=(plan_id, proposal))
     if proposal.refusals:
@@ -72,23 +81,15 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
     return _settle(engine, run_id, RunState.WAITING, "", now, plan=(plan_id, proposal))
 
 
-def preview(engine: Engine, *, store_id: int, name: str, now: datetime, per_minute: int) -> Proposal | None:
-    """The plan a run of the campaign would get at a moment, without writing anything; None while its files have faults."""
-    with reading(engine) as connection:
-        store = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
-        found = current_revision(connection, store_id, name)
-    if found is None:
-        return None
-    run = sa.select(
-        sa.literal(store_id).label("store_id"), sa.literal(name).label("campaign"), sa.literal("preview").label("slot_key")
+def preview(engine: Engine, *, store: sa.Row[Any], revision: Revision, now: datetime, per_minute: int) -> Proposal:
+    """The plan a run of the campaign would get at a moment; nothing is written anywhere."""
+    subject = _Subject(
+        run_id=0, slot_key="preview", slot_at=now, store=store, revision_id=0, revision=revision
     )
-    with reading(engine) as connection:
-        row = connection.execute(run).one()
-    subject = _Subject(run=row, store=store, revision_id=found[0], revision=found[1])
     selection, digest = Selection(), AudienceDigest()
     for recipient in _recipients(engine, subject, selection, now):
         digest.add_recipient(recipient)
-    return _propose(engine, subject, selection, digest.hex(), now, per_minute)
+    return _propose(engine, subject, selection, digest.hex(), per_minute)
 
 
 def _clear_unfinished(engine: Engine, run_id: int) -> None:
@@ -118,7 +119,7 @@ def _freeze_audience(engine: Engine, subject: _Subject, now: datetime) -> tuple[
     """Write the recipients under a plan row that has no digest yet."""
     with writing(engine) as connection:
         row = {
-            "run_id": subject.run.id,
+            "run_id": subject.run_id,
             "revision_id": subject.revision_id,
             "digest": "",
             "body": {},
@@ -141,16 +142,13 @@ def _take(source: Iterator[dict[str, Any]], most: int) -> list[dict[str, Any]]:
     return [row for row, _ in zip(source, range(most), strict=False)]
 
 
-def _propose(
-    engine: Engine, subject: _Subject, selection: Selection, digest: str, now: datetime, per_minute: int
-) -> Proposal:
+def _propose(engine: Engine, subject: _Subject, selection: Selection, digest: str, per_minute: int) -> Proposal:
     revision, store = subject.revision, subject.store
     campaign, guardrails = revision.campaign, revision.guardrails
     figures = _figures(engine, subject, selection)
     worst = decide.worst_case(campaign.offer, guardrails, figures)
     likely = decide.expected(campaign.offer, guardrails, figures)
     calls = decide.calls_for(figures.codes)
-    slot_at: datetime = getattr(subject.run, "slot_at", now)
     return Proposal(
         store_id=store.ecwid_id,
         store_name=store.name,
@@ -159,8 +157,8 @@ def _propose(
         campaign=revision.name,
         title=campaign.title,
         owner=campaign.owner,
-        slot_key=subject.run.slot_key,
-        slot_at=slot_at.isoformat(),
+        slot_key=subject.slot_key,
+        slot_at=subject.slot_at.isoformat(),
         revision=revision.digest,
         offer=say_offer(campaign.offer, store.currency),
         valid=say_valid(campaign.offer.valid, ZoneInfo(store.timezone)),

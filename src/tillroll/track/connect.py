@@ -17,26 +17,24 @@ CONNECTED, DISCONNECTED, NO_API = "connected", "disconnected", "no_api"
 
 
 def connect(
-    engine: Engine, *, ecwid_id: int, base_url: str, sealed_token: str, same_token: bool, now: datetime
+    engine: Engine, *, ecwid_id: int, base_url: str, sealed_token: str, changed: bool, now: datetime
 ) -> int:
-    """Write a store down, or its new token; returns its number. A new token makes a disconnected store connected again."""
-    where = (stores.c.ecwid_id == ecwid_id, stores.c.base_url == base_url)
+    """Write a store down, or its new token or address; returns its number. A new token connects a disconnected store again."""
+    where = stores.c.ecwid_id == ecwid_id
     row = {"ecwid_id": ecwid_id, "base_url": base_url, "token": sealed_token, "created_at": now}
     with writing(engine) as connection:
         if insert_if_new(connection, stores, row):
             _audit(connection, now, "store.connected", ecwid_id, "")
-        elif not same_token:
-            connection.execute(
-                sa.update(stores).where(*where).values(token=sealed_token, state=CONNECTED, reason="", not_before=None)
-            )
-            _audit(connection, now, "store.connected", ecwid_id, "a new token")
-        return int(connection.scalars(sa.select(stores.c.id).where(*where)).one())
+        elif changed:
+            fresh = {"base_url": base_url, "token": sealed_token, "state": CONNECTED, "reason": "", "not_before": None}
+            connection.execute(sa.update(stores).where(where).values(fresh))
+            _audit(connection, now, "store.connected", ecwid_id, "a new token or address")
+        return int(connection.scalars(sa.select(stores.c.id).where(where)).one())
 
 
-def find_store(connection: Connection, *, ecwid_id: int, base_url: str) -> sa.Row[Any] | None:
+def find_store(connection: Connection, ecwid_id: int) -> sa.Row[Any] | None:
     """The store under the number its owner knows it by, if it is written down."""
-    where = (stores.c.ecwid_id == ecwid_id, stores.c.base_url == base_url)
-    return connection.execute(sa.select(stores).where(*where)).first()
+    return connection.execute(sa.select(stores).where(stores.c.ecwid_id == ecwid_id)).first()
 
 
 def all_stores(connection: Connection) -> list[sa.Row[Any]]:

@@ -58,7 +58,7 @@ def upgrade() -> None:
         sa.Column("turn", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stores")),
-        sa.UniqueConstraint("ecwid_id", "base_url", name=op.f("uq_stores_ecwid_id_base_url")),
+        sa.UniqueConstraint("ecwid_id", name=op.f("uq_stores_ecwid_id")),
     )
     op.create_table(
         "users",
