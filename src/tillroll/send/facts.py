@@ -1,4 +1,4 @@
-"""What a template may use, and the two filters that write money and dates the reader's way (Babel)."""
+"""What a template may use, and the two filters that write money and dates the store's way (Babel)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
-from jinja2 import pass_context
-from jinja2.runtime import Context
 
 from tillroll.campaign import Campaign
 from tillroll.campaign.sentence import say_offer
@@ -71,27 +69,22 @@ def facts_for(
 
 
 def filters_for(shop: Shop) -> Mapping[str, Callable[..., str]]:
-    """`{{ 30 | money }}` and `{{ code.valid_until | date }}`, in the reader's language and the store's zone."""
-    zone = ZoneInfo(shop.timezone)
+    """`{{ 30 | money }}` and `{{ code.valid_until | date }}`, in the store's language and zone: a date in the reader's own
+    language inside a sentence in the store's would read as a mistake."""
+    zone, locale = ZoneInfo(shop.timezone), _locale(shop.language)
 
-    @pass_context
-    def money(context: Context, amount: Decimal | int | float | str) -> str:
-        return format_currency(Decimal(str(amount)), shop.currency, locale=_locale(context, shop))
+    def money(amount: Decimal | int | float | str) -> str:
+        return format_currency(Decimal(str(amount)), shop.currency, locale=locale)
 
-    @pass_context
-    def date(context: Context, moment: datetime) -> str:
-        return format_date(moment.astimezone(zone), format="long", locale=_locale(context, shop))
+    def date(moment: datetime) -> str:
+        return format_date(moment.astimezone(zone), format="long", locale=locale)
 
     return {"money": money, "date": date}
 
 
-def _locale(context: Context, shop: Shop) -> Locale:
-    """The reader's language if it is one Babel knows, else the store's, else English."""
-    customer = context.get("customer")
-    spoken = customer.get("language", "") if isinstance(customer, dict) else ""
-    for tag in (spoken, shop.language):
-        try:
-            return Locale.parse(tag, sep="-") if tag else Locale("en")
-        except (UnknownLocaleError, ValueError):
-            continue
-    return Locale("en")
+def _locale(tag: str) -> Locale:
+    """The locale of a language tag, or English when Babel knows none."""
+    try:
+        return Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")

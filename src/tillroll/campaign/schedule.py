@@ -1,0 +1,165 @@
+"""Triggers and slots: when a campaign is due, by the wall clock of its zone.
+
+Daylight saving: a slot is a wall time, and each wall time fires once. A time that the clock skips in spring fires at the first
+moment after the gap; a time that it shows twice in autumn fires the first time. `every` counts real time instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+
+from tillroll.campaign.models import IfLate, When
+from tillroll.campaign.units import say_duration
+
+MOST_SLOTS = 1_000
+PUNCTUAL = timedelta(seconds=60)
+"""A slot that is found so soon after its time is not late: that is just the loop's own rhythm."""
+
+_FIELDS = ("minute", "hour", "day", "month", "day_of_week")
+_DAYS = {"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """One occurrence. `key` is unique within a campaign; `at` is UTC."""
+
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """What has come since the last look: slots to run, and slots let pass with the reason."""
+
+    run: tuple[Slot, ...]
+    skipped: tuple[tuple[Slot, str], ...]
+
+
+def cron_fault(text: str) -> str:
+    """What is wrong with a cron line; empty when nothing is."""
+    parts = text.split()
+    if len(parts) != 5:
+        return f"a cron line has five fields (minute hour day month weekday); this one has {len(parts)}"
+    if any(sign.isdigit() for sign in parts[4]):
+        return "write weekdays as MON, TUE, ... SUN: crons disagree on which day a number means"
+    try:
+        _cron(text)
+    except ValueError as fault:
+        return f"this is not a cron line: {fault}"
+    return ""
+
+
+def _cron(text: str) -> CronTrigger:
+    """The line as a calculator of wall times; UTC stands in for a zone without gaps or repeats."""
+    return CronTrigger(**dict(zip(_FIELDS, text.split(), strict=True)), timezone="UTC")
+
+
+def slots(when: When, *, zone: ZoneInfo, first_seen: datetime, after: datetime, until: datetime) -> Iterator[Slot]:
+    """The slots after one moment (exclusive) and up to another (inclusive), in order."""
+    if when.at is not None:
+        slot = _wall_slot(when.at, zone)
+        if after < slot.at <= until:
+            yield slot
+    elif when.every is not None:
+        yield from _every(when.every, first_seen, after, until)
+    elif when.cron is not None:
+        yield from _by_cron(when.cron, zone, after, until)
+
+
+def _every(length: timedelta, first_seen: datetime, after: datetime, until: datetime) -> Iterator[Slot]:
+    number = max(1, (after - first_seen) // length)
+    while (at := first_seen + number * length) <= until:
+        if at > after:
+            yield Slot(key=f"every {say_duration(length)} no. {number}", at=at)
+        number += 1
+
+
+def _by_cron(text: str, zone: ZoneInfo, after: datetime, until: datetime) -> Iterator[Slot]:
+    trigger = _cron(text)
+    # wall times are worked out as if in UTC, from an hour or more before: a gap moves a slot to a later moment
+    wall = (after.astimezone(zone) - timedelta(hours=3)).replace(tzinfo=UTC)
+    last = (until.astimezone(zone) + timedelta(hours=3)).replace(tzinfo=UTC)
+    while (found := trigger.get_next_fire_time(None, wall)) is not None and found <= last:
+        slot = _wall_slot(found.replace(tzinfo=None), zone)
+        if after < slot.at <= until:
+            yield slot
+        wall = found + timedelta(minutes=1)
+
+
+def _wall_slot(wall: datetime, zone: ZoneInfo) -> Slot:
+    """The moment a wall time stands for: the first of two, or the end of the gap it falls into."""
+    moment = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) != wall:  # the clock never shows it
+        moment = _end_of_gap(wall, zone)
+    return Slot(key=f"{wall:%Y-%m-%dT%H:%M}", at=moment)
+
+
+def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
+    """The first moment after the clock jumped over a wall time."""
+    before = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    low, high = before - timedelta(hours=3), before + timedelta(hours=3)
+    offset = low.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(zone).utcoffset() == offset:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+def due(when: When, *, zone: ZoneInfo, first_seen: datetime, considered_until: datetime, now: datetime) -> Due:
+    """What has come since the last look, with `if_late` and `within` applied to what was missed."""
+    found = list(slots(when, zone=zone, first_seen=first_seen, after=considered_until, until=now))[-MOST_SLOTS:]
+    late = [slot for slot in found if now - slot.at > PUNCTUAL]
+    run = [slot for slot in found if now - slot.at <= PUNCTUAL]
+    skipped: list[tuple[Slot, str]] = []
+    in_time = [slot for slot in late if now - slot.at <= when.within]
+    for slot in late:
+        if slot not in in_time:
+            skipped.append((slot, f"missed by more than {say_duration(when.within)}"))
+    if when.if_late is IfLate.SKIP:
+        skipped += [(slot, "missed, and if_late says skip") for slot in in_time]
+        in_time = []
+    elif when.if_late is IfLate.RUN_ONCE and in_time:
+        skipped += [(slot, "missed, and a later slot runs instead") for slot in in_time[:-1]]
+        in_time = in_time[-1:] if not run else []
+        if run:
+            skipped.append((late[-1], "missed, and a later slot runs instead"))
+    return Due(run=tuple(in_time + run), skipped=tuple(skipped))
+
+
+def next_slot(when: When, *, zone: ZoneInfo, first_seen: datetime, after: datetime) -> Slot | None:
+    """The next slot, or None when there will be none within two years."""
+    return next(slots(when, zone=zone, first_seen=first_seen, after=after, until=after + timedelta(days=732)), None)
+
+
+def describe(when: When, zone: ZoneInfo) -> str:
+    """The trigger as a sentence."""
+    if when.manual:
+        return "only by hand"
+    if when.every is not None:
+        return f"every {say_duration(when.every)}"
+    if when.at is not None:
+        return f"once, on {when.at:%Y-%m-%d at %H:%M} ({zone.key})"
+    return f"{_say_cron(when.cron or '')} ({zone.key})"
+
+
+def _say_cron(text: str) -> str:
+    """Common lines in words; others as they are written."""
+    minute, hour, day, month, weekday = text.split()
+    if not (minute.isdigit() and hour.isdigit() and month == "*"):
+        return f"cron {text}"
+    clock = f"{int(hour):02d}:{int(minute):02d}"
+    if day == "*" and weekday == "*":
+        return f"every day at {clock}"
+    if day == "*" and weekday.lower() in _DAYS:
+        return f"every {_DAYS[weekday.lower()]} at {clock}"
+    if day.isdigit() and weekday == "*":
+        return f"on day {day} of every month at {clock}"
+    return f"cron {text}"

@@ -1,0 +1,161 @@
+"""From plain data to a model, with every fault as a sentence at its place in the file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from tillroll.campaign.findings import Finding, nearest
+from tillroll.campaign.source import Path, Source
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "date_from_datetime_parsing": "a date like 2026-12-25",
+    "date_parsing": "a date like 2026-12-25",
+    "date_type": "a date like 2026-12-25",
+    "tuple_type": "a list, like [one, two]",
+    "list_type": "a list, like [one, two]",
+    "model_type": "a block of keys and values",
+    "model_attributes_type": "a block of keys and values",
+    "dict_type": "a block of keys and values",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "must be more than"),
+    "greater_than_equal": ("ge", "must be at least"),
+    "less_than": ("lt", "must be less than"),
+    "less_than_equal": ("le", "must be at most"),
+}
+_PATTERNS = {
+    "^[a-z0-9][a-z0-9-]{0,62}$": "a name has lower-case letters, digits and hyphens, like lapsed-90",
+    "^[A-Z0-9]{0,12}$": "at most 12 capital letters and digits, like BACK",
+    "^[A-Z]{2}$": "a country is two capital letters, like SI",
+    "^[0-9A-Z]{10,36}$": "10 to 36 different digits and capital letters",
+    r"^[^\r\n]+$": "one line of text",
+    "^[a-z]{2,3}(-[A-Za-z]{2,4})?$": "a language is a code like en or pt-BR",
+}
+
+
+def validate(model: type[_Model], source: Source) -> tuple[_Model | None, list[Finding]]:
+    """The model a file describes, or every reason why it describes none."""
+    if source.findings:
+        return None, source.findings
+    if not isinstance(source.data, dict):
+        return None, [source.finding((), "the file must be a block of keys and values, like title: We miss you")]
+    try:
+        return model.model_validate(source.data), []
+    except ValidationError as faults:
+        return None, sorted({_finding(model, source, dict(fault)) for fault in faults.errors(include_url=False)})
+
+
+def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> Finding:
+    path, kind, context = _path_in_file(source, fault["loc"]), str(fault["type"]), fault.get("ctx") or {}
+    if kind == "extra_forbidden":
+        known = _keys_at(model, path[:-1])
+        listed = f"; known here: {', '.join(sorted(known))}" if known else ""
+        word = nearest(str(path[-1]), known)
+        return source.finding(path, f"unknown key{'' if word else listed}", suggestion=word, at_key=True)
+    if kind == "missing":
+        return source.finding(path, "this key is missing", at_key=True)
+    if kind in {"enum", "literal_error"}:
+        choices = _choices(model, path) or [str(context.get("expected", ""))]
+        given = _value_at(source.data, path)
+        return source.finding(path, f"{given!r} is none of {', '.join(choices)}", suggestion=nearest(str(given), choices))
+    return source.finding(path, _sentence(kind, context, fault, _value_at(source.data, path)))
+
+
+def _sentence(kind: str, context: dict[str, Any], fault: dict[str, Any], given: Any) -> str:
+    """The fault in words that say nothing of the machinery."""
+    if kind == "value_error":
+        return str(context.get("error") or fault["msg"]).removeprefix("Value error, ")
+    if kind in _KINDS:
+        return f"{_shown(given)} is not {_KINDS[kind]}"
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"{_shown(given)} {words} {context[name]}"
+    if kind == "string_pattern_mismatch":
+        return f"{_shown(given)}: {_PATTERNS.get(context['pattern'], 'it does not have the right form')}"
+    if kind in {"string_too_short", "string_too_long"}:
+        limit = context.get("min_length") or context.get("max_length")
+        return f"the text must have at {'least' if kind.endswith('short') else 'most'} {limit} characters"
+    if kind in {"too_short", "too_long"}:
+        return "the list is empty" if kind == "too_short" else "the list is too long"
+    return f"{_shown(given)} is not allowed here ({fault['msg'].lower()})"
+
+
+def _shown(given: Any) -> str:
+    if isinstance(given, dict):
+        return "a block of keys"
+    if isinstance(given, list):
+        return "a list"
+    text = repr(given) if isinstance(given, str) else {None: "nothing", True: "true", False: "false"}.get(given, str(given))
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _path_in_file(source: Source, loc: tuple[Any, ...]) -> Path:
+    """The location without what the machinery adds to it; a missing key keeps its name at the end."""
+    path: list[str | int] = []
+    node = source.data
+    for index, part in enumerate(loc):
+        last = index == len(loc) - 1
+        known = (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int))
+        if known or (last and isinstance(part, str)):
+            path.append(part)
+            node = node[part] if known and not (isinstance(node, list) and part >= len(node)) else None
+    return tuple(path)
+
+
+def _value_at(data: Any, path: Path) -> Any:
+    for part in path:
+        if isinstance(data, dict) and part in data:
+            data = data[part]
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            return None
+    return data
+
+
+def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
+    """The model that describes a place in the data."""
+    here: type[BaseModel] | None = model
+    for part in path:
+        if isinstance(part, int):
+            continue
+        if here is None:
+            return None
+        field = next((f for name, f in here.model_fields.items() if (f.alias or name) == part), None)
+        here = _first_model(field.annotation) if field else None
+    return here
+
+
+def _first_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _first_model(arg))), None)
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+    here = _model_at(model, path)
+    return [field.alias or name for name, field in here.model_fields.items()] if here else []
+
+
+def _choices(model: type[BaseModel], path: Path) -> list[str]:
+    here = _model_at(model, path[:-1])
+    if here is None or not path:
+        return []
+    field = next((f for name, f in here.model_fields.items() if (f.alias or name) == path[-1]), None)
+    annotation = field.annotation if field else None
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return [member.value for member in annotation]
+    return []
