@@ -1,0 +1,5 @@
+"""`python -m tillroll` is `tillroll`."""
+
+from tillroll.cli import main
+
+main()

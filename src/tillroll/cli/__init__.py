@@ -1,0 +1,5 @@
+"""The `tillroll` command: parse, call one stage, show."""
+
+from tillroll.cli.main import main
+
+__all__ = ["main"]

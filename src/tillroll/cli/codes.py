@@ -1,0 +1,61 @@
+"""`tillroll codes`: the codes of a run, in clear, for those who may see them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+
+import click
+
+from tillroll.approve.decide import MAY_DECIDE
+from tillroll.cli.show import err, say_json, services
+from tillroll.errors import NotAllowed
+from tillroll.mint.export import reveal
+from tillroll.web.accounts import person_of
+
+_COLUMNS = ("code", "state", "coupon_id", "email", "customer_id", "reason")
+
+
+@click.group()
+def codes() -> None:
+    """The codes of a run. They are money: who sees them in clear is written to the audit.
+
+    \b
+    Example:
+      tillroll codes export 12 --as ana@shop.example > codes.csv
+    """
+
+
+@codes.command()
+@click.argument("run_id", metavar="RUN", type=int)
+@click.option("--as", "email", required=True, metavar="EMAIL", help="Who sees them: an account that may approve.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of CSV.")
+def export(run_id: int, email: str, as_json: bool) -> None:
+    """Write every code of RUN to stdout, as CSV.
+
+    \b
+    Example:
+      tillroll codes export 12 --as ana@shop.example > codes.csv
+    """
+    with services() as parts:
+        person = person_of(parts.engine, email)
+        if person is None or not person.roles & MAY_DECIDE:
+            raise NotAllowed(f"{email} may not see codes in clear.", hint="It takes an account with the approver role.")
+        count = 0
+        for row in reveal(parts.engine, run_id=run_id, person=person.email, now=parts.clock.now()):
+            if as_json:
+                say_json(row)
+            else:
+                if count == 0:
+                    click.echo(_line(_COLUMNS), nl=False)
+                click.echo(_line([row[name] for name in _COLUMNS]), nl=False)
+            count += 1
+    if sys.stderr.isatty():
+        err().print(f"{count} codes; the audit says that {email} saw them.")
+
+
+def _line(values: object) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(values)  # type: ignore[arg-type]  # a row is any sequence
+    return buffer.getvalue()

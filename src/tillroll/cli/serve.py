@@ -1,0 +1,196 @@
+"""`tillroll up`, `web`, `worker` and `sandbox`: the processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from tillroll import sandbox as store_sandbox
+from tillroll.cli.show import err, out, services
+from tillroll.clock import SystemClock
+from tillroll.errors import Misconfigured
+from tillroll.ledger import migrate
+from tillroll.loop.worker import Worker, stop_on_signals
+from tillroll.settings import child_environment, from_environment
+
+APP = "tillroll.web.wsgi:app_from_environment()"
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def require_port(host: str, port: int, option: str) -> None:
+    """Say in words that a port is taken."""
+    if not port_is_free(host, port):
+        raise Misconfigured(f"Port {port} on {host} is in use.", hint=f"Stop what listens there, or: {option} {port + 1}")
+
+
+def web_command(host: str, port: int, *, workers: int = 2) -> list[str]:
+    """The web server's command line."""
+    return [
+        sys.executable, "-m", "gunicorn", APP, "--bind", f"{host}:{port}", "--workers", str(workers), "--threads", "4",
+        "--worker-class", "gthread", "--timeout", "60", "--graceful-timeout", "20", "--log-level", "warning",
+        "--forwarded-allow-ips", "127.0.0.1",
+    ]  # fmt: skip
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to be reached from outside.")
+@click.option("--port", type=int, help="Default: PORT, else 8000.")
+def web(host: str, port: int | None) -> None:
+    """Serve the pages.
+
+    \b
+    Example:
+      tillroll web --port 8080
+    """
+    chosen = port or from_environment().port
+    require_port(host, chosen, "--port")
+    with services() as parts:
+        migrate.require_current(parts.engine)
+    command = web_command(host, chosen)
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter, our own words
+
+
+@click.command()
+def worker() -> None:
+    """Run the loop: due slots, plans, codes, e-mails, orders. SIGTERM finishes the slice and stops.
+
+    \b
+    Example:
+      tillroll worker
+    """
+    with services() as parts:
+        engine_worker = Worker(parts)
+        stop_on_signals(engine_worker)
+        engine_worker.run()
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to be reached from outside.")
+@click.option("--port", type=int, help="Default: PORT, else 8000.")
+def up(host: str, port: int | None) -> None:
+    """Web and worker together, on one machine; the ledger is brought up to date first.
+
+    \b
+    Example:
+      ECWID_STORE_ID=1003 ECWID_TOKEN=secret_… tillroll up
+    """
+    chosen = port or from_environment().port
+    require_port(host, chosen, "--port")
+    with services() as parts:
+        migrate.upgrade(parts.engine)
+    out().print(f"Tillroll is at http://{host}:{chosen}/  (Ctrl-C stops it)")
+    children = Children()
+    children.start("web", web_command(host, chosen))
+    children.start("worker", [sys.executable, "-m", "tillroll", "worker"])
+    raise click.exceptions.Exit(children.wait())
+
+
+class Children:
+    """Processes that live and die together."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopping = False
+
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None, *, log: Path | None = None
+    ) -> None:
+        """Start one, in a process group of its own so that Ctrl-C reaches it only through us."""
+        output = log.open("ab") if log else None
+        self._running[name] = subprocess.Popen(  # noqa: S603 - our own command lines
+            command,
+            env=child_environment(environment or {}),
+            start_new_session=True,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def ended(self) -> str:
+        """The name of one that has ended by itself; empty while all run."""
+        return next((name for name, child in self._running.items() if child.poll() is not None), "")
+
+    def wait(self) -> int:
+        """Until a signal comes or one of them ends; then stop the others. The exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        while not self._stopping and not self.ended():
+            time.sleep(0.2)
+        ended = self.ended()
+        self.stop()
+        if self._stopping:
+            return 0
+        err().print(f"The {ended} process ended by itself; everything is stopped.")
+        return 1
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    def stop(self) -> None:
+        """Ask them to finish, and wait for it."""
+        for child in self._running.values():
+            if child.poll() is None:
+                child.terminate()
+        for child in self._running.values():
+            try:
+                child.wait(timeout=28)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+@click.command()
+@click.option("--port", type=int, default=0, show_default=True, help="0 takes any free one.")
+@click.option("--dir", "directory", type=click.Path(path_type=Path, file_okay=False), default=Path("var/sandbox"), show_default=True)
+@click.option("--customers", type=click.IntRange(0, 1_000_000), default=2_000, show_default=True, help="Size of the sample shop.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same shop.")
+@click.option("--plan", type=click.Choice(["venture", "free"]), default="venture", show_default=True)
+@click.option("--requests-per-minute", type=click.IntRange(1), default=600, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON line when it is ready.")
+def sandbox(
+    port: int, directory: Path, customers: int, seed: int, plan: str, requests_per_minute: int, as_json: bool
+) -> None:
+    """Run a store on this machine that speaks the Ecwid API, with its limits. Killing it loses nothing.
+
+    \b
+    Example:
+      tillroll sandbox --port 9000 --dir var/sandbox --json
+    """
+
+    def announce(ready: store_sandbox.Ready) -> None:
+        if as_json:
+            click.echo(ready.to_json())
+            sys.stdout.flush()
+        else:
+            out().print(f"The sandbox store {ready.store_id} is at {ready.base_url}\nIts token: {ready.token}", soft_wrap=True)
+
+    try:
+        store_sandbox.run(
+            port=port,
+            directory=directory,
+            customers=customers,
+            seed=seed,
+            switches=store_sandbox.Switches(plan=plan, requests_per_minute=requests_per_minute),
+            announce=announce,
+            clock=SystemClock(),
+        )
+    except store_sandbox.PortInUse as taken:
+        raise Misconfigured(f"Port {taken.port} is in use.", hint=f"Try: --port {taken.port + 1}") from taken

@@ -1,0 +1,115 @@
+"""How the command writes: rich on a terminal, plain when piped, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tillroll.campaign.proposal import Level, Proposal
+from tillroll.campaign.sentence import say_money
+from tillroll.campaign.states import RunState
+from tillroll.errors import FaultyFiles, TillrollError
+from tillroll.settings import from_environment
+from tillroll.wiring import Services, build, configure_logging
+
+STATE_STYLE = {
+    RunState.WAITING: "yellow",
+    RunState.MINTING: "cyan",
+    RunState.SENDING: "cyan",
+    RunState.TRACKING: "green",
+    RunState.DONE: "green",
+    RunState.REFUSED: "red",
+    RunState.REJECTED: "red",
+    RunState.HALTED: "red",
+}
+
+
+def out() -> Console:
+    """Where results go. Made when needed, so that a redirected stdout is seen as such."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def err() -> Console:
+    """Where progress and troubles go."""
+    return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def services() -> Iterator[Services]:
+    """The parts of this installation, from the environment."""
+    settings = from_environment()
+    configure_logging(settings.log_level)
+    with build(settings) as built:
+        yield built
+
+
+def say_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def say_error(trouble: TillrollError) -> None:
+    """What happened, then what to do."""
+    console = err()
+    if isinstance(trouble, FaultyFiles):
+        for line in trouble.lines:
+            console.print(Text(line))
+    console.print(Text.assemble(("✗ ", "bold red"), trouble.message), soft_wrap=True)
+    if trouble.hint:
+        console.print(Text.assemble(("  → ", "dim"), trouble.hint), soft_wrap=True)
+
+
+def in_zone(moment: datetime, zone: str) -> str:
+    """A moment by the store's clock."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%a %d %b %Y %H:%M} ({zone})"
+
+
+def facts_table(rows: Mapping[str, str]) -> Table:
+    """Two columns: a word and what it is."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, value in rows.items():
+        table.add_row(name, Text(value))
+    return table
+
+
+def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
+    """A plan for a reader at a terminal."""
+    audience, exposure, currency = proposal.audience, proposal.exposure, proposal.currency
+    excluded = ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items()) or "nobody"
+    worst = "without bound" if exposure.worst_case is None else say_money(exposure.worst_case, currency)
+    expected = "can't be told" if exposure.expected is None else say_money(exposure.expected, currency)
+    console.print(Text.assemble((proposal.title, "bold"), f"  ·  {proposal.campaign}  ·  {proposal.store_name}"))
+    console.print(
+        facts_table(
+            {
+                "who": f"{audience.count} recipients. {audience.sentence}",
+                "left out": f"{excluded} (of {audience.matched} the segment selects)",
+                "offer": proposal.offer,
+                "valid": proposal.valid,
+                "codes": f"{audience.count} like {proposal.code_example} ({proposal.code_bits} bits of chance each)",
+                "e-mail": f"{proposal.template}: {proposal.subject}",
+                "worst case": f"{worst}  ({exposure.worst_case_basis})",
+                "expected": f"{expected}  ({exposure.expected_basis})",
+                "store": f"{proposal.calls} requests, about {proposal.minutes} minutes at its pace",
+                "approval": f"{proposal.approvers} person(s)",
+                "digest": digest,
+            }
+        )
+    )
+    for verdict in proposal.verdicts:
+        good = verdict.level is Level.PASS
+        mark = ("✓ ", "green") if good else ("✗ ", "bold red")
+        console.print(
+            Text.assemble(mark, f"{verdict.rule}: {verdict.measured} (limit {verdict.limit}) ", (verdict.text, "red"))
+        )

@@ -1,0 +1,85 @@
+"""A buyer at the till: `POST /sandbox/checkout` keeps the coupon's rules and makes a real order (dossier section 1.8)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from tillroll.sandbox import coupons, orders
+from tillroll.sandbox.store import Store
+from tillroll.sandbox.wire import ApiError
+
+_SHIPPING = 4.90
+
+
+def checkout(store: Store, body: Any) -> dict[str, Any]:
+    """Buy: `{"email", "items": [{"sku", "quantity"}], "coupon"}`. 422 says why a coupon doesn't work."""
+    if not isinstance(body, dict) or not body.get("email") or not body.get("items"):
+        raise ApiError(400, "checkout needs email and items", "WRONG_PARAMETER")
+    items = [_item(store, item) for item in body["items"]]
+    subtotal = round(sum(item["price"] * item["quantity"] for item in items), 2)
+    coupon, discount, shipping = None, 0.0, _SHIPPING
+    if body.get("coupon"):
+        coupon = _usable(store, str(body["coupon"]), str(body["email"]), subtotal)
+        discount, shipping = _discount(json.loads(coupon["body"]), subtotal)
+    total = round(subtotal - discount + shipping, 2)
+    order_id, _ = orders.place(
+        store,
+        email=str(body["email"]),
+        items=items,
+        subtotal=subtotal,
+        total=total,
+        coupon=coupon,
+        coupon_discount=discount,
+        status="PAID",
+    )
+    return {"orderId": order_id, "subtotal": subtotal, "couponDiscount": discount, "shipping": shipping, "total": total}
+
+
+def _item(store: Store, asked: dict[str, Any]) -> dict[str, Any]:
+    row = store.state.row(
+        "select * from products where sku = ? or id = ?", (str(asked.get("sku", "")), asked.get("productId", -1))
+    )
+    if row is None:
+        raise ApiError(422, f"no product {asked.get('sku') or asked.get('productId')}")
+    product = json.loads(row["body"])
+    quantity = int(asked.get("quantity", 1))
+    return {"productId": row["id"], "sku": row["sku"], "name": product["name"], "price": product["price"], "quantity": quantity}
+
+
+def _usable(store: Store, code: str, email: str, subtotal: float) -> sqlite3.Row:
+    row = store.state.row("select * from coupons where code = ?", (code.upper(),))
+    if row is None:
+        raise ApiError(422, "no such coupon")
+    coupon = json.loads(row["body"])
+    shown = coupons.show(store, row)
+    before = _orders_of(store, email)
+    used = store.state.value("select count(*) from orders where email = ? and coupon = ?", (email.lower(), code.upper()))
+    for refused, why in (
+        (shown["status"] != "ACTIVE", f"the coupon is {shown['status'].lower()}"),
+        (coupon["launchDate"] > store.now(), "the coupon is not valid yet"),
+        (subtotal < coupon.get("totalLimit", 0), "the basket is below the coupon's minimum"),
+        (coupon["applicationLimit"] == "NEW_CUSTOMER_ONLY" and before > 0, "the coupon is for first orders"),
+        (coupon["applicationLimit"] == "REPEAT_CUSTOMER_ONLY" and before == 0, "the coupon is for returning customers"),
+        (coupon["usesLimit"] == "ONCEPERCUSTOMER" and used > 0, "the coupon was used by this customer"),
+    ):
+        if refused:
+            raise ApiError(422, why)
+    return row
+
+
+def _orders_of(store: Store, email: str) -> int:
+    sql = "select count(*) from orders where email = ? and status not in ('INCOMPLETE', 'CANCELLED')"
+    return int(store.state.value(sql, (email.lower(),)))
+
+
+def _discount(coupon: dict[str, Any], subtotal: float) -> tuple[float, float]:
+    """(money off the items, shipping to pay)."""
+    kind, value = coupon["discountType"], coupon["discount"]
+    off = 0.0
+    if kind.startswith("PERCENT"):
+        off = round(subtotal * value / 100, 2)
+    elif kind.startswith("ABS"):
+        off = min(value, subtotal)
+    return off, 0.0 if "SHIPPING" in kind else _SHIPPING

@@ -1,0 +1,59 @@
+"""600 requests a minute a token, then 429 with `Retry-After`; going on knocking may make it longer (dossier section 2)."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+
+from tillroll.clock import Clock
+from tillroll.sandbox.switches import Switches
+from tillroll.sandbox.wire import ApiError
+
+_MINUTE = 60.0
+_KNOCKS = 20
+
+
+class Allowance:
+    """The requests of one token."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: deque[float] = deque()
+        self._blocked_until = 0.0
+        self._knocks: deque[float] = deque()
+        self._lock = threading.Lock()
+        self.refused = 0
+        self.counted = 0
+
+    def take(self, switches: Switches, requests: int = 1) -> None:
+        """Count a request; 429 when the minute's allowance is used up."""
+        now = self._clock.now().timestamp()
+        with self._lock:
+            self._forget(now, switches)
+            if now < self._blocked_until or len(self._seen) + requests > switches.requests_per_minute:
+                self._refuse(now, switches)
+            self._seen.extend([now] * requests)
+            self.counted += requests
+
+    def _forget(self, now: float, switches: Switches) -> None:
+        start = math.floor(now / _MINUTE) * _MINUTE if switches.window == "fixed" else now - _MINUTE
+        while self._seen and self._seen[0] <= start:
+            self._seen.popleft()
+
+    def _refuse(self, now: float, switches: Switches) -> None:
+        self.refused += 1
+        self._knocks.append(now)
+        while self._knocks and self._knocks[0] <= now - _MINUTE:
+            self._knocks.popleft()
+        if switches.penalty_seconds and len(self._knocks) > _KNOCKS:
+            self._blocked_until = now + switches.penalty_seconds
+        if now < self._blocked_until:
+            wait = self._blocked_until - now
+        elif switches.window == "fixed":
+            wait = _MINUTE - now % _MINUTE
+        else:
+            wait = (self._seen[0] + _MINUTE - now) if self._seen else 1.0
+        raise ApiError(
+            429, "Too many requests", "RATE_LIMITED", headers={"Retry-After": str(max(1, math.ceil(wait)))}
+        )
