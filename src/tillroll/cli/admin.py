@@ -72,7 +72,7 @@ def add(email: str, roles: tuple[str, ...], password_stdin: bool) -> None:
         raise Refused("Nobody is at a terminal to type a password.", hint="Give it with --password-stdin.")
     with services() as parts:
         migrate.require_current(parts.engine)
-        add_user(parts.engine, email=email, password=password, roles=roles, now=parts.clock.now())
+        add_user(parts.engine, email=email, password=password, role_names=roles, now=parts.clock.now())
     out().print(f"{email} can sign in ({', '.join(roles)}).")
 
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -109,7 +109,7 @@ class Children:
 
     def __init__(self) -> None:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._stopping = False
+        self._told = threading.Event()
 
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None, *, log: Path | None = None
@@ -133,17 +133,17 @@ class Children:
         """Until a signal comes or one of them ends; then stop the others. The exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        while not self._stopping and not self.ended():
-            time.sleep(0.2)
+        while not self._told.is_set() and not self.ended():
+            self._told.wait(0.2)
         ended = self.ended()
         self.stop()
-        if self._stopping:
+        if self._told.is_set():
             return 0
         err().print(f"The {ended} process ended by itself; everything is stopped.")
         return 1
 
     def _on_signal(self, _number: int, _frame: object) -> None:
-        self._stopping = True
+        self._told.set()
 
     def stop(self) -> None:
         """Ask them to finish, and wait for it."""
