@@ -1,139 +1,136 @@
-"""The store's memory: one SQLite file that survives a kill at any moment.
-
-Readers have connections of their own (WAL), writers take turns at one. What was answered is committed before the
-answer leaves, so nothing lives in the process alone but rate windows, counters and switches.
-"""
+"""The sandbox's memory: one SQLite file, so that killing the process loses nothing it has answered for."""
 
 from __future__ import annotations
 
+import json
+import random
+import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from typing import Any
 
-FILE = "sandbox.sqlite3"
+STORE_ID = 1003
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS stores (
-    id INTEGER PRIMARY KEY, client_id TEXT NOT NULL, client_secret TEXT NOT NULL, seed INTEGER NOT NULL,
-    created_at INTEGER NOT NULL, profile TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS tokens (
-    token TEXT PRIMARY KEY, store_id INTEGER NOT NULL, client_id TEXT NOT NULL, scopes TEXT NOT NULL,
-    created_at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS stamps (
-    store_id INTEGER NOT NULL, area TEXT NOT NULL, at INTEGER NOT NULL,
-    PRIMARY KEY (store_id, area)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS coupons (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, store_id INTEGER NOT NULL, code TEXT NOT NULL, folded TEXT NOT NULL,
-    name TEXT NOT NULL, discount_type TEXT NOT NULL, status TEXT NOT NULL, discount REAL NOT NULL,
-    launches_at INTEGER NOT NULL, expires_at INTEGER, total_limit REAL, uses_limit TEXT NOT NULL,
-    application_limit TEXT NOT NULL, catalog_limit TEXT, shipping_limit TEXT, created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL, order_count INTEGER NOT NULL, UNIQUE (store_id, folded));
-CREATE INDEX IF NOT EXISTS coupons_created ON coupons (store_id, created_at);
-CREATE INDEX IF NOT EXISTS coupons_updated ON coupons (store_id, updated_at);
-CREATE TABLE IF NOT EXISTS customer_groups (
-    id INTEGER NOT NULL, store_id INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (store_id, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS customers (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, store_id INTEGER NOT NULL, email TEXT NOT NULL, email_folded TEXT NOT NULL,
-    name_folded TEXT NOT NULL, lang TEXT, country TEXT, accepts INTEGER, group_id INTEGER NOT NULL,
-    orders INTEGER NOT NULL, sales REAL NOT NULL, first_order_at INTEGER, last_order_at INTEGER,
-    registered_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, searchable_at REAL NOT NULL, stale_at INTEGER,
-    doc TEXT NOT NULL, UNIQUE (store_id, email_folded));
-CREATE INDEX IF NOT EXISTS customers_name ON customers (store_id, name_folded, id, searchable_at, stale_at);
-CREATE INDEX IF NOT EXISTS customers_registered ON customers (store_id, registered_at, id, searchable_at, stale_at);
-CREATE INDEX IF NOT EXISTS customers_updated ON customers (store_id, updated_at, id, searchable_at, stale_at);
-CREATE TABLE IF NOT EXISTS orders (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, store_id INTEGER NOT NULL, public_id TEXT NOT NULL,
-    customer_id INTEGER, email_folded TEXT NOT NULL, payment_status TEXT NOT NULL, fulfillment_status TEXT NOT NULL,
-    total REAL NOT NULL, coupon_folded TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
-    searchable_at REAL NOT NULL, stale_at INTEGER, doc TEXT NOT NULL, UNIQUE (store_id, public_id));
-CREATE INDEX IF NOT EXISTS orders_created ON orders (store_id, created_at, number, payment_status, searchable_at, stale_at);
-CREATE INDEX IF NOT EXISTS orders_updated ON orders (store_id, updated_at);
-CREATE INDEX IF NOT EXISTS orders_customer ON orders (customer_id);
-CREATE INDEX IF NOT EXISTS orders_coupon ON orders (store_id, coupon_folded) WHERE coupon_folded IS NOT NULL;
-CREATE INDEX IF NOT EXISTS orders_email ON orders (store_id, email_folded);
-CREATE TABLE IF NOT EXISTS categories (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, store_id INTEGER NOT NULL, parent_id INTEGER, position INTEGER NOT NULL,
-    name TEXT NOT NULL, enabled INTEGER NOT NULL, doc TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS products (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, store_id INTEGER NOT NULL, sku TEXT NOT NULL, name TEXT NOT NULL,
-    name_folded TEXT NOT NULL, price REAL NOT NULL, quantity INTEGER, enabled INTEGER NOT NULL,
-    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, searchable_at REAL NOT NULL, stale_at INTEGER,
-    doc TEXT NOT NULL, UNIQUE (store_id, sku));
-CREATE TABLE IF NOT EXISTS batches (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, ticket TEXT NOT NULL UNIQUE, store_id INTEGER NOT NULL, token TEXT NOT NULL,
-    client_id TEXT NOT NULL, group_id TEXT, dedup_key TEXT, stop_on_failure INTEGER NOT NULL,
-    parallel INTEGER NOT NULL, status TEXT NOT NULL, total INTEGER NOT NULL, completed INTEGER NOT NULL,
-    created_at INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS batches_dedup ON batches (store_id, dedup_key) WHERE dedup_key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS batches_status ON batches (store_id, status, id);
-CREATE TABLE IF NOT EXISTS batch_requests (
-    batch_id INTEGER NOT NULL, position INTEGER NOT NULL, caller_id TEXT, method TEXT NOT NULL, path TEXT NOT NULL,
-    body TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, status TEXT, http_code INTEGER, answer TEXT,
-    PRIMARY KEY (batch_id, position)) WITHOUT ROWID;
+_SCHEMA = """
+create table if not exists facts (name text primary key, value text not null);
+create table if not exists coupons (
+    id integer primary key autoincrement, code text not null unique, created real not null, updated real not null,
+    body text not null);
+create index if not exists coupons_created on coupons (created);
+create table if not exists customers (
+    id integer primary key, email text not null unique, registered real not null, updated real not null,
+    searchable real not null, orders integer not null, spent real not null, first_order real, last_order real,
+    consent integer, lang text not null, country text not null, group_name text not null, name text not null,
+    body text not null);
+create index if not exists customers_updated on customers (updated);
+create index if not exists customers_registered on customers (registered, id);
+create table if not exists orders (
+    number integer primary key, id text not null unique, customer integer, email text not null, created real not null,
+    updated real not null, searchable real not null, status text not null, coupon text not null, total real not null,
+    body text not null);
+create index if not exists orders_updated on orders (updated);
+create index if not exists orders_coupon on orders (coupon);
+create table if not exists products (id integer primary key, sku text not null unique, body text not null);
+create table if not exists categories (id integer primary key, body text not null);
+create table if not exists batches (
+    number integer primary key autoincrement, ticket text not null unique, key text not null, groupid text not null,
+    stop_on_failure integer not null, status text not null, total integer not null, created real not null);
+create index if not exists batches_key on batches (key);
+create table if not exists inner_requests (
+    batch integer not null, position integer not null, request text not null, answer text,
+    primary key (batch, position));
+create index if not exists inner_open on inner_requests (batch, position) where answer is null;
 """
-
-_FIRST_IDS = {"coupons": 401_200_344, "customers": 188_278_628, "orders": 492_512_059, "products": 39_766_763}
-"""Ids start where a real store's would look: long enough to break a narrow column, never 1."""
 
 
 class State:
-    """The connections to the store's file."""
+    """One connection, one lock: a request's effect and its answer are one transaction."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._path = directory / FILE
-        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
-        self._turn = threading.Lock()
-        self._writer = self._connect()
-        self._writer.executescript(SCHEMA)
-        self._set_first_ids()
+        self._db = sqlite3.connect(directory / "sandbox.sqlite3", check_same_thread=False, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript(_SCHEMA)
+        self._lock = threading.RLock()
+        self._depth = 0
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one moment of the store."""
-        try:
-            db = self._idle.get_nowait()
-        except Empty:
-            db = self._connect()
-        db.execute("BEGIN")
-        try:
-            yield db
-        finally:
-            db.execute("ROLLBACK")
-            self._idle.put(db)
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """The one writing connection, in a transaction that commits unless the block raises."""
-        with self._turn:
-            self._writer.execute("BEGIN IMMEDIATE")
+    def transaction(self) -> Iterator[State]:
+        """Everything in the block happens together, or not at all; blocks may nest."""
+        with self._lock:
+            if self._depth == 0:
+                self._db.execute("begin immediate")
+            else:
+                self._db.execute(f"savepoint s{self._depth}")
+            self._depth += 1
             try:
-                yield self._writer
+                yield self
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                self._depth -= 1
+                self._db.execute("rollback" if self._depth == 0 else f"rollback to s{self._depth}")
                 raise
-            self._writer.execute("COMMIT")
+            self._depth -= 1
+            self._db.execute("commit" if self._depth == 0 else f"release s{self._depth}")
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """The first row, or None."""
+        with self._lock:
+            found: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
+            return found
+
+    def value(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The first column of the first row."""
+        found = self.row(sql, values)
+        return None if found is None else found[0]
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """One statement that writes."""
+        with self._lock:
+            return self._db.execute(sql, values)
+
+    def run_many(self, sql: str, rows: Iterator[Sequence[Any]] | Sequence[Sequence[Any]]) -> None:
+        """One statement for many rows."""
+        with self._lock:
+            self._db.executemany(sql, rows)
+
+    def fact(self, name: str, default: str = "") -> str:
+        """A named text that outlives the process."""
+        found = self.value("select value from facts where name = ?", (name,))
+        return default if found is None else str(found)
+
+    def keep_fact(self, name: str, value: str) -> None:
+        """Remember a named text."""
+        self.run("insert or replace into facts values (?, ?)", (name, value))
+
+    def secret(self, name: str, prefix: str) -> str:
+        """A token or secret: made at first, the same ever after."""
+        found = self.fact(name)
+        if not found:
+            found = prefix + secrets.token_hex(16)
+            self.keep_fact(name, found)
+        return found
 
     def close(self) -> None:
-        """Give the file back. Nothing may use the state after."""
-        with self._turn:
-            self._writer.close()
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
-        # NORMAL keeps every commit through a kill of the process; only a power cut could take the last ones
-        db.execute("PRAGMA synchronous = NORMAL")
-        return db
 
-    def _set_first_ids(self) -> None:
-        with self.writing() as db:
-            known = {row["name"] for row in db.execute("SELECT name FROM sqlite_sequence")}
-            missing = [(table, first) for table, first in _FIRST_IDS.items() if table not in known]
-            db.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", missing)
+def dump(body: Any) -> str:
+    """A document as it is kept."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def seeded(seed: int, name: str) -> random.Random:
+    """Chance that repeats itself: the same shop for the same seed."""
+    return random.Random(f"{seed}/{name}")  # noqa: S311 - sample data

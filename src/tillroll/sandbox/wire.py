@@ -1,78 +1,124 @@
-"""The shapes on the wire: dates in four spellings in and one out, numbers, and `responseFields`."""
+"""How the store writes things: dates, pages, errors, and the fields a caller asked for (dossier section 12)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from tillroll.sandbox.refusal import wrong_parameter
+MOST = 100
+_OUT = "%Y-%m-%d %H:%M:%S +0000"
+_IN = ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?: ?([+-])(\d\d):?(\d\d))?)?")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Query = Mapping[str, str]
 
 
-def parse_moment(raw: object, name: str) -> int:
-    """UNIX seconds, `yyyy-MM-dd HH:mm:ss Z`, the same without zone (UTC), or `yyyy-MM-dd`."""
-    text = str(raw) if isinstance(raw, (str, int)) and not isinstance(raw, bool) else ""
-    if text.isascii() and text.isdigit():
+class ApiError(Exception):
+    """An answer other than 200."""
+
+    def __init__(self, status: int, message: str = "", code: str = "", *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = dict(headers or {})
+        parts = {"errorMessage": message, "errorCode": code}
+        self.body: dict[str, Any] | None = {name: text for name, text in parts.items() if text} or None
+
+
+def wrong(name: str, expected: str) -> ApiError:
+    """400 for a parameter or field."""
+    return ApiError(400, f"Wrong parameter '{name}' value: {expected}", "WRONG_PARAMETER")
+
+
+def out(seconds: float | None) -> str | None:
+    """A date of an answer, from UNIX seconds."""
+    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC).strftime(_OUT)
+
+
+def moment(name: str, raw: Any) -> int:
+    """UNIX seconds from any date form the API takes; ISO 8601 with a `T` is none of them."""
+    text = str(raw).strip()
+    if re.fullmatch(r"\d{1,12}", text):
         return int(text)
-    match = _MOMENT.fullmatch(text)
-    try:
-        if match:
-            return _seconds(*match.groups())
-    except ValueError:
-        pass  # such as the 31st of February
-    raise wrong_parameter(f"Wrong parameter '{name}' value: expected a date such as '2026-03-01 00:00:00 +0000'")
+    for form in _IN:
+        try:
+            parsed = datetime.strptime(text, form)  # noqa: DTZ007 - without a zone it is UTC
+        except ValueError:
+            continue
+        return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
+    raise wrong(name, "not a date")
 
 
-def _seconds(day: str, time: str | None, sign: str | None, hours: str | None, minutes: str | None) -> int:
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
-    moment = datetime.fromisoformat(f"{day} {time or '00:00:00'}").replace(tzinfo=timezone(offset))
-    return int(moment.timestamp())
+def number(name: str, raw: str, *, least: int = 0) -> int:
+    """A whole number of a query."""
+    if not re.fullmatch(r"\d{1,18}", raw) or int(raw) < least:
+        message = f"Wrong numeric parameter '{name}' value: not a number or a number out of range"
+        raise ApiError(400, message, "WRONG_PARAMETER")
+    return int(raw)
 
 
-def show_moment(seconds: float) -> str:
-    """The one format of every date in an answer."""
-    return (_EPOCH + timedelta(seconds=int(seconds))).strftime("%Y-%m-%d %H:%M:%S +0000")
+def flag(name: str, raw: str) -> bool:
+    """A boolean of a query, in any of its spellings."""
+    folded = raw.lower()
+    if folded in _TRUE or folded in _FALSE:
+        return folded in _TRUE
+    raise wrong(name, "expected one of 'true', 'false', 'yes', 'no', 'on', 'off', '1', '0'")
 
 
-def show_number(value: float) -> int | float:
-    """15 rather than 15.0, as the API prints it."""
-    return int(value) if value == int(value) else value
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Which part of a list is asked for."""
+
+    offset: int
+    limit: int
 
 
-def without_unset(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Unset fields are left out of answers, never sent as null."""
-    return {name: value for name, value in fields.items() if value is not None}
+def page(query: Query, *, over: str) -> Page:
+    """The page of a query; `over` says what becomes of a limit above 100."""
+    offset = number("offset", query.get("offset", "0"))
+    limit = number("limit", query.get("limit", str(MOST)), least=1)
+    if limit > MOST and over == "refuse":
+        raise wrong("limit", f"expected at most {MOST}")
+    return Page(offset=offset, limit=min(limit, MOST))
 
 
-Tree = Mapping[str, Any]
-"""Wanted names, each with the tree of what is wanted inside it (empty: all of it)."""
+def listing(total: int, page_: Page, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """The envelope of a list."""
+    return {"total": total, "count": len(items), "offset": page_.offset, "limit": page_.limit, "items": items}
 
 
-@lru_cache(maxsize=256)
-def parse_fields(text: str) -> Tree:
-    """`total,items(id,email)` as a tree. Names that don't exist are harmless; stray parentheses too."""
-    root: dict[str, Any] = {}
-    path = [root]
-    last: dict[str, Any] = root
+def without_unset(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Unset fields are left out rather than sent as null."""
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def only_fields(answer: Any, wanted: str | None) -> Any:
+    """`responseFields=total,items(id,email)`: everything else is removed, the envelope's fields too."""
+    return _keep(answer, _parse_fields(wanted)) if wanted else answer
+
+
+def _parse_fields(text: str) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    stack, last = [tree], ""
     for token in re.findall(r"[^,()\s]+|[()]", text):
-        if token == "(":
-            path.append(last)
-        elif token == ")":
-            path = path[:-1] or [root]
+        if token == "(":  # noqa: S105 - a bracket
+            stack.append(stack[-1].setdefault(last, {}))
+        elif token == ")":  # noqa: S105 - a bracket
+            if len(stack) > 1:
+                stack.pop()
         else:
-            last = path[-1].setdefault(token, {})
-    return root
+            last = token
+            stack[-1].setdefault(token, {})
+    return tree
 
 
-def project(value: Any, tree: Tree) -> Any:
-    """Only the wanted fields; of a list, the wanted fields of each element."""
-    if isinstance(value, list):
-        return [project(element, tree) for element in value]
-    if not tree or not isinstance(value, dict):
+def _keep(value: Any, tree: dict[str, Any]) -> Any:
+    if not tree:
         return value
-    return {name: project(value[name], inner) for name, inner in tree.items() if name in value}
+    if isinstance(value, list):
+        return [_keep(item, tree) for item in value]
+    if isinstance(value, dict):
+        return {name: _keep(value[name], below) for name, below in tree.items() if name in value}
+    return value
