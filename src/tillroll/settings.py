@@ -28,7 +28,9 @@ class Settings:
     home: Path = Path("var")  # TILLROLL_HOME: ledger, outbox and keys when nothing else is said
     database_url: str = "sqlite:///var/tillroll.sqlite3"  # DATABASE_URL
     folder: Path = Path()  # TILLROLL_FOLDER: holds campaigns/, rules/ and templates/
-    secret_keys: tuple[str, ...] = field(default=(), repr=False)  # TILLROLL_SECRET_KEYS: the first seals, all open
+    secret_keys: tuple[str, ...] = field(
+        default=(), repr=False
+    )  # TILLROLL_SECRET_KEYS: the first seals, all open
     store: StoreAccess | None = None  # ECWID_STORE_ID, ECWID_TOKEN, ECWID_API_URL
     requests_per_minute: int = 600  # TILLROLL_REQUESTS_PER_MINUTE
     smtp_url: str = field(default="", repr=False)  # SMTP_URL: none means the outbox folder
@@ -65,7 +67,9 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         home=home,
         database_url=names.get("DATABASE_URL") or f"sqlite:///{home / 'tillroll.sqlite3'}",
         folder=Path(names.get("TILLROLL_FOLDER") or "."),
-        secret_keys=tuple(key for key in names.get("TILLROLL_SECRET_KEYS", "").replace(" ", "").split(",") if key),
+        secret_keys=tuple(
+            key for key in names.get("TILLROLL_SECRET_KEYS", "").replace(" ", "").split(",") if key
+        ),
         store=_store(names, faults),
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         smtp_url=names.get("SMTP_URL", ""),
@@ -91,10 +95,14 @@ def _store(names: Mapping[str, str], faults: list[str]) -> StoreAccess | None:
     url = names.get("ECWID_API_URL") or API_URL
     if not url.startswith(("https://", "http://")):
         faults.append(f"ECWID_API_URL is {url!r}; it begins with https://")
-    return StoreAccess(ecwid_id=int(store_id) if store_id.isdigit() else 0, token=token, base_url=url.rstrip("/"))
+    return StoreAccess(
+        ecwid_id=int(store_id) if store_id.isdigit() else 0, token=token, base_url=url.rstrip("/")
+    )
 
 
-def _whole(names: Mapping[str, str], name: str, default: int, least: int, most: int, faults: list[str]) -> int:
+def _whole(
+    names: Mapping[str, str], name: str, default: int, least: int, most: int, faults: list[str]
+) -> int:
     raw = names.get(name, "")
     if not raw:
         return default
@@ -104,7 +112,9 @@ def _whole(names: Mapping[str, str], name: str, default: int, least: int, most: 
     return default
 
 
-def _choice(names: Mapping[str, str], name: str, choices: tuple[str, ...], default: str, faults: list[str]) -> str:
+def _choice(
+    names: Mapping[str, str], name: str, choices: tuple[str, ...], default: str, faults: list[str]
+) -> str:
     raw = names.get(name, "").lower() or default
     if raw not in choices:
         faults.append(f"{name} is {raw!r}; it must be one of {', '.join(choices)}")

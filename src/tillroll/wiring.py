@@ -67,7 +67,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Iterator[Service
             clock=clock,
             sealer=Sealer(keys),
             keys=keys,
-            transport=Smtp(Server.from_url(settings.smtp_url)) if settings.smtp_url else Outbox(settings.outbox, clock),
+            transport=Smtp(Server.from_url(settings.smtp_url))
+            if settings.smtp_url
+            else Outbox(settings.outbox, clock),
         )
     finally:
         engine.dispose()
@@ -100,7 +102,9 @@ def configure_logging(level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             *([] if people else [structlog.processors.format_exc_info]),
-            structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.dev.ConsoleRenderer()
+            if people
+            else structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -34,7 +34,9 @@ POLICY = "policy"
 """Who approves when the campaign's `auto_when` does."""
 
 
-def approve(engine: Engine, *, run_id: int, digest: str, person: Person, note: str, now: datetime) -> RunState:
+def approve(
+    engine: Engine, *, run_id: int, digest: str, person: Person, note: str, now: datetime
+) -> RunState:
     """Record a person's agreement to one digest; with the quorum the run is approved. `Refused` lists every reason against."""
     with writing(engine) as connection:
         run = load_run(connection, run_id)
@@ -48,7 +50,9 @@ def approve(engine: Engine, *, run_id: int, digest: str, person: Person, note: s
         if not against and digest_in_ledger(connection, plan) != plan.digest:
             against = ("the audience in the ledger no longer fits the plan's digest",)
         revision = load_revision(connection, plan.revision_id)
-        against = against or over_budget(plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision))
+        against = against or over_budget(
+            plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision)
+        )
         if against:
             raise _refusal(person, run_id, against)
         _record(connection, run_id, plan, "approve", person.email, note, now)
@@ -63,11 +67,15 @@ def reject(engine: Engine, *, run_id: int, digest: str, person: Person, note: st
     with writing(engine) as connection:
         plan = _plan_to_decide(connection, run_id)
         state = RunState(load_run(connection, run_id).state)
-        against = reasons_against(person=person, digest=digest, plan=plan, state=state, approved_by=(), now=now)
+        against = reasons_against(
+            person=person, digest=digest, plan=plan, state=state, approved_by=(), now=now
+        )
         if against:
             raise _refusal(person, run_id, against)
         connection.execute(  # a person who agreed before may change their mind
-            sa.delete(approvals).where(approvals.c.plan_id == plan.plan_id, approvals.c.person == person.email)
+            sa.delete(approvals).where(
+                approvals.c.plan_id == plan.plan_id, approvals.c.person == person.email
+            )
         )
         _record(connection, run_id, plan, "reject", person.email, note, now)
         _move(connection, run_id, RunState.REJECTED, now, reason=note)
@@ -81,10 +89,22 @@ def halt(engine: Engine, *, run_id: int, person: Person, note: str, now: datetim
             raise NotAllowed(f"{person.email} has no approver role, so can't halt run {run_id}.")
         if run.state in RUN_FINAL:
             raise Conflict(f"Run {run_id} is {run.state} already.")
-        if not move_run(connection, run_id, was=RUN_OPEN, to=RunState.HALTED, now=now, reason=note or f"halted by {person.email}"):
+        if not move_run(
+            connection,
+            run_id,
+            was=RUN_OPEN,
+            to=RunState.HALTED,
+            now=now,
+            reason=note or f"halted by {person.email}",
+        ):
             raise Conflict(f"Run {run_id} has moved on; look again.")
         audit.record(
-            connection, at=now, actor=person.email, action="run.halted", subject=f"run {run_id}", body={"note": note}
+            connection,
+            at=now,
+            actor=person.email,
+            action="run.halted",
+            subject=f"run {run_id}",
+            body={"note": note},
         )
 
 
@@ -111,7 +131,9 @@ def _settle_one(engine: Engine, run_id: int, now: datetime) -> bool:
             return False
         if expired:
             _move(connection, run_id, RunState.EXPIRED, now, reason="nobody decided in time")
-            audit.record(connection, at=now, actor=POLICY, action="plan.expired", subject=f"run {run_id}", body={})
+            audit.record(
+                connection, at=now, actor=POLICY, action="plan.expired", subject=f"run {run_id}", body={}
+            )
             return True
         revision = load_revision(connection, plan.revision_id)
         if over_budget(plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision)):
@@ -126,12 +148,16 @@ def _settle_one(engine: Engine, run_id: int, now: datetime) -> bool:
 def _plan_to_decide(connection: Connection, run_id: int) -> StoredPlan:
     plan = load_plan(connection, run_id)
     if plan is None:
-        raise Conflict(f"Run {run_id} has no plan to decide on.", hint="Wait until it is planned, then look again.")
+        raise Conflict(
+            f"Run {run_id} has no plan to decide on.", hint="Wait until it is planned, then look again."
+        )
     return plan
 
 
 def _approved_by(connection: Connection, plan_id: int) -> list[str]:
-    query = sa.select(approvals.c.person).where(approvals.c.plan_id == plan_id, approvals.c.decision == "approve")
+    query = sa.select(approvals.c.person).where(
+        approvals.c.plan_id == plan_id, approvals.c.decision == "approve"
+    )
     return list(connection.scalars(query))
 
 
@@ -156,11 +182,23 @@ def _refusal(person: Person, run_id: int, against: tuple[str, ...]) -> Refused:
 
 
 def _record(
-    connection: Connection, run_id: int, plan: StoredPlan, decision: str, person: str, note: str, now: datetime
+    connection: Connection,
+    run_id: int,
+    plan: StoredPlan,
+    decision: str,
+    person: str,
+    note: str,
+    now: datetime,
 ) -> None:
     connection.execute(
         sa.insert(approvals).values(
-            run_id=run_id, plan_id=plan.plan_id, digest=plan.digest, decision=decision, person=person, note=note, at=now
+            run_id=run_id,
+            plan_id=plan.plan_id,
+            digest=plan.digest,
+            decision=decision,
+            person=person,
+            note=note,
+            at=now,
         )
     )
     action = {"approve": "plan.approved", "reject": "plan.rejected"}[decision]

@@ -37,7 +37,13 @@ class Budgets:
 
 
 def reasons_against(
-    *, person: Person, digest: str, plan: StoredPlan, state: RunState, approved_by: Collection[str], now: datetime
+    *,
+    person: Person,
+    digest: str,
+    plan: StoredPlan,
+    state: RunState,
+    approved_by: Collection[str],
+    now: datetime,
 ) -> tuple[str, ...]:
     """Why this person can't approve this digest now; empty when nothing stands against it."""
     found = []

@@ -39,7 +39,9 @@ class Revision:
     def template_files(self) -> Mapping[str, str]:
         """The e-mail's files by their names within the template folder."""
         folder = f"templates/{self.campaign.message.template}/"
-        return {path.removeprefix(folder): text for path, text in self.files.items() if path.startswith(folder)}
+        return {
+            path.removeprefix(folder): text for path, text in self.files.items() if path.startswith(folder)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +142,9 @@ def _read_templates(shelf: _Shelf) -> None:
             try:
                 text = content.decode("utf-8")
             except UnicodeDecodeError:
-                shelf.add(path, [Finding(file=path, line=1, column=1, key="", problem="this file is not UTF-8")])
+                shelf.add(
+                    path, [Finding(file=path, line=1, column=1, key="", problem="this file is not UTF-8")]
+                )
                 continue
             shelf.add(path, check_template(path, text))
 
@@ -206,16 +210,24 @@ def _cross_check(shelf: _Shelf, source: Source, campaign: Campaign) -> list[Find
 
 def _check_message(shelf: _Shelf, source: Source, campaign: Campaign) -> list[Finding]:
     found: list[Finding] = []
-    folders = sorted({path.split("/")[1] for path in shelf.files if path.startswith("templates/") and path.count("/") == 2})
+    folders = sorted(
+        {path.split("/")[1] for path in shelf.files if path.startswith("templates/") and path.count("/") == 2}
+    )
     template = campaign.message.template
     where = ("message", "template")
     if template not in folders:
         listed = f"; there are {', '.join(folders)}" if folders else ""
         found.append(
-            source.finding(where, f"there is no template {template!r}{listed}", suggestion=nearest(template, folders))
+            source.finding(
+                where, f"there is no template {template!r}{listed}", suggestion=nearest(template, folders)
+            )
         )
     elif not {f"templates/{template}/{MJML}", f"templates/{template}/{HTML}"} & shelf.files.keys():
         found.append(source.finding(where, f"templates/{template}/ holds neither {MJML} nor {HTML}"))
     line, column = source.values.get(("message", "subject"), (1, 1))
-    subject = check_template(source.file, campaign.message.subject, line=line, column=column, key="message.subject")
-    return found + [source.finding(("message", "subject"), one.problem, suggestion=one.suggestion) for one in subject]
+    subject = check_template(
+        source.file, campaign.message.subject, line=line, column=column, key="message.subject"
+    )
+    return found + [
+        source.finding(("message", "subject"), one.problem, suggestion=one.suggestion) for one in subject
+    ]

@@ -42,7 +42,8 @@ class Finding:
 def _width(text: str) -> int:
     """How many columns of a terminal a text takes, so that the caret stands under the right character."""
     return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in _WIDE else 1 for sign in text
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in _WIDE else 1
+        for sign in text
     )
 
 

@@ -45,7 +45,9 @@ class IfLate(StrEnum):
 class When(Words):
     """The trigger: exactly one of cron, every, at, manual."""
 
-    cron: Line | None = None  # five fields; weekdays by name (MON), since numbers mean different days in different crons
+    cron: Line | None = (
+        None  # five fields; weekdays by name (MON), since numbers mean different days in different crons
+    )
     every: Duration | None = None  # from the moment the campaign was first seen
     at: WallTime | None = None  # once
     manual: Literal[True] | None = None  # only by hand: `tillroll run NAME`
@@ -94,7 +96,9 @@ class OfferKind(StrEnum):
 
 PERCENT_KINDS = frozenset({OfferKind.PERCENT, OfferKind.PERCENT_AND_SHIPPING})
 AMOUNT_KINDS = frozenset({OfferKind.AMOUNT, OfferKind.AMOUNT_AND_SHIPPING})
-SHIPPING_KINDS = frozenset({OfferKind.FREE_SHIPPING, OfferKind.PERCENT_AND_SHIPPING, OfferKind.AMOUNT_AND_SHIPPING})
+SHIPPING_KINDS = frozenset(
+    {OfferKind.FREE_SHIPPING, OfferKind.PERCENT_AND_SHIPPING, OfferKind.AMOUNT_AND_SHIPPING}
+)
 
 
 class Uses(StrEnum):

@@ -115,7 +115,9 @@ class Proposal:
                 **body,
                 "audience": Audience(**body["audience"]),
                 "exposure": Exposure(**exposure),
-                "verdicts": tuple(Verdict(**{**one, "level": Level(one["level"])}) for one in body["verdicts"]),
+                "verdicts": tuple(
+                    Verdict(**{**one, "level": Level(one["level"])}) for one in body["verdicts"]
+                ),
             }
         )
 

@@ -29,7 +29,9 @@ class CodeFormat(Words):
         if len(set(self.alphabet)) != len(self.alphabet):
             raise ValueError("alphabet: names a symbol twice")
         if not any(symbol.isalpha() for symbol in self.alphabet):
-            raise ValueError("alphabet: needs letters: a code of digits alone can be mistaken for a coupon's number")
+            raise ValueError(
+                "alphabet: needs letters: a code of digits alone can be mistaken for a coupon's number"
+            )
         return self
 
     @property
@@ -46,7 +48,9 @@ class Guardrails(Words):
     codes_per_run: int = Field(default=100_000, ge=1)
     worst_case_per_run: Number | None = Field(default=None, gt=0)
     worst_case_of_live_runs: Number | None = Field(default=None, gt=0)  # all campaigns of the store together
-    largest_basket: Number = Field(default=Decimal(500), gt=0)  # what a percentage is taken of in the worst case
+    largest_basket: Number = Field(
+        default=Decimal(500), gt=0
+    )  # what a percentage is taken of in the worst case
     largest_shipping: Number = Field(default=Decimal(20), gt=0)  # what free shipping costs in the worst case
     least_bits: float = Field(default=40.0, ge=20, le=256)  # chance in a code, so that it can't be guessed
 

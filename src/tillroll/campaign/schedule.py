@@ -21,7 +21,15 @@ PUNCTUAL = timedelta(seconds=60)
 """A slot that is found so soon after its time is not late: that is just the loop's own rhythm."""
 
 _FIELDS = ("minute", "hour", "day", "month", "day_of_week")
-_DAYS = {"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday"}
+_DAYS = {
+    "mon": "Monday",
+    "tue": "Tuesday",
+    "wed": "Wednesday",
+    "thu": "Thursday",
+    "fri": "Friday",
+    "sat": "Saturday",
+    "sun": "Sunday",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +67,9 @@ def _cron(text: str) -> CronTrigger:
     return CronTrigger(**dict(zip(_FIELDS, text.split(), strict=True)), timezone="UTC")
 
 
-def slots(when: When, *, zone: ZoneInfo, first_seen: datetime, after: datetime, until: datetime) -> Iterator[Slot]:
+def slots(
+    when: When, *, zone: ZoneInfo, first_seen: datetime, after: datetime, until: datetime
+) -> Iterator[Slot]:
     """The slots after one moment (exclusive) and up to another (inclusive), in order."""
     if when.at is not None:
         slot = _wall_slot(when.at, zone)
@@ -113,9 +123,13 @@ def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
     return high.replace(microsecond=0)
 
 
-def due(when: When, *, zone: ZoneInfo, first_seen: datetime, considered_until: datetime, now: datetime) -> Due:
+def due(
+    when: When, *, zone: ZoneInfo, first_seen: datetime, considered_until: datetime, now: datetime
+) -> Due:
     """What has come since the last look, with `if_late` and `within` applied to what was missed."""
-    found = list(slots(when, zone=zone, first_seen=first_seen, after=considered_until, until=now))[-MOST_SLOTS:]
+    found = list(slots(when, zone=zone, first_seen=first_seen, after=considered_until, until=now))[
+        -MOST_SLOTS:
+    ]
     late = [slot for slot in found if now - slot.at > PUNCTUAL]
     run = [slot for slot in found if now - slot.at <= PUNCTUAL]
     skipped: list[tuple[Slot, str]] = []
@@ -136,7 +150,9 @@ def due(when: When, *, zone: ZoneInfo, first_seen: datetime, considered_until: d
 
 def next_slot(when: When, *, zone: ZoneInfo, first_seen: datetime, after: datetime) -> Slot | None:
     """The next slot, or None when there will be none within two years."""
-    return next(slots(when, zone=zone, first_seen=first_seen, after=after, until=after + timedelta(days=732)), None)
+    return next(
+        slots(when, zone=zone, first_seen=first_seen, after=after, until=after + timedelta(days=732)), None
+    )
 
 
 def describe(when: When, zone: ZoneInfo) -> str:

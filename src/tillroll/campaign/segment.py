@@ -10,7 +10,9 @@ from tillroll.campaign.models import Line, Words
 from tillroll.campaign.units import Ago, Number
 
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,4})?$")]  # BCP 47, as the store writes it
+Language = Annotated[
+    str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,4})?$")
+]  # BCP 47, as the store writes it
 
 
 class Count(Words):
@@ -98,7 +100,9 @@ class Condition(Words):
         given = sorted(self.model_fields_set)
         if len(given) != 1 or getattr(self, given[0]) is None:
             said = " and ".join(name.rstrip("_") for name in given) or "none"
-            raise ValueError(f"a condition has exactly one key; here: {said} (join several with all: or any:)")
+            raise ValueError(
+                f"a condition has exactly one key; here: {said} (join several with all: or any:)"
+            )
         return self
 
 

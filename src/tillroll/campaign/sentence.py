@@ -111,6 +111,16 @@ def say_offer(offer: Offer, currency: str) -> str:
     if offer.minimum_subtotal:
         parts[0] += f" from {say_money(offer.minimum_subtotal, currency)}"
     if offer.customers is not Customers.ANY:
-        parts.append("for first orders" if offer.customers is Customers.NEW else "for customers who have ordered before")
-    parts.append({Uses.SINGLE: "once per code", Uses.ONCE_PER_CUSTOMER: "once per customer", Uses.UNLIMITED: "as often as they like"}[offer.uses])
+        parts.append(
+            "for first orders"
+            if offer.customers is Customers.NEW
+            else "for customers who have ordered before"
+        )
+    parts.append(
+        {
+            Uses.SINGLE: "once per code",
+            Uses.ONCE_PER_CUSTOMER: "once per customer",
+            Uses.UNLIMITED: "as often as they like",
+        }[offer.uses]
+    )
     return ", ".join(parts)

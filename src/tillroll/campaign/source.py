@@ -42,11 +42,19 @@ class Source:
         line, column = self._place(path, at_key)
         return self.finding_at(line, column, problem, key=dotted(path), suggestion=suggestion)
 
-    def finding_at(self, line: int, column: int, problem: str, *, key: str = "", suggestion: str = "") -> Finding:
+    def finding_at(
+        self, line: int, column: int, problem: str, *, key: str = "", suggestion: str = ""
+    ) -> Finding:
         """A finding at a line and column."""
         shown = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         return Finding(
-            file=self.file, line=line, column=column, key=key, problem=problem, suggestion=suggestion, source_line=shown[:200]
+            file=self.file,
+            line=line,
+            column=column,
+            key=key,
+            problem=problem,
+            suggestion=suggestion,
+            source_line=shown[:200],
         )
 
     def _place(self, path: Path, at_key: bool) -> tuple[int, int]:
@@ -79,7 +87,9 @@ def read_source(file: str, content: bytes) -> Source:
         line = before.count(b"\n") + 1
         source = Source(file=file, lines=content.decode("latin-1").splitlines())
         column = len(before) - before.rfind(b"\n")
-        source.findings.append(source.finding_at(line, column, "this character is not UTF-8; save the file as UTF-8"))
+        source.findings.append(
+            source.finding_at(line, column, "this character is not UTF-8; save the file as UTF-8")
+        )
         return source
     source = Source(file=file, lines=text.splitlines())
     try:
@@ -123,7 +133,9 @@ def _guard_events(source: Source, text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         place = (event.start_mark.line + 1, event.start_mark.column + 1)  # type: ignore[union-attr]  # a parsed event has one
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Stop(source.finding_at(*place, "anchors and aliases (& and *) are not used here; write it out"))
+            raise _Stop(
+                source.finding_at(*place, "anchors and aliases (& and *) are not used here; write it out")
+            )
         if getattr(event, "tag", None) not in {None, "!"}:
             raise _Stop(source.finding_at(*place, "tags (!) are not used here"))
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -151,7 +163,9 @@ def _build_mapping(source: Source, loader: Any, node: yaml.MappingNode, path: Pa
         if key in built:
             first = source.keys[(*path, key)][0]
             source.findings.append(
-                source.finding_at(*place, f"this key is given twice; the first is on line {first}", key=dotted((*path, key)))
+                source.finding_at(
+                    *place, f"this key is given twice; the first is on line {first}", key=dotted((*path, key))
+                )
             )
             continue
         source.keys[(*path, key)] = place

@@ -27,7 +27,14 @@ class RunState(StrEnum):
 
 
 RUN_OPEN = frozenset(
-    {RunState.PLANNING, RunState.WAITING, RunState.APPROVED, RunState.MINTING, RunState.SENDING, RunState.TRACKING}
+    {
+        RunState.PLANNING,
+        RunState.WAITING,
+        RunState.APPROVED,
+        RunState.MINTING,
+        RunState.SENDING,
+        RunState.TRACKING,
+    }
 )
 RUN_FINAL = frozenset(RunState) - RUN_OPEN
 RUN_BEGUN = frozenset({RunState.MINTING, RunState.SENDING, RunState.TRACKING})

@@ -35,13 +35,23 @@ def check_template(file: str, text: str, *, line: int = 1, column: int = 1, key:
         shown = lines[at - 1].strip() if 0 < at <= len(lines) else ""
         where = column if key else 1
         return Finding(
-            file=file, line=line + at - 1, column=where, key=key, problem=problem, suggestion=suggestion, source_line="" if key else shown
+            file=file,
+            line=line + at - 1,
+            column=where,
+            key=key,
+            problem=problem,
+            suggestion=suggestion,
+            source_line="" if key else shown,
         )
 
     try:
         tree = _environment.parse(text)
     except TemplateSyntaxError as fault:
-        word = nearest(fault.message.split("'")[1], _FILTERS) if fault.message and "No filter named" in fault.message else ""
+        word = (
+            nearest(fault.message.split("'")[1], _FILTERS)
+            if fault.message and "No filter named" in fault.message
+            else ""
+        )
         return [finding(fault.lineno, f"in the template: {fault.message}", word)]
     return sorted({finding(at, problem, word) for at, problem, word in _unknown_names(tree)})
 
@@ -52,7 +62,11 @@ def _unknown_names(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
     for name in tree.find_all(nodes.Name):
         if name.ctx == "load" and name.name not in VARIABLES and name.name not in made_here:
             known = ", ".join(sorted(VARIABLES))
-            yield name.lineno, f"there is no {name.name!r} in a message; there are {known}", nearest(name.name, VARIABLES)
+            yield (
+                name.lineno,
+                f"there is no {name.name!r} in a message; there are {known}",
+                nearest(name.name, VARIABLES),
+            )
     for attribute in tree.find_all(nodes.Getattr):
         owner = attribute.node
         if isinstance(owner, nodes.Name) and owner.name in VARIABLES and owner.name not in made_here:

@@ -108,7 +108,9 @@ def parse_wall_time(raw: Any) -> datetime:
             return datetime.strptime(str(raw).strip().replace("T", " "), form)  # noqa: DTZ007 - a wall time has no zone
         except ValueError:
             continue
-    raise ValueError(f"{raw!r} is not a date and time; write it like 2026-11-27 09:00 (in the campaign's time zone)")
+    raise ValueError(
+        f"{raw!r} is not a date and time; write it like 2026-11-27 09:00 (in the campaign's time zone)"
+    )
 
 
 def say_duration(length: timedelta) -> str:

@@ -51,11 +51,15 @@ def validate(model: type[_Model], source: Source) -> tuple[_Model | None, list[F
     if source.findings:
         return None, source.findings
     if not isinstance(source.data, dict):
-        return None, [source.finding((), "the file must be a block of keys and values, like title: We miss you")]
+        return None, [
+            source.finding((), "the file must be a block of keys and values, like title: We miss you")
+        ]
     try:
         return model.model_validate(source.data), []
     except ValidationError as faults:
-        return None, sorted({_finding(model, source, dict(fault)) for fault in faults.errors(include_url=False)})
+        return None, sorted(
+            {_finding(model, source, dict(fault)) for fault in faults.errors(include_url=False)}
+        )
 
 
 def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> Finding:
@@ -70,7 +74,9 @@ def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> F
     if kind in {"enum", "literal_error"}:
         choices = _choices(model, path) or [str(context.get("expected", ""))]
         given = _value_at(source.data, path)
-        return source.finding(path, f"{given!r} is none of {', '.join(choices)}", suggestion=nearest(str(given), choices))
+        return source.finding(
+            path, f"{given!r} is none of {', '.join(choices)}", suggestion=nearest(str(given), choices)
+        )
     return source.finding(path, _sentence(kind, context, fault, _value_at(source.data, path)))
 
 
@@ -98,7 +104,11 @@ def _shown(given: Any) -> str:
         return "a block of keys"
     if isinstance(given, list):
         return "a list"
-    text = repr(given) if isinstance(given, str) else {None: "nothing", True: "true", False: "false"}.get(given, str(given))
+    text = (
+        repr(given)
+        if isinstance(given, str)
+        else {None: "nothing", True: "true", False: "false"}.get(given, str(given))
+    )
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -108,7 +118,9 @@ def _path_in_file(source: Source, loc: tuple[Any, ...]) -> Path:
     node = source.data
     for index, part in enumerate(loc):
         last = index == len(loc) - 1
-        known = (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int))
+        known = (isinstance(node, dict) and part in node) or (
+            isinstance(node, list) and isinstance(part, int)
+        )
         if known or (last and isinstance(part, str)):
             path.append(part)
             node = node[part] if known and not (isinstance(node, list) and part >= len(node)) else None

@@ -40,7 +40,9 @@ def upgrade(as_json: bool) -> None:
     if as_json:
         say_json({"before": before, "after": after})
     else:
-        out().print(f"The ledger is at version {after}" + ("." if before == after else f" (was {before or 'empty'})."))
+        out().print(
+            f"The ledger is at version {after}" + ("." if before == after else f" (was {before or 'empty'}).")
+        )
 
 
 @click.group()
@@ -55,7 +57,14 @@ def user() -> None:
 
 @user.command()
 @click.argument("email")
-@click.option("--role", "roles", multiple=True, type=click.Choice([VIEWER, APPROVER, ADMIN]), default=[VIEWER], show_default=True)
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice([VIEWER, APPROVER, ADMIN]),
+    default=[VIEWER],
+    show_default=True,
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of asking.")
 def add(email: str, roles: tuple[str, ...], password_stdin: bool) -> None:
     """Make an account for EMAIL; its password is asked for.

@@ -36,7 +36,9 @@ def check(as_json: bool) -> None:
     sound = not book.findings and not faults
     if as_json:
         findings = [finding.to_json() for finding in book.findings]
-        say_json({"sound": sound, "campaigns": sorted(book.revisions), "findings": findings, "templates": faults})
+        say_json(
+            {"sound": sound, "campaigns": sorted(book.revisions), "findings": findings, "templates": faults}
+        )
     else:
         console = out()
         for finding in book.findings:
@@ -80,12 +82,15 @@ def plan(name: str, as_json: bool) -> None:
             if name in book.faulty:
                 lines = tuple(finding.render() for finding in book.findings)
                 raise FaultyFiles(f"The files of campaign {name!r} have faults.", lines=lines)
-            raise NotFound(f"There is no campaign {name!r}; there are {', '.join(sorted(book.revisions)) or 'none'}.")
+            raise NotFound(
+                f"There is no campaign {name!r}; there are {', '.join(sorted(book.revisions)) or 'none'}."
+            )
         with reading(parts.engine) as connection:
             store = only_store(connection)
         if store.customers_at is None:
             raise Refused(
-                "The store's customers haven't been read yet.", hint="Start the worker once: tillroll worker (or up)."
+                "The store's customers haven't been read yet.",
+                hint="Start the worker once: tillroll worker (or up).",
             )
         proposal = preview(
             parts.engine,

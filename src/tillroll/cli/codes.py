@@ -29,7 +29,9 @@ def codes() -> None:
 
 @codes.command()
 @click.argument("run_id", metavar="RUN", type=int)
-@click.option("--as", "email", required=True, metavar="EMAIL", help="Who sees them: an account that may approve.")
+@click.option(
+    "--as", "email", required=True, metavar="EMAIL", help="Who sees them: an account that may approve."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of CSV.")
 def export(run_id: int, email: str, as_json: bool) -> None:
     """Write every code of RUN to stdout, as CSV.
@@ -41,7 +43,9 @@ def export(run_id: int, email: str, as_json: bool) -> None:
     with services() as parts:
         person = person_of(parts.engine, email)
         if person is None or not person.roles & MAY_DECIDE:
-            raise NotAllowed(f"{email} may not see codes in clear.", hint="It takes an account with the approver role.")
+            raise NotAllowed(
+                f"{email} may not see codes in clear.", hint="It takes an account with the approver role."
+            )
         count = 0
         for row in reveal(parts.engine, run_id=run_id, person=person.email, now=parts.clock.now()):
             if as_json:

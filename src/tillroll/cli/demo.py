@@ -51,12 +51,32 @@ class Place:
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Run the job to its end with the demo's own approver, without pages, and exit.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Run the job to its end with the demo's own approver, without pages, and exit.",
+)
 @click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object on stdout.")
-@click.option("--customers", type=click.IntRange(1, 1_000_000), default=2_000, show_default=True, help="Size of the sample shop.")
-@click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("var/demo"), show_default=True)
-@click.option("--port", type=click.IntRange(1, 65_535), help="Of the pages. Default: 8000, or the next free one.")
-@click.option("--forget", is_flag=True, help="Remove the demo's folder: its store, ledger, outbox and sign-in.")
+@click.option(
+    "--customers",
+    type=click.IntRange(1, 1_000_000),
+    default=2_000,
+    show_default=True,
+    help="Size of the sample shop.",
+)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var/demo"),
+    show_default=True,
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), help="Of the pages. Default: 8000, or the next free one."
+)
+@click.option(
+    "--forget", is_flag=True, help="Remove the demo's folder: its store, ledger, outbox and sign-in."
+)
 def demo(once: bool, as_json: bool, customers: int, folder: Path, port: int | None, forget: bool) -> None:
     """Try everything on this machine: a sandbox store, the pages and the loop, on SQLite under var/.
 
@@ -109,12 +129,16 @@ def _place(folder: Path) -> Place:
         )
         _remember(place)
     except (OSError, ValueError) as fault:
-        raise Misconfigured(f"The demo can't use {folder}: {fault}", hint="Choose another folder with --dir.") from fault
+        raise Misconfigured(
+            f"The demo can't use {folder}: {fault}", hint="Choose another folder with --dir."
+        ) from fault
     return place
 
 
 def _remember(place: Place) -> None:
-    place.note.write_text(json.dumps({"password": place.password, "store_port": place.store_port}), encoding="utf-8")
+    place.note.write_text(
+        json.dumps({"password": place.password, "store_port": place.store_port}), encoding="utf-8"
+    )
     place.note.chmod(0o600)
 
 
@@ -134,9 +158,17 @@ def _store(place: Place, customers: int) -> Iterator[dict[str, str]]:
         line = process.stdout.readline()
         timer.cancel()
         if not line:
-            raise Misconfigured("The sandbox store did not start.", hint="Run it alone to see why: tillroll sandbox")
+            raise Misconfigured(
+                "The sandbox store did not start.", hint="Run it alone to see why: tillroll sandbox"
+            )
         ready = json.loads(line)
-        _remember(Place(folder=place.folder, password=place.password, store_port=int(ready["base_url"].split(":")[2].split("/")[0])))
+        _remember(
+            Place(
+                folder=place.folder,
+                password=place.password,
+                store_port=int(ready["base_url"].split(":")[2].split("/")[0]),
+            )
+        )
         yield child_environment(
             {
                 "TILLROLL_HOME": str(place.folder),
@@ -162,10 +194,14 @@ def _prepare(parts: Services, place: Place, settings: Settings) -> int:
     book = read_book(settings.folder)
     if book.findings:
         lines = tuple(finding.render() for finding in book.findings)
-        raise FaultyFiles("The campaign files have faults.", lines=lines, hint="Mend them, then start the demo again.")
+        raise FaultyFiles(
+            "The campaign files have faults.", lines=lines, hint="Mend them, then start the demo again."
+        )
     migrate.upgrade(parts.engine)
     if person_of(parts.engine, EMAIL) is None:
-        add_user(parts.engine, email=EMAIL, password=place.password, role_names=("approver", "admin"), now=now)
+        add_user(
+            parts.engine, email=EMAIL, password=place.password, role_names=("approver", "admin"), now=now
+        )
     store_id = register_store(parts)
     assert store_id is not None  # noqa: S101 - the environment above names one
     record_book(parts.engine, store_id=store_id, book=book, now=now)
@@ -175,7 +211,9 @@ def _prepare(parts: Services, place: Place, settings: Settings) -> int:
     return store_id
 
 
-def _serve(parts: Services, store_id: int, place: Place, environment: dict[str, str], port: int | None) -> None:
+def _serve(
+    parts: Services, store_id: int, place: Place, environment: dict[str, str], port: int | None
+) -> None:
     """Web and worker as processes, and the terminal shows what they do until Ctrl-C."""
     chosen = _free_port(port)
     log = place.folder / "demo.log"
@@ -192,7 +230,9 @@ def _serve(parts: Services, store_id: int, place: Place, environment: dict[str, 
     finally:
         children.stop()
     if ended:
-        raise Misconfigured(f"The demo's {ended} process ended by itself.", hint=f"Its last words are in {log}")
+        raise Misconfigured(
+            f"The demo's {ended} process ended by itself.", hint=f"Its last words are in {log}"
+        )
     err().print("The demo has stopped. `make demo` carries on from here; `make clean-demo` forgets it.")
 
 
@@ -206,7 +246,9 @@ def _free_port(asked: int | None) -> int:
             if port != _FIRST_PORT:
                 err().print(f"Port {_FIRST_PORT} is in use; the pages are on {port} instead.")
             return port
-    raise Misconfigured(f"No port from {_FIRST_PORT} on is free.", hint="Choose one: tillroll demo --port 9000")
+    raise Misconfigured(
+        f"No port from {_FIRST_PORT} on is free.", hint="Choose one: tillroll demo --port 9000"
+    )
 
 
 def _sentence(result: dict[str, object], folder: Path) -> str:

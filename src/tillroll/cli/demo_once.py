@@ -70,7 +70,12 @@ def _approve_waiting(parts: Services, store_id: int, approver: str) -> None:
         if plan is None:
             raise Refused(f"Run {run_id} waits without a plan.")
         approve(
-            parts.engine, run_id=run_id, digest=plan.digest, person=person, note="the demo", now=parts.clock.now()
+            parts.engine,
+            run_id=run_id,
+            digest=plan.digest,
+            person=person,
+            note="the demo",
+            now=parts.clock.now(),
         )
 
 
@@ -89,7 +94,9 @@ def _bar() -> Progress:
 
 def _show(parts: Services, store_id: int, bar: Progress, shown: dict[int, Any]) -> None:
     with reading(parts.engine) as connection:
-        lines = connection.execute(sa.select(runs.c.id, runs.c.campaign).where(runs.c.store_id == store_id)).all()
+        lines = connection.execute(
+            sa.select(runs.c.id, runs.c.campaign).where(runs.c.store_id == store_id)
+        ).all()
         for line in lines:
             progress = run_progress(connection, line.id)
             if line.id not in shown:

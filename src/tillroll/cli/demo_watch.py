@@ -46,7 +46,11 @@ def watch(
     console = out()
     console.print(_welcome(address, email, password, outbox))
     last: dict[int, RunState] = {}
-    with Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else _Quiet() as live:
+    with (
+        Live(console=console, refresh_per_second=4, transient=False)
+        if console.is_terminal
+        else _Quiet() as live
+    ):
         while not stop.wait(_PAUSE):
             if name := ended():
                 return name
@@ -74,7 +78,9 @@ def _welcome(address: str, email: str, password: str, outbox: Path) -> Renderabl
     table.add_row("sign in as", Text(email, style="bold"))
     table.add_row("password", Text(password, style="bold"))
     table.add_row("e-mails", str(outbox))
-    table.add_row("", Text("A run waits for you there: approve it and watch it go. Ctrl-C stops the demo.", style="dim"))
+    table.add_row(
+        "", Text("A run waits for you there: approve it and watch it go. Ctrl-C stops the demo.", style="dim")
+    )
     return Panel(table, title="Tillroll demo", title_align="left", border_style="green", expand=False)
 
 

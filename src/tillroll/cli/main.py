@@ -33,11 +33,12 @@ class Root(click.Group):
             raise
         except Exception as bug:
             structlog.get_logger("tillroll").debug("bug", exc_info=bug)
-            trouble = TillrollError(
-                f"Something went wrong inside Tillroll: {type(bug).__name__}: {bug}",
-                hint="This is a bug. Run it again with TILLROLL_LOG_LEVEL=debug and send us what it prints.",
+            say_error(
+                TillrollError(
+                    f"Something went wrong inside Tillroll: {type(bug).__name__}: {bug}",
+                    hint="This is a bug. Run it again with TILLROLL_LOG_LEVEL=debug and send us what it prints.",
+                )
             )
-            say_error(trouble)
             ctx.exit(_BUG)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

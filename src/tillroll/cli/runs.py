@@ -27,13 +27,17 @@ from tillroll.track.overview import list_campaigns, list_runs, run_progress
 from tillroll.web.accounts import person_of
 from tillroll.wiring import Services
 
-_WHO = click.option("--as", "email", required=True, metavar="EMAIL", help="Whose word this is: an account with the role.")
+_WHO = click.option(
+    "--as", "email", required=True, metavar="EMAIL", help="Whose word this is: an account with the role."
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
 
 
 @click.command()
 @click.argument("name")
-@click.option("--as", "email", default="command line", metavar="EMAIL", help="Who asks for it; for the audit.")
+@click.option(
+    "--as", "email", default="command line", metavar="EMAIL", help="Who asks for it; for the audit."
+)
 @_JSON
 def run(name: str, email: str, as_json: bool) -> None:
     """Ask for a run of the campaign NAME now, outside its schedule. The worker plans it; it still wants its approval.
@@ -57,7 +61,9 @@ def run(name: str, email: str, as_json: bool) -> None:
 @click.command("approve")
 @click.argument("run_id", metavar="RUN", type=int)
 @_WHO
-@click.option("--digest", default="", help="The digest you agree to; asked for when there is no terminal to confirm at.")
+@click.option(
+    "--digest", default="", help="The digest you agree to; asked for when there is no terminal to confirm at."
+)
 @click.option("--note", default="", help="Why, for the audit.")
 @_JSON
 def approve_run(run_id: int, email: str, digest: str, note: str, as_json: bool) -> None:
@@ -70,7 +76,9 @@ def approve_run(run_id: int, email: str, digest: str, note: str, as_json: bool) 
     with services() as parts:
         person, plan = _person(parts, email), _plan(parts, run_id)
         agreed = _agreed_digest(plan, digest, "Approve exactly this plan?")
-        state = approve(parts.engine, run_id=run_id, digest=agreed, person=person, note=note, now=parts.clock.now())
+        state = approve(
+            parts.engine, run_id=run_id, digest=agreed, person=person, note=note, now=parts.clock.now()
+        )
     if as_json:
         say_json({"run": run_id, "state": state.value, "digest": agreed})
     else:
@@ -81,7 +89,11 @@ def approve_run(run_id: int, email: str, digest: str, note: str, as_json: bool) 
 @click.command("reject")
 @click.argument("run_id", metavar="RUN", type=int)
 @_WHO
-@click.option("--digest", default="", help="The digest you say no to; asked for when there is no terminal to confirm at.")
+@click.option(
+    "--digest",
+    default="",
+    help="The digest you say no to; asked for when there is no terminal to confirm at.",
+)
 @click.option("--note", required=True, help="Why, for the audit and for whoever wrote the campaign.")
 @_JSON
 def reject_run(run_id: int, email: str, digest: str, note: str, as_json: bool) -> None:
@@ -129,7 +141,9 @@ def _plan(parts: Services, run_id: int) -> StoredPlan:
     with reading(parts.engine) as connection:
         plan = load_plan(connection, run_id)
     if plan is None:
-        raise Conflict(f"Run {run_id} has no plan yet.", hint="Wait for the worker to plan it: tillroll status")
+        raise Conflict(
+            f"Run {run_id} has no plan yet.", hint="Wait for the worker to plan it: tillroll status"
+        )
     return plan
 
 
@@ -141,7 +155,8 @@ def _agreed_digest(plan: StoredPlan, given: str, question: str) -> str:
         return given  # the stage says that it is another one
     if not sys.stdin.isatty():
         raise Refused(
-            "Nobody is at a terminal to confirm.", hint=f"Give the digest you agree to: --digest {plan.digest[:12]}"
+            "Nobody is at a terminal to confirm.",
+            hint=f"Give the digest you agree to: --digest {plan.digest[:12]}",
         )
     show_proposal(out(), plan.proposal, digest=plan.digest)
     click.confirm(question, abort=True)
@@ -166,8 +181,16 @@ def status(as_json: bool) -> None:
     if as_json:
         say_json(
             {
-                "store": {"id": store.ecwid_id, "name": store.name, "state": store.state, "reason": store.reason},
-                "campaigns": [{"name": c.name, "status": c.status, "next_at": c.next_at, "offer": c.offer} for c in campaigns],
+                "store": {
+                    "id": store.ecwid_id,
+                    "name": store.name,
+                    "state": store.state,
+                    "reason": store.reason,
+                },
+                "campaigns": [
+                    {"name": c.name, "status": c.status, "next_at": c.next_at, "offer": c.offer}
+                    for c in campaigns
+                ],
                 "runs": [
                     {
                         "run": line.run_id,
@@ -196,13 +219,32 @@ def status(as_json: bool) -> None:
     if not lines:
         console.print("No run is under way.")
         return
-    runs_table = Table("run", "campaign", "state", "codes", "sent", "used", "worst case", "", box=None, header_style="dim", pad_edge=False)
+    runs_table = Table(
+        "run",
+        "campaign",
+        "state",
+        "codes",
+        "sent",
+        "used",
+        "worst case",
+        "",
+        box=None,
+        header_style="dim",
+        pad_edge=False,
+    )
     for one in lines:
         now = progress[one.run_id]
         worst = say_money(one.worst_case, one.currency) if one.worst_case is not None else "–"
         state = Text(one.state.value, style=STATE_STYLE.get(one.state, ""))
         runs_table.add_row(
-            str(one.run_id), one.campaign, state, f"{now.codes_live}/{now.planned}", str(now.messages_sent), str(now.redemptions), worst, one.reason
+            str(one.run_id),
+            one.campaign,
+            state,
+            f"{now.codes_live}/{now.planned}",
+            str(now.messages_sent),
+            str(now.redemptions),
+            worst,
+            one.reason,
         )
     console.print(runs_table)
 

@@ -39,7 +39,9 @@ def port_is_free(host: str, port: int) -> bool:
 def require_port(host: str, port: int, option: str) -> None:
     """Say in words that a port is taken."""
     if not port_is_free(host, port):
-        raise Misconfigured(f"Port {port} on {host} is in use.", hint=f"Stop what listens there, or: {option} {port + 1}")
+        raise Misconfigured(
+            f"Port {port} on {host} is in use.", hint=f"Stop what listens there, or: {option} {port + 1}"
+        )
 
 
 def web_command(host: str, port: int, *, workers: int = 2) -> list[str]:
@@ -112,7 +114,12 @@ class Children:
         self._told = threading.Event()
 
     def start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None, *, log: Path | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        log: Path | None = None,
     ) -> None:
         """Start one, in a process group of its own so that Ctrl-C reaches it only through us."""
         output = log.open("ab") if log else None
@@ -159,8 +166,20 @@ class Children:
 
 @click.command()
 @click.option("--port", type=int, default=0, show_default=True, help="0 takes any free one.")
-@click.option("--dir", "directory", type=click.Path(path_type=Path, file_okay=False), default=Path("var/sandbox"), show_default=True)
-@click.option("--customers", type=click.IntRange(0, 1_000_000), default=2_000, show_default=True, help="Size of the sample shop.")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var/sandbox"),
+    show_default=True,
+)
+@click.option(
+    "--customers",
+    type=click.IntRange(0, 1_000_000),
+    default=2_000,
+    show_default=True,
+    help="Size of the sample shop.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same shop.")
 @click.option("--plan", type=click.Choice(["venture", "free"]), default="venture", show_default=True)
 @click.option("--requests-per-minute", type=click.IntRange(1), default=600, show_default=True)
@@ -180,7 +199,10 @@ def sandbox(
             click.echo(ready.to_json())
             sys.stdout.flush()
         else:
-            out().print(f"The sandbox store {ready.store_id} is at {ready.base_url}\nIts token: {ready.token}", soft_wrap=True)
+            out().print(
+                f"The sandbox store {ready.store_id} is at {ready.base_url}\nIts token: {ready.token}",
+                soft_wrap=True,
+            )
 
     try:
         store_sandbox.run(

@@ -89,7 +89,9 @@ def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
     excluded = ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items()) or "nobody"
     worst = "without bound" if exposure.worst_case is None else say_money(exposure.worst_case, currency)
     expected = "can't be told" if exposure.expected is None else say_money(exposure.expected, currency)
-    console.print(Text.assemble((proposal.title, "bold"), f"  ·  {proposal.campaign}  ·  {proposal.store_name}"))
+    console.print(
+        Text.assemble((proposal.title, "bold"), f"  ·  {proposal.campaign}  ·  {proposal.store_name}")
+    )
     console.print(
         facts_table(
             {
@@ -111,5 +113,7 @@ def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
         good = verdict.level is Level.PASS
         mark = ("✓ ", "green") if good else ("✗ ", "bold red")
         console.print(
-            Text.assemble(mark, f"{verdict.rule}: {verdict.measured} (limit {verdict.limit}) ", (verdict.text, "red"))
+            Text.assemble(
+                mark, f"{verdict.rule}: {verdict.measured} (limit {verdict.limit}) ", (verdict.text, "red")
+            )
         )

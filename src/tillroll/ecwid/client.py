@@ -17,9 +17,24 @@ from requests.adapters import HTTPAdapter
 
 from tillroll.clock import Clock
 from tillroll.ecwid import wire
-from tillroll.ecwid.errors import StoreBusy, StoreSaysConflict, StoreSaysNo, StoreSaysNotFound, StoreUnreachable
+from tillroll.ecwid.errors import (
+    StoreBusy,
+    StoreSaysConflict,
+    StoreSaysNo,
+    StoreSaysNotFound,
+    StoreUnreachable,
+)
 from tillroll.ecwid.pace import LONGEST_PAUSE, Pace
-from tillroll.ecwid.types import BatchStatus, Coupon, CouponRequest, Customer, InnerRequest, Order, Product, Profile
+from tillroll.ecwid.types import (
+    BatchStatus,
+    Coupon,
+    CouponRequest,
+    Customer,
+    InnerRequest,
+    Order,
+    Product,
+    Profile,
+)
 from tillroll.errors import OutcomeUnknown, PlanLacksApi, ScopeMissing, StoreDisconnected, TryLater
 
 PAGE = 100
@@ -40,7 +55,9 @@ class Client:
         self._pace = pace
         self._clock = clock
         self._session = requests.Session()
-        self._session.trust_env = False  # no proxy or .netrc of the machine slips in, and each call is a third cheaper
+        self._session.trust_env = (
+            False  # no proxy or .netrc of the machine slips in, and each call is a third cheaper
+        )
         self._session.mount(self._root, HTTPAdapter(pool_maxsize=4, max_retries=0))
         self._session.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json"})
 
@@ -182,7 +199,9 @@ class Client:
     ) -> dict[str, Any]:
         self._pace.wait()
         try:
-            answer = self._session.request(method, self._root + path, params=query, json=body, timeout=_TIMEOUT)
+            answer = self._session.request(
+                method, self._root + path, params=query, json=body, timeout=_TIMEOUT
+            )
         except requests.ConnectTimeout as fault:
             raise self._unreachable(fault) from fault
         except requests.RequestException as fault:
@@ -226,10 +245,13 @@ class Client:
         if status >= requests.codes.internal_server_error or status == requests.codes.request_timeout:
             if method == "GET":
                 return self._unreachable(RuntimeError(f"HTTP {status}"))
-            return OutcomeUnknown(f"The store had trouble with {where} (HTTP {status}); it may or may not have done it.")
+            return OutcomeUnknown(
+                f"The store had trouble with {where} (HTTP {status}); it may or may not have done it."
+            )
         if code == "STORE_NOT_FOUND":
             return StoreDisconnected(
-                f"There is no store {self.store_id} at {self._root}.", hint="Check ECWID_STORE_ID and ECWID_API_URL."
+                f"There is no store {self.store_id} at {self._root}.",
+                hint="Check ECWID_STORE_ID and ECWID_API_URL.",
             )
         refusal = {404: StoreSaysNotFound, 409: StoreSaysConflict}.get(status, StoreSaysNo)
         return refusal(message or f"The store refused {where} (HTTP {status}).", status=status, code=code)

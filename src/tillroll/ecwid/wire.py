@@ -12,7 +12,16 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from tillroll.ecwid.types import BatchStatus, Coupon, CouponRequest, Customer, InnerAnswer, Order, Product, Profile
+from tillroll.ecwid.types import (
+    BatchStatus,
+    Coupon,
+    CouponRequest,
+    Customer,
+    InnerAnswer,
+    Order,
+    Product,
+    Profile,
+)
 
 _DATE = "%Y-%m-%d %H:%M:%S %z"
 
@@ -118,7 +127,9 @@ def product(raw: Mapping[str, Any]) -> Product:
 
 def coupon(raw: Mapping[str, Any]) -> Coupon:
     minimum = raw.get("totalLimit")
-    limit = raw.get("applicationLimit") or ("REPEAT_CUSTOMER_ONLY" if raw.get("repeatCustomerOnly") else "UNLIMITED")
+    limit = raw.get("applicationLimit") or (
+        "REPEAT_CUSTOMER_ONLY" if raw.get("repeatCustomerOnly") else "UNLIMITED"
+    )
     return Coupon(
         coupon_id=int(raw["id"]),
         name=str(raw.get("name") or ""),
@@ -165,7 +176,9 @@ def _inner_answer(raw: Mapping[str, Any]) -> InnerAnswer:
             body = None
     executed = raw.get("status") != "NOT_EXECUTED"
     status = raw.get("httpStatusCode") or raw.get("httpCode") or 0
-    return InnerAnswer(id=str(raw.get("id") or ""), executed=executed, status=int(status) if executed else 0, body=body)
+    return InnerAnswer(
+        id=str(raw.get("id") or ""), executed=executed, status=int(status) if executed else 0, body=body
+    )
 
 
 def batch_status(raw: Mapping[str, Any]) -> BatchStatus:

@@ -81,7 +81,8 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
         if store.state != CONNECTED:
             return None
         if store.not_before is not None and store.not_before > clock.now():
-            return store.not_before
+            rest_until: datetime = store.not_before
+            return rest_until
         try:
             return _work(lane_, store, until)
         except NeedsPerson as trouble:
@@ -93,7 +94,9 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
                 reason=f"{trouble.message} {trouble.hint}".strip(),
                 now=clock.now(),
             )
-            log.error("store.stopped", store=store.ecwid_id, state=state, reason=trouble.message, do=trouble.hint)
+            log.error(
+                "store.stopped", store=store.ecwid_id, state=state, reason=trouble.message, do=trouble.hint
+            )
             return None
         except TryLater as trouble:
             return _rest(lane_, store, trouble.message, max(trouble.retry_at, clock.now() + _WHOLE_BEGIN))
@@ -199,7 +202,11 @@ def _mint_runs(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
         halted = runs_in(connection, lane_.store_id, {RunState.HALTED})
     for run in approved:
         state = begin(engine, run_id=run.id, now=clock.now())
-        log.info("mint.begins" if state is RunState.MINTING else "plan.sent_back", run=run.id, campaign=run.campaign)
+        log.info(
+            "mint.begins" if state is RunState.MINTING else "plan.sent_back",
+            run=run.id,
+            campaign=run.campaign,
+        )
     for run in halted:
         if run.id not in lane_.gave_way:
             wind_up(mint, run_id=run.id)

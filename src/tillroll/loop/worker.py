@@ -37,7 +37,11 @@ def register_store(services: Services) -> int | None:
         return None
     with reading(services.engine) as connection:
         known = find_store(connection, access.ecwid_id)
-    changed = known is None or known.base_url != access.base_url or services.sealer.open(known.token) != access.token
+    changed = (
+        known is None
+        or known.base_url != access.base_url
+        or services.sealer.open(known.token) != access.token
+    )
     return connect(
         services.engine,
         ecwid_id=access.ecwid_id,
@@ -71,7 +75,11 @@ class Worker:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         scheduler.add_job(
-            self._find_lanes, "interval", seconds=30, args=[scheduler], next_run_time=self._services.clock.now()
+            self._find_lanes,
+            "interval",
+            seconds=30,
+            args=[scheduler],
+            next_run_time=self._services.clock.now(),
         )
         scheduler.start()
         log.info("worker.started")

@@ -56,7 +56,11 @@ def _finish(mint: Mint, run: sa.Row[Any]) -> bool:
     """Hand the run over to sending when no code is open and every recipient has a standing one."""
     now = mint.clock.now()
     with reading(mint.engine) as connection:
-        query = sa.select(codes.c.state, sa.func.count().label("n")).where(codes.c.run_id == run.id).group_by(codes.c.state)
+        query = (
+            sa.select(codes.c.state, sa.func.count().label("n"))
+            .where(codes.c.run_id == run.id)
+            .group_by(codes.c.state)
+        )
         counts = {CodeState(row.state): int(row.n) for row in connection.execute(query)}
         planned = connection.scalars(sa.select(plans.c.code_count).where(plans.c.id == run.plan_id)).one()
     if any(counts.get(state) for state in CODE_OPEN):
@@ -68,5 +72,7 @@ def _finish(mint: Mint, run: sa.Row[Any]) -> bool:
     with writing(mint.engine) as connection:
         if move_run(connection, run.id, was={RunState.MINTING}, to=RunState.SENDING, now=now, reason=reason):
             body = {state.value: number for state, number in sorted(counts.items())}
-            audit.record(connection, at=now, actor="loop", action="mint.done", subject=f"run {run.id}", body=body)
+            audit.record(
+                connection, at=now, actor="loop", action="mint.done", subject=f"run {run.id}", body=body
+            )
     return True

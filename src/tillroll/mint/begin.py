@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -21,7 +22,9 @@ _POLICY = "policy"
 
 def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
     """Move an approved run to minting if what was approved still stands, else back to planning. Harmless to repeat."""
-    with reading(engine) as connection:  # the long recount runs outside the write lock; what it rests on is checked below
+    with reading(
+        engine
+    ) as connection:  # the long recount runs outside the write lock; what it rests on is checked below
         plan = load_plan(connection, run_id)
         digest_now = digest_in_ledger(connection, plan) if plan else ""
     with writing(engine) as connection:
@@ -47,15 +50,33 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
         )
         if against:
             reason = "; ".join(against)
-            move_run(connection, run_id, was={RunState.APPROVED}, to=RunState.PLANNING, now=now, reason=reason, plan_id=None)
-            body = {"reasons": list(against), "digest": plan.digest}
-            audit.record(connection, at=now, actor="loop", action="plan.sent_back", subject=f"run {run_id}", body=body)
+            move_run(
+                connection,
+                run_id,
+                was={RunState.APPROVED},
+                to=RunState.PLANNING,
+                now=now,
+                reason=reason,
+                plan_id=None,
+            )
+            body: dict[str, Any] = {"reasons": list(against), "digest": plan.digest}
+            audit.record(
+                connection, at=now, actor="loop", action="plan.sent_back", subject=f"run {run_id}", body=body
+            )
             return RunState.PLANNING
         zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == run.store_id)).one()
         start, end = validity(campaign.offer.valid, ZoneInfo(zone), now)
         move_run(
-            connection, run_id, was={RunState.APPROVED}, to=RunState.MINTING, now=now, valid_from=start, valid_until=end
+            connection,
+            run_id,
+            was={RunState.APPROVED},
+            to=RunState.MINTING,
+            now=now,
+            valid_from=start,
+            valid_until=end,
         )
         body = {"digest": plan.digest, "valid_from": start, "valid_until": end}
-        audit.record(connection, at=now, actor="loop", action="mint.begun", subject=f"run {run_id}", body=body)
+        audit.record(
+            connection, at=now, actor="loop", action="mint.begun", subject=f"run {run_id}", body=body
+        )
     return RunState.MINTING

@@ -27,7 +27,11 @@ _KINDS = {
     OfferKind.AMOUNT_AND_SHIPPING: "ABS_AND_SHIPPING",
 }
 _USES = {Uses.SINGLE: "SINGLE", Uses.ONCE_PER_CUSTOMER: "ONCEPERCUSTOMER", Uses.UNLIMITED: "UNLIMITED"}
-_CUSTOMERS = {Customers.ANY: "UNLIMITED", Customers.NEW: "NEW_CUSTOMER_ONLY", Customers.REPEAT: "REPEAT_CUSTOMER_ONLY"}
+_CUSTOMERS = {
+    Customers.ANY: "UNLIMITED",
+    Customers.NEW: "NEW_CUSTOMER_ONLY",
+    Customers.REPEAT: "REPEAT_CUSTOMER_ONLY",
+}
 _OURS = re.compile(r" \(tillroll run (\d+)\)$")
 _LONGEST_TITLE = 80
 _MANY = 10
@@ -78,7 +82,10 @@ def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> b
         uses_limit=request.uses_limit,
     )
     found = Marks(
-        name=coupon.name, discount_type=coupon.discount_type, discount=coupon.discount, uses_limit=coupon.uses_limit
+        name=coupon.name,
+        discount_type=coupon.discount_type,
+        discount=coupon.discount,
+        uses_limit=coupon.uses_limit,
     )
     return is_ours(wanted=wanted, found=found, created_at=coupon.created_at, reserved_at=reserved_at)
 
@@ -91,5 +98,7 @@ def look_up(client: Client, rows: Sequence[sa.Row[Any]]) -> dict[str, Coupon]:
     wanted = {row.code for row in rows}
     since = min(row.reserved_at for row in rows) - SKEW
     return {
-        coupon.code.upper(): coupon for coupon in client.coupons(created_from=since) if coupon.code.upper() in wanted
+        coupon.code.upper(): coupon
+        for coupon in client.coupons(created_from=since)
+        if coupon.code.upper() in wanted
     }

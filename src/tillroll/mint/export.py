@@ -20,7 +20,12 @@ def reveal(engine: Engine, *, run_id: int, person: str, now: datetime) -> Iterat
     with writing(engine) as connection:
         load_run(connection, run_id)
         audit.record(
-            connection, at=now, actor=person, action="codes.revealed", subject=f"run {run_id}", body={"to": "export"}
+            connection,
+            at=now,
+            actor=person,
+            action="codes.revealed",
+            subject=f"run {run_id}",
+            body={"to": "export"},
         )
     query = (
         sa.select(codes, recipients.c.email, recipients.c.customer_id)

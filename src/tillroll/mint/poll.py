@@ -30,7 +30,8 @@ def poll(mint: Mint, run: sa.Row[Any]) -> datetime | None:
         if not _ask(mint, run, chunk):
             break
     with reading(mint.engine) as connection:
-        return connection.scalar(sa.select(sa.func.min(chunks.c.poll_at)).where(*where))
+        next_at: datetime | None = connection.scalar(sa.select(sa.func.min(chunks.c.poll_at)).where(*where))
+    return next_at
 
 
 def _ask(mint: Mint, run: sa.Row[Any], chunk: sa.Row[Any]) -> bool:
@@ -41,7 +42,10 @@ def _ask(mint: Mint, run: sa.Row[Any], chunk: sa.Row[Any]) -> bool:
         rows = list(connection.execute(sa.select(codes).where(*open_)))
     try:
         status = mint.client.batch_status(chunk.ticket)
-    except (StoreSaysNotFound, StoreSaysNo):  # a ticket the store no longer knows (404 or 400: not documented)
+    except (
+        StoreSaysNotFound,
+        StoreSaysNo,
+    ):  # a ticket the store no longer knows (404 or 400: not documented)
         settle_by_lookup(mint, request, chunk, rows)
         return True
     now = mint.clock.now()
@@ -52,16 +56,24 @@ def _ask(mint: Mint, run: sa.Row[Any], chunk: sa.Row[Any]) -> bool:
     settle(mint, request, answers, [row for row in rows if row.id in answers])
     with writing(mint.engine) as connection:
         values: dict[str, Any] = {"polls": chunk.polls + 1, "changed_at": now}
-        values |= {"state": ChunkState.DONE, "poll_at": None} if status.finished else {"poll_at": now + poll_pause(chunk.polls + 1)}
+        values |= (
+            {"state": ChunkState.DONE, "poll_at": None}
+            if status.finished
+            else {"poll_at": now + poll_pause(chunk.polls + 1)}
+        )
         connection.execute(
-            sa.update(chunks).where(chunks.c.id == chunk.id, chunks.c.state == ChunkState.POSTED).values(values)
+            sa.update(chunks)
+            .where(chunks.c.id == chunk.id, chunks.c.state == ChunkState.POSTED)
+            .values(values)
         )
     return status.finished
 
 
 def _answers(status: BatchStatus, *, finished: bool, rows: list[sa.Row[Any]]) -> dict[int, Answer]:
     """The answers by code row. In a finished batch a code without an answer was never tried."""
-    found = {int(answer.id): _answer(answer) for answer in status.answers if answer.id.isdigit() and answer.status}
+    found = {
+        int(answer.id): _answer(answer) for answer in status.answers if answer.id.isdigit() and answer.status
+    }
     if finished:
         for row in rows:
             found.setdefault(row.id, Answer(executed=False, status=0, reason="the batch ended without it"))

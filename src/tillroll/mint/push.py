@@ -103,7 +103,9 @@ def _post(mint: Mint, run: sa.Row[Any], request: CouponRequest, chunk: sa.Row[An
         settle_by_lookup(mint, request, chunk, rows)
     else:
         inner = [mint.client.creation(str(row.id), with_code(request, row.code)) for row in rows]
-        ticket = mint.client.create_batch(inner, deduplication_key=chunk.deduplication_key, group=f"run-{run.id}")
+        ticket = mint.client.create_batch(
+            inner, deduplication_key=chunk.deduplication_key, group=f"run-{run.id}"
+        )
         _posted(mint, chunk.id, ticket, now)
 
 
@@ -134,5 +136,7 @@ def _one_by_one(mint: Mint, request: CouponRequest, chunk: sa.Row[Any], rows: li
         settle(mint, request, {row.id: answer}, [row])
     with writing(mint.engine) as connection:
         connection.execute(
-            sa.update(chunks).where(chunks.c.id == chunk.id).values(state=ChunkState.DONE, changed_at=mint.clock.now())
+            sa.update(chunks)
+            .where(chunks.c.id == chunk.id)
+            .values(state=ChunkState.DONE, changed_at=mint.clock.now())
         )

@@ -36,7 +36,9 @@ def reserve(engine: Engine, *, store_id: int, run_id: int, now: datetime) -> boo
                 return True
             after = 0  # once more from the start: a drawn code that existed already was passed over
             continue
-        drawn = draw_codes(len(lacking), code_format=revision.code_format, prefix=revision.campaign.codes.prefix)
+        drawn = draw_codes(
+            len(lacking), code_format=revision.code_format, prefix=revision.campaign.codes.prefix
+        )
         rows = [
             {
                 "store_id": store_id,

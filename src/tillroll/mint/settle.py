@@ -33,13 +33,17 @@ class Answer:
     reason: str = ""
 
 
-def settle(mint: Mint, request: CouponRequest, answers: Mapping[int, Answer], rows: Sequence[sa.Row[Any]]) -> None:
+def settle(
+    mint: Mint, request: CouponRequest, answers: Mapping[int, Answer], rows: Sequence[sa.Row[Any]]
+) -> None:
     """Record the answers of some codes that are `posting`; `answers` by the code row's id.
 
     Raises `NeedsPerson` when the store says that nothing will be made until somebody acts; the codes wait, reserved.
     """
     meanings = {
-        row.id: outcome(executed=answers[row.id].executed, status=answers[row.id].status, attempts=row.attempts)
+        row.id: outcome(
+            executed=answers[row.id].executed, status=answers[row.id].status, attempts=row.attempts
+        )
         for row in rows
         if row.id in answers
     }
@@ -61,7 +65,9 @@ def settle(mint: Mint, request: CouponRequest, answers: Mapping[int, Answer], ro
         )
 
 
-def _settle_one(connection: Connection, row: sa.Row[Any], meaning: Outcome, answer: Answer, now: datetime) -> None:
+def _settle_one(
+    connection: Connection, row: sa.Row[Any], meaning: Outcome, answer: Answer, now: datetime
+) -> None:
     match meaning:
         case Outcome.LIVE:
             _write(connection, row, CodeState.LIVE, now, coupon_id=answer.coupon_id)
@@ -89,7 +95,9 @@ def _write(connection: Connection, row: sa.Row[Any], state: CodeState, now: date
     connection.execute(sa.update(codes).where(*where).values(values))
 
 
-def settle_by_lookup(mint: Mint, request: CouponRequest, chunk: sa.Row[Any], rows: Sequence[sa.Row[Any]]) -> None:
+def settle_by_lookup(
+    mint: Mint, request: CouponRequest, chunk: sa.Row[Any], rows: Sequence[sa.Row[Any]]
+) -> None:
     """Close a chunk whose batch can't tell any more: what the store has is live or clashed, the rest is reserved again."""
     found = look_up(mint.client, rows) if rows else {}
     now = mint.clock.now()

@@ -114,7 +114,10 @@ def select_recipients(
     Somebody without consent or address is never a recipient, whatever the segment says.
     """
     who = campaign.who
-    excluded = [sa.func.coalesce(matches(segments[one], now), sa.false()).label(f"x_{i}") for i, one in enumerate(who.exclude)]
+    excluded = [
+        sa.func.coalesce(matches(segments[one], now), sa.false()).label(f"x_{i}")
+        for i, one in enumerate(who.exclude)
+    ]
     query = (
         sa.select(customers, *excluded)
         .where(customers.c.store_id == store_id, matches(segments[who.segment], now))

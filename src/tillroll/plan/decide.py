@@ -42,7 +42,9 @@ def worst_case(offer: Offer, guardrails: Guardrails, figures: Figures) -> Cost:
     """What every code used once on the dearest basket would cost."""
     if offer.uses is not Uses.SINGLE:
         return Cost(amount=None, basis=f"uses: {offer.uses} has no bound: a code can be passed on")
-    basket = max(guardrails.largest_basket, figures.largest_average_order, offer.minimum_subtotal or Decimal(0))
+    basket = max(
+        guardrails.largest_basket, figures.largest_average_order, offer.minimum_subtotal or Decimal(0)
+    )
     each, parts = _discount(offer, basket), []
     if offer.kind in PERCENT_KINDS:
         parts.append(f"{offer.value} % of a basket of {basket:.2f}")
@@ -67,7 +69,9 @@ def expected(offer: Offer, guardrails: Guardrails, figures: Figures) -> Cost:
     if offer.kind in SHIPPING_KINDS:
         each += guardrails.largest_shipping / 2
     amount = (each * figures.codes * rate).quantize(_CENT, ROUND_CEILING)
-    return Cost(amount=amount, basis=f"{rate:.0%} of codes used ({source}), on an average order of {basket:.2f}")
+    return Cost(
+        amount=amount, basis=f"{rate:.0%} of codes used ({source}), on an average order of {basket:.2f}"
+    )
 
 
 def _discount(offer: Offer, basket: Decimal) -> Decimal:
@@ -90,19 +94,34 @@ def minutes_for(calls: int, per_minute: int) -> float:
 
 
 def verdicts(
-    *, campaign: Campaign, guardrails: Guardrails, code_format: CodeFormat, figures: Figures, worst: Decimal | None
+    *,
+    campaign: Campaign,
+    guardrails: Guardrails,
+    code_format: CodeFormat,
+    figures: Figures,
+    worst: Decimal | None,
 ) -> tuple[Verdict, ...]:
     """Every guardrail that applies, held against the plan's own figures. Budgets over live runs are `approve`'s."""
     offer, found = campaign.offer, list[Verdict]()
 
     def hold(rule: str, holds: bool, measured: object, limit: object, text: str) -> None:
         level = Level.PASS if holds else Level.REFUSE
-        found.append(Verdict(rule=rule, level=level, measured=str(measured), limit=str(limit), text="" if holds else text))
+        found.append(
+            Verdict(
+                rule=rule, level=level, measured=str(measured), limit=str(limit), text="" if holds else text
+            )
+        )
 
     value = offer.value or Decimal(0)
     if offer.kind in PERCENT_KINDS:
         most = guardrails.largest_percent
-        hold("largest_percent", value <= most, f"{value} %", f"{most} %", f"{value} % off is more than {most} % allowed")
+        hold(
+            "largest_percent",
+            value <= most,
+            f"{value} %",
+            f"{most} %",
+            f"{value} % off is more than {most} % allowed",
+        )
     if offer.kind in AMOUNT_KINDS:
         most = guardrails.largest_amount
         hold("largest_amount", value <= most, value, most, f"{value} off is more than the {most} allowed")

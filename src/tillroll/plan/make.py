@@ -58,10 +58,24 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
         store = connection.execute(sa.select(stores).where(stores.c.id == run.store_id)).one()
         found = current_revision(connection, run.store_id, run.campaign)
     if found is None:
-        return _settle(engine, run_id, RunState.PLANNING, "its files have faults or are gone", now, not_before=now + timedelta(minutes=1))
+        return _settle(
+            engine,
+            run_id,
+            RunState.PLANNING,
+            "its files have faults or are gone",
+            now,
+            not_before=now + timedelta(minutes=1),
+        )
     if found[1].campaign.status is not Status.ACTIVE:
         status = found[1].campaign.status
-        return _settle(engine, run_id, RunState.PLANNING, f"the campaign is {status}", now, not_before=now + timedelta(minutes=1))
+        return _settle(
+            engine,
+            run_id,
+            RunState.PLANNING,
+            f"the campaign is {status}",
+            now,
+            not_before=now + timedelta(minutes=1),
+        )
     subject = _Subject(
         run_id=run_id,
         slot_key=run.slot_key,
@@ -74,14 +88,18 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
     plan_id, selection, digest = _freeze_audience(engine, subject, now)
     proposal = _propose(engine, subject, selection, digest, per_minute)
     if selection.count == 0:
-        return _settle(engine, run_id, RunState.DONE, "nobody is in the audience", now, plan=(plan_id, proposal))
+        return _settle(
+            engine, run_id, RunState.DONE, "nobody is in the audience", now, plan=(plan_id, proposal)
+        )
     if proposal.refusals:
         reason = "; ".join(verdict.text for verdict in proposal.refusals)
         return _settle(engine, run_id, RunState.REFUSED, reason, now, plan=(plan_id, proposal))
     return _settle(engine, run_id, RunState.WAITING, "", now, plan=(plan_id, proposal))
 
 
-def preview(engine: Engine, *, store: sa.Row[Any], revision: Revision, now: datetime, per_minute: int) -> Proposal:
+def preview(
+    engine: Engine, *, store: sa.Row[Any], revision: Revision, now: datetime, per_minute: int
+) -> Proposal:
     """The plan a run of the campaign would get at a moment; nothing is written anywhere."""
     subject = _Subject(
         run_id=0, slot_key="preview", slot_at=now, store=store, revision_id=0, revision=revision
@@ -101,7 +119,9 @@ def _clear_unfinished(engine: Engine, run_id: int) -> None:
         connection.execute(sa.delete(plans).where(plans.c.run_id == run_id, plans.c.id.not_in(decided)))
 
 
-def _recipients(engine: Engine, subject: _Subject, selection: Selection, now: datetime) -> Iterator[dict[str, Any]]:
+def _recipients(
+    engine: Engine, subject: _Subject, selection: Selection, now: datetime
+) -> Iterator[dict[str, Any]]:
     with reading(engine) as connection:
         yield from select_recipients(
             connection,
@@ -142,7 +162,9 @@ def _take(source: Iterator[dict[str, Any]], most: int) -> list[dict[str, Any]]:
     return [row for row, _ in zip(source, range(most), strict=False)]
 
 
-def _propose(engine: Engine, subject: _Subject, selection: Selection, digest: str, per_minute: int) -> Proposal:
+def _propose(
+    engine: Engine, subject: _Subject, selection: Selection, digest: str, per_minute: int
+) -> Proposal:
     revision, store = subject.revision, subject.store
     campaign, guardrails = revision.campaign, revision.guardrails
     figures = _figures(engine, subject, selection)
@@ -177,7 +199,10 @@ def _propose(engine: Engine, subject: _Subject, selection: Selection, digest: st
             digest=digest,
         ),
         exposure=Exposure(
-            worst_case=worst.amount, worst_case_basis=worst.basis, expected=likely.amount, expected_basis=likely.basis
+            worst_case=worst.amount,
+            worst_case_basis=worst.basis,
+            expected=likely.amount,
+            expected_basis=likely.basis,
         ),
         calls=calls,
         minutes=decide.minutes_for(calls, per_minute),
@@ -194,7 +219,9 @@ def _propose(engine: Engine, subject: _Subject, selection: Selection, digest: st
 def say_valid(valid: Valid, zone: ZoneInfo) -> str:
     """When the codes work, with the edge of the day said plainly."""
     if valid.for_ is not None:
-        return f"{say_duration(valid.for_)} from the moment minting begins, to the end of that day in {zone.key}"
+        return (
+            f"{say_duration(valid.for_)} from the moment minting begins, to the end of that day in {zone.key}"
+        )
     start = f"from {valid.from_:%Y-%m-%d %H:%M} " if valid.from_ else "from the moment minting begins "
     return f"{start}until {valid.until:%Y-%m-%d %H:%M} ({zone.key})"
 
@@ -248,8 +275,14 @@ def _settle(
             connection.rollback()
             return RunState(connection.scalars(sa.select(runs.c.state).where(runs.c.id == run_id)).one())
         if plan is not None:
-            body = {"digest": plan[1].digest, "codes": plan[1].audience.count, "worst_case": plan[1].exposure.worst_case}
-            audit.record(connection, at=now, actor="loop", action="plan.made", subject=f"run {run_id}", body=body)
+            body = {
+                "digest": plan[1].digest,
+                "codes": plan[1].audience.count,
+                "worst_case": plan[1].exposure.worst_case,
+            }
+            audit.record(
+                connection, at=now, actor="loop", action="plan.made", subject=f"run {run_id}", body=body
+            )
     return state
 
 

@@ -24,7 +24,10 @@ _NOT_BEGUN = (RunState.WAITING, RunState.APPROVED)
 def record_book(engine: Engine, *, store_id: int, book: Book, now: datetime) -> None:
     """Bring the ledger's campaigns in line with the files. Harmless to repeat."""
     with writing(engine) as connection:
-        known = {row.name: row for row in connection.execute(sa.select(campaigns).where(campaigns.c.store_id == store_id))}
+        known = {
+            row.name: row
+            for row in connection.execute(sa.select(campaigns).where(campaigns.c.store_id == store_id))
+        }
         for name in sorted(book.revisions.keys() | book.faulty | known.keys()):
             revision = book.revisions.get(name)
             revision_id = _record_revision(connection, store_id, revision, now) if revision else None
@@ -52,7 +55,11 @@ def _record_revision(connection: Connection, store_id: int, revision: Revision, 
             subject=f"campaign {revision.name}",
             body={"digest": revision.digest, "status": row["status"]},
         )
-    where = (revisions.c.store_id == store_id, revisions.c.campaign == revision.name, revisions.c.digest == revision.digest)
+    where = (
+        revisions.c.store_id == store_id,
+        revisions.c.campaign == revision.name,
+        revisions.c.digest == revision.digest,
+    )
     return int(connection.scalars(sa.select(revisions.c.id).where(*where)).one())
 
 
@@ -90,7 +97,9 @@ def _record_campaign(
         _send_back(connection, store_id, name, revision_id, now)
 
 
-def _send_back(connection: Connection, store_id: int, name: str, revision_id: int | None, now: datetime) -> None:
+def _send_back(
+    connection: Connection, store_id: int, name: str, revision_id: int | None, now: datetime
+) -> None:
     """Runs whose plan was made of another revision and hasn't begun want a new plan."""
     made_of_it = sa.select(plans.c.id).where(plans.c.revision_id == revision_id)
     connection.execute(
@@ -101,7 +110,9 @@ def _send_back(connection: Connection, store_id: int, name: str, revision_id: in
             runs.c.state.in_(_NOT_BEGUN),
             runs.c.plan_id.not_in(made_of_it) if revision_id is not None else sa.true(),
         )
-        .values(state=RunState.PLANNING, reason="its files changed", plan_id=None, not_before=None, changed_at=now)
+        .values(
+            state=RunState.PLANNING, reason="its files changed", plan_id=None, not_before=None, changed_at=now
+        )
     )
 
 

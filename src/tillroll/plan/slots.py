@@ -28,13 +28,21 @@ def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
         active = connection.execute(
             sa.select(campaigns)
             .join(revisions, revisions.c.id == campaigns.c.revision_id)
-            .where(campaigns.c.store_id == store_id, revisions.c.status == Status.ACTIVE, campaigns.c.considered_until < now)
+            .where(
+                campaigns.c.store_id == store_id,
+                revisions.c.status == Status.ACTIVE,
+                campaigns.c.considered_until < now,
+            )
         ).all()
         schedules = {row.name: load_revision(connection, row.revision_id).campaign.when for row in active}
     for row in active:
         when = schedules[row.name]
         found = due(
-            when, zone=when.zone(zone), first_seen=row.first_seen_at, considered_until=row.considered_until, now=now
+            when,
+            zone=when.zone(zone),
+            first_seen=row.first_seen_at,
+            considered_until=row.considered_until,
+            now=now,
         )
         with writing(engine) as connection:
             for slot in found.run:
@@ -50,7 +58,14 @@ def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
 
 
 def _add_run(
-    connection: Connection, store_id: int, name: str, slot: Slot, state: RunState, reason: str, now: datetime, by: str = "schedule"
+    connection: Connection,
+    store_id: int,
+    name: str,
+    slot: Slot,
+    state: RunState,
+    reason: str,
+    now: datetime,
+    by: str = "schedule",
 ) -> bool:
     return insert_if_new(
         connection,
@@ -70,22 +85,34 @@ def _add_run(
     )
 
 
-def start_by_hand(engine: Engine, *, store_id: int, name: str, person: str, now: datetime, key: str = "") -> int:
+def start_by_hand(
+    engine: Engine, *, store_id: int, name: str, person: str, now: datetime, key: str = ""
+) -> int:
     """A run of a campaign outside its schedule; returns its number. The same key gives the same run again."""
     slot = Slot(key=f"by hand {key or now.isoformat()}", at=now)
     with writing(engine) as connection:
         where = (campaigns.c.store_id == store_id, campaigns.c.name == name)
         row = connection.execute(sa.select(campaigns).where(*where)).first()
         if row is None or row.gone_at is not None:
-            raise NotFound(f"There is no campaign {name!r}.", hint="`tillroll status` lists the campaigns the loop knows.")
+            raise NotFound(
+                f"There is no campaign {name!r}.",
+                hint="`tillroll status` lists the campaigns the loop knows.",
+            )
         if row.revision_id is None:
             raise Refused(f"The files of campaign {name!r} have faults.", hint="Run: tillroll check")
         status = connection.scalar(sa.select(revisions.c.status).where(revisions.c.id == row.revision_id))
         if status != Status.ACTIVE:
-            raise Refused(f"Campaign {name!r} is {status}.", hint="Set `status: active` in its file to run it.")
+            raise Refused(
+                f"Campaign {name!r} is {status}.", hint="Set `status: active` in its file to run it."
+            )
         if _add_run(connection, store_id, name, slot, RunState.PLANNING, "", now, by=person):
             audit.record(
-                connection, at=now, actor=person, action="run.started", subject=f"campaign {name}", body={"slot": slot.key}
+                connection,
+                at=now,
+                actor=person,
+                action="run.started",
+                subject=f"campaign {name}",
+                body={"slot": slot.key},
             )
         same = (runs.c.store_id == store_id, runs.c.campaign == name, runs.c.slot_key == slot.key)
         return int(connection.scalars(sa.select(runs.c.id).where(*same)).one())

@@ -43,7 +43,9 @@ class Compiled:
         """Fill it in; `Refused` when a variable is missing or a filter fails, with Jinja's own words."""
         try:
             subject = " ".join(self.subject.render(facts).split())
-            return Rendered(subject=subject, html=self.html.render(facts), text=self.text.render(facts).strip() + "\n")
+            return Rendered(
+                subject=subject, html=self.html.render(facts), text=self.text.render(facts).strip() + "\n"
+            )
         except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError) as fault:
             raise Refused(f"The template can't be filled in: {fault}", hint="Run: tillroll check") from fault
 
@@ -57,14 +59,18 @@ def compile_message(revision: Revision, filters: Mapping[str, Callable[..., Any]
         return Compiled(
             subject=plain.from_string(revision.campaign.message.subject),
             html=marked.from_string(html_source),
-            text=plain.from_string(files[TEXT]) if TEXT in files else plain.from_string(_as_text(html_source)),
+            text=plain.from_string(files[TEXT])
+            if TEXT in files
+            else plain.from_string(_as_text(html_source)),
         )
     except (TemplateError, ValueError) as fault:
         folder = f"templates/{revision.campaign.message.template}"
         raise Refused(f"{folder} can't be compiled: {fault}", hint="Run: tillroll check") from fault
 
 
-def _environment(autoescape: bool, filters: Mapping[str, Callable[..., Any]]) -> ImmutableSandboxedEnvironment:
+def _environment(
+    autoescape: bool, filters: Mapping[str, Callable[..., Any]]
+) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=autoescape)
     environment.filters.update(filters)
     return environment

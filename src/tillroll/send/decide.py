@@ -21,7 +21,13 @@ class Word:
 
 
 def may_send(
-    *, code_state: CodeState, consent: bool | None, known: bool, email: str, valid_until: datetime, now: datetime
+    *,
+    code_state: CodeState,
+    consent: bool | None,
+    known: bool,
+    email: str,
+    valid_until: datetime,
+    now: datetime,
 ) -> Word:
     """Whether a message may go now. `consent` is the mirror's present word; `known`: the customer is still there."""
     if code_state is not CodeState.LIVE:

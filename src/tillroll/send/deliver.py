@@ -87,7 +87,9 @@ def _open(
     connection: Connection, engine: Engine, clock: Clock, transport: Transport, sender: str, run: sa.Row[Any]
 ) -> Sending:
     plan = load_plan(connection, run.id)
-    store = one(connection, sa.select(stores).where(stores.c.id == run.store_id), missing="The store is gone.")
+    store = one(
+        connection, sa.select(stores).where(stores.c.id == run.store_id), missing="The store is gone."
+    )
     assert plan is not None  # noqa: S101 - a run that sends has begun, so it has a plan
     revision, shop = load_revision(connection, plan.revision_id), shop_of(store)
     return Sending(
@@ -181,7 +183,12 @@ def _compose(sending: Sending, row: sa.Row[Any], now: datetime) -> Outgoing:
     )
     rendered = sending.compiled.render(facts)
     content = build(
-        rendered=rendered, sender=sending.sender, to_email=row.email, to_name=row.name, key=row.message_key, at=now
+        rendered=rendered,
+        sender=sending.sender,
+        to_email=row.email,
+        to_name=row.name,
+        key=row.message_key,
+        at=now,
     )
     return Outgoing(
         message_id=row.id,
@@ -249,13 +256,17 @@ def _settle_interrupted(sending: Sending) -> None:
     known = sending.transport.delivered([row.message_key for row in rows])
     if known is None:
         reason = "the process died while it was being sent"
-        _record(sending, [Delivery(message_id=row.id, outcome=Outcome.UNKNOWN, reason=reason) for row in rows])
+        _record(
+            sending, [Delivery(message_id=row.id, outcome=Outcome.UNKNOWN, reason=reason) for row in rows]
+        )
         return
     now = sending.clock.now()
     with writing(sending.engine) as connection:
         for row in rows:
             if row.message_key in known:
-                _write(connection, row.id, MessageState.SENDING, MessageState.SENT, now, sent_at=now, reason="")
+                _write(
+                    connection, row.id, MessageState.SENDING, MessageState.SENT, now, sent_at=now, reason=""
+                )
             else:
                 _write(connection, row.id, MessageState.SENDING, MessageState.READY, now, reason="")
 
@@ -265,13 +276,20 @@ def _finish(sending: Sending) -> datetime | None:
     now = sending.clock.now()
     with writing(sending.engine) as connection:
         where = (messages.c.run_id == sending.run.id, messages.c.state == MessageState.READY)
-        waiting = connection.scalar(sa.select(sa.func.min(messages.c.not_before)).where(*where))
+        waiting: datetime | None = connection.scalar(sa.select(sa.func.min(messages.c.not_before)).where(*where))
         if waiting is not None:
             return max(waiting, now)
         if move_run(connection, sending.run.id, was={RunState.SENDING}, to=RunState.TRACKING, now=now):
-            counted = sa.select(messages.c.state, sa.func.count().label("n")).where(messages.c.run_id == sending.run.id)
+            counted = sa.select(messages.c.state, sa.func.count().label("n")).where(
+                messages.c.run_id == sending.run.id
+            )
             body = {row.state: row.n for row in connection.execute(counted.group_by(messages.c.state))}
             audit.record(
-                connection, at=now, actor="loop", action="send.done", subject=f"run {sending.run.id}", body=body
+                connection,
+                at=now,
+                actor="loop",
+                action="send.done",
+                subject=f"run {sending.run.id}",
+                body=body,
             )
     return None

@@ -39,12 +39,17 @@ class Outbox:
             try:
                 written.append((message, self._write_file(message)))
             except OSError as fault:
-                yield Delivery(message_id=message.message_id, outcome=Outcome.LATER, reason=f"outbox: {fault.strerror}")
+                yield Delivery(
+                    message_id=message.message_id, outcome=Outcome.LATER, reason=f"outbox: {fault.strerror}"
+                )
         try:
             self._append(written)
         except OSError as fault:
             reason = f"outbox: {fault.strerror}"
-            yield from (Delivery(message_id=one.message_id, outcome=Outcome.UNKNOWN, reason=reason) for one, _ in written)
+            yield from (
+                Delivery(message_id=one.message_id, outcome=Outcome.UNKNOWN, reason=reason)
+                for one, _ in written
+            )
             return
         yield from (Delivery(message_id=one.message_id, outcome=Outcome.SENT) for one, _ in written)
 

@@ -23,7 +23,7 @@ def prepare(engine: Engine, *, run: sa.Row[Any], now: datetime) -> int:
     made, after = 0, 0
     while True:
         with reading(engine) as connection:
-            last = connection.scalar(_last_of_piece(run.id, after))
+            last: int | None = connection.scalar(_last_of_piece(run.id, after))
         if last is None:
             return made
         with writing(engine) as connection:
@@ -31,7 +31,7 @@ def prepare(engine: Engine, *, run: sa.Row[Any], now: datetime) -> int:
         after = last
 
 
-def _last_of_piece(run_id: int, after: int) -> sa.Select[tuple[int]]:
+def _last_of_piece(run_id: int, after: int) -> sa.Select[Any]:
     piece = (
         sa.select(codes.c.id)
         .where(codes.c.run_id == run_id, codes.c.id > after)
@@ -61,5 +61,15 @@ def _insert(run: sa.Row[Any], tag: str, after: int, last: int, now: datetime) ->
         key,
         moment,
     ).where(codes.c.run_id == run.id, codes.c.id > after, codes.c.id <= last, settled, ~written)
-    columns = ["store_id", "run_id", "recipient_id", "code_id", "kind", "state", "reason", "message_key", "changed_at"]
+    columns = [
+        "store_id",
+        "run_id",
+        "recipient_id",
+        "code_id",
+        "kind",
+        "state",
+        "reason",
+        "message_key",
+        "changed_at",
+    ]
     return sa.insert(messages).from_select(columns, source)

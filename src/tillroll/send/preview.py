@@ -41,13 +41,17 @@ def reader_of(recipient: sa.Row[Any]) -> Reader:
     )
 
 
-def previews(connection: Connection, run_id: int, *, now: datetime, most: int = 3) -> list[tuple[Reader, Rendered]]:
+def previews(
+    connection: Connection, run_id: int, *, now: datetime, most: int = 3
+) -> list[tuple[Reader, Rendered]]:
     """Up to so many of the run's e-mails, spread over its audience; empty while the run has no plan."""
     plan = load_plan(connection, run_id)
     if plan is None:
         return []
     run = load_run(connection, run_id)
-    store = one(connection, sa.select(stores).where(stores.c.id == run.store_id), missing="The store is gone.")
+    store = one(
+        connection, sa.select(stores).where(stores.c.id == run.store_id), missing="The store is gone."
+    )
     revision, shop = load_revision(connection, plan.revision_id), shop_of(store)
     compiled = compile_message(revision, filters_for(shop))
     until = run.valid_until or _about(revision.campaign.offer.valid, ZoneInfo(store.timezone), now)

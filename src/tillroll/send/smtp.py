@@ -37,7 +37,9 @@ class Server:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as fault:
-            raise Misconfigured("SMTP_URL is not an address.", hint="Write it like smtp://user:password@host:587") from fault
+            raise Misconfigured(
+                "SMTP_URL is not an address.", hint="Write it like smtp://user:password@host:587"
+            ) from fault
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
             raise Misconfigured(
                 "SMTP_URL must begin with smtp:// or smtps:// and name a host.",
@@ -109,7 +111,9 @@ class Smtp:
             connection.sendmail(message.sender, [message.to], message.content)
         except smtplib.SMTPRecipientsRefused as fault:
             code, words = next(iter(fault.recipients.values()))
-            return say(Outcome.FAILED if code >= 500 else Outcome.LATER, f"{code} {words.decode(errors='replace')}")
+            return say(
+                Outcome.FAILED if code >= 500 else Outcome.LATER, f"{code} {words.decode(errors='replace')}"
+            )
         except smtplib.SMTPResponseException as fault:
             return say(Outcome.FAILED if fault.smtp_code >= 500 else Outcome.LATER, _say(fault))
         except smtplib.SMTPNotSupportedError as fault:
@@ -126,6 +130,10 @@ def _all_later(messages: Sequence[Outgoing], reason: str) -> Iterator[Delivery]:
 
 def _say(fault: Exception) -> str:
     if isinstance(fault, smtplib.SMTPResponseException):
-        words = fault.smtp_error.decode(errors="replace") if isinstance(fault.smtp_error, bytes) else fault.smtp_error
+        words = (
+            fault.smtp_error.decode(errors="replace")
+            if isinstance(fault.smtp_error, bytes)
+            else fault.smtp_error
+        )
         return f"{fault.smtp_code} {words}"
     return str(fault) or type(fault).__name__

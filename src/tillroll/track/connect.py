@@ -26,7 +26,13 @@ def connect(
         if insert_if_new(connection, stores, row):
             _audit(connection, now, "store.connected", ecwid_id, "")
         elif changed:
-            fresh = {"base_url": base_url, "token": sealed_token, "state": CONNECTED, "reason": "", "not_before": None}
+            fresh = {
+                "base_url": base_url,
+                "token": sealed_token,
+                "state": CONNECTED,
+                "reason": "",
+                "not_before": None,
+            }
             connection.execute(sa.update(stores).where(where).values(fresh))
             _audit(connection, now, "store.connected", ecwid_id, "a new token or address")
         return int(connection.scalars(sa.select(stores.c.id).where(where)).one())
@@ -67,14 +73,18 @@ def stop_lane(engine: Engine, *, store_id: int, state: str, reason: str, now: da
         row = load_store(connection, store_id)
         if row.state == state:
             return
-        connection.execute(sa.update(stores).where(stores.c.id == store_id).values(state=state, reason=reason))
+        connection.execute(
+            sa.update(stores).where(stores.c.id == store_id).values(state=state, reason=reason)
+        )
         _audit(connection, now, f"store.{state}", row.ecwid_id, reason)
 
 
 def rest_lane(engine: Engine, *, store_id: int, until: datetime, reason: str) -> None:
     """A passing trouble: the lane rests until then."""
     with writing(engine) as connection:
-        connection.execute(sa.update(stores).where(stores.c.id == store_id).values(not_before=until, reason=reason))
+        connection.execute(
+            sa.update(stores).where(stores.c.id == store_id).values(not_before=until, reason=reason)
+        )
 
 
 def lane_runs_again(engine: Engine, *, store_id: int) -> None:

@@ -52,7 +52,9 @@ class Progress:
     @property
     def messages_held(self) -> int:
         """Messages that were not sent and won't be by themselves: held, failed or unknown."""
-        return sum(self.messages.get(s, 0) for s in (MessageState.HELD, MessageState.FAILED, MessageState.UNKNOWN))
+        return sum(
+            self.messages.get(s, 0) for s in (MessageState.HELD, MessageState.FAILED, MessageState.UNKNOWN)
+        )
 
     @property
     def messages_open(self) -> int:
@@ -63,7 +65,11 @@ class Progress:
 def run_progress(connection: Connection, run_id: int) -> Progress:
     """How far a run is now; `NotFound` when there is none."""
     run = load_run(connection, run_id)
-    planned = connection.scalar(sa.select(plans.c.code_count).where(plans.c.id == run.plan_id)) if run.plan_id else 0
+    planned = (
+        connection.scalar(sa.select(plans.c.code_count).where(plans.c.id == run.plan_id))
+        if run.plan_id
+        else 0
+    )
     used = sa.select(
         sa.func.count(), sa.func.sum(redemptions.c.discount), sa.func.sum(redemptions.c.order_total)
     ).where(redemptions.c.run_id == run_id)
@@ -82,7 +88,11 @@ def run_progress(connection: Connection, run_id: int) -> Progress:
 
 
 def _by_state(connection: Connection, table: sa.Table, run_id: int) -> dict[str, int]:
-    query = sa.select(table.c.state, sa.func.count().label("n")).where(table.c.run_id == run_id).group_by(table.c.state)
+    query = (
+        sa.select(table.c.state, sa.func.count().label("n"))
+        .where(table.c.run_id == run_id)
+        .group_by(table.c.state)
+    )
     return {row.state: int(row.n) for row in connection.execute(query)}
 
 
@@ -164,14 +174,27 @@ class CampaignLine:
 def list_campaigns(connection: Connection, store: sa.Row[Any], now: datetime) -> list[CampaignLine]:
     """The campaigns whose files are there, by name."""
     query = sa.select(campaigns).where(campaigns.c.store_id == store.id, campaigns.c.gone_at.is_(None))
-    return [_campaign_line(connection, store, row, now) for row in connection.execute(query.order_by(campaigns.c.name)).all()]
+    return [
+        _campaign_line(connection, store, row, now)
+        for row in connection.execute(query.order_by(campaigns.c.name)).all()
+    ]
 
 
-def _campaign_line(connection: Connection, store: sa.Row[Any], row: sa.Row[Any], now: datetime) -> CampaignLine:
+def _campaign_line(
+    connection: Connection, store: sa.Row[Any], row: sa.Row[Any], now: datetime
+) -> CampaignLine:
     findings = tuple(row.findings or ())
     if row.revision_id is None:
         return CampaignLine(
-            name=row.name, title=row.name, status="faulty", owner="", when="", next_at=None, offer="", digest="", findings=findings
+            name=row.name,
+            title=row.name,
+            status="faulty",
+            owner="",
+            when="",
+            next_at=None,
+            offer="",
+            digest="",
+            findings=findings,
         )
     revision = load_revision(connection, row.revision_id)
     campaign = revision.campaign

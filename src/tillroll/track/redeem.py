@@ -38,7 +38,12 @@ def mark_redemptions(engine: Engine, *, store_id: int, seen_since: datetime) -> 
                 "payment_status": row.payment_status,
                 "at": row.created_at or seen_since,
             }
-            keys = {"store_id": store_id, "run_id": row.run_id, "code_id": row.code_id, "order_id": row.order_id}
+            keys = {
+                "store_id": store_id,
+                "run_id": row.run_id,
+                "code_id": row.code_id,
+                "order_id": row.order_id,
+            }
             if insert_if_new(connection, redemptions, {**keys, **values}):
                 new += 1
             else:
@@ -49,9 +54,15 @@ def mark_redemptions(engine: Engine, *, store_id: int, seen_since: datetime) -> 
 def end_runs(engine: Engine, *, store_id: int, now: datetime) -> int:
     """Close the runs whose codes have expired for good; returns how many."""
     with reading(engine) as connection:
-        over = [run.id for run in runs_in(connection, store_id, {RunState.TRACKING}) if run_is_over(run.valid_until, now)]
+        over = [
+            run.id
+            for run in runs_in(connection, store_id, {RunState.TRACKING})
+            if run_is_over(run.valid_until, now)
+        ]
     for run_id in over:
         with writing(engine) as connection:
             if move_run(connection, run_id, was={RunState.TRACKING}, to=RunState.DONE, now=now):
-                audit.record(connection, at=now, actor="loop", action="run.done", subject=f"run {run_id}", body={})
+                audit.record(
+                    connection, at=now, actor="loop", action="run.done", subject=f"run {run_id}", body={}
+                )
     return len(over)

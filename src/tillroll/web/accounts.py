@@ -56,7 +56,9 @@ def add_user(
             role_id = connection.scalars(sa.select(roles.c.id).where(roles.c.name == name)).one()
             connection.execute(sa.insert(roles_users).values(user_id=user_id, role_id=role_id))
         body = {"roles": sorted(set(role_names))}
-        audit.record(connection, at=now, actor=_WHO, action="user.added", subject=f"user {address}", body=body)
+        audit.record(
+            connection, at=now, actor=_WHO, action="user.added", subject=f"user {address}", body=body
+        )
 
 
 def set_password(engine: Engine, *, email: str, password: str, now: datetime) -> None:
@@ -66,7 +68,9 @@ def set_password(engine: Engine, *, email: str, password: str, now: datetime) ->
         row = _find(connection, email)
         fresh = {"password": hashed, "fs_uniquifier": secrets.token_hex(32)}
         connection.execute(sa.update(users).where(users.c.id == row.id).values(fresh))
-        audit.record(connection, at=now, actor=_WHO, action="user.password", subject=f"user {row.email}", body={})
+        audit.record(
+            connection, at=now, actor=_WHO, action="user.password", subject=f"user {row.email}", body={}
+        )
 
 
 def person_of(engine: Engine, email: str) -> Person | None:
@@ -99,11 +103,15 @@ def _address(email: str) -> str:
     try:
         return validate_email(_folded(email), check_deliverability=False).normalized
     except EmailNotValidError as fault:
-        raise Refused(f"{email!r} is not an e-mail address: {fault}", hint="Write it like ana@shop.example") from fault
+        raise Refused(
+            f"{email!r} is not an e-mail address: {fault}", hint="Write it like ana@shop.example"
+        ) from fault
 
 
 def _hashed(password: str) -> str:
-    plain = unicodedata.normalize("NFKD", password)  # as the sign-in form does, so that é typed two ways is one é
+    plain = unicodedata.normalize(
+        "NFKD", password
+    )  # as the sign-in form does, so that é typed two ways is one é
     if not LEAST_PASSWORD <= len(plain) <= _MOST_PASSWORD:
         raise Refused(
             f"A password has {LEAST_PASSWORD} to {_MOST_PASSWORD} characters; this one has {len(plain)}.",
