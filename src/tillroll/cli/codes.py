@@ -11,10 +11,8 @@ import click
 from tillroll.approve.decide import MAY_DECIDE
 from tillroll.cli.show import err, say_json, services
 from tillroll.errors import NotAllowed
-from tillroll.mint.export import reveal
+from tillroll.mint.export import COLUMNS, reveal
 from tillroll.web.accounts import person_of
-
-_COLUMNS = ("code", "state", "coupon_id", "email", "customer_id", "reason")
 
 
 @click.group()
@@ -52,8 +50,8 @@ def export(run_id: int, email: str, as_json: bool) -> None:
                 say_json(row)
             else:
                 if count == 0:
-                    click.echo(_line(_COLUMNS), nl=False)
-                click.echo(_line([row[name] for name in _COLUMNS]), nl=False)
+                    click.echo(_line(COLUMNS), nl=False)
+                click.echo(_line([row[name] for name in COLUMNS]), nl=False)
             count += 1
     if sys.stderr.isatty():
         err().print(f"{count} codes; the audit says that {email} saw them.")

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.digest import canonical, digest
+from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import audit
 
 _FIRST = "0" * 64
@@ -50,9 +51,10 @@ def record(
 def first_broken_row(connection: Connection) -> int | None:
     """The id of the first row that doesn't follow from the one before, or None when the chain is whole."""
     previous = _FIRST
-    for row in connection.execute(sa.select(audit).order_by(audit.c.id)).yield_per(1000):
-        expected = _hash(previous, row.at, row.actor, row.action, row.subject, row.body)
-        if row.previous != previous or row.hash != expected:
-            return int(row.id)
-        previous = row.hash
+    with streaming(connection, sa.select(audit).order_by(audit.c.id), piece=1_000) as rows:
+        for row in rows:
+            expected = _hash(previous, row.at, row.actor, row.action, row.subject, row.body)
+            if row.previous != previous or row.hash != expected:
+                return int(row.id)
+            previous = row.hash
     return None

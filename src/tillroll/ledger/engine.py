@@ -115,7 +115,10 @@ def insert_new(connection: Connection, table: sa.Table, rows: list[dict[str, Any
 def insert_if_new(connection: Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     """Insert one row unless it breaks a unique rule; whether it went in."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return connection.execute(dialect.insert(table).on_conflict_do_nothing().values(row)).rowcount == 1
+    statement = (
+        dialect.insert(table).on_conflict_do_nothing().values(row).returning(*table.primary_key.columns)
+    )
+    return connection.execute(statement).first() is not None
 
 
 def upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
@@ -127,6 +130,15 @@ def upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) 
     statement = dialect.insert(table)
     changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), rows)
+
+
+@contextmanager
+def streaming(
+    connection: Connection, query: sa.Select[Any], *, piece: int = 5_000
+) -> Iterator[sa.CursorResult[Any]]:
+    """A query's rows a piece at a time, in flat memory; the cursor is closed with the block, however it ends."""
+    with connection.execute(query, execution_options={"yield_per": piece}) as result:
+        yield result
 
 
 def take_turn(connection: Connection, store_id: int) -> None:

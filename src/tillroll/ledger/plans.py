@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Revision, revision_of
-from tillroll.ledger.engine import one
+from tillroll.ledger.engine import one, streaming
 from tillroll.ledger.tables import plans, recipients, revisions, runs
 from tillroll.campaign.proposal import RECIPIENT_FIELDS, AudienceDigest, Proposal, StoredPlan
 
@@ -43,8 +43,9 @@ def digest_in_ledger(connection: Connection, plan: StoredPlan) -> str:
     running = AudienceDigest()
     columns = [recipients.c[name] for name in RECIPIENT_FIELDS]
     query = sa.select(*columns).where(recipients.c.plan_id == plan.plan_id).order_by(recipients.c.customer_id)
-    for row in connection.execution_options(yield_per=5_000).execute(query):
-        running.add_recipient(row._asdict())
+    with streaming(connection, query) as rows:
+        for row in rows:
+            running.add_recipient(row._asdict())
     if running.hex() != plan.proposal.audience.digest:
         return f"audience changed: {running.hex()}"
     return plan.proposal.digest

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tillroll.ledger import audit
-from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.engine import reading, streaming, writing
 from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import codes, recipients
+
+COLUMNS = ("code", "state", "coupon_id", "email", "customer_id", "reason")
 
 
 def reveal(engine: Engine, *, run_id: int, person: str, now: datetime) -> Iterator[dict[str, Any]]:
@@ -33,13 +35,6 @@ def reveal(engine: Engine, *, run_id: int, person: str, now: datetime) -> Iterat
         .where(codes.c.run_id == run_id)
         .order_by(codes.c.id)
     )
-    with reading(engine) as connection:
-        for row in connection.execution_options(yield_per=5_000).execute(query):
-            yield {
-                "code": row.code,
-                "state": row.state,
-                "coupon_id": row.coupon_id,
-                "email": row.email,
-                "customer_id": row.customer_id,
-                "reason": row.reason,
-            }
+    with reading(engine) as connection, streaming(connection, query) as rows:
+        for row in rows:
+            yield {name: getattr(row, name) for name in COLUMNS}

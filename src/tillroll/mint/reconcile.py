@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tillroll.campaign.states import CodeState
 from tillroll.ecwid.types import Coupon
 from tillroll.ledger import audit
-from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.engine import reading, streaming, writing
 from tillroll.ledger.tables import codes, stores
 from tillroll.mint.coupon import run_named_by
 from tillroll.mint.parts import Mint
@@ -86,7 +86,8 @@ def _compare(mint: Mint, coupons: list[Coupon], comparison: Comparison, seen: se
 def _live(mint: Mint) -> Iterator[sa.Row[Any]]:
     with reading(mint.engine) as connection:
         where = (codes.c.store_id == mint.store_id, codes.c.state == CodeState.LIVE)
-        yield from connection.execution_options(yield_per=5_000).execute(sa.select(codes).where(*where))
+        with streaming(connection, sa.select(codes).where(*where)) as rows:
+            yield from rows
 
 
 def _confirm_missing(mint: Mint, row: sa.Row[Any], comparison: Comparison) -> None:

@@ -15,9 +15,8 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign import Campaign, Segment
 from tillroll.campaign.holdout import held_back
 from tillroll.campaign.segment import Condition, Count, Moment, Sum
+from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import customers
-
-_PAGE = 5_000
 
 Clause = sa.ColumnElement[bool]
 
@@ -123,25 +122,26 @@ def select_recipients(
         .where(customers.c.store_id == store_id, matches(segments[who.segment], now))
         .order_by(customers.c.customer_id)
     )
-    for row in connection.execution_options(yield_per=_PAGE).execute(query):
-        selection.matched += 1
-        reason = _left_out(row, campaign, name, holdout_key, selection.count)
-        if reason:
-            selection.excluded[reason] += 1
-            continue
-        selection.count += 1
-        selection.orders += row.orders
-        selection.spent += row.spent
-        if row.orders:
-            selection.largest_average = max(selection.largest_average, row.spent / row.orders)
-        yield {
-            "customer_id": row.customer_id,
-            "email": row.email,
-            "name": row.name,
-            "first_name": row.first_name,
-            "language": row.language,
-            "country": row.country,
-        }
+    with streaming(connection, query) as rows:
+        for row in rows:
+            selection.matched += 1
+            reason = _left_out(row, campaign, name, holdout_key, selection.count)
+            if reason:
+                selection.excluded[reason] += 1
+                continue
+            selection.count += 1
+            selection.orders += row.orders
+            selection.spent += row.spent
+            if row.orders:
+                selection.largest_average = max(selection.largest_average, row.spent / row.orders)
+            yield {
+                "customer_id": row.customer_id,
+                "email": row.email,
+                "name": row.name,
+                "first_name": row.first_name,
+                "language": row.language,
+                "country": row.country,
+            }
 
 
 def _left_out(row: sa.Row[Any], campaign: Campaign, name: str, holdout_key: bytes, so_far: int) -> str:

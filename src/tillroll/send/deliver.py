@@ -276,7 +276,9 @@ def _finish(sending: Sending) -> datetime | None:
     now = sending.clock.now()
     with writing(sending.engine) as connection:
         where = (messages.c.run_id == sending.run.id, messages.c.state == MessageState.READY)
-        waiting: datetime | None = connection.scalar(sa.select(sa.func.min(messages.c.not_before)).where(*where))
+        waiting: datetime | None = connection.scalar(
+            sa.select(sa.func.min(messages.c.not_before)).where(*where)
+        )
         if waiting is not None:
             return max(waiting, now)
         if move_run(connection, sending.run.id, was={RunState.SENDING}, to=RunState.TRACKING, now=now):

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -48,6 +49,7 @@ def build(*, rendered: Rendered, sender: str, to_email: str, to_name: str, key: 
         message["Message-ID"] = f"<{key}@{sender_email.partition('@')[2] or 'tillroll.invalid'}>"
         message.set_content(rendered.text)
         message.add_alternative(rendered.html, subtype="html")
+        message.set_boundary(f"tillroll-{key}")  # the same bytes at every attempt
         return message.as_bytes()
-    except (ValueError, IndexError, LookupError, UnicodeError) as fault:
+    except (MessageError, ValueError, IndexError, LookupError) as fault:
         raise Refused(f"The message can't be written: {fault}") from fault

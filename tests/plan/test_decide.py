@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tillroll.campaign.models import Campaign, Offer
+from tillroll.campaign.proposal import Level
+from tillroll.campaign.rules import CodeFormat, Guardrails
+from tillroll.plan.decide import Figures, calls_for, expected, minutes_for, verdicts, worst_case
+
+
+def offer(**values: Any) -> Offer:
+    return Offer.model_validate({"kind": "percent", "value": 10, "valid": {"for": "14d"}, **values})
+
+
+def figures(**values: Any) -> Figures:
+    plain = {
+        "codes": 100,
+        "largest_average_order": Decimal(0),
+        "average_order": Decimal(40),
+        "past_codes": 0,
+        "past_redemptions": 0,
+    }
+    return Figures(**{**plain, **values})
+
+
+def test_a_percentage_is_taken_of_the_dearest_basket_the_policy_knows() -> None:
+    rails = Guardrails.model_validate({"largest_basket": 200})
+    assert worst_case(offer(), rails, figures()).amount == Decimal("2000.00")
+
+
+def test_an_audience_with_dearer_baskets_raises_the_worst_case() -> None:
+    rails = Guardrails.model_validate({"largest_basket": 200})
+    assert worst_case(offer(), rails, figures(largest_average_order=Decimal(300))).amount == Decimal(
+        "3000.00"
+    )
+
+
+def test_free_shipping_costs_postage() -> None:
+    rails = Guardrails.model_validate({"largest_shipping": 8})
+    free = offer(kind="free_shipping", value=None)
+    assert worst_case(free, rails, figures()).amount == Decimal("800.00")
+
+
+def test_a_code_that_works_more_than_once_has_no_bound() -> None:
+    assert worst_case(offer(uses="unlimited"), Guardrails(), figures()).amount is None
+
+
+@given(
+    st.sampled_from(["percent", "amount", "percent_and_shipping", "amount_and_shipping"]),
+    st.decimals(min_value=1, max_value=100, places=2),
+    st.integers(1, 10_000),
+    st.decimals(min_value=0, max_value=400, places=2),
+)
+def test_the_expected_cost_never_passes_the_worst_case(
+    kind: str, value: Decimal, codes: int, average: Decimal
+) -> None:
+    rails = Guardrails.model_validate({"largest_basket": 400})
+    given_figures = figures(codes=codes, average_order=average, largest_average_order=average)
+    worst, likely = (
+        worst_case(offer(kind=kind, value=value), rails, given_figures),
+        expected(offer(kind=kind, value=value), rails, given_figures),
+    )
+    assert worst.amount is not None
+    assert likely.amount is not None
+    assert likely.amount <= worst.amount
+
+
+def test_without_any_orders_the_expected_cost_is_not_invented() -> None:
+    assert expected(offer(), Guardrails(), figures(average_order=None)).amount is None
+
+
+def test_earlier_runs_tell_how_many_codes_are_used() -> None:
+    likely = expected(offer(), Guardrails(), figures(past_codes=200, past_redemptions=50))
+    assert likely.amount == Decimal("100.00")  # 100 codes, a quarter used, 10 % of 40
+
+
+@pytest.mark.parametrize(
+    ("codes", "calls"), [(0, 0), (1, 1), (5, 5), (6, 4), (500, 4), (501, 8), (20_000, 160)]
+)
+def test_calls_are_counted_by_the_chunk(codes: int, calls: int) -> None:
+    assert calls_for(codes) == calls
+
+
+def test_minutes_are_rounded_up() -> None:
+    assert minutes_for(601, 600) == 1.1
+
+
+def campaign(**values: Any) -> Campaign:
+    plain = {
+        "title": "T",
+        "owner": "o",
+        "when": {"manual": True},
+        "who": {"segment": "s"},
+        "offer": {"kind": "percent", "value": 10, "valid": {"for": "14d"}},
+        "message": {"template": "t", "subject": "s"},
+    }
+    return Campaign.model_validate({**plain, **values})
+
+
+def refused(
+    rails: dict[str, Any], worst: Decimal | None = Decimal(100), codes: int = 10, **values: Any
+) -> set[str]:
+    found = verdicts(
+        campaign=campaign(**values),
+        guardrails=Guardrails.model_validate(rails),
+        code_format=CodeFormat(title="f", length=10),
+        figures=figures(codes=codes),
+        worst=worst,
+    )
+    return {verdict.rule for verdict in found if verdict.level is Level.REFUSE}
+
+
+@pytest.mark.parametrize(
+    ("rails", "also", "rule"),
+    [
+        ({"largest_percent": 9}, {}, "largest_percent"),
+        ({"codes_per_run": 9}, {}, "codes_per_run"),
+        ({"worst_case_per_run": 99}, {}, "worst_case_per_run"),
+        ({"worst_case_per_run": 99}, {"worst": None}, "worst_case_per_run"),
+        ({"least_bits": 51}, {}, "least_bits"),
+        ({}, {"budget": {"worst_case": 99}}, "campaign_budget"),
+        (
+            {"largest_amount": 4},
+            {"offer": {"kind": "amount", "value": 5, "valid": {"for": "1d"}}},
+            "largest_amount",
+        ),
+    ],
+)
+def test_each_guardrail_refuses_just_past_its_limit(
+    rails: dict[str, Any], also: dict[str, Any], rule: str
+) -> None:
+    assert refused(rails, **also) == {rule}
+
+
+def test_at_its_limits_a_plan_passes() -> None:
+    rails = {"largest_percent": 10, "codes_per_run": 10, "worst_case_per_run": 100, "least_bits": 50}
+    assert refused(rails, budget={"worst_case": 100}) == set()
+
+
+def test_a_guessable_format_says_which_length_would_do() -> None:
+    found = verdicts(
+        campaign=campaign(),
+        guardrails=Guardrails(),
+        code_format=CodeFormat(title="f", length=5),
+        figures=figures(),
+        worst=None,
+    )
+    said = next(verdict.text for verdict in found if verdict.rule == "least_bits")
+    assert "length: 8 would do" in said

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.shop import (
+    ANA,
+    NOW,
+    add_customers,
+    add_store,
+    campaign_text,
+    lapsed,
+    planned_run,
+    run_row,
+    sample_book,
+)
+from tillroll.approve.act import approve
+from tillroll.campaign.states import RunState
+from tillroll.errors import NotFound, Refused
+from tillroll.ledger.engine import writing
+from tillroll.ledger.plans import digest_in_ledger, load_plan, sample
+from tillroll.ledger.tables import campaigns, plans, recipients, revisions, runs, stores
+from tillroll.plan.make import make_plan, preview
+from tillroll.plan.record import record_book
+from tillroll.plan.slots import materialise, start_by_hand
+
+
+def test_a_planned_run_waits_with_a_digest_that_fits_what_the_ledger_holds(ledger: Engine) -> None:
+    _, run_id = planned_run(ledger)
+    with ledger.connect() as connection:
+        plan = load_plan(connection, run_id)
+        assert plan is not None
+        assert plan.digest == plan.proposal.digest == digest_in_ledger(connection, plan)
+        assert len(sample(connection, plan.plan_id)) == min(10, plan.proposal.audience.count)
+    assert run_row(ledger, run_id).state == RunState.WAITING
+    assert plan.proposal.audience.count + sum(plan.proposal.audience.excluded.values()) == 20
+
+
+def test_planning_twice_makes_one_plan(ledger: Engine) -> None:
+    _, run_id = planned_run(ledger)
+    make_plan(ledger, run_id=run_id, now=NOW, per_minute=600)
+    with ledger.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(plans)) == 1
+
+
+def test_a_plan_that_was_cut_short_is_cleared_away(ledger: Engine) -> None:
+    _, run_id = planned_run(ledger)
+    with writing(ledger) as connection:  # as if the process had died before the run moved on
+        connection.execute(sa.update(runs).values(state=RunState.PLANNING, plan_id=None))
+    make_plan(ledger, run_id=run_id, now=NOW, per_minute=600)
+    with ledger.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(plans)) == 1
+        count = connection.scalar(sa.select(sa.func.count()).select_from(recipients))
+        assert count == connection.scalar(sa.select(plans.c.audience_count))
+
+
+@pytest.mark.parametrize("column", ["email", "name", "first_name", "language", "country"])
+def test_one_changed_recipient_changes_the_digest(ledger: Engine, column: str) -> None:
+    _, run_id = planned_run(ledger)
+    with writing(ledger) as connection:
+        first = connection.scalar(sa.select(sa.func.min(recipients.c.id)))
+        connection.execute(
+            sa.update(recipients).where(recipients.c.id == first).values({column: "other@example.com"})
+        )
+    with ledger.connect() as connection:
+        plan = load_plan(connection, run_id)
+        assert plan is not None
+        assert digest_in_ledger(connection, plan) != plan.digest
+
+
+def test_nobody_in_the_audience_ends_the_run_with_the_reason(ledger: Engine) -> None:
+    store_id = add_store(ledger)
+    record_book(ledger, store_id=store_id, book=sample_book(), now=NOW)
+    run_id = start_by_hand(ledger, store_id=store_id, name="winback", person="ana", now=NOW)
+    assert make_plan(ledger, run_id=run_id, now=NOW, per_minute=600) is RunState.DONE
+    assert run_row(ledger, run_id).reason == "nobody is in the audience"
+
+
+def test_a_guardrail_refuses_the_run_and_says_which(ledger: Engine) -> None:
+    generous = campaign_text("winback").replace("value: 15", "value: 31")
+    _, run_id = planned_run(ledger, book=sample_book(winback=generous))
+    assert run_row(ledger, run_id).state == RunState.REFUSED
+    assert "more than 30 % allowed" in run_row(ledger, run_id).reason
+
+
+def test_a_preview_writes_nothing(ledger: Engine) -> None:
+    store_id = add_store(ledger)
+    add_customers(ledger, store_id, *(lapsed(number) for number in range(1, 10)))
+    with ledger.connect() as connection:
+        store = connection.execute(sa.select(stores)).one()
+    proposal = preview(
+        ledger, store=store, revision=sample_book().revisions["winback"], now=NOW, per_minute=600
+    )
+    assert proposal.audience.matched == 9
+    with ledger.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(runs)) == 0
+        assert connection.scalar(sa.select(sa.func.count()).select_from(plans)) == 0
+
+
+def test_the_same_files_are_one_revision(ledger: Engine) -> None:
+    store_id = add_store(ledger)
+    for _ in range(3):
+        record_book(ledger, store_id=store_id, book=sample_book(), now=NOW)
+    with ledger.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(revisions)) == len(
+            sample_book().revisions
+        )
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_an_edited_file_sends_the_run_back_to_planning(ledger: Engine, approved: bool) -> None:
+    store_id, run_id = planned_run(ledger)
+    if approved:
+        with ledger.connect() as connection:
+            plan = load_plan(connection, run_id)
+        assert plan is not None
+        approve(ledger, run_id=run_id, digest=plan.digest, person=ANA, note="", now=NOW)
+    edited = campaign_text("winback").replace("value: 15", "value: 14")
+    record_book(ledger, store_id=store_id, book=sample_book(winback=edited), now=NOW)
+    run = run_row(ledger, run_id)
+    assert (run.state, run.plan_id, run.reason) == (RunState.PLANNING, None, "its files changed")
+
+
+def test_a_broken_file_holds_the_campaign_and_says_why(ledger: Engine) -> None:
+    store_id, run_id = planned_run(ledger)
+    broken = campaign_text("winback").replace("segment: lapsed-90", "segment: lapsed-9")
+    record_book(ledger, store_id=store_id, book=sample_book(winback=broken), now=NOW)
+    with ledger.connect() as connection:
+        row = connection.execute(sa.select(campaigns).where(campaigns.c.name == "winback")).one()
+    assert row.revision_id is None
+    assert "lapsed-90" in row.findings[0]
+    assert make_plan(ledger, run_id=run_id, now=NOW, per_minute=600) is RunState.PLANNING
+    with pytest.raises(Refused, match="faults"):
+        start_by_hand(ledger, store_id=store_id, name="winback", person="ana", now=NOW)
+
+
+def test_a_draft_is_not_run_and_an_unknown_campaign_is_not_found(ledger: Engine) -> None:
+    store_id, _ = planned_run(ledger)
+    with pytest.raises(Refused, match="draft"):
+        start_by_hand(ledger, store_id=store_id, name="vip-thanks", person="ana", now=NOW)
+    with pytest.raises(NotFound):
+        start_by_hand(ledger, store_id=store_id, name="nothing", person="ana", now=NOW)
+
+
+def test_a_due_slot_becomes_one_run_however_often_it_is_looked_for(ledger: Engine) -> None:
+    store_id = add_store(ledger)
+    record_book(ledger, store_id=store_id, book=sample_book(), now=NOW)  # Monday, ten by the store's clock
+    later = NOW + timedelta(days=7, seconds=10)
+    assert materialise(ledger, store_id=store_id, now=later) == 1
+    with writing(ledger) as connection:  # as if another clock had not seen it yet
+        connection.execute(sa.update(campaigns).values(considered_until=NOW))
+    assert materialise(ledger, store_id=store_id, now=later) == 0
+    with ledger.connect() as connection:
+        run = connection.execute(sa.select(runs)).one()
+    assert (run.campaign, run.slot_key) == ("welcome", "2026-11-30T10:00")
+
+
+def test_a_slot_missed_by_too_much_is_skipped_with_the_reason(ledger: Engine) -> None:
+    store_id = add_store(ledger)
+    record_book(ledger, store_id=store_id, book=sample_book(), now=NOW)
+    assert materialise(ledger, store_id=store_id, now=NOW + timedelta(days=7, hours=7)) == 0
+    with ledger.connect() as connection:
+        run = connection.execute(sa.select(runs)).one()
+    assert (run.state, run.reason) == (RunState.SKIPPED, "missed by more than 6h")

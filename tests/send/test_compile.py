@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.shop import NOW, campaign_text, sample_book, sample_files
+from tillroll.campaign import parse_book
+from tillroll.errors import Refused
+from tillroll.send.compile import Rendered, compile_message
+from tillroll.send.facts import Reader, Shop, facts_for, filters_for
+
+SHOP = Shop(
+    name="Sample <Shop>",
+    url="https://shop.example",
+    email="hello@shop.example",
+    currency="EUR",
+    timezone="Europe/Ljubljana",
+    language="en",
+)
+NAMES = ["Živa", "محمد", "<script>alert(1)</script>", "さくら 🍵", "", 'O\'Brien & "Co"']
+
+
+def render(name: str, first_name: str, files: dict[str, bytes] | None = None) -> Rendered:
+    revision = parse_book(files or sample_files()).revisions[name]
+    facts = facts_for(
+        shop=SHOP,
+        campaign=revision.campaign,
+        reader=Reader(
+            email="a@example.com", name=first_name, first_name=first_name, language="sl", country="SI"
+        ),
+        code="BACK7K2Q9M",
+        valid_from=NOW,
+        valid_until=NOW + timedelta(days=14),
+    )
+    return compile_message(revision, filters_for(SHOP)).render(facts)
+
+
+@pytest.mark.parametrize("first_name", NAMES)
+@pytest.mark.parametrize("name", sorted(sample_book().revisions))
+def test_every_sample_e_mail_says_the_code_to_everybody(name: str, first_name: str) -> None:
+    rendered = render(name, first_name)
+    for part in (rendered.html, rendered.text):
+        assert "BACK7K2Q9M" in part
+        assert "{{" not in part
+        assert "December 7, 2026" in part or "December 7, 2026" in part.replace("\xa0", " ")
+    assert "\n" not in rendered.subject
+    assert rendered.subject.strip()
+
+
+def test_a_name_is_text_in_html_and_itself_in_the_subject() -> None:
+    rendered = render("winback", "<script>alert(1)</script>")
+    assert "<script>" not in rendered.html
+    assert "&lt;script&gt;" in rendered.html
+    assert rendered.subject.startswith("<script>")
+
+
+def html_template(body: str) -> dict[str, bytes]:
+    files = {path: text for path, text in sample_files().items() if not path.startswith("templates/winback/")}
+    style = "<style>.big { font-size: 30px }</style>"
+    page = f"<html><head>{style}</head><body>{body}</body></html>"
+    files["templates/winback/message.html.j2"] = page.encode()
+    return files
+
+
+def test_plain_html_gets_its_styles_inlined_and_a_text_part() -> None:
+    body = (
+        '<table><tbody>{% for n in [1, 2] %}<tr><td class="big">{{ n }}: {{ code.text }}</td></tr>{% endfor %}</tbody></table>'
+        '<p><a href="{{ store.url }}">Come back</a></p>'
+    )
+    rendered = render("winback", "Ana", html_template(body))
+    assert rendered.html.count("font-size: 30px") >= 2
+    assert "1: BACK7K2Q9M" in rendered.text
+    assert "2: BACK7K2Q9M" in rendered.text
+    assert "Come back (https://shop.example)" in rendered.text
+
+
+def test_a_missing_variable_is_an_error_and_never_an_empty_space() -> None:
+    files = sample_files()
+    files["campaigns/winback.yaml"] = (
+        campaign_text("winback").replace("first_name or", "birthday or").encode()
+    )
+    assert [finding.suggestion or finding.problem for finding in parse_book(files).findings]
+    with pytest.raises(Refused, match="no attribute"):
+        render("winback", "Ana", html_template("<p>{{ customer['birthday'] }}</p>"))
+
+
+def test_a_template_cannot_reach_into_python() -> None:
+    with pytest.raises(Refused):
+        render("winback", "Ana", html_template("<p>{{ ''['__class__']['__mro__'] }}</p>"))
