@@ -1,0 +1,61 @@
+"""What a view works with: the services of this app, the time, the store and the person who is signed in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from flask import current_app, g
+from flask_security import current_user
+
+from tillroll.approve.decide import MAY_DECIDE, Person
+from tillroll.errors import NotFound
+from tillroll.ledger.engine import reading
+from tillroll.track.connect import all_stores
+from tillroll.wiring import Services
+
+_NAME = "tillroll"
+
+
+def put(app: Any, services: Services) -> None:
+    """Give an app its services, once."""
+    app.extensions[_NAME] = services
+
+
+def services() -> Services:
+    """The services of the app that answers this request."""
+    return cast(Services, current_app.extensions[_NAME])
+
+
+def now() -> datetime:
+    """The moment of this request: the same for everything on the page."""
+    if "now" not in g:
+        g.now = services().clock.now()
+    return cast(datetime, g.now)
+
+
+def store() -> sa.Row[Any] | None:
+    """The store this installation works for, or None while none is connected."""
+    if "store" not in g:
+        with reading(services().engine) as connection:
+            g.store = next(iter(all_stores(connection)), None)
+    return cast("sa.Row[Any] | None", g.store)
+
+
+def needed_store() -> sa.Row[Any]:
+    """The store, for pages that can't be without one."""
+    found = store()
+    if found is None:
+        raise NotFound("No store is connected yet.", hint="Set ECWID_STORE_ID and ECWID_TOKEN and start the worker.")
+    return found
+
+
+def person() -> Person:
+    """Who is signed in."""
+    return Person(email=current_user.email, roles=frozenset(role.name for role in current_user.roles))
+
+
+def may_decide() -> bool:
+    """Whether who is signed in may approve, reject and halt."""
+    return bool(current_user.is_authenticated and person().roles & MAY_DECIDE)

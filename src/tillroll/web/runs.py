@@ -1,0 +1,180 @@
+"""`/runs` and `/runs/<id>`: every occurrence, and one of them in full: its plan, its e-mails, how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, abort, make_response, render_template, request
+from sqlalchemy.engine import Connection
+
+from tillroll.approve.decide import reasons_against
+from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.states import RUN_BEGUN, RUN_FINAL, MessageState, RunState
+from tillroll.errors import Refused
+from tillroll.ledger.engine import reading
+from tillroll.ledger.plans import load_plan, sample
+from tillroll.ledger.runs import load_run
+from tillroll.send.preview import previews
+from tillroll.track.overview import Progress, list_runs, run_progress
+from tillroll.web import here
+from tillroll.web.headers import MAIL_POLICY
+from tillroll.web.reading import PAGE, decisions, held_reasons, message_page
+
+pages = Blueprint("runs", __name__)
+
+FILTERS: dict[str, tuple[str, frozenset[RunState] | None]] = {
+    "all": ("All", None),
+    "waiting": ("Waiting", frozenset({RunState.WAITING})),
+    "open": ("Under way", RUN_BEGUN | {RunState.PLANNING, RunState.APPROVED}),
+    "done": ("Done", frozenset({RunState.DONE})),
+    "stopped": ("Stopped or let pass", RUN_FINAL - {RunState.DONE}),
+}
+_SETTLED = RUN_FINAL | {RunState.WAITING}
+"""States in which a run's page changes only when somebody does something."""
+
+
+@pages.get("/runs")
+def runs() -> str:
+    """The list, newest first."""
+    store = here.needed_store()
+    wanted = request.args.get("show", "all")
+    if wanted not in FILTERS:
+        abort(404)
+    campaign = request.args.get("campaign") or None
+    before = request.args.get("before", type=int)
+    with reading(here.services().engine) as connection:
+        found = list_runs(
+            connection, store.id, states=FILTERS[wanted][1], campaign=campaign, before=before, limit=PAGE + 1
+        )
+    older = found[PAGE - 1].run_id if len(found) > PAGE else None
+    return render_template(
+        "runs.html", runs=found[:PAGE], older=older, newest=before is None, show=wanted, filters=FILTERS, campaign=campaign
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decision:
+    """Whether the person at the page may decide on it, and if not, why."""
+
+    open: bool  # the run waits
+    may: bool  # this person has the role
+    against: tuple[str, ...]
+    agreed: int
+
+
+@pages.get("/runs/<int:run_id>")
+def run(run_id: int) -> str:
+    """One run: everything an approver needs, and how far it is."""
+    moment = here.now()
+    with reading(here.services().engine) as connection:
+        row = load_run(connection, run_id)
+        plan = load_plan(connection, run_id)
+        progress = run_progress(connection, run_id)
+        said = decisions(connection, run_id)
+        people = sample(connection, plan.plan_id)[:10] if plan else []
+        held = held_reasons(connection, run_id)
+        mails, mail_fault = _mails(connection, run_id)
+    return render_template(
+        "run.html",
+        run=row,
+        plan=plan,
+        progress=progress,
+        decisions=said,
+        decision=_decision(row, plan, said),
+        people=people,
+        held=held,
+        mails=mails,
+        mail_fault=mail_fault,
+        every=_every(progress),
+        final=progress.state in RUN_FINAL,
+        expired=plan is not None and moment >= plan.expires_at,
+    )
+
+
+def _decision(row: sa.Row[Any], plan: StoredPlan | None, said: list[sa.Row[Any]]) -> _Decision:
+    agreed = [one.person for one in said if plan and one.plan_id == plan.plan_id and one.decision == "approve"]
+    against: tuple[str, ...] = ()
+    if plan is not None:
+        against = reasons_against(
+            person=here.person(),
+            digest=plan.digest,
+            plan=plan,
+            state=RunState(row.state),
+            approved_by=agreed,
+            now=here.now(),
+        )
+    return _Decision(open=row.state == RunState.WAITING, may=here.may_decide(), against=against, agreed=len(agreed))
+
+
+def _mails(connection: Connection, run_id: int) -> tuple[list[Any], str]:
+    """The rendered e-mails, or why there are none."""
+    try:
+        return previews(connection, run_id, now=here.now()), ""
+    except Refused as fault:
+        return [], fault.message
+
+
+@pages.get("/runs/<int:run_id>/preview/<int:number>")
+def preview(run_id: int, number: int) -> Response:
+    """One e-mail's HTML, for a frame that may do nothing."""
+    with reading(here.services().engine) as connection:
+        load_run(connection, run_id)
+        mails, _fault = _mails(connection, run_id)
+    if not 1 <= number <= len(mails):
+        abort(404)
+    response = make_response(mails[number - 1][1].html)
+    response.headers["Content-Security-Policy"] = MAIL_POLICY
+    return response
+
+
+@pages.get("/runs/<int:run_id>/progress")
+def progress(run_id: int) -> Response:
+    """The live part of a run's page. htmx stops asking at 286; a page whose plan appeared is loaded anew."""
+    with reading(here.services().engine) as connection:
+        row = load_run(connection, run_id)
+        found = run_progress(connection, run_id)
+        held = held_reasons(connection, run_id)
+    final = found.state in RUN_FINAL
+    page = render_template("_progress.html", run=row, progress=found, held=held, every=_every(found), final=final)
+    response = make_response(page)
+    if found.state in _SETTLED:
+        response.status_code = 286
+        response.headers["HX-Refresh"] = "true"
+    return response
+
+
+def _every(found: Progress) -> str:
+    """How often the live part asks again; empty when nothing moves by itself."""
+    if found.state in _SETTLED:
+        return ""
+    return "10s" if found.state is RunState.TRACKING else "1s"
+
+
+@pages.get("/runs/<int:run_id>/messages")
+def messages(run_id: int) -> str:
+    """What reaches whom, in the order the messages were made."""
+    wanted = request.args.get("state", "")
+    if wanted and wanted not in set(MessageState):
+        abort(404)
+    after = request.args.get("after", 0, type=int)
+    with reading(here.services().engine) as connection:
+        row = load_run(connection, run_id)
+        plan = load_plan(connection, run_id)
+        counts = run_progress(connection, run_id).messages
+        found = message_page(
+            connection, run_id, state=MessageState(wanted) if wanted else None, after=after, limit=PAGE + 1
+        )
+    prefix = plan.proposal.code_example.rstrip("•") if plan else ""
+    return render_template(
+        "messages.html",
+        run=row,
+        title=plan.proposal.title if plan else row.campaign,
+        messages=found[:PAGE],
+        more=found[PAGE - 1].id if len(found) > PAGE else None,
+        first=after == 0,
+        state=wanted,
+        counts=counts,
+        prefix=prefix,
+    )

@@ -1,0 +1,95 @@
+"""How things are written on a page: money, moments in the store's zone, masked codes and addresses, states in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from flask import Flask
+from markupsafe import Markup
+
+from tillroll.campaign.sentence import say_money
+from tillroll.campaign.states import RunState
+from tillroll.web import here
+
+RUN_WORDS = {
+    RunState.PLANNING: "Planning",
+    RunState.WAITING: "Waiting for approval",
+    RunState.APPROVED: "Approved",
+    RunState.MINTING: "Making codes",
+    RunState.SENDING: "Sending",
+    RunState.TRACKING: "Sent, watching orders",
+    RunState.DONE: "Done",
+    RunState.REJECTED: "Rejected",
+    RunState.REFUSED: "Refused by a guardrail",
+    RunState.EXPIRED: "Expired",
+    RunState.SKIPPED: "Skipped",
+    RunState.HALTED: "Halted",
+}
+_DOTS = "•" * 6
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """An amount with its currency; an unbounded one says so."""
+    return "without bound" if amount is None else say_money(amount, currency)
+
+
+def number(value: int) -> str:
+    """A count with its thousands apart."""
+    return format_decimal(value, locale="en")
+
+
+def zone() -> ZoneInfo:
+    """The store's zone."""
+    found = here.store()
+    return ZoneInfo(found.timezone) if found is not None else ZoneInfo("UTC")
+
+
+def moment(at: datetime | None, style: str = "EEE d MMM y, HH:mm") -> Markup:
+    """A moment by the store's clock, its zone named, and UTC for who points at it."""
+    if at is None:
+        return Markup("–")
+    local = at.astimezone(zone())
+    text = f"{format_datetime(local, style, locale='en')} {local.tzname()}"
+    utc = at.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S}", text)
+
+
+def away(at: datetime) -> str:
+    """How far a moment is from now: `in 2 days`, `3 minutes ago`."""
+    return format_timedelta(at - here.now(), add_direction=True, locale="en")
+
+
+def masked_code(code: str, prefix: str = "") -> str:
+    """A code as others may see it: its prefix and its last two signs. A code in clear is money."""
+    known = prefix if prefix and code.startswith(prefix) else ""
+    return f"{known}{_DOTS}{code[-2:]}"
+
+
+def masked_email(email: str) -> str:
+    """Enough of an address to recognise a customer by, and no more."""
+    name, at, domain = email.partition("@")
+    return f"{name[:2] if len(name) > 3 else name[:1]}•••{at}{domain}"
+
+
+def rule_words(rule: str) -> str:
+    """`worst_case_per_run` as `Worst case per run`."""
+    return rule.replace("_", " ").capitalize()
+
+
+def set_up(app: Flask) -> None:
+    """Make these the filters of an app's templates."""
+    app.jinja_env.filters.update(
+        money=money,
+        number=number,
+        moment=moment,
+        away=away,
+        masked_code=masked_code,
+        masked_email=masked_email,
+        rule_words=rule_words,
+        run_words=lambda state: RUN_WORDS[RunState(state)],
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

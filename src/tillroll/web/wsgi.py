@@ -1,0 +1,22 @@
+"""What a process server loads: `gunicorn "tillroll.web.wsgi:app_from_environment()"`."""
+
+from __future__ import annotations
+
+import atexit
+from contextlib import ExitStack
+
+from flask import Flask
+
+from tillroll.ledger import migrate
+from tillroll.settings import from_environment
+from tillroll.web.app import create_app
+from tillroll.wiring import build
+
+
+def app_from_environment(*, proxies: int = 0) -> Flask:
+    """The app of this installation; its services stay open until the process ends. On Heroku: `proxies=1`."""
+    open_parts = ExitStack()
+    services = open_parts.enter_context(build(from_environment()))
+    atexit.register(open_parts.close)
+    migrate.require_current(services.engine)
+    return create_app(services, proxies=proxies)
