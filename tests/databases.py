@@ -1,6 +1,6 @@
 """Fixtures: a fresh, migrated ledger for every test, on SQLite and on PostgreSQL.
 
-Migrating takes a while, copying doesn't: each worker migrates one template of each kind and every test gets a copy.
+Migrating takes a while, copying doesn't: a worker migrates one template of each kind, a test gets a copy.
 
     database_url   the address, once for each kind: a test that takes it runs twice
     sqlite_url     on SQLite alone

@@ -1,10 +1,10 @@
-"""A PostgreSQL of the tests' own: found, started in a temporary folder, and gone with the process that asked for it.
+"""A PostgreSQL of the tests' own: found, started in a temporary folder, and gone with who asked for it.
 
-`running()` starts this file as a keeper process and holds a pipe to it. The keeper makes the cluster, starts the server,
-prints its port, and waits for the pipe to close: at the end of the session, or because the test process was killed.
-Then it stops the server and removes the folder. So no way of ending leaves a server behind.
+`running()` starts this file as a keeper process and holds a pipe to it. The keeper makes the cluster, starts
+the server, prints its port, and waits for the pipe to close: at the end of the session, or because the test
+process was killed. Then it stops the server and removes the folder: no way of ending leaves a server behind.
 
-PostgreSQL refuses to run as root; there the keeper stays root and runs `initdb` and `postgres` as another user.
+PostgreSQL refuses to run as root; there the keeper stays root and runs the server as another user.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _in_the_wheel() -> Iterator[Path]:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """A server on a loopback port, as `postgresql://…/postgres`; stopped and removed at the end of the block."""
+    """A server on a loopback port, as `postgresql://…/postgres`; gone at the end of the block."""
     folder = binaries()
     if folder is None:
         raise RuntimeError(MISSING)
@@ -107,7 +107,7 @@ def running() -> Iterator[str]:
         keeper.stdout.close()
 
 
-# --- the keeper ------------------------------------------------------------------------------------------------------
+# --- the keeper ---------------------------------------------------------------------------------------
 
 
 def _account() -> pwd.struct_passwd | None:
@@ -124,7 +124,7 @@ def _account() -> pwd.struct_passwd | None:
 
 
 def _open_to_all(path: Path) -> bool:
-    """Whether any user can reach this folder."""
+    """Whether any user can reach this place."""
     return all(place.stat().st_mode & 0o001 for place in (path.resolve(), *path.resolve().parents))
 
 
@@ -136,6 +136,18 @@ def _place(account: pwd.struct_passwd | None) -> Path:
     if account:
         os.chown(place, account.pw_uid, account.pw_gid)
     return place
+
+
+def _copied(folder: Path, place: Path, account: pwd.struct_passwd) -> Path:
+    """The binaries and the libraries a wheel puts beside them, where the server's user can read them."""
+    package = folder.parent.parent
+    shutil.copytree(folder.parent, place / package.name / folder.parent.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, place / libraries.name, symlinks=True)
+    for path in place.rglob("*"):
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    return place / package.name / folder.parent.name / folder.name
 
 
 def _spawn(
@@ -211,14 +223,14 @@ def _keep(folder: Path) -> None:
             if account and not _open_to_all(
                 folder
             ):  # a private checkout: its virtual environment is out of reach
-                shutil.copytree(folder.parent, place / "postgresql", symlinks=True)
-                folder = place / "postgresql" / folder.name
+                folder = _copied(folder, place, account)
             try:
                 server, port = _start(folder, account=account, place=place, log=log.fileno())
             except RuntimeError:
                 sys.stderr.write((place / "log").read_text(errors="replace"))
                 raise
-            print(port, flush=True)
+            sys.stdout.write(f"{port}\n")
+            sys.stdout.flush()
             sys.stdin.read()
     finally:
         if server is not None:

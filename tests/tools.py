@@ -1,6 +1,6 @@
 """What the tests need and pip can't install: a Chromium. `python -m tests.tools` gets it, or says how.
 
-PostgreSQL needs nothing here: `tests/postgres.py` takes an installed one, or the one in a wheel of the test extras.
+PostgreSQL needs nothing here: `tests/postgres.py` takes an installed one, or the test extras' wheel.
 """
 
 from __future__ import annotations
