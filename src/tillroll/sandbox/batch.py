@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import traceback
 import uuid
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
@@ -21,7 +23,8 @@ from tillroll.sandbox.wire import ApiError, Query, flag, page
 MOST = 500
 _PIECE = 50
 _METHODS = {"GET", "POST", "PUT", "DELETE"}
-_REASONS = {200: "OK", 400: "Bad Request", 402: "Payment Required", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 500: "Internal Server Error"}
+_TRIES = 5
+"""Of an inner request that is answered 5xx, when failures don't stop the batch."""
 
 
 def create(store: Store, query: Query, body: Any) -> dict[str, Any]:
@@ -48,7 +51,9 @@ def create(store: Store, query: Query, body: Any) -> dict[str, Any]:
 def _check(body: Any) -> None:
     def bad(path: str) -> ApiError:
         fault = ApiError(400)
-        fault.body = {"error_message": f"Can't create batch. Batch request body is invalid. Path {path} contains bad value"}
+        fault.body = {
+            "error_message": f"Can't create batch. Batch request body is invalid. Path {path} contains bad value"
+        }
         return fault
 
     if not isinstance(body, list) or len(body) > MOST:
@@ -75,11 +80,15 @@ def status(store: Store, query: Query) -> dict[str, Any]:
             (query["status"], page_.limit, page_.offset),
         )
         return {"items": [dict(row) for row in rows]}
-    batch = store.state.row("select * from batches where ticket = ?", (query.get("ticket") or query.get("ticketId", ""),))
+    batch = store.state.row(
+        "select * from batches where ticket = ?", (query.get("ticket") or query.get("ticketId", ""),)
+    )
     if batch is None:
         raise ApiError(store.switches.unknown_ticket, "Batch is not found")
     escaped = flag("escapedJson", query.get("escapedJson", "false"))
-    inner = store.state.rows("select * from inner_requests where batch = ? order by position", (batch["number"],))
+    inner = store.state.rows(
+        "select * from inner_requests where batch = ? order by position", (batch["number"],)
+    )
     answers = [_show(row, escaped) for row in inner if row["answer"] is not None]
     shown = {
         "status": batch["status"],
@@ -96,7 +105,11 @@ def _show(row: sqlite3.Row, escaped: bool) -> dict[str, Any]:
     if answer is None:
         return {**shown, "status": "NOT_EXECUTED"}
     code, body = answer["code"], answer["body"]
-    shown |= {"status": "COMPLETED" if code == 200 else "FAILED", "httpStatusCode": code, "httpStatusLine": _REASONS.get(code, "")}
+    shown |= {
+        "status": "COMPLETED" if code == 200 else "FAILED",
+        "httpStatusCode": code,
+        "httpStatusLine": HTTPStatus(code).phrase,
+    }
     if escaped:
         shown["escapedHttpBody"] = "" if body is None else dump(body)
     else:
@@ -136,6 +149,9 @@ class Executor:
         self._store = store
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self._retry: tuple[tuple[int, int], float, int] | None = (
+            None  # (batch, position), not before, tries so far
+        )
         self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
 
     def start(self) -> None:
@@ -167,12 +183,21 @@ class Executor:
             batch = state.row("select * from batches where status != 'COMPLETED' order by number limit 1")
             if batch is None:
                 return False
+            if self._retry is not None and self._store.now() < self._retry[1]:
+                return False
             inner = state.rows(
                 "select * from inner_requests where batch = ? and answer is null order by position limit ?",
                 (batch["number"], _PIECE),
             )
             for row in inner:
                 code, answer = self._one(json.loads(row["request"]))
+                if (
+                    code >= 500
+                    and not batch["stop_on_failure"]
+                    and self._try_again(batch["number"], row["position"])
+                ):
+                    break
+                self._retry = None
                 state.run(
                     "update inner_requests set answer = ? where batch = ? and position = ?",
                     (dump({"code": code, "body": answer}), batch["number"], row["position"]),
@@ -184,7 +209,7 @@ class Executor:
             left = state.value(
                 "select count(*) from inner_requests where batch = ? and answer is null", (batch["number"],)
             )
-            done = "IN_PROGRESS" if left else "COMPLETED"
+            done = "COMPLETED" if not left else "QUEUED" if left == batch["total"] else "IN_PROGRESS"
             state.run("update batches set status = ? where number = ?", (done, batch["number"]))
         return True
 
@@ -195,10 +220,33 @@ class Executor:
         try:
             if self._store.switches.count_inner_requests:
                 self._store.allowance.take(self._store.switches)
-            if self._store.switches.plan == "free":
-                raise ApiError(402, "Please upgrade your account to access API", "NOT_AVAILABLE_ON_CURRENT_PLAN")
+            self._store.check_account()
+            if self._store.switches.inner_failures:
+                left = self._store.switches.inner_failures - 1
+                self._store.switches = self._store.switches.changed({"inner_failures": left})
+                raise ApiError(500, "Internal error", "INTERNAL_ERROR")
             with self._store.state.transaction():
-                answer = dispatch(self._store, request["method"], unquote_plus(parts.path), query, request.get("body"))
+                return 200, dispatch(
+                    self._store,
+                    request["method"],
+                    parts.path,
+                    query,
+                    lambda: request.get("body"),
+                    decode=unquote_plus,
+                )
         except ApiError as fault:
             return fault.status, fault.body
-        return 200, answer
+        except (
+            Exception
+        ):  # the worker's loop: a fault in one endpoint is that request's 500, never the end of the queue
+            traceback.print_exc()
+            return 500, ApiError(500, "Internal error", "INTERNAL_ERROR").body
+
+    def _try_again(self, batch: int, position: int) -> bool:
+        """Whether a 5xx is worth another try, after a pause. Tries are not kept: a restart begins them anew."""
+        place = (batch, position)
+        tries = self._retry[2] + 1 if self._retry is not None and self._retry[0] == place else 1
+        if tries >= _TRIES:
+            return False
+        self._retry = (place, self._store.now() + self._store.switches.inner_retry_seconds, tries)
+        return True

@@ -11,14 +11,19 @@ from tillroll.sandbox.wire import ApiError, Query, listing, page
 
 def products(store: Store, query: Query) -> dict[str, Any]:
     """`GET /products`: by SKU or keyword, or all."""
-    found = [{"id": row["id"], **json.loads(row["body"])} for row in store.state.rows("select * from products order by id")]
+    found = [
+        {"id": row["id"], **json.loads(row["body"])}
+        for row in store.state.rows("select * from products order by id")
+    ]
     if "productId" in query:
         wanted = set(query["productId"].split(","))
         found = [product for product in found if str(product["id"]) in wanted]
     elif "sku" in query:
         found = [product for product in found if product["sku"] == query["sku"]]
     elif "keyword" in query:
-        found = [product for product in found if query["keyword"].rstrip("*").lower() in product["name"].lower()]
+        found = [
+            product for product in found if query["keyword"].rstrip("*").lower() in product["name"].lower()
+        ]
     page_ = page(query, over=store.switches.limit_over_100)
     return listing(len(found), page_, found[page_.offset : page_.offset + page_.limit])
 
@@ -33,7 +38,10 @@ def product(store: Store, identifier: str) -> dict[str, Any]:
 
 def categories(store: Store, query: Query) -> dict[str, Any]:
     """`GET /categories`."""
-    found = [{"id": row["id"], **json.loads(row["body"])} for row in store.state.rows("select * from categories order by id")]
+    found = [
+        {"id": row["id"], **json.loads(row["body"])}
+        for row in store.state.rows("select * from categories order by id")
+    ]
     page_ = page(query, over=store.switches.limit_over_100)
     return listing(len(found), page_, found[page_.offset : page_.offset + page_.limit])
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from typing import Any
 
 from tillroll.sandbox.state import dump
 from tillroll.sandbox.store import Store
-from tillroll.sandbox.wire import ApiError, Page, Query, listing, moment, out, page, without_unset, wrong
+from tillroll.sandbox.wire import ApiError, Query, listing, moment, out, page, without_unset, wrong
 
 TYPES = ("ABS", "PERCENT", "SHIPPING", "ABS_AND_SHIPPING", "PERCENT_AND_SHIPPING")
 USES = ("UNLIMITED", "ONCEPERCUSTOMER", "SINGLE")
 APPLICATIONS = ("UNLIMITED", "NEW_CUSTOMER_ONLY", "REPEAT_CUSTOMER_ONLY")
+STATUSES = ("ACTIVE", "PAUSED", "EXPIRED", "USEDUP")
 _WRITABLE_STATUS = ("ACTIVE", "PAUSED")
+_STATUS = (
+    "case when json_extract(body, '$.status') = 'ACTIVE' and json_extract(body, '$.expirationDate') < ?"
+    " then 'EXPIRED' else json_extract(body, '$.status') end"
+)
+"""The status a coupon is shown with: it expires by being looked at."""
 _LONGEST_CODE = 128
 
 
@@ -32,10 +39,18 @@ def search(store: Store, query: Query) -> dict[str, Any]:
         if name in query:
             where.append(f"cast({column} as integer) {compare} ?")
             values.append(moment(name, query[name]))
+    for name, expression, allowed in (
+        ("availability", _STATUS, STATUSES),
+        ("discount_type", "json_extract(body, '$.discountType')", TYPES),
+    ):
+        if name in query:
+            wanted = query[name].split(",")
+            if not set(wanted) <= set(allowed):
+                raise wrong(name, f"expected one of {', '.join(repr(one) for one in allowed)}")
+            where.append(f"{expression} in ({', '.join('?' * len(wanted))})")
+            values += [store.now(), *wanted] if name == "availability" else wanted
     condition = " and ".join(where)
     page_ = page(query, over=store.switches.limit_over_100)
-    if {"availability", "discount_type"} & query.keys():
-        return _filtered(store, query, condition, values, page_)
     total = store.state.value(f"select count(*) from coupons where {condition}", values)  # noqa: S608 - fixed texts
     rows = store.state.rows(
         f"select * from coupons where {condition} order by id limit ? offset ?",  # noqa: S608 - fixed texts
@@ -44,21 +59,17 @@ def search(store: Store, query: Query) -> dict[str, Any]:
     return listing(total, page_, [show(store, row) for row in rows])
 
 
-def _filtered(store: Store, query: Query, condition: str, values: list[Any], page_: Page) -> dict[str, Any]:
-    """By what is only known once a coupon is shown: its status moves with the clock."""
-    rows = store.state.rows(f"select * from coupons where {condition} order by id", values)  # noqa: S608 - fixed texts
-    found = [show(store, row) for row in rows]
-    for name, key in (("availability", "status"), ("discount_type", "discountType")):
-        if name in query:
-            wanted = set(query[name].split(","))
-            found = [coupon for coupon in found if coupon[key] in wanted]
-    return listing(len(found), page_, found[page_.offset : page_.offset + page_.limit])
-
-
 def find(store: Store, identifier: str) -> sqlite3.Row | None:
-    """By id first, then by code."""
-    found = store.state.row("select * from coupons where id = ?", (identifier,)) if identifier.isdigit() else None
-    return found or store.state.row("select * from coupons where code = ?", (identifier.upper(),))
+    """By id first, then by code (if the switch lets it)."""
+    found = (
+        store.state.row("select * from coupons where id = ?", (identifier,)) if identifier.isdigit() else None
+    )
+    return found or (by_code(store, identifier) if store.switches.coupon_by_code else None)
+
+
+def by_code(store: Store, code: str) -> sqlite3.Row | None:
+    """The coupon with this code, in whatever case it was typed."""
+    return store.state.row("select * from coupons where code = ?", (code.upper(),))
 
 
 def get(store: Store, identifier: str) -> dict[str, Any]:
@@ -72,6 +83,8 @@ def get(store: Store, identifier: str) -> dict[str, Any]:
 def create(store: Store, body: Any) -> dict[str, Any]:
     """`POST /discount_coupons`."""
     fields = _checked(store, body)
+    if "code" not in fields and store.switches.coupon_without_code == "generate":
+        fields["code"] = secrets.token_hex(5).upper()
     for name in ("name", "code"):
         if not fields.get(name):
             raise ApiError(400, f"Field DiscountCoupon.{name} is absent", "WRONG_PARAMETER")
@@ -86,12 +99,12 @@ def create(store: Store, body: Any) -> dict[str, Any]:
         "orderCount": 0,
         **fields,
     }
-    if kept["discountType"] == "SHIPPING":
-        kept.pop("catalogLimit", None)
+    _check_kind(store, kept)
     code = kept["code"]
     try:
         done = store.state.run(
-            "insert into coupons (code, created, updated, body) values (?, ?, ?, ?)", (code.upper(), now, now, dump(kept))
+            "insert into coupons (code, created, updated, body) values (?, ?, ?, ?)",
+            (code.upper(), now, now, dump(kept)),
         )
     except sqlite3.IntegrityError as fault:
         raise _taken(store) from fault
@@ -107,6 +120,7 @@ def update(store: Store, identifier: str, body: Any) -> dict[str, Any]:
             return {"updateCount": 0}
         raise ApiError(404, "Coupon is not found", "DISCOUNT_COUPON_NOT_FOUND")
     kept = {**json.loads(row["body"]), **_checked(store, body)}
+    _check_kind(store, kept)
     try:
         store.state.run(
             "update coupons set code = ?, updated = ?, body = ? where id = ?",
@@ -157,7 +171,9 @@ def used_once_more(store: Store, row: sqlite3.Row) -> None:
     kept["orderCount"] += 1
     if kept["usesLimit"] == "SINGLE":
         kept["status"] = "USEDUP"
-    store.state.run("update coupons set body = ?, updated = ? where id = ?", (dump(kept), store.now(), row["id"]))
+    store.state.run(
+        "update coupons set body = ?, updated = ? where id = ?", (dump(kept), store.now(), row["id"])
+    )
 
 
 def _taken(store: Store) -> ApiError:
@@ -170,33 +186,72 @@ def _checked(store: Store, body: Any) -> dict[str, Any]:
     """The fields a caller may write, checked; read-only and unknown ones are ignored."""
     if not isinstance(body, dict):
         raise ApiError(400, "Request body is not a JSON object", "WRONG_PARAMETER")
+    sent = {name: value for name, value in body.items() if value is not None}
     fields: dict[str, Any] = {}
-    for name in ("name", "code"):
-        if body.get(name) is not None:
-            if not isinstance(body[name], str) or len(body[name]) > (_LONGEST_CODE if name == "code" else 1024):
-                raise wrong(name, "expected a text of reasonable length")
-            fields[name] = body[name].upper() if name == "code" and store.switches.fold_codes else body[name]
+    if "name" in sent:
+        fields["name"] = _text("name", sent["name"], most=1024)
+    if "code" in sent:
+        fields["code"] = _code(store, sent["code"])
+    statuses = STATUSES if store.switches.store_statuses_sent == "accept" else _WRITABLE_STATUS
     for name, choices in (
         ("discountType", TYPES),
-        ("status", _WRITABLE_STATUS),
+        ("status", statuses),
         ("usesLimit", USES),
         ("applicationLimit", APPLICATIONS),
     ):
-        if body.get(name) is not None:
-            if body[name] not in choices:
+        if name in sent:
+            if sent[name] not in choices:
                 raise wrong(name, f"expected one of {', '.join(repr(one) for one in choices)}")
-            fields[name] = body[name]
+            fields[name] = sent[name]
     for name in ("discount", "totalLimit"):
-        if body.get(name) is not None:
-            if isinstance(body[name], bool) or not isinstance(body[name], int | float) or body[name] < 0:
+        if name in sent:
+            if isinstance(sent[name], bool) or not isinstance(sent[name], int | float) or sent[name] < 0:
                 raise wrong(name, "not a number or a number out of range")
-            fields[name] = body[name]
+            fields[name] = sent[name]
     for name in ("launchDate", "expirationDate"):
-        if body.get(name) is not None:
-            fields[name] = moment(name, body[name])
-    for name in ("catalogLimit", "shippingLimit"):
-        if isinstance(body.get(name), dict):
-            fields[name] = body[name]
-    if body.get("repeatCustomerOnly") is True and "applicationLimit" not in fields:
+        if name in sent:
+            fields[name] = moment(name, sent[name])
+    if isinstance(sent.get("catalogLimit"), dict):
+        fields["catalogLimit"] = _catalog_limit(store, sent["catalogLimit"])
+    if isinstance(sent.get("shippingLimit"), dict):
+        fields["shippingLimit"] = sent["shippingLimit"]
+    if sent.get("repeatCustomerOnly") is True and "applicationLimit" not in fields:
         fields["applicationLimit"] = "REPEAT_CUSTOMER_ONLY"
     return fields
+
+
+def _text(name: str, raw: Any, *, most: int) -> str:
+    if not isinstance(raw, str) or len(raw) > most:
+        raise wrong(name, "expected a text of reasonable length")
+    return raw
+
+
+def _code(store: Store, raw: Any) -> str:
+    if isinstance(raw, str) and store.switches.long_code == "truncate":
+        raw = raw[:_LONGEST_CODE]
+    code = _text("code", raw, most=_LONGEST_CODE)
+    return code.upper() if store.switches.fold_codes else code
+
+
+def _catalog_limit(store: Store, limit: dict[str, Any]) -> dict[str, Any] | None:
+    """Only ids that exist; 0 is the store's front page. Nothing left: no limit at all."""
+    kept: dict[str, list[int]] = {}
+    for table in ("products", "categories"):
+        ids = limit.get(table) or []
+        if not isinstance(ids, list) or not all(type(one) is int for one in ids):
+            raise wrong(f"catalogLimit.{table}", "expected a list of numbers")
+        known = {row["id"] for row in store.state.rows(f"select id from {table}")}  # noqa: S608 - fixed texts
+        kept[table] = [one for one in ids if one in known or (one == 0 and table == "categories")]
+        if len(kept[table]) < len(ids) and store.switches.bad_catalog_limit == "refuse":
+            raise wrong(f"catalogLimit.{table}", "some of these do not exist")
+    return kept if any(kept.values()) else None
+
+
+def _check_kind(store: Store, kept: dict[str, Any]) -> None:
+    """What only the whole coupon shows: a limit that doesn't fit its type, a discount beyond all."""
+    if kept["discountType"] == "SHIPPING" and kept.pop("catalogLimit", None):
+        if store.switches.bad_catalog_limit == "refuse":
+            raise wrong("catalogLimit", "not for a SHIPPING coupon")
+    over = kept["discountType"].startswith("PERCENT") and kept["discount"] > 100
+    if over and store.switches.percent_over_100 == "refuse":
+        raise wrong("discount", "over 100 percent")

@@ -8,7 +8,20 @@ from typing import Any
 
 from tillroll.sandbox.state import dump
 from tillroll.sandbox.store import Store
-from tillroll.sandbox.wire import ApiError, Query, flag, listing, moment, number, out, page, without_unset, wrong
+from tillroll.sandbox.wire import (
+    ApiError,
+    Query,
+    decimal,
+    flag,
+    indexed,
+    listing,
+    moment,
+    number,
+    out,
+    page,
+    without_unset,
+    wrong,
+)
 
 _SORTS = {
     "NAME": "name",
@@ -20,21 +33,24 @@ _SORTS = {
     "FIRST_ORDER_DATE": "first_order",
     "LAST_ORDER_DATE": "last_order",
 }
+GROUPS = ("General", "Staff")
+"""Customer groups by their id; General always exists."""
+
 _BOUNDS = {
-    "createdFrom": ("cast(registered as integer) >= ?", moment),
-    "createdTo": ("cast(registered as integer) <= ?", moment),
-    "updatedFrom": ("cast(updated as integer) >= ?", moment),
-    "updatedTo": ("cast(updated as integer) <= ?", moment),
+    "createdFrom": ("registered >= ?", moment),
+    "createdTo": ("registered < ? + 1", moment),
+    "updatedFrom": ("updated >= ?", moment),
+    "updatedTo": ("updated < ? + 1", moment),
     "minOrderCount": ("orders >= ?", number),
     "maxOrderCount": ("orders <= ?", number),
-    "minSalesValue": ("spent >= ?", number),
-    "maxSalesValue": ("spent <= ?", number),
+    "minSalesValue": ("spent >= ?", decimal),
+    "maxSalesValue": ("spent <= ?", decimal),
 }
 
 
 def search(store: Store, query: Query) -> dict[str, Any]:
     """`GET /customers`; the index lags writes."""
-    where, values = ["searchable <= ?"], list[Any]([store.now()])
+    where, values = [indexed(query, "registered")], list[Any]([store.now()])
     for name, (clause, parse) in _BOUNDS.items():
         if name in query:
             where.append(clause)
@@ -57,14 +73,19 @@ def _text_filters(query: Query, where: list[str], values: list[Any]) -> None:
         values.append(int(flag("acceptMarketing", query["acceptMarketing"])))
     if "email" in query:
         exact = flag("useExactEmailMatch", query.get("useExactEmailMatch", "false"))
-        where.append("email = ?" if exact else "email like '%' || ? || '%'")
+        where.append("email = ?" if exact else "instr(email, ?) > 0")
         values.append(query["email"].lower())
     if "keyword" in query:
-        where.append("(email like '%' || ? || '%' or name like '%' || ? || '%')")
-        values += [query["keyword"]] * 2
-    for name, column in (("lang", "lang"), ("countryCodes", "country")):
+        where.append("(instr(email, ?) > 0 or instr(folded(name), ?) > 0)")
+        values += [query["keyword"].lower(), query["keyword"].casefold()]
+    if "name" in query:
+        where.append("instr(folded(name), ?) > 0")
+        values.append(query["name"].casefold())
+    for name, column in (("lang", "lang"), ("countryCodes", "country"), ("customerGroupIds", "group_name")):
         if name in query:
             wanted = query[name].split(",")
+            if name == "customerGroupIds":
+                wanted = [GROUPS[number(name, one)] for one in wanted if number(name, one) < len(GROUPS)]
             where.append(f"{column} in ({', '.join('?' * len(wanted))})")
             values += wanted
 
@@ -75,6 +96,13 @@ def _order(query: Query) -> str:
     if name not in _SORTS or direction not in {"ASC", "DESC"}:
         raise wrong("sortBy", f"expected one of {', '.join(f'{one}_ASC, {one}_DESC' for one in _SORTS)}")
     return f"{_SORTS[name]} {direction.lower()}, id"
+
+
+def groups(store: Store, query: Query) -> dict[str, Any]:
+    """`GET /customer_groups`."""
+    page_ = page(query, over=store.switches.limit_over_100)
+    found: list[dict[str, Any]] = [{"id": number_, "name": name} for number_, name in enumerate(GROUPS)]
+    return listing(len(found), page_, found[page_.offset : page_.offset + page_.limit])
 
 
 def get(store: Store, identifier: str) -> dict[str, Any]:
@@ -103,7 +131,16 @@ def update(store: Store, identifier: str, body: Any) -> dict[str, Any]:
         store.state.run(
             "update customers set email = ?, consent = ?, lang = ?, name = ?, updated = ?, searchable = ?, body = ?"
             " where id = ?",
-            (email.lower(), consent, lang, person.get("name", ""), now, now + store.switches.index_lag, dump(kept), row["id"]),
+            (
+                email.lower(),
+                consent,
+                lang,
+                person.get("name", ""),
+                now,
+                store.searchable("customer", row["id"]),
+                dump(kept),
+                row["id"],
+            ),
         )
     except sqlite3.IntegrityError as fault:
         raise ApiError(409, "Customer with the given email already exists") from fault
@@ -126,7 +163,7 @@ def add(store: Store, body: dict[str, Any]) -> int:
     consent = body.get("acceptMarketing")
     customer_id = int(store.state.value("select coalesce(max(id), 0) from customers")) + 1
     values = (
-        customer_id, email.lower(), now, now, now + store.switches.index_lag, 0, 0.0, None, None,
+        customer_id, email.lower(), now, now, store.searchable("customer", customer_id), 0, 0.0, None, None,
         None if consent is None else int(consent), str(body.get("lang") or ""), person.get("countryCode", ""), "General",
         person.get("name", ""), dump({"email": email, "billingPerson": person}),
     )  # fmt: skip
@@ -147,7 +184,11 @@ def delete(store: Store, identifier: str) -> dict[str, Any]:
 
 
 def _row(store: Store, identifier: str) -> sqlite3.Row:
-    row = store.state.row("select * from customers where id = ?", (identifier,)) if identifier.isdigit() else None
+    row = (
+        store.state.row("select * from customers where id = ?", (identifier,))
+        if identifier.isdigit()
+        else None
+    )
     if row is None:
         raise ApiError(404, f"Customer #{identifier} not found")
     return row
@@ -172,7 +213,7 @@ def show(row: sqlite3.Row) -> dict[str, Any]:
             "registered": out(row["registered"]),
             "updated": out(row["updated"]),
             "totalOrderCount": 0,
-            "customerGroupId": 0 if row["group_name"] == "General" else 1,
+            "customerGroupId": GROUPS.index(row["group_name"]),
             "customerGroupName": row["group_name"],
             "acceptMarketing": None if row["consent"] is None else bool(row["consent"]),
             "lang": row["lang"] or None,
@@ -181,11 +222,13 @@ def show(row: sqlite3.Row) -> dict[str, Any]:
     )
 
 
-def bought(store: Store, customer_id: int, total: float) -> None:
-    """A customer placed an order: their figures move."""
-    now = store.now()
+def recount(store: Store, customer_id: int) -> None:
+    """A customer's orders changed: their figures follow from what stands in the orders, undone ones left out."""
     store.state.run(
-        "update customers set orders = orders + 1, spent = spent + ?, first_order = coalesce(first_order, ?),"
-        " last_order = ?, updated = ?, searchable = ? where id = ?",
-        (total, now, now, now, now + store.switches.index_lag, customer_id),
+        "update customers set (orders, spent, first_order, last_order) ="
+        " (select count(*), coalesce(sum(total), 0), min(created), max(created) from orders"
+        "   where customer = customers.id and status not in ('INCOMPLETE', 'CANCELLED', 'REFUNDED')),"
+        " updated = ?, searchable = ? where id = ?",
+        (store.now(), store.searchable("customer", customer_id), customer_id),
     )
+    store.touched("customers")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
+from collections import Counter, deque
 
 from tillroll.clock import Clock
 from tillroll.sandbox.switches import Switches
@@ -22,6 +22,8 @@ class Allowance:
         self._seen: deque[float] = deque()
         self._blocked_until = 0.0
         self._knocks: deque[float] = deque()
+        self._strangers: Counter[str] = Counter()
+        self._banned_until: dict[str, float] = {}
         self._lock = threading.Lock()
         self.refused = 0
         self.counted = 0
@@ -36,9 +38,25 @@ class Allowance:
             self._seen.extend([now] * requests)
             self.counted += requests
 
+    def stranger(self, switches: Switches, address: str) -> None:
+        """Count a request with a dead token; an address that sends many is blocked, whatever it brings later."""
+        with self._lock:
+            self._strangers[address] += 1
+            if switches.penalty_seconds and self._strangers[address] >= switches.bad_tokens:
+                self._strangers[address] = 0
+                self._banned_until[address] = self._clock.now().timestamp() + switches.penalty_seconds
+
+    def check_address(self, address: str) -> None:
+        """429 while the address is blocked."""
+        wait = self._banned_until.get(address, 0.0) - self._clock.now().timestamp()
+        if wait > 0:
+            self.refused += 1
+            raise _busy(wait)
+
     def _forget(self, now: float, switches: Switches) -> None:
         start = math.floor(now / _MINUTE) * _MINUTE if switches.window == "fixed" else now - _MINUTE
-        while self._seen and self._seen[0] <= start:
+        fixed = switches.window == "fixed"  # its first instant belongs to the new minute
+        while self._seen and (self._seen[0] < start if fixed else self._seen[0] <= start):
             self._seen.popleft()
 
     def _refuse(self, now: float, switches: Switches) -> None:
@@ -54,6 +72,9 @@ class Allowance:
             wait = _MINUTE - now % _MINUTE
         else:
             wait = (self._seen[0] + _MINUTE - now) if self._seen else 1.0
-        raise ApiError(
-            429, "Too many requests", "RATE_LIMITED", headers={"Retry-After": str(max(1, math.ceil(wait)))}
-        )
+        raise _busy(wait)
+
+
+def _busy(wait: float) -> ApiError:
+    retry_after = {"Retry-After": str(max(1, math.ceil(wait)))}
+    return ApiError(429, "Too many requests", "RATE_LIMITED", headers=retry_after)

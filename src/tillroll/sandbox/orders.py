@@ -9,17 +9,28 @@ from typing import Any
 from tillroll.sandbox import coupons, customers
 from tillroll.sandbox.state import dump
 from tillroll.sandbox.store import Store
-from tillroll.sandbox.wire import ApiError, Query, listing, moment, number, out, page, without_unset, wrong
+from tillroll.sandbox.wire import (
+    ApiError,
+    Query,
+    indexed,
+    listing,
+    moment,
+    number,
+    out,
+    page,
+    without_unset,
+    wrong,
+)
 
 PAYMENT = (
     "AWAITING_PAYMENT", "PAID", "CANCELLED", "REFUNDED", "PARTIALLY_REFUNDED", "INCOMPLETE",
     "CUSTOM_PAYMENT_STATUS_1", "CUSTOM_PAYMENT_STATUS_2", "CUSTOM_PAYMENT_STATUS_3",
 )  # fmt: skip
 _BOUNDS = {
-    "createdFrom": ("cast(created as integer) >= ?", moment),
-    "createdTo": ("cast(created as integer) <= ?", moment),
-    "updatedFrom": ("cast(updated as integer) >= ?", moment),
-    "updatedTo": ("cast(updated as integer) <= ?", moment),
+    "createdFrom": ("created >= ?", moment),
+    "createdTo": ("created < ? + 1", moment),
+    "updatedFrom": ("updated >= ?", moment),
+    "updatedTo": ("updated < ? + 1", moment),
     "customerId": ("customer = ?", number),
 }
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -27,7 +38,7 @@ _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 def search(store: Store, query: Query) -> dict[str, Any]:
     """`GET /orders`: newest first; unfinished ones only when asked for."""
-    where, values = ["searchable <= ?"], list[Any]([store.now()])
+    where, values = [indexed(query, "created")], list[Any]([store.now()])
     for name, (clause, parse) in _BOUNDS.items():
         if name in query:
             where.append(clause)
@@ -38,14 +49,18 @@ def search(store: Store, query: Query) -> dict[str, Any]:
     if "email" in query:
         where.append("email = ?")
         values.append(query["email"].lower())
-    for name, column, wanted in (
-        ("paymentStatus", "status", query.get("paymentStatus", "").split(",")),
-        ("ids", "id", query.get("ids", "").split(",")),
-    ):
-        if name in query:
-            where.append(f"{column} in ({', '.join('?' * len(wanted))})")
-            values += wanted
-    if "paymentStatus" not in query:
+    if "ids" in query:
+        wanted = query["ids"].split(",")
+        marks = ", ".join("?" * len(wanted))
+        where.append(f"(id in ({marks}) or cast(number as text) in ({marks}))")
+        values += wanted * 2
+    if "paymentStatus" in query:
+        wanted = query["paymentStatus"].split(",")
+        if not set(wanted) <= set(PAYMENT):
+            raise wrong("paymentStatus", f"expected one of {', '.join(PAYMENT)}")
+        where.append(f"status in ({', '.join('?' * len(wanted))})")
+        values += wanted
+    else:
         where.append("status != 'INCOMPLETE'")
     condition = " and ".join(where)
     page_ = page(query, over=store.switches.limit_over_100)
@@ -71,8 +86,10 @@ def update(store: Store, identifier: str, body: Any) -> dict[str, Any]:
     now = store.now()
     store.state.run(
         "update orders set status = ?, updated = ?, searchable = ? where number = ?",
-        (status, now, now + store.switches.index_lag, row["number"]),
+        (status, now, store.searchable("order", row["number"]), row["number"]),
     )
+    if row["customer"] is not None:
+        customers.recount(store, row["customer"])
     store.touched("orders")
     return {"updateCount": 1}
 
@@ -84,17 +101,20 @@ def create(store: Store, body: Any) -> dict[str, Any]:
     status = body.get("paymentStatus", "PAID")
     if status not in PAYMENT:
         raise wrong("paymentStatus", f"expected one of {', '.join(PAYMENT)}")
-    given = (body.get("discountCoupon") or {}).get("code")
-    coupon = coupons.find(store, str(given)) if given else None
+    items, given = _items(store, body), body.get("discountCoupon")
+    given = given if isinstance(given, dict) else {}
+    coupon = coupons.by_code(store, str(given["code"])) if given.get("code") else None
     order_id, number_ = place(
         store,
         email=str(body.get("email") or ""),
-        items=list(body.get("items") or ()),
-        subtotal=float(body.get("subtotal") or 0),
-        total=float(body.get("total") or 0),
+        items=items,
+        subtotal=_amount(body, "subtotal"),
+        total=_amount(body, "total"),
         coupon=coupon,
-        coupon_discount=float(body.get("couponDiscount") or 0),
+        coupon_discount=_amount(body, "couponDiscount"),
         status=status,
+        counts=store.switches.rest_orders_use_coupons,
+        invented=given if coupon is None and store.switches.invented_coupon == "store" else None,
     )
     return {"id": number_, "orderid": order_id}
 
@@ -109,12 +129,14 @@ def place(
     coupon: sqlite3.Row | None,
     coupon_discount: float,
     status: str,
+    counts: bool = True,
+    invented: dict[str, Any] | None = None,
 ) -> tuple[str, int]:
     """Write an order down; its public id and its number. A guest becomes a customer, a coupon is used."""
     now = store.now()
     number_ = int(store.state.value("select coalesce(max(number), 100000) from orders")) + 1
     customer_id = _customer(store, email)
-    snapshot = coupons.show(store, coupon) if coupon is not None else None
+    snapshot = coupons.show(store, coupon) if coupon is not None else invented or None
     body = without_unset(
         {
             "subtotal": subtotal,
@@ -129,14 +151,14 @@ def place(
     store.state.run(
         "insert into orders values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            number_, public_id(number_), customer_id, email.lower(), now, now, now + store.switches.index_lag, status,
-            snapshot["code"].upper() if snapshot else "", total, dump(body),
+            number_, public_id(number_), customer_id, email.lower(), now, now, store.searchable("order", number_), status,
+            str(snapshot.get("code", "")).upper() if snapshot else "", total, dump(body),
         ),
     )  # fmt: skip
-    if coupon is not None:
+    if coupon is not None and counts:
         coupons.used_once_more(store, coupon)
     if customer_id is not None and status != "INCOMPLETE":
-        customers.bought(store, customer_id, total)
+        customers.recount(store, customer_id)
     store.touched("orders")
     return public_id(number_), number_
 
@@ -148,6 +170,22 @@ def public_id(number_: int) -> str:
         left, digit = divmod(left, len(_ALPHABET))
         text = _ALPHABET[digit] + text
     return text.rjust(5, "A")
+
+
+def _amount(body: dict[str, Any], name: str) -> float:
+    raw = body.get(name) or 0
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        raise wrong(name, "not a number or a number out of range")
+    return float(raw)
+
+
+def _items(store: Store, body: dict[str, Any]) -> list[dict[str, Any]]:
+    items = body.get("items") or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise wrong("items", "expected a list of objects")
+    if store.switches.item_without_quantity == "refuse" and any("quantity" not in item for item in items):
+        raise ApiError(400, "Field OrderItem.quantity is absent", "WRONG_PARAMETER")
+    return [{"quantity": 1, **item} for item in items]
 
 
 def _customer(store: Store, email: str) -> int | None:

@@ -25,11 +25,23 @@ def profile(store: Store) -> dict[str, Any]:
             "accountName": "Ana Novak",
             "accountEmail": "owner@sample-shop.example",
             "suspended": store.switches.suspended,
-            "availableFeatures": ["API", "PREMIUM", "DISCOUNT_COUPONS", "CUSTOMER_GROUPS", "COMBINATIONS", "INVENTORY_TRACKING"],
+            "availableFeatures": [
+                "API",
+                "PREMIUM",
+                "DISCOUNT_COUPONS",
+                "CUSTOMER_GROUPS",
+                "COMBINATIONS",
+                "INVENTORY_TRACKING",
+            ],
             "limitsAndRestrictions": {"maxProductLimit": 2500},
         },
         "settings": {"storeName": "Sample Shop", "closed": False, "showAcceptMarketingCheckbox": True},
-        "company": {"companyName": "Sample Shop d.o.o.", "email": "hello@sample-shop.example", "city": "Ljubljana", "countryCode": "SI"},
+        "company": {
+            "companyName": "Sample Shop d.o.o.",
+            "email": "hello@sample-shop.example",
+            "city": "Ljubljana",
+            "countryCode": "SI",
+        },
         "formatsAndUnits": {
             "currency": "EUR",
             "currencyPrefix": "€",
@@ -37,8 +49,12 @@ def profile(store: Store) -> dict[str, Any]:
             "timezone": "Europe/Ljubljana",
             "orderNumberPrefix": "",
         },
-        "languages": {"enabledLanguages": ["en", "sl", "de", "it"], "defaultLanguage": "en"},
-        "shipping": {"shippingOptions": [{"id": "1003-1", "title": "Post", "enabled": True, "fulfilmentType": "shipping"}]},
+        "languages": {"enabledLanguages": ["en", "sl", "de", "it", "ar"], "defaultLanguage": "en"},
+        "shipping": {
+            "shippingOptions": [
+                {"id": "1003-1", "title": "Post", "enabled": True, "fulfilmentType": "shipping"}
+            ]
+        },
     }
 
 

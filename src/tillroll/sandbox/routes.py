@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from tillroll.sandbox import catalog, coupons, customers, orders, profile
 from tillroll.sandbox.store import Store
@@ -25,7 +26,9 @@ class Route:
 
 
 def _route(method: str, path: str, scope: str, answer: Endpoint) -> Route:
-    return Route(method=method, pattern=re.compile(path.replace("{id}", "([^/]+)") + "/?"), scope=scope, answer=answer)
+    return Route(
+        method=method, pattern=re.compile(path.replace("{id}", "([^/]+)") + "/?"), scope=scope, answer=answer
+    )
 
 
 ROUTES = (
@@ -34,13 +37,18 @@ ROUTES = (
     _route("GET", "/discount_coupons", "read_discount_coupons", lambda s, i, q, b: coupons.search(s, q)),
     _route("POST", "/discount_coupons", "create_discount_coupons", lambda s, i, q, b: coupons.create(s, b)),
     _route("GET", "/discount_coupons/{id}", "read_discount_coupons", lambda s, i, q, b: coupons.get(s, i)),
-    _route("PUT", "/discount_coupons/{id}", "update_discount_coupons", lambda s, i, q, b: coupons.update(s, i, b)),
-    _route("DELETE", "/discount_coupons/{id}", "update_discount_coupons", lambda s, i, q, b: coupons.delete(s, i)),
+    _route(
+        "PUT", "/discount_coupons/{id}", "update_discount_coupons", lambda s, i, q, b: coupons.update(s, i, b)
+    ),
+    _route(
+        "DELETE", "/discount_coupons/{id}", "update_discount_coupons", lambda s, i, q, b: coupons.delete(s, i)
+    ),
     _route("GET", "/customers", "read_customers", lambda s, i, q, b: customers.search(s, q)),
     _route("POST", "/customers", "create_customers", lambda s, i, q, b: customers.create(s, b)),
     _route("GET", "/customers/{id}", "read_customers", lambda s, i, q, b: customers.get(s, i)),
     _route("PUT", "/customers/{id}", "update_customers", lambda s, i, q, b: customers.update(s, i, b)),
     _route("DELETE", "/customers/{id}", "update_customers", lambda s, i, q, b: customers.delete(s, i)),
+    _route("GET", "/customer_groups", "read_customers", lambda s, i, q, b: customers.groups(s, q)),
     _route("GET", "/orders", "read_orders", lambda s, i, q, b: orders.search(s, q)),
     _route("POST", "/orders", "create_orders", lambda s, i, q, b: orders.create(s, b)),
     _route("GET", "/orders/{id}", "read_orders", lambda s, i, q, b: orders.get(s, i)),
@@ -52,8 +60,20 @@ ROUTES = (
 )
 
 
-def dispatch(store: Store, method: str, path: str, query: Query, body: Any) -> Any:
-    """The answer of an endpoint; `ApiError` for anything but 200. `path` is decoded and begins after the store's id."""
+def dispatch(
+    store: Store,
+    method: str,
+    path: str,
+    query: Query,
+    read_body: Callable[[], Any],
+    *,
+    decode: Callable[[str], str] = unquote,
+) -> Any:
+    """The answer of an endpoint; `ApiError` for anything but 200. `path` begins after the store's id.
+
+    The body is read last: a missing scope or a wrong method is said before a body that can't be read. The path is
+    matched before it is decoded, so that a code may hold a slash.
+    """
     methods = set()
     for route in ROUTES:
         match = route.pattern.fullmatch(path)
@@ -63,8 +83,9 @@ def dispatch(store: Store, method: str, path: str, query: Query, body: Any) -> A
         if route.method == method:
             if route.scope in store.switches.missing_scopes:
                 raise ApiError(403, f"The token lacks the scope {route.scope}", "INSUFFICIENT_APP_SCOPE")
-            identifier = match[1] if match.groups() else ""
-            return only_fields(route.answer(store, identifier, query, body), query.get("responseFields"))
+            identifier = decode(match[1]) if match.groups() else ""
+            answer = route.answer(store, identifier, query, read_body())
+            return only_fields(answer, query.get("responseFields"))
     if methods:
         raise ApiError(405, "Method not allowed", "METHOD_NOT_ALLOWED")
     raise ApiError(404, "Not found")

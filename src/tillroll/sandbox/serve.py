@@ -20,7 +20,7 @@ from tillroll.sandbox.store import Store
 from tillroll.sandbox.switches import Switches
 
 
-class PortInUse(Exception):  # noqa: N818 - says what is the case
+class PortInUse(Exception):
     """Somebody else listens there."""
 
     def __init__(self, port: int) -> None:
@@ -66,7 +66,9 @@ class Sandbox:
             if fault.errno in {errno.EADDRINUSE, errno.EACCES}:
                 raise PortInUse(port) from fault
             raise
-        self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True
+        )
         self._executor.start()
         self._thread.start()
 
@@ -100,7 +102,9 @@ def run(
     clock: Clock,
 ) -> None:
     """Serve until SIGTERM or SIGINT. `PortInUse` when somebody listens there; port 0 takes any free one."""
-    sandbox = Sandbox(port=port, directory=directory, customers=customers, seed=seed, switches=switches, clock=clock)
+    sandbox = Sandbox(
+        port=port, directory=directory, customers=customers, seed=seed, switches=switches, clock=clock
+    )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())

@@ -6,9 +6,12 @@ import hmac
 import json
 import re
 import socket
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tillroll.sandbox import batch
 from tillroll.sandbox.batch import Executor
@@ -67,6 +70,10 @@ class Handler(BaseHTTPRequestHandler):
         except ApiError as fault:
             self._send(fault.status, fault.body, fault.headers)
             return
+        except Exception:  # an endpoint's own fault is a 500, as it is in the real store
+            traceback.print_exc()
+            self._send(500, ApiError(500, "Internal error", "INTERNAL_ERROR").body, {})
+            return
         if method != "GET" and parts.path.startswith("/api/") and store.switches.drop_answers:
             store.switches = store.switches.changed({"drop_answers": store.switches.drop_answers - 1})
             store.counters["dropped"] += 1
@@ -83,29 +90,35 @@ class Handler(BaseHTTPRequestHandler):
         if match[1] != str(store.store_id):
             raise ApiError(404, "Store not found", "STORE_NOT_FOUND")
         given = self.headers.get("Authorization", "")
-        if store.switches.token_revoked or not hmac.compare_digest(given.encode(), f"Bearer {store.token}".encode()):
+        if store.switches.token_revoked or not hmac.compare_digest(
+            given.encode(), f"Bearer {store.token}".encode()
+        ):
+            store.allowance.stranger(store.switches, self.client_address[0])
             raise ApiError(403)
+        store.allowance.check_address(self.client_address[0])
         store.allowance.take(store.switches)
-        if store.switches.plan == "free":
-            raise ApiError(402, "Please upgrade your account to access API", "NOT_AVAILABLE_ON_CURRENT_PLAN")
-        if store.switches.suspended:
-            raise ApiError(402, "Store is suspended", "STORE_IS_SUSPENDED")
+        store.check_account()
         if method == "GET" and store.switches.fail_reads:
             store.switches = store.switches.changed({"fail_reads": store.switches.fail_reads - 1})
             raise ApiError(500, "Internal error", "INTERNAL_ERROR")
-        return self._api(method, unquote(match[2]), query, self._body(content))
+        return self._api(method, match[2], query, lambda: self._body(content))
 
-    def _api(self, method: str, path: str, query: Query, body: Any) -> Any:
+    def _api(self, method: str, path: str, query: Query, read_body: Callable[[], Any]) -> Any:
         store = self.server.store
-        if path == "/batch":
-            if method == "POST":
-                answer = batch.create(store, query, body)
+        match method, path:
+            case "POST", "/batch":
+                answer = batch.create(store, query, read_body())
                 self.server.executor.wake()
                 return answer
-            return batch.delete(store, query) if method == "DELETE" else batch.status(store, query)
-        if path == "/batch/cancel-group" and method == "POST":
-            return batch.cancel_group(store, query)
-        return dispatch(store, method, path, query, body)
+            case "GET", "/batch":
+                return batch.status(store, query)
+            case "DELETE", "/batch":
+                return batch.delete(store, query)
+            case "POST", "/batch/cancel-group":
+                return batch.cancel_group(store, query)
+            case _, "/batch" | "/batch/cancel-group":
+                raise ApiError(405, "Method not allowed", "METHOD_NOT_ALLOWED")
+        return dispatch(store, method, path, query, read_body)
 
     def _body(self, content: bytes) -> Any:
         if not content:
@@ -131,6 +144,8 @@ class Handler(BaseHTTPRequestHandler):
             return {**store.counters, "rate_limited": store.allowance.refused}
         if path == "/sandbox/checkout" and method == "POST":
             return checkout(store, body)
+        if path == "/sandbox/switches" and method == "GET":
+            return asdict(store.switches)
         if path == "/sandbox/switches" and method == "POST":
             try:
                 store.switches = store.switches.changed(body)

@@ -22,7 +22,16 @@ _LAST = [
     "Novak", "Kovač", "Žižek", "Müller", "Groß", "Ødegård", "Åberg", "Rossi", "D'Angelo", "O'Brien", "Smith", "García",
     "الحسن", "כהן", "山田", "Çelik", "van der Berg", "Nuñez", "Öztürk", "Łoś",
 ]  # fmt: skip
-_COUNTRIES = [("SI", "sl", 40), ("AT", "de", 15), ("DE", "de", 15), ("IT", "it", 10), ("GB", "en", 8), ("US", "en", 5), ("NO", "en", 4), ("AE", "ar", 3)]
+_COUNTRIES = [
+    ("SI", "sl", 40),
+    ("AT", "de", 15),
+    ("DE", "de", 15),
+    ("IT", "it", 10),
+    ("GB", "en", 8),
+    ("US", "en", 5),
+    ("NO", "en", 4),
+    ("AE", "ar", 3),
+]
 _HOSTS = ["example.com", "example.net", "example.org"]
 
 CATEGORIES = ["Green tea", "Black tea", "Infusions", "Tableware"]
@@ -34,7 +43,11 @@ _PRODUCTS = [
     ("INF-05", "Smoked chestnut", 9.2, 2), ("INF-06", "Ginger and lemon", 6.8, 2), ("POT-01", "Cast-iron pot", 64.0, 3), ("POT-02", "Glass pot", 38.0, 3),
     ("CUP-01", "Porcelain cup", 14.0, 3), ("CUP-02", "Set of four cups", 49.0, 3), ("SPO-01", "Measuring spoon", 6.0, 3), ("BOX-01", "Tea chest", 85.0, 3),
 ]  # fmt: skip
-_HAND_MADE = [("Friends and family", "FRIENDS", 20), ("Market stall", "WELCOME10", 10), ("Summer, two years ago", "SUMMER-24", 15)]
+_HAND_MADE = [
+    ("Friends and family", "FRIENDS", 20),
+    ("Market stall", "WELCOME10", 10),
+    ("Summer, two years ago", "SUMMER-24", 15),
+]
 
 # shape: (share of customers in %, orders from, to, last order days ago from, to)
 _SHAPES = {
@@ -82,11 +95,14 @@ def _hand_made_coupons(store: Store) -> None:
         }  # fmt: skip
         made = now - 300 * _DAY
         store.state.run(
-            "insert into coupons (code, created, updated, body) values (?, ?, ?, ?)", (code.upper(), made, made, dump(body))
+            "insert into coupons (code, created, updated, body) values (?, ?, ?, ?)",
+            (code.upper(), made, made, dump(body)),
         )
 
 
-def _customers(count: int, draw: random.Random, now: float, histories: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def _customers(
+    count: int, draw: random.Random, now: float, histories: list[tuple[Any, ...]]
+) -> Iterator[tuple[Any, ...]]:
     shapes, weights = list(_SHAPES), [share for share, *_ in _SHAPES.values()]
     for number in range(1, count + 1):
         shape = draw.choices(shapes, weights)[0]
@@ -120,7 +136,11 @@ def _person(number: int, draw: random.Random, country: str) -> tuple[dict[str, A
         return {"countryCode": country}, ""
     first = draw.choice(_FIRST)
     name = first if form < 0.1 else f"{first} {draw.choice(_LAST)}"
-    person: dict[str, Any] = {"name": name, "countryCode": country, "city": "Ljubljana" if country == "SI" else ""}
+    person: dict[str, Any] = {
+        "name": name,
+        "countryCode": country,
+        "city": "Ljubljana" if country == "SI" else "",
+    }
     if len(name.split()) == 2:
         person["firstName"], person["lastName"] = name.split()
     if form > 0.97:
@@ -147,7 +167,14 @@ def _history(
 
 
 def _order(
-    histories: list[tuple[Any, ...]], customer: int, email: str, at: float, status: str, draw: random.Random, *, dear: bool
+    histories: list[tuple[Any, ...]],
+    customer: int,
+    email: str,
+    at: float,
+    status: str,
+    draw: random.Random,
+    *,
+    dear: bool,
 ) -> float:
     number = 100_001 + len(histories)
     items = []
@@ -155,6 +182,15 @@ def _order(
         items.append({"sku": sku, "name": name, "price": price, "quantity": draw.randint(1, 2)})
     subtotal = round(sum(item["price"] * item["quantity"] for item in items), 2)  # type: ignore[operator]  # price and quantity are numbers
     total = round(subtotal + 4.9, 2)
-    body = {"subtotal": subtotal, "couponDiscount": 0, "discount": 0, "items": items, "email": email, "fulfillmentStatus": "DELIVERED"}
-    histories.append((number, public_id(number), customer, email.lower(), at, at, 0.0, status, "", total, dump(body)))
+    body = {
+        "subtotal": subtotal,
+        "couponDiscount": 0,
+        "discount": 0,
+        "items": items,
+        "email": email,
+        "fulfillmentStatus": "DELIVERED",
+    }
+    histories.append(
+        (number, public_id(number), customer, email.lower(), at, at, 0.0, status, "", total, dump(body))
+    )
     return total

@@ -33,6 +33,10 @@ create table if not exists orders (
     body text not null);
 create index if not exists orders_updated on orders (updated);
 create index if not exists orders_coupon on orders (coupon);
+create index if not exists orders_created on orders (created, number);
+create index if not exists orders_customer on orders (customer);
+create index if not exists orders_email on orders (email);
+create index if not exists customers_name on customers (name, id);
 create table if not exists products (id integer primary key, sku text not null unique, body text not null);
 create table if not exists categories (id integer primary key, body text not null);
 create table if not exists batches (
@@ -51,10 +55,14 @@ class State:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(directory / "sandbox.sqlite3", check_same_thread=False, isolation_level=None)
+        self._db = sqlite3.connect(
+            directory / "sandbox.sqlite3", check_same_thread=False, isolation_level=None
+        )
         self._db.row_factory = sqlite3.Row
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
             self._db.execute(f"PRAGMA {pragma}")
+        # SQLite's own LIKE knows no case beyond ASCII
+        self._db.create_function("folded", 1, str.casefold, deterministic=True)
         self._db.executescript(_SCHEMA)
         self._lock = threading.RLock()
         self._depth = 0

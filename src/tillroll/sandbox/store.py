@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from tillroll.clock import Clock
 from tillroll.sandbox.limits import Allowance
-from tillroll.sandbox.state import STORE_ID, State
+from tillroll.sandbox.state import STORE_ID, State, seeded
 from tillroll.sandbox.switches import Switches
+from tillroll.sandbox.wire import ApiError
 
 
 @dataclass(kw_only=True)
@@ -27,6 +28,21 @@ class Store:
     def now(self) -> float:
         """UNIX seconds."""
         return self.clock.now().timestamp()
+
+    def searchable(self, kind: str, identity: int) -> float:
+        """When searches will see what is written now; the same write of the same shop always lags as long."""
+        now, spread = self.now(), self.switches.index_lag_spread
+        share = (
+            seeded(0, f"{self.state.fact('seeded')}/{kind}/{identity}/{int(now)}").random() if spread else 0.0
+        )
+        return now + self.switches.index_lag + spread * share
+
+    def check_account(self) -> None:
+        """402 for a store whose plan has no API, or that is suspended."""
+        if self.switches.plan == "free":
+            raise ApiError(402, "Please upgrade your account to access API", "NOT_AVAILABLE_ON_CURRENT_PLAN")
+        if self.switches.suspended:
+            raise ApiError(402, "Store is suspended", "STORE_IS_SUSPENDED")
 
     def touched(self, area: str) -> None:
         """Remember when an area last changed, for `GET /latest-stats`."""

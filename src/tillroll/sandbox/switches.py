@@ -14,6 +14,7 @@ class Switches:
     # limits
     requests_per_minute: int = 600
     window: str = "sliding"  # or "fixed": the minute resets as a whole
+    bad_tokens: int = 600  # requests with a dead token before their address is blocked for `penalty_seconds`
     penalty_seconds: float = 0.0  # how much longer a token is blocked that goes on knocking; 0: no longer
     count_inner_requests: bool = False  # whether a batch's inner requests draw on the allowance
     # the account
@@ -26,15 +27,32 @@ class Switches:
     put_unknown_coupon: int = 404  # or 200 with updateCount 0
     delete_unknown_coupon: int = 200  # with deleteCount 0, or 404
     conflict_body: bool = True  # whether a 409 has a body
+    coupon_by_code: bool = True  # whether a path may name a coupon by its code, or by its id alone
+    coupon_without_code: str = "refuse"  # or "generate"
+    long_code: str = "refuse"  # over 128 characters; or "truncate"
+    store_statuses_sent: str = "refuse"  # EXPIRED and USEDUP in a request; or "accept"
+    bad_catalog_limit: str = "drop"  # unknown ids, or a limit on a SHIPPING coupon; or "refuse"
+    percent_over_100: str = "accept"  # or "refuse"
+    # orders
+    rest_orders_use_coupons: bool = True  # whether an order made by REST counts as a use of its coupon
+    item_without_quantity: str = "accept"  # or "refuse"
+    invented_coupon: str = "drop"  # an order's coupon that doesn't exist; or "store"
     # lists
     limit_over_100: str = "clamp"  # or "refuse"
-    index_lag: float = 0.0  # seconds until new orders, products and customers show in searches; the real one: 1.5 to 5
+    index_lag: float = (
+        0.0  # seconds until new orders, products and customers show in searches; the real one: 1.5 to 5
+    )
+    index_lag_spread: float = (
+        0.0  # up to so much more, drawn from the shop's seed; the real one: 3.5 on top of 1.5
+    )
     # batches
     dedup_seconds: float = 3600.0
     batch_pause: float = 0.0  # seconds the executor waits between two pieces of work
     body_without_escaped: bool = True  # `httpBody` when escapedJson isn't asked for
     unknown_ticket: int = 404  # or 400
+    inner_retry_seconds: float = 3.0  # between the five tries of an inner request that is answered 5xx
     # faults
+    inner_failures: int = 0  # answer the next so many tries of inner requests with 500
     drop_answers: int = 0  # do the next so many writes, then close the connection without an answer
     fail_reads: int = 0  # answer the next so many GETs with 500
 

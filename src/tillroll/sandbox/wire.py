@@ -19,7 +19,9 @@ Query = Mapping[str, str]
 class ApiError(Exception):
     """An answer other than 200."""
 
-    def __init__(self, status: int, message: str = "", code: str = "", *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str = "", code: str = "", *, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.headers = dict(headers or {})
@@ -57,6 +59,23 @@ def number(name: str, raw: str, *, least: int = 0) -> int:
         message = f"Wrong numeric parameter '{name}' value: not a number or a number out of range"
         raise ApiError(400, message, "WRONG_PARAMETER")
     return int(raw)
+
+
+def decimal(name: str, raw: str) -> float:
+    """A number of a query, with or without decimals."""
+    if not re.fullmatch(r"\d{1,15}(\.\d{1,6})?", raw):
+        message = f"Wrong numeric parameter '{name}' value: not a number or a number out of range"
+        raise ApiError(400, message, "WRONG_PARAMETER")
+    return float(raw)
+
+
+def indexed(query: Query, created: str) -> str:
+    """What a lagging search index knows, as a condition on one value: now.
+
+    A new row is not there yet. A changed one is found all along, but not by its new update date.
+    """
+    by_update = "updatedFrom" in query or "updatedTo" in query
+    return "searchable <= ?" if by_update else f"(searchable <= ? or {created} < updated)"
 
 
 def flag(name: str, raw: str) -> bool:

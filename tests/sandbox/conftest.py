@@ -1,0 +1,182 @@
+"""A sandbox store for the tests: in a thread with a clock set by hand, or as a process that may be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tillroll.sandbox import Switches
+from tillroll.sandbox.serve import Sandbox
+
+NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
+
+
+class HandClock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.moment = NOON
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def monotonic(self) -> float:
+        return self.moment.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.pass_by(seconds)
+
+    def pass_by(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@dataclass
+class Api:
+    """A caller of one running store."""
+
+    base_url: str
+    store_id: int
+    token: str
+    clock: HandClock = field(default_factory=HandClock)
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        url = f"{self.base_url}/{self.store_id}{path}"
+        return self.session.request(method, url, headers=headers, timeout=20, **options)
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self.call("GET", path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def admin(self, path: str, body: Any = None) -> requests.Response:
+        root = self.base_url.removesuffix("/api/v3")
+        if body is None:
+            return self.session.get(f"{root}/sandbox/{path}", timeout=20)
+        return self.session.post(f"{root}/sandbox/{path}", json=body, timeout=20)
+
+    def turn(self, **switches: Any) -> None:
+        assert self.admin("switches", switches).status_code == 200
+
+    def coupon(self, code_: str, /, **fields: Any) -> requests.Response:
+        body = {"name": code_, "code": code_, "discountType": "PERCENT", "discount": 10, **fields}
+        return self.call("POST", "/discount_coupons", json=body)
+
+    def batch(self, requests_: list[dict[str, Any]], **query: str) -> str:
+        answer = self.call("POST", "/batch", params=query, json=requests_)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["ticket"])
+
+    def finished(self, ticket: str) -> dict[str, Any]:
+        """The batch's status once it is completed."""
+        return self.until(ticket, lambda status: status["status"] == "COMPLETED")
+
+    def until(self, ticket: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            status: dict[str, Any] = self.get("/batch", ticket=ticket, escapedJson="true")
+            if wanted(status):
+                return status
+            time.sleep(0.01)
+        raise AssertionError(
+            f"the batch never got there: {status['status']}, {status['completedRequests']} done"
+        )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Callable[..., Api]]:
+    """Open a small store in this process: `store(plan="free")`."""
+    opened: list[tuple[Sandbox, Api]] = []
+
+    def open_(*, customers: int = 0, **switches: Any) -> Api:
+        clock = HandClock()
+        sandbox = Sandbox(
+            port=0,
+            directory=tmp_path / f"store{len(opened)}",
+            customers=customers,
+            seed=7,
+            switches=Switches(**switches),
+            clock=clock,
+        )
+        ready = sandbox.ready
+        api = Api(base_url=ready.base_url, store_id=ready.store_id, token=ready.token, clock=clock)
+        opened.append((sandbox, api))
+        return api
+
+    yield open_
+    for sandbox, api in opened:
+        api.session.close()
+        sandbox.close()
+
+
+@pytest.fixture
+def api(store: Callable[..., Api]) -> Api:
+    """A store with nothing but its catalog and its hand-made coupons."""
+    return store()
+
+
+@pytest.fixture(scope="session")
+def seeded_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A shop with customers and histories; to read only."""
+    clock = HandClock()
+    sandbox = Sandbox(
+        port=0,
+        directory=tmp_path_factory.mktemp("shop"),
+        customers=1500,
+        seed=7,
+        switches=Switches(requests_per_minute=1_000_000),
+        clock=clock,
+    )
+    ready = sandbox.ready
+    api = Api(base_url=ready.base_url, store_id=ready.store_id, token=ready.token, clock=clock)
+    yield api
+    api.session.close()
+    sandbox.close()
+
+
+class Process:
+    """A store as a process of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._child: subprocess.Popen[str] | None = None
+
+    def start(self) -> Api:
+        """Start it, or start it again; answers once it is ready."""
+        command = [sys.executable, "-m", "tillroll.sandbox", "--json", "--customers", "20", "--dir"]
+        self._child = subprocess.Popen(
+            [*command, str(self._directory), "--requests-per-minute", "100000"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._child.stdout is not None
+        ready = json.loads(self._child.stdout.readline())
+        return Api(base_url=ready["base_url"], store_id=ready["store_id"], token=ready["token"])
+
+    def end(self, how: signal.Signals) -> int:
+        """Send the signal and wait; answers the exit code."""
+        assert self._child is not None and self._child.stdout is not None
+        if self._child.poll() is None:
+            os.kill(self._child.pid, how)
+        self._child.stdout.close()
+        return self._child.wait(timeout=20)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    child = Process(tmp_path / "store")
+    yield child
+    child.end(signal.SIGKILL)
