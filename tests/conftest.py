@@ -1,4 +1,4 @@
-"""What every test gets: databases (tests/databases.py), and the promise that none leaves this machine."""
+"""What every test gets: databases (tests/databases.py), a store (tests/store.py), and the promise that none leaves this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.store"]
 
 hypothesis.settings.register_profile(
     "tillroll", deadline=None, derandomize=True

@@ -62,7 +62,7 @@ class Lane:
     client: Client
     files_seen: str = ""
     reconciled: bool = False  # since this process began
-    gave_way: set[int] = field(default_factory=set)
+    wound_up: set[int] = field(default_factory=set)  # halted runs that have nothing open in the store
 
 
 def advance(lane_: Lane, *, until: datetime) -> datetime | None:
@@ -207,13 +207,15 @@ def _mint_runs(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
             run=run.id,
             campaign=run.campaign,
         )
+    waits: list[datetime] = []
     for run in halted:
-        if run.id not in lane_.gave_way:
-            wind_up(mint, run_id=run.id)
-            lane_.gave_way.add(run.id)
+        if run.id not in lane_.wound_up:
+            if (ask_again := wind_up(mint, run_id=run.id)) is None:
+                lane_.wound_up.add(run.id)
+            else:
+                waits.append(ask_again)
     with reading(engine) as connection:
         minting = runs_in(connection, lane_.store_id, {RunState.MINTING}, now=clock.now())
-    waits = []
     for run in minting:
         next_at = mint_slice(mint, run_id=run.id, until=until)
         if next_at is None:

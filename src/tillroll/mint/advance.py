@@ -41,15 +41,15 @@ def mint_slice(mint: Mint, *, run_id: int, until: datetime) -> datetime | None:
     return None
 
 
-def wind_up(mint: Mint, *, run_id: int) -> None:
-    """Learn what became of a halted run's open chunks, without handing over anything new."""
+def wind_up(mint: Mint, *, run_id: int) -> datetime | None:
+    """Learn what became of a halted run's open chunks, without handing over anything new; when to ask again, or None."""
     with reading(mint.engine) as connection:
         run = load_run(connection, run_id)
         open_ = sa.exists().where(codes.c.run_id == run_id, codes.c.state == CodeState.POSTING)
         if run.state != RunState.HALTED or not connection.scalar(sa.select(open_)):
-            return
+            return None
     resume_unsent(mint, run)
-    poll(mint, run)
+    return poll(mint, run)
 
 
 def _finish(mint: Mint, run: sa.Row[Any]) -> bool:

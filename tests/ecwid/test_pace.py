@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tillroll.ecwid.errors import StoreBusy
+from tillroll.ecwid.pace import Pace
+
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+class HandClock:
+    """A clock that only moves when somebody waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@given(
+    per_minute=st.integers(10, 2_000),
+    idle=st.lists(st.floats(0, 40), max_size=30),
+    window_starts=st.floats(0, 60),
+)
+def test_no_minute_sees_more_than_the_allowance_however_it_is_counted(
+    per_minute: int, idle: list[float], window_starts: float
+) -> None:
+    clock = HandClock()
+    pace = Pace(clock, per_minute=per_minute)
+    sent: list[float] = []
+    for pause in [*idle, *([0.0] * (3 * per_minute))][: 3 * per_minute]:
+        clock.sleep(pause)
+        pace.wait()
+        sent.append(clock.seconds)
+    end = 0
+    for start, at in enumerate(sent):  # every window of sixty seconds that begins with a call
+        while end < len(sent) and sent[end] < at + 60:
+            end += 1
+        assert end - start <= per_minute
+
+
+def test_calls_are_spread_and_not_sent_in_one_burst() -> None:
+    clock = HandClock()
+    pace = Pace(clock, per_minute=600)
+    for _ in range(570):
+        pace.wait()
+    assert 50 <= clock.seconds <= 61
+
+
+def test_while_the_store_says_wait_nothing_goes_out() -> None:
+    clock = HandClock()
+    pace = Pace(clock, per_minute=600)
+    pace.blocked_for(7)
+    pace.wait()
+    assert clock.seconds >= 7
+
+
+def test_a_long_wait_is_the_callers_to_keep() -> None:
+    clock = HandClock()
+    pace = Pace(clock, per_minute=600)
+    until = pace.blocked_for(900)
+    with pytest.raises(StoreBusy) as busy:
+        pace.wait()
+    assert busy.value.retry_at == until
+    assert clock.seconds == 0

@@ -1,0 +1,108 @@
+"""Fixtures around the sandbox store: served over real HTTP from a thread, with the client that the product uses.
+
+sandbox    a running store with a few customers and no limit worth noticing
+client     a client of it
+services   the parts of an installation that works for it, on each kind of database
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.shop import ROOT
+from tillroll.clock import SystemClock
+from tillroll.ecwid.client import Client
+from tillroll.ecwid.pace import Pace
+from tillroll.ledger.engine import reading
+from tillroll.loop.advance import Lane
+from tillroll.loop.worker import register_store
+from tillroll.sandbox.serve import Sandbox
+from tillroll.sandbox.switches import Switches
+from tillroll.settings import Settings, StoreAccess
+from tillroll.track.connect import load_store
+from tillroll.wiring import Services, build
+
+CUSTOMERS = 160
+QUICK = 1_000_000
+
+
+@contextmanager
+def running(directory: Path, *, customers: int = CUSTOMERS, **switches: Any) -> Iterator[Sandbox]:
+    """A store under a folder, until the end of the block."""
+    chosen = Switches(**{"requests_per_minute": QUICK, **switches})
+    store = Sandbox(
+        port=0, directory=directory, customers=customers, seed=7, switches=chosen, clock=SystemClock()
+    )
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with running(tmp_path / "store") as store:
+        yield store
+
+
+@contextmanager
+def client_of(store: Sandbox, **changed: Any) -> Iterator[Client]:
+    """A client of a store; `token=` and `store_id=` may be wrong on purpose."""
+    clock, ready = SystemClock(), store.ready
+    values = {"base_url": ready.base_url, "store_id": ready.store_id, "token": ready.token, **changed}
+    client = Client(**values, pace=Pace(clock, per_minute=QUICK), clock=clock)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    with client_of(sandbox) as made:
+        yield made
+
+
+def turn(store: Sandbox, **switches: Any) -> None:
+    """Turn some of a running store's switches, over HTTP."""
+    address = store.ready.base_url.removesuffix("/api/v3")
+    requests.post(f"{address}/sandbox/switches", json=switches, timeout=5).raise_for_status()
+
+
+def buy(store: Sandbox, *, email: str, sku: str = "POT-01", coupon: str = "") -> dict[str, Any]:
+    """Buy one thing at the store's till."""
+    address = store.ready.base_url.removesuffix("/api/v3")
+    basket = {"email": email, "items": [{"sku": sku, "quantity": 1}], "coupon": coupon}
+    answer = requests.post(f"{address}/sandbox/checkout", json=basket, timeout=5)
+    answer.raise_for_status()
+    bought: dict[str, Any] = answer.json()
+    return bought
+
+
+@pytest.fixture
+def services(sandbox: Sandbox, database_url: str, tmp_path: Path) -> Iterator[Services]:
+    ready = sandbox.ready
+    settings = Settings(
+        home=tmp_path,
+        database_url=database_url,
+        folder=ROOT,
+        store=StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url),
+        requests_per_minute=QUICK,
+    )
+    with build(settings) as parts:
+        register_store(parts)
+        yield parts
+
+
+@pytest.fixture
+def lane(services: Services) -> Iterator[Lane]:
+    with reading(services.engine) as connection:
+        store = load_store(connection, 1)
+    with services.client(store) as made:
+        yield Lane(services=services, store_id=1, client=made)
