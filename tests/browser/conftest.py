@@ -1,75 +1,96 @@
-"""Fixtures: Chromium, and a page whose console and network the test answers for.
-
-The browser tests run in one worker (one Chromium), beside the others.
-"""
+"""The real app on a loopback port, and a Chromium that fails the test when a page complains."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy.engine import Engine
+from werkzeug.serving import make_server
 
+from tests.shop import ANA
 from tests.tools import MISSING, chromium
-
-HERE = Path(__file__).parent
-LOOPBACK = {"127.0.0.1", "localhost", "::1", "[::1]"}
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-]
+from tests.web.site import PASSWORD, Standing, app_for
+from tillroll.ledger.engine import open_engine
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-screenshots", action="store_true", help="write docs/images/ anew")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
     for item in items:
-        if HERE in item.path.parents:
+        if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.xdist_group("browser"))  # one Chromium is enough
+
+
+@dataclass(kw_only=True)
+class Site:
+    """Where the app is, and what stands behind it."""
+
+    url: str
+    engine: Engine
+    clock: Standing
+    complaints: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, without a window and without a way off the machine."""
+    """Debian's Chromium, without a head."""
     path = chromium()
     if path is None:
-        pytest.fail(MISSING, pytrace=False)
+        pytest.fail(MISSING)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page of a fresh profile; the test fails on an error, a breach of the policy, or a call elsewhere."""
-    context = browser.new_context(locale="en-GB", timezone_id="UTC", viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    faults: list[str] = []
+def site(sqlite_url: str, tmp_path: Path) -> Iterator[Site]:
+    """The app, served from a thread."""
+    engine, clock = open_engine(sqlite_url), Standing()
+    server = make_server("127.0.0.1", 0, app_for(engine, tmp_path, clock), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Site(url=f"http://127.0.0.1:{server.server_port}", engine=engine, clock=clock)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    engine.dispose()
 
-    def hear(message: ConsoleMessage) -> None:
-        if message.type == "error":  # Chromium reports a breach of the Content-Security-Policy as one
-            faults.append(f"{message.text} ({message.location.get('url', '')})")
 
-    def crash(error: Error) -> None:
-        faults.append(f"uncaught: {error}")
+@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
+def javascript(request: pytest.FixtureRequest) -> bool:
+    """A test that takes it runs both ways."""
+    return bool(request.param)
 
-    def watch(request: Request) -> None:
-        address = urlsplit(request.url)
-        if address.scheme in {"http", "https", "ws", "wss"} and address.hostname not in LOOPBACK:
-            faults.append(f"asked another host: {request.url}")
 
-    page.on("console", hear)
-    page.on("pageerror", crash)
-    context.on("request", watch)
-    yield page
+@pytest.fixture
+def page(browser: Browser, site: Site, javascript: bool) -> Iterator[Page]:
+    """A page, signed in as Ana; what the console says against it fails the test."""
+    context = browser.new_context(
+        base_url=site.url, java_script_enabled=javascript, viewport={"width": 1280, "height": 900}
+    )
+    found = context.new_page()
+    found.on("console", lambda said: site.complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    found.on("pageerror", lambda fault: site.complaints.append(str(fault)))
+    sign_in(found)
+    yield found
     context.close()
-    assert not faults, "the page had faults:\n" + "\n".join(faults)
+    assert site.complaints == [], "the browser's console complained"
+
+
+def sign_in(page: Page, email: str = ANA.email) -> None:
+    """Through the form."""
+    page.goto("/login")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
