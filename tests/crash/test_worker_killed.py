@@ -1,0 +1,177 @@
+"""SIGKILL to the real worker, ten times at random moments, on both databases: nothing missing, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from tests.shop import ANA, ROOT
+from tests.store import QUICK, running
+from tillroll.approve.act import approve
+from tillroll.campaign import read_book
+from tillroll.campaign.states import CodeState, MessageState, RunState
+from tillroll.ledger.audit import first_broken_row
+from tillroll.ledger.plans import load_plan
+from tillroll.ledger.tables import codes, messages, recipients, runs
+from tillroll.loop.advance import Lane, advance
+from tillroll.loop.worker import SLICE, register_store
+from tillroll.mint.parts import Mint
+from tillroll.mint.reconcile import reconcile
+from tillroll.plan.record import record_book
+from tillroll.plan.slots import start_by_hand
+from tillroll.sandbox.serve import Sandbox
+from tillroll.settings import Settings, StoreAccess, child_environment
+from tillroll.track.connect import load_store
+from tillroll.wiring import Services, build
+
+KILLS = 10
+CUSTOMERS = 4_000
+PATIENCE = 120.0
+NAMES = ("seasonal", "winback")
+
+
+@contextmanager
+def installation(store: Sandbox, url: str, home: Path) -> Iterator[tuple[Services, dict[str, str]]]:
+    """An installation that works for a store, and the environment that a worker process of it needs."""
+    ready = store.ready
+    access = StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url)
+    key = home / "secret.key"
+    settings = Settings(home=home, database_url=url, folder=ROOT, store=access, requests_per_minute=QUICK)
+    with build(settings) as parts:
+        register_store(parts)
+        yield (
+            parts,
+            child_environment(
+                {
+                    "DATABASE_URL": url,
+                    "TILLROLL_HOME": str(home),
+                    "TILLROLL_FOLDER": str(ROOT),
+                    "TILLROLL_SECRET_KEYS": key.read_text().strip(),
+                    "TILLROLL_REQUESTS_PER_MINUTE": str(QUICK),
+                    "TILLROLL_LOG_LEVEL": "error",
+                    "ECWID_STORE_ID": str(ready.store_id),
+                    "ECWID_TOKEN": ready.token,
+                    "ECWID_API_URL": ready.base_url,
+                    "SMTP_URL": "",
+                }
+            ),
+        )
+
+
+def plan_and_approve(parts: Services) -> list[int]:
+    """Runs of two campaigns, approved and ready to mint."""
+    now = parts.clock.now()
+    record_book(parts.engine, store_id=1, book=read_book(ROOT), now=now)
+    started = [start_by_hand(parts.engine, store_id=1, name=name, person="ana", now=now) for name in NAMES]
+    with parts.engine.connect() as connection:
+        store = load_store(connection, 1)
+    with parts.client(store) as client:
+        while states(parts) != {RunState.WAITING}:
+            advance(Lane(services=parts, store_id=1, client=client), until=parts.clock.now() + SLICE)
+    for run_id in started:
+        with parts.engine.connect() as connection:
+            plan = load_plan(connection, run_id)
+        assert plan is not None
+        approve(parts.engine, run_id=run_id, digest=plan.digest, person=ANA, note="", now=parts.clock.now())
+    return started
+
+
+def states(parts: Services) -> set[str]:
+    with parts.engine.connect() as connection:
+        return set(connection.scalars(sa.select(runs.c.state)))
+
+
+def figures(parts: Services) -> tuple[int, int]:
+    """(codes live, messages sent)."""
+    with parts.engine.connect() as connection:
+        live = sa.select(sa.func.count()).where(codes.c.state == CodeState.LIVE)
+        sent = sa.select(sa.func.count()).where(messages.c.state == MessageState.SENT)
+        return int(connection.scalar(live) or 0), int(connection.scalar(sent) or 0)
+
+
+def start_worker(environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "tillroll", "worker"], env=environment, cwd=ROOT)
+
+
+def kill_while_busy(parts: Services, environment: dict[str, str], draw: random.Random) -> str:
+    """Start a worker, wait until it gets something done, then kill it a random moment later; what it was at."""
+    before = figures(parts)
+    worker = start_worker(environment)
+    deadline = time.monotonic() + PATIENCE
+    while figures(parts) == before and states(parts) != {RunState.TRACKING}:
+        assert worker.poll() is None, "the worker ended by itself"
+        assert time.monotonic() < deadline, f"nothing happens: {before} {states(parts)}"
+        time.sleep(0.01)
+    time.sleep(draw.uniform(0.0, 0.4))
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    return " and ".join(sorted(states(parts)))
+
+
+def finish(parts: Services, environment: dict[str, str]) -> int:
+    """Let a worker finish the job, then stop it politely; its exit code."""
+    worker = start_worker(environment)
+    deadline = time.monotonic() + PATIENCE
+    while states(parts) != {RunState.TRACKING}:
+        assert worker.poll() is None, "the worker ended by itself"
+        assert time.monotonic() < deadline, f"it never finishes: {figures(parts)} {states(parts)}"
+        time.sleep(0.1)
+    worker.terminate()
+    return worker.wait(timeout=30)
+
+
+def outbox(parts: Services) -> list[dict[str, Any]]:
+    lines = (parts.settings.outbox / "messages.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_killed_ten_times_nothing_is_missing_and_nothing_is_twice(database_url: str, tmp_path: Path) -> None:
+    draw = random.Random(20261123)
+    with (
+        running(tmp_path / "store", customers=CUSTOMERS, batch_pause=0.05) as store,
+        installation(store, database_url, tmp_path) as (parts, environment),
+    ):
+        plan_and_approve(parts)
+        killed_at = [kill_while_busy(parts, environment, draw) for _ in range(KILLS)]
+        assert any("minting" in moment for moment in killed_at), killed_at
+        assert any("sending" in moment for moment in killed_at), killed_at
+        assert finish(parts, environment) == 0
+        holds(parts, store)
+
+
+def holds(parts: Services, store: Sandbox) -> None:
+    """Design section 4, code by code and e-mail by e-mail."""
+    with parts.engine.connect() as connection:
+        wanted = connection.scalar(sa.select(sa.func.count()).select_from(recipients))
+        rows = connection.execute(sa.select(codes).where(codes.c.state != CodeState.CLASHED)).all()
+        sent = connection.execute(sa.select(messages)).all()
+        ledger_store = load_store(connection, 1)
+        assert first_broken_row(connection) is None
+    assert {row.state for row in rows} == {CodeState.LIVE}
+    assert len(rows) == len({row.recipient_id for row in rows}) == wanted > 500
+    assert {row.state for row in sent} == {MessageState.SENT}
+    assert len(sent) == wanted
+
+    in_store = store.store.state.rows("select code from coupons where body like '%(tillroll run %'")
+    assert {row["code"] for row in in_store} == {row.code for row in rows}
+    with parts.client(ledger_store) as client:
+        assert reconcile(Mint(engine=parts.engine, client=client, clock=parts.clock, store_id=1)).agrees
+
+    lines = outbox(parts)
+    assert len(lines) == len({line["key"] for line in lines}) == wanted
+    code_of = {row.id: row.code for row in rows}
+    assert {(line["key"], line["code"]) for line in lines} == {
+        (row.message_key, code_of[row.code_id]) for row in sent
+    }
+    for line in lines:
+        assert (parts.settings.outbox / line["file"]).is_file()
