@@ -168,7 +168,8 @@ class Process:
 
     def end(self, how: signal.Signals) -> int:
         """Send the signal and wait; answers the exit code."""
-        assert self._child is not None and self._child.stdout is not None
+        assert self._child is not None
+        assert self._child.stdout is not None
         if self._child.poll() is None:
             os.kill(self._child.pid, how)
         self._child.stdout.close()

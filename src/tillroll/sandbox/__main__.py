@@ -1,4 +1,4 @@
-"""`python -m tillroll.sandbox`: the store alone, without the rest of Tillroll's command; one JSON line when it is ready."""
+"""`python -m tillroll.sandbox`: the store alone, without the rest of the command."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Batches: handed over whole, worked off one after another in the background (dossier section 3).
 
-An inner request's effect and its answer are one transaction, and the queue is in the state file: a sandbox that is killed goes
-on where it was, and does nothing twice.
+An inner request's effect and its answer are one transaction, and the queue is in the state file: a sandbox
+that is killed goes on where it was, and does nothing twice.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def create(store: Store, query: Query, body: Any) -> dict[str, Any]:
     stop = flag("stopOnFirstFailure", query.get("stopOnFirstFailure", "true"))
     flag("allowParallelMode", query.get("allowParallelMode", "false"))
     done = store.state.run(
-        "insert into batches (ticket, key, groupid, stop_on_failure, status, total, created) values (?, ?, ?, ?, ?, ?, ?)",
+        "insert into batches (ticket, key, groupid, stop_on_failure, status, total, created)"
+        " values (?, ?, ?, ?, ?, ?, ?)",
         (ticket, key, query.get("groupId", ""), int(stop), "QUEUED" if body else "COMPLETED", len(body), now),
     )
     rows = [(done.lastrowid, position, dump(request)) for position, request in enumerate(body)]
@@ -52,7 +53,8 @@ def _check(body: Any) -> None:
     def bad(path: str) -> ApiError:
         fault = ApiError(400)
         fault.body = {
-            "error_message": f"Can't create batch. Batch request body is invalid. Path {path} contains bad value"
+            "error_message": "Can't create batch. Batch request body is invalid."
+            f" Path {path} contains bad value"
         }
         return fault
 
@@ -214,7 +216,7 @@ class Executor:
         return True
 
     def _one(self, request: dict[str, Any]) -> tuple[int, Any]:
-        """One inner request through the same endpoints; its path is decoded by query rules, so `+` is a space."""
+        """One inner request through the same endpoints; its path is decoded as a query is: `+` is a space."""
         parts = urlsplit(request["path"])
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         try:
@@ -243,7 +245,7 @@ class Executor:
             return 500, ApiError(500, "Internal error", "INTERNAL_ERROR").body
 
     def _try_again(self, batch: int, position: int) -> bool:
-        """Whether a 5xx is worth another try, after a pause. Tries are not kept: a restart begins them anew."""
+        """Whether a 5xx is worth another try, after a pause. A restart counts the tries anew."""
         place = (batch, position)
         tries = self._retry[2] + 1 if self._retry is not None and self._retry[0] == place else 1
         if tries >= _TRIES:

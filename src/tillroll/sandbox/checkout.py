@@ -1,4 +1,4 @@
-"""A buyer at the till: `POST /sandbox/checkout` keeps the coupon's rules and makes a real order (dossier section 1.8)."""
+"""A buyer at the till: `POST /sandbox/checkout` keeps a coupon's rules and makes a real order."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ def checkout(store: Store, body: Any) -> dict[str, Any]:
         items=items,
         subtotal=subtotal,
         total=total,
-        coupon=coupon,
+        used=coupons.show(store, coupon) if coupon is not None else None,
         coupon_discount=discount,
         status="PAID",
     )
+    if coupon is not None:
+        coupons.used_once_more(store, coupon)
     return {
         "orderId": order_id,
         "subtotal": subtotal,

@@ -249,9 +249,9 @@ def _catalog_limit(store: Store, limit: dict[str, Any]) -> dict[str, Any] | None
 
 def _check_kind(store: Store, kept: dict[str, Any]) -> None:
     """What only the whole coupon shows: a limit that doesn't fit its type, a discount beyond all."""
-    if kept["discountType"] == "SHIPPING" and kept.pop("catalogLimit", None):
-        if store.switches.bad_catalog_limit == "refuse":
-            raise wrong("catalogLimit", "not for a SHIPPING coupon")
+    unfit = kept["discountType"] == "SHIPPING" and kept.pop("catalogLimit", None)
+    if unfit and store.switches.bad_catalog_limit == "refuse":
+        raise wrong("catalogLimit", "not for a SHIPPING coupon")
     over = kept["discountType"].startswith("PERCENT") and kept["discount"] > 100
     if over and store.switches.percent_over_100 == "refuse":
         raise wrong("discount", "over 100 percent")

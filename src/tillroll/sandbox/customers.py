@@ -129,7 +129,8 @@ def update(store: Store, identifier: str, body: Any) -> dict[str, Any]:
     now = store.now()
     try:
         store.state.run(
-            "update customers set email = ?, consent = ?, lang = ?, name = ?, updated = ?, searchable = ?, body = ?"
+            "update customers set email = ?, consent = ?, lang = ?, name = ?, updated = ?, searchable = ?,"
+            " body = ?"
             " where id = ?",
             (
                 email.lower(),
@@ -164,7 +165,8 @@ def add(store: Store, body: dict[str, Any]) -> int:
     customer_id = int(store.state.value("select coalesce(max(id), 0) from customers")) + 1
     values = (
         customer_id, email.lower(), now, now, store.searchable("customer", customer_id), 0, 0.0, None, None,
-        None if consent is None else int(consent), str(body.get("lang") or ""), person.get("countryCode", ""), "General",
+        None if consent is None else int(consent), str(body.get("lang") or ""),
+        person.get("countryCode", ""), "General",
         person.get("name", ""), dump({"email": email, "billingPerson": person}),
     )  # fmt: skip
     try:
@@ -195,7 +197,7 @@ def _row(store: Store, identifier: str) -> sqlite3.Row:
 
 
 def show(row: sqlite3.Row) -> dict[str, Any]:
-    """A customer as it is answered. `totalOrderCount` is 0 whatever they bought, as in the vendor's own examples."""
+    """A customer as it is answered. `totalOrderCount` is 0 for everybody, as in the vendor's examples."""
     kept = json.loads(row["body"])
     orders, spent = row["orders"], round(row["spent"], 2)
     stats = {
@@ -223,7 +225,7 @@ def show(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def recount(store: Store, customer_id: int) -> None:
-    """A customer's orders changed: their figures follow from what stands in the orders, undone ones left out."""
+    """A customer's orders changed: their figures are drawn anew from the orders, undone ones left out."""
     store.state.run(
         "update customers set (orders, spent, first_order, last_order) ="
         " (select count(*), coalesce(sum(total), 0), min(created), max(created) from orders"

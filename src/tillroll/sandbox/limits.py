@@ -1,4 +1,4 @@
-"""600 requests a minute a token, then 429 with `Retry-After`; going on knocking may make it longer (dossier section 2)."""
+"""600 requests a minute a token, then 429 with `Retry-After`; going on knocking may make it longer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Allowance:
             self.counted += requests
 
     def stranger(self, switches: Switches, address: str) -> None:
-        """Count a request with a dead token; an address that sends many is blocked, whatever it brings later."""
+        """Count a dead token; an address that sends many is blocked, whatever it brings later."""
         with self._lock:
             self._strangers[address] += 1
             if switches.penalty_seconds and self._strangers[address] >= switches.bad_tokens:

@@ -104,18 +104,20 @@ def create(store: Store, body: Any) -> dict[str, Any]:
     items, given = _items(store, body), body.get("discountCoupon")
     given = given if isinstance(given, dict) else {}
     coupon = coupons.by_code(store, str(given["code"])) if given.get("code") else None
+    invented = given if given and store.switches.invented_coupon == "store" else None
+    snapshot = coupons.show(store, coupon) if coupon is not None else invented
     order_id, number_ = place(
         store,
         email=str(body.get("email") or ""),
         items=items,
         subtotal=_amount(body, "subtotal"),
         total=_amount(body, "total"),
-        coupon=coupon,
+        used=snapshot,
         coupon_discount=_amount(body, "couponDiscount"),
         status=status,
-        counts=store.switches.rest_orders_use_coupons,
-        invented=given if coupon is None and store.switches.invented_coupon == "store" else None,
     )
+    if coupon is not None and store.switches.rest_orders_use_coupons:
+        coupons.used_once_more(store, coupon)
     return {"id": number_, "orderid": order_id}
 
 
@@ -126,23 +128,23 @@ def place(
     items: list[dict[str, Any]],
     subtotal: float,
     total: float,
-    coupon: sqlite3.Row | None,
+    used: dict[str, Any] | None,
     coupon_discount: float,
     status: str,
-    counts: bool = True,
-    invented: dict[str, Any] | None = None,
 ) -> tuple[str, int]:
-    """Write an order down; its public id and its number. A guest becomes a customer, a coupon is used."""
+    """Write an order down; its public id and its number. A guest becomes a customer.
+
+    `used` is the coupon as it was before this order; counting its use is the caller's.
+    """
     now = store.now()
     number_ = int(store.state.value("select coalesce(max(number), 100000) from orders")) + 1
     customer_id = _customer(store, email)
-    snapshot = coupons.show(store, coupon) if coupon is not None else invented or None
     body = without_unset(
         {
             "subtotal": subtotal,
             "couponDiscount": coupon_discount,
             "discount": 0,
-            "discountCoupon": snapshot,
+            "discountCoupon": used,
             "items": items,
             "email": email,
             "fulfillmentStatus": "AWAITING_PROCESSING",
@@ -151,12 +153,11 @@ def place(
     store.state.run(
         "insert into orders values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            number_, public_id(number_), customer_id, email.lower(), now, now, store.searchable("order", number_), status,
-            str(snapshot.get("code", "")).upper() if snapshot else "", total, dump(body),
+            number_, public_id(number_), customer_id, email.lower(), now, now,
+            store.searchable("order", number_), status,
+            str(used.get("code", "")).upper() if used else "", total, dump(body),
         ),
     )  # fmt: skip
-    if coupon is not None and counts:
-        coupons.used_once_more(store, coupon)
     if customer_id is not None and status != "INCOMPLETE":
         customers.recount(store, customer_id)
     store.touched("orders")

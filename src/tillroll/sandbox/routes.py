@@ -71,8 +71,8 @@ def dispatch(
 ) -> Any:
     """The answer of an endpoint; `ApiError` for anything but 200. `path` begins after the store's id.
 
-    The body is read last: a missing scope or a wrong method is said before a body that can't be read. The path is
-    matched before it is decoded, so that a code may hold a slash.
+    The body is read last: a missing scope or a wrong method is said before a body that can't be read. The
+    path is matched before it is decoded, so that a code may hold a slash.
     """
     methods = set()
     for route in ROUTES:

@@ -15,12 +15,13 @@ from tillroll.sandbox.store import Store
 
 _DAY = 86_400.0
 _FIRST = [
-    "Ana", "Marko", "Živa", "Luka", "Špela", "Žan", "Jürgen", "Käthe", "Øyvind", "Åse", "Giulia", "Niccolò", "Siobhán",
-    "D'Arcy", "Zoë", "François", "محمد", "فاطمة", "יעל", "さくら", "Łukasz", "İpek", "O'Neil", "Nguyễn",
+    "Ana", "Marko", "Živa", "Luka", "Špela", "Žan", "Jürgen", "Käthe", "Øyvind", "Åse", "Giulia", "Niccolò",
+    "Siobhán", "D'Arcy", "Zoë", "François", "محمد", "فاطمة", "יעל", "さくら", "Łukasz",
+    "İpek", "O'Neil", "Nguyễn",
 ]  # fmt: skip
 _LAST = [
-    "Novak", "Kovač", "Žižek", "Müller", "Groß", "Ødegård", "Åberg", "Rossi", "D'Angelo", "O'Brien", "Smith", "García",
-    "الحسن", "כהן", "山田", "Çelik", "van der Berg", "Nuñez", "Öztürk", "Łoś",
+    "Novak", "Kovač", "Žižek", "Müller", "Groß", "Ødegård", "Åberg", "Rossi", "D'Angelo", "O'Brien", "Smith",
+    "García", "الحسن", "כהן", "山田", "Çelik", "van der Berg", "Nuñez", "Öztürk", "Łoś",
 ]  # fmt: skip
 _COUNTRIES = [
     ("SI", "sl", 40),
@@ -36,12 +37,18 @@ _HOSTS = ["example.com", "example.net", "example.org"]
 
 CATEGORIES = ["Green tea", "Black tea", "Infusions", "Tableware"]
 _PRODUCTS = [
-    ("TEA-01", "Sencha", 9.5, 0), ("TEA-02", "Gyokuro", 24.0, 0), ("TEA-03", "Dragon Well", 18.5, 0), ("TEA-04", "Genmaicha", 8.9, 0),
-    ("TEA-05", "Jasmine pearls", 16.0, 0), ("TEA-06", "Matcha, ceremonial", 32.0, 0), ("TEA-11", "Assam", 7.9, 1), ("TEA-12", "Darjeeling, first flush", 19.5, 1),
-    ("TEA-13", "Lapsang Souchong", 11.0, 1), ("TEA-14", "Earl Grey", 8.5, 1), ("TEA-15", "Keemun", 13.5, 1), ("TEA-16", "Ceylon", 7.5, 1),
-    ("INF-01", "Linden and honey", 6.5, 2), ("INF-02", "Mountain mint", 5.9, 2), ("INF-03", "Rooibos vanilla", 7.2, 2), ("INF-04", "Winter orange and clove", 8.4, 2),
-    ("INF-05", "Smoked chestnut", 9.2, 2), ("INF-06", "Ginger and lemon", 6.8, 2), ("POT-01", "Cast-iron pot", 64.0, 3), ("POT-02", "Glass pot", 38.0, 3),
-    ("CUP-01", "Porcelain cup", 14.0, 3), ("CUP-02", "Set of four cups", 49.0, 3), ("SPO-01", "Measuring spoon", 6.0, 3), ("BOX-01", "Tea chest", 85.0, 3),
+    ("TEA-01", "Sencha", 9.5, 0), ("TEA-02", "Gyokuro", 24.0, 0),
+    ("TEA-03", "Dragon Well", 18.5, 0), ("TEA-04", "Genmaicha", 8.9, 0),
+    ("TEA-05", "Jasmine pearls", 16.0, 0), ("TEA-06", "Matcha, ceremonial", 32.0, 0),
+    ("TEA-11", "Assam", 7.9, 1), ("TEA-12", "Darjeeling, first flush", 19.5, 1),
+    ("TEA-13", "Lapsang Souchong", 11.0, 1), ("TEA-14", "Earl Grey", 8.5, 1),
+    ("TEA-15", "Keemun", 13.5, 1), ("TEA-16", "Ceylon", 7.5, 1),
+    ("INF-01", "Linden and honey", 6.5, 2), ("INF-02", "Mountain mint", 5.9, 2),
+    ("INF-03", "Rooibos vanilla", 7.2, 2), ("INF-04", "Winter orange and clove", 8.4, 2),
+    ("INF-05", "Smoked chestnut", 9.2, 2), ("INF-06", "Ginger and lemon", 6.8, 2),
+    ("POT-01", "Cast-iron pot", 64.0, 3), ("POT-02", "Glass pot", 38.0, 3),
+    ("CUP-01", "Porcelain cup", 14.0, 3), ("CUP-02", "Set of four cups", 49.0, 3),
+    ("SPO-01", "Measuring spoon", 6.0, 3), ("BOX-01", "Tea chest", 85.0, 3),
 ]  # fmt: skip
 _HAND_MADE = [
     ("Friends and family", "FRIENDS", 20),
@@ -70,8 +77,10 @@ def seed_shop(store: Store, *, customers: int, seed: int) -> None:
             state.run("insert into categories values (?, ?)", (number, dump({"name": name, "enabled": True})))
         for number, (sku, name, price, category) in enumerate(_PRODUCTS, start=701):
             body = {
-                "sku": sku, "name": name, "price": price, "quantity": 40 + number % 60, "unlimited": False, "inStock": True,
-                "enabled": True, "costPrice": round(price * 0.45, 2), "categoryIds": [category + 1], "discountsAllowed": True,
+                "sku": sku, "name": name, "price": price, "quantity": 40 + number % 60, "unlimited": False,
+                "inStock": True, "enabled": True, "costPrice": round(price * 0.45, 2),
+                "categoryIds": [category + 1],
+                "discountsAllowed": True,
             }  # fmt: skip
             state.run("insert into products values (?, ?, ?)", (number, sku, dump(body)))
         _hand_made_coupons(store)
@@ -91,7 +100,8 @@ def _hand_made_coupons(store: Store) -> None:
     for name, code, percent in _HAND_MADE:
         body = {
             "name": name, "code": code, "discountType": "PERCENT", "status": "ACTIVE", "discount": percent,
-            "launchDate": int(now - 300 * _DAY), "usesLimit": "UNLIMITED", "applicationLimit": "UNLIMITED", "orderCount": 0,
+            "launchDate": int(now - 300 * _DAY), "usesLimit": "UNLIMITED", "applicationLimit": "UNLIMITED",
+            "orderCount": 0,
         }  # fmt: skip
         made = now - 300 * _DAY
         store.state.run(
@@ -114,9 +124,12 @@ def _customers(
         times = [at for at, _ in placed]
         updated = max([registered, *times])
         yield (
-            number, email.lower(), registered, updated, 0.0, len(placed), round(sum(total for _, total in placed), 2),
-            min(times, default=None), max(times, default=None), consent, lang if draw.random() < 0.9 else "", country,
-            "Staff" if number % 997 == 0 else "General", name, dump({"email": email, "billingPerson": person}),
+            number, email.lower(), registered, updated, 0.0, len(placed),
+            round(sum(total for _, total in placed), 2), min(times, default=None), max(times, default=None),
+            consent, lang if draw.random() < 0.9 else "", country,
+            "Staff" if number % 997 == 0 else "General",
+            name,
+            dump({"email": email, "billingPerson": person}),
         )  # fmt: skip
 
 

@@ -17,8 +17,8 @@ STORE_ID = 1003
 _SCHEMA = """
 create table if not exists facts (name text primary key, value text not null);
 create table if not exists coupons (
-    id integer primary key autoincrement, code text not null unique, created real not null, updated real not null,
-    body text not null);
+    id integer primary key autoincrement, code text not null unique, created real not null,
+    updated real not null, body text not null);
 create index if not exists coupons_created on coupons (created);
 create table if not exists customers (
     id integer primary key, email text not null unique, registered real not null, updated real not null,
@@ -28,20 +28,22 @@ create table if not exists customers (
 create index if not exists customers_updated on customers (updated);
 create index if not exists customers_registered on customers (registered, id);
 create table if not exists orders (
-    number integer primary key, id text not null unique, customer integer, email text not null, created real not null,
-    updated real not null, searchable real not null, status text not null, coupon text not null, total real not null,
-    body text not null);
+    number integer primary key, id text not null unique, customer integer, email text not null,
+    created real not null, updated real not null, searchable real not null, status text not null,
+    coupon text not null, total real not null, body text not null);
 create index if not exists orders_updated on orders (updated);
 create index if not exists orders_coupon on orders (coupon);
-create index if not exists orders_created on orders (created, number);
+create index if not exists orders_page on orders (created, number, searchable, updated, status);
 create index if not exists orders_customer on orders (customer);
 create index if not exists orders_email on orders (email);
-create index if not exists customers_name on customers (name, id);
+create index if not exists customers_name on customers (name, id, searchable, registered, updated);
+create index if not exists customers_page on customers (registered, id, searchable, updated);
 create table if not exists products (id integer primary key, sku text not null unique, body text not null);
 create table if not exists categories (id integer primary key, body text not null);
 create table if not exists batches (
-    number integer primary key autoincrement, ticket text not null unique, key text not null, groupid text not null,
-    stop_on_failure integer not null, status text not null, total integer not null, created real not null);
+    number integer primary key autoincrement, ticket text not null unique, key text not null,
+    groupid text not null, stop_on_failure integer not null, status text not null,
+    total integer not null, created real not null);
 create index if not exists batches_key on batches (key);
 create table if not exists inner_requests (
     batch integer not null, position integer not null, request text not null, answer text,

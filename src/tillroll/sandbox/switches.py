@@ -1,4 +1,4 @@
-"""What the documentation leaves open, and what a test turns: one named switch each, with the documented or likelier default."""
+"""What the documentation leaves open, and what a test turns: one named switch each."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Switches:
     fail_reads: int = 0  # answer the next so many GETs with 500
 
     def changed(self, changes: Mapping[str, Any]) -> Switches:
-        """A copy with some switches turned; `ValueError` names one that doesn't exist or has the wrong type."""
+        """A copy with some turned; `ValueError` names one that doesn't exist or has the wrong type."""
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         for name, value in changes.items():
             if name not in known:

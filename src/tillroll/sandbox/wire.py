@@ -1,4 +1,4 @@
-"""How the store writes things: dates, pages, errors, and the fields a caller asked for (dossier section 12)."""
+"""How the store writes things: dates, pages, errors, and the fields a caller asked for."""
 
 from __future__ import annotations
 
