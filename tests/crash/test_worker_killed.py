@@ -19,10 +19,10 @@ from tests.shop import ANA, ROOT
 from tests.store import QUICK, running
 from tillroll.approve.act import approve
 from tillroll.campaign import read_book
-from tillroll.campaign.states import CodeState, MessageState, RunState
+from tillroll.campaign.states import ChunkState, CodeState, MessageState, RunState
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.plans import load_plan
-from tillroll.ledger.tables import codes, messages, recipients, runs
+from tillroll.ledger.tables import chunks, codes, messages, recipients, runs
 from tillroll.loop.advance import Lane, advance
 from tillroll.loop.worker import SLICE, register_store
 from tillroll.mint.parts import Mint
@@ -103,8 +103,19 @@ def start_worker(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "tillroll", "worker"], env=environment, cwd=ROOT)
 
 
-def kill_while_busy(parts: Services, environment: dict[str, str], draw: random.Random) -> str:
-    """Start a worker, wait until it gets something done, then kill it a random moment later; what it was at."""
+def intent_is_open(parts: Services) -> bool:
+    """Whether something is on its way this very moment: the crash that matters most is between intent and outcome."""
+    with parts.engine.connect() as connection:
+        sending = sa.select(sa.func.count()).where(messages.c.state == MessageState.SENDING)
+        posting = sa.select(sa.func.count()).where(chunks.c.state == ChunkState.POSTING)
+        return bool(connection.scalar(sending) or connection.scalar(posting))
+
+
+def kill_while_busy(parts: Services, environment: dict[str, str], draw: random.Random, *, amid: bool) -> str:
+    """Start a worker, wait until it gets something done, then kill it a random moment later; what it was at.
+
+    `amid`: kill it as soon as it has written an intent whose outcome isn't written yet.
+    """
     before = figures(parts)
     worker = start_worker(environment)
     deadline = time.monotonic() + PATIENCE
@@ -113,6 +124,10 @@ def kill_while_busy(parts: Services, environment: dict[str, str], draw: random.R
         assert time.monotonic() < deadline, f"nothing happens: {before} {states(parts)}"
         time.sleep(0.01)
     time.sleep(draw.uniform(0.0, 0.4))
+    while amid and not intent_is_open(parts) and states(parts) != {RunState.TRACKING}:
+        time.sleep(0.001)
+    if amid:
+        time.sleep(draw.uniform(0.0, 0.03))
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     return " and ".join(sorted(states(parts)))
@@ -142,7 +157,7 @@ def test_killed_ten_times_nothing_is_missing_and_nothing_is_twice(database_url: 
         installation(store, database_url, tmp_path) as (parts, environment),
     ):
         plan_and_approve(parts)
-        killed_at = [kill_while_busy(parts, environment, draw) for _ in range(KILLS)]
+        killed_at = [kill_while_busy(parts, environment, draw, amid=kill % 2 == 1) for kill in range(KILLS)]
         assert any("minting" in moment for moment in killed_at), killed_at
         assert any("sending" in moment for moment in killed_at), killed_at
         assert finish(parts, environment) == 0
