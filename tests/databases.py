@@ -66,6 +66,8 @@ def postgresql_server() -> Iterator[str]:
     if named:
         yield make_url(named).set(drivername="postgresql").render_as_string(hide_password=False)
         return
+    if postgres.binaries() is None:
+        pytest.fail(postgres.MISSING, pytrace=False)
     with postgres.running() as server:
         yield server
 
