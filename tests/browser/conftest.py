@@ -80,7 +80,10 @@ def page(browser: Browser, site: Site, javascript: bool) -> Iterator[Page]:
         base_url=site.url, java_script_enabled=javascript, viewport={"width": 1280, "height": 900}
     )
     found = context.new_page()
-    found.on("console", lambda said: site.complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    found.on(
+        "console",
+        lambda said: site.complaints.append(said.text) if said.type in {"error", "warning"} else None,
+    )
     found.on("pageerror", lambda fault: site.complaints.append(str(fault)))
     sign_in(found)
     yield found

@@ -1,4 +1,4 @@
-"""Accounts in the ledger: who may sign in, and with which roles. The command works here; `signin.py` lets people in.
+"""Accounts in the ledger: who may sign in, and with which roles. `signin.py` lets people in.
 
 Passwords are argon2id hashes with the salt and cost inside, so they outlive a change of keys.
 """
@@ -35,7 +35,7 @@ _WHO = "command"
 def add_user(
     engine: Engine, *, email: str, password: str, role_names: Collection[str], now: datetime
 ) -> None:
-    """Make an account. `Refused` when it exists, the address is none, the password is short or a role unknown."""
+    """Make an account. `Refused` when it exists, the password is short or a role unknown."""
     address, hashed = _address(email), _hashed(password)
     unknown = sorted(set(role_names) - ROLES.keys())
     if unknown:
@@ -62,7 +62,7 @@ def add_user(
 
 
 def set_password(engine: Engine, *, email: str, password: str, now: datetime) -> None:
-    """Give an account another password; everybody signed in with it is signed out. `NotFound` without the account."""
+    """Give an account another password; who is signed in with the old one is signed out."""
     hashed = _hashed(password)
     with writing(engine) as connection:
         row = _find(connection, email)

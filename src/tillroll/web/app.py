@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from flask import Flask, url_for
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tillroll.web import campaigns, decisions, errors, headers, health, here, home, runs, show, signin
@@ -18,7 +18,7 @@ _A_YEAR = 365 * 24 * 3600
 
 
 def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -> Flask:
-    """The app. `proxies`: how many reverse proxies of ours stand before it (one on Heroku); none are believed otherwise."""
+    """The app. `proxies`: how many reverse proxies of ours stand before it; on Heroku, one."""
     app = Flask("tillroll.web", static_folder=str(_STATIC))
     app.config.update(
         TESTING=testing,

@@ -1,4 +1,4 @@
-"""Approving, rejecting and halting: each form calls one function of `approve/`, and ends in a redirect to the run's page."""
+"""Approving, rejecting and halting: each form calls one function of `approve/` and ends in a redirect."""
 
 from __future__ import annotations
 

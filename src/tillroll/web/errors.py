@@ -7,7 +7,7 @@ import secrets
 import structlog
 from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import CSRFError
+from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.exceptions import HTTPException
 
 from tillroll.errors import Conflict, NotAllowed, NotFound, Refused, TillrollError
@@ -48,7 +48,9 @@ def set_up(app: Flask) -> None:
 
 def _page(status: int, message: str, hint: str = "", reference: str = "") -> ResponseReturnValue:
     title = _TITLES.get(status, "Something went wrong")
-    page = render_template("error.html", status=status, title=title, message=message, hint=hint, reference=reference)
+    page = render_template(
+        "error.html", status=status, title=title, message=message, hint=hint, reference=reference
+    )
     return page, status
 
 
@@ -57,7 +59,11 @@ def _told(trouble: TillrollError) -> ResponseReturnValue:
 
 
 def _stale_form(_fault: CSRFError) -> ResponseReturnValue:
-    return _page(400, "This form is from an older session, so nothing was done.", "Go back, reload the page and send it again.")
+    return _page(
+        400,
+        "This form is from an older session, so nothing was done.",
+        "Go back, reload the page and send it again.",
+    )
 
 
 def _plain(fault: HTTPException) -> ResponseReturnValue:

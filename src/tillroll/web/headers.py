@@ -1,4 +1,4 @@
-"""What every answer says to the browser: where things may come from (only here), and that pages are not kept."""
+"""What every answer tells the browser: things come from here alone, and pages are not kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ PAGE_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; sandbox; frame-ancestors 'self'"
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; sandbox; frame-ancestors 'self'"
+)
 """For a campaign's own HTML: it may look as it likes, and do nothing."""
 
 _COMMON = {

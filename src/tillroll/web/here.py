@@ -47,7 +47,9 @@ def needed_store() -> sa.Row[Any]:
     """The store, for pages that can't be without one."""
     found = store()
     if found is None:
-        raise NotFound("No store is connected yet.", hint="Set ECWID_STORE_ID and ECWID_TOKEN and start the worker.")
+        raise NotFound(
+            "No store is connected yet.", hint="Set ECWID_STORE_ID and ECWID_TOKEN and start the worker."
+        )
     return found
 
 

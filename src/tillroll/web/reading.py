@@ -1,4 +1,4 @@
-"""What the pages read from the ledger beyond the stages' own overviews: decisions, messages, reasons, last runs."""
+"""What pages read from the ledger beyond the stages' own overviews: decisions, messages, last runs."""
 
 from __future__ import annotations
 
@@ -40,14 +40,20 @@ def waiting_plans(connection: Connection, run_ids: list[int]) -> list[Waiting]:
         .order_by(plans.c.expires_at, runs.c.id)
     )
     return [
-        Waiting(run_id=row.id, body=row.body, made_at=row.made_at, expires_at=row.expires_at, agreed=row.agreed)
+        Waiting(
+            run_id=row.id, body=row.body, made_at=row.made_at, expires_at=row.expires_at, agreed=row.agreed
+        )
         for row in connection.execute(query)
     ]
 
 
 def decisions(connection: Connection, run_id: int) -> list[sa.Row[Any]]:
     """Who said what about the run's plans, first to last."""
-    return list(connection.execute(sa.select(approvals).where(approvals.c.run_id == run_id).order_by(approvals.c.id)).all())
+    return list(
+        connection.execute(
+            sa.select(approvals).where(approvals.c.run_id == run_id).order_by(approvals.c.id)
+        ).all()
+    )
 
 
 def held_reasons(connection: Connection, run_id: int) -> list[sa.Row[Any]]:
@@ -69,23 +75,21 @@ def message_page(
 ) -> list[sa.Row[Any]]:
     """The messages of a run in the order they were made; `after` a message's number pages on."""
     query = (
-        sa.select(
-            messages.c.id, messages.c.state, messages.c.reason, messages.c.kind, messages.c.sent_at,
-            messages.c.not_before, recipients.c.email, codes.c.code, codes.c.state.label("code_state"),
-        )
+        sa.select(messages, recipients.c.email, codes.c.code, codes.c.state.label("code_state"))
         .join(recipients, recipients.c.id == messages.c.recipient_id)
         .join(codes, codes.c.id == messages.c.code_id)
         .where(messages.c.run_id == run_id, messages.c.id > after)
         .order_by(messages.c.id)
         .limit(limit)
-    )  # fmt: skip
+    )
     if state is not None:
         query = query.where(messages.c.state == state)
-    return list(connection.execute(query).all())
+    return [*connection.execute(query)]
 
 
 def last_runs(connection: Connection, store_id: int) -> dict[str, sa.Row[Any]]:
     """The latest run of every campaign of a store, by the campaign's name."""
     latest = sa.select(sa.func.max(runs.c.id)).where(runs.c.store_id == store_id).group_by(runs.c.campaign)
-    query = sa.select(runs.c.id, runs.c.campaign, runs.c.state, runs.c.slot_at).where(runs.c.id.in_(latest))
+    columns: list[sa.Column[Any]] = [runs.c.id, runs.c.campaign, runs.c.state, runs.c.slot_at]
+    query = sa.select(*columns).where(runs.c.id.in_(latest))
     return {row.campaign: row for row in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""`/runs` and `/runs/<id>`: every occurrence, and one of them in full: its plan, its e-mails, how far it is."""
+"""`/runs` and `/runs/<id>`: every occurrence, and one in full: its plan, its e-mails, how far it is."""
 
 from __future__ import annotations
 
@@ -50,7 +50,13 @@ def runs() -> str:
         )
     older = found[PAGE - 1].run_id if len(found) > PAGE else None
     return render_template(
-        "runs.html", runs=found[:PAGE], older=older, newest=before is None, show=wanted, filters=FILTERS, campaign=campaign
+        "runs.html",
+        runs=found[:PAGE],
+        older=older,
+        newest=before is None,
+        show=wanted,
+        filters=FILTERS,
+        campaign=campaign,
     )
 
 
@@ -94,7 +100,9 @@ def run(run_id: int) -> str:
 
 
 def _decision(row: sa.Row[Any], plan: StoredPlan | None, said: list[sa.Row[Any]]) -> _Decision:
-    agreed = [one.person for one in said if plan and one.plan_id == plan.plan_id and one.decision == "approve"]
+    agreed = [
+        one.person for one in said if plan and one.plan_id == plan.plan_id and one.decision == "approve"
+    ]
     against: tuple[str, ...] = ()
     if plan is not None:
         against = reasons_against(
@@ -105,7 +113,9 @@ def _decision(row: sa.Row[Any], plan: StoredPlan | None, said: list[sa.Row[Any]]
             approved_by=agreed,
             now=here.now(),
         )
-    return _Decision(open=row.state == RunState.WAITING, may=here.may_decide(), against=against, agreed=len(agreed))
+    return _Decision(
+        open=row.state == RunState.WAITING, may=here.may_decide(), against=against, agreed=len(agreed)
+    )
 
 
 def _mails(connection: Connection, run_id: int) -> tuple[list[Any], str]:
@@ -137,7 +147,9 @@ def progress(run_id: int) -> Response:
         found = run_progress(connection, run_id)
         held = held_reasons(connection, run_id)
     final = found.state in RUN_FINAL
-    page = render_template("_progress.html", run=row, progress=found, held=held, every=_every(found), final=final)
+    page = render_template(
+        "_progress.html", run=row, progress=found, held=held, every=_every(found), final=final
+    )
     response = make_response(page)
     if found.state in _SETTLED:
         response.status_code = 286

@@ -1,9 +1,9 @@
-"""How things are written on a page: money, moments in the store's zone, masked codes and addresses, states in words."""
+"""How things are written: money, moments in the store's zone, masked codes and addresses, states in words."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
@@ -55,7 +55,9 @@ def moment(at: datetime | None, style: str = "EEE d MMM y, HH:mm") -> Markup:
     local = at.astimezone(zone())
     text = f"{format_datetime(local, style, locale='en')} {local.tzname()}"
     utc = at.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S}", text)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S}", text
+    )
 
 
 def away(at: datetime) -> str:
@@ -75,6 +77,16 @@ def masked_email(email: str) -> str:
     return f"{name[:2] if len(name) > 3 else name[:1]}•••{at}{domain}"
 
 
+def measure(text: str, rule: str, currency: str) -> str:
+    """A guardrail's figure or limit: money where the rule is about money, thousands apart elsewhere."""
+    try:
+        figure = Decimal(text)
+    except InvalidOperation:  # words, or with a unit of its own
+        return text
+    about_money = any(word in rule for word in ("worst_case", "budget", "amount", "basket"))
+    return say_money(figure, currency) if about_money else format_decimal(figure, locale="en")
+
+
 def rule_words(rule: str) -> str:
     """`worst_case_per_run` as `Worst case per run`."""
     return rule.replace("_", " ").capitalize()
@@ -89,6 +101,7 @@ def set_up(app: Flask) -> None:
         away=away,
         masked_code=masked_code,
         masked_email=masked_email,
+        measure=measure,
         rule_words=rule_words,
         run_words=lambda state: RUN_WORDS[RunState(state)],
     )

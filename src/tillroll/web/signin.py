@@ -42,7 +42,9 @@ class User(UserMixin):
 
 _mapping = orm.registry(metadata=tables.metadata)
 _mapping.map_imperatively(Role, tables.roles)
-_mapping.map_imperatively(User, tables.users, properties={"roles": orm.relationship(Role, secondary=tables.roles_users)})
+_mapping.map_imperatively(
+    User, tables.users, properties={"roles": orm.relationship(Role, secondary=tables.roles_users)}
+)
 
 
 class CookieOfItsRequest(SecureCookieSessionInterface):
@@ -53,7 +55,7 @@ class CookieOfItsRequest(SecureCookieSessionInterface):
 
 
 class SignInForm(LoginForm):
-    """Flask-Security's form, which counts what fails. A browser that is closed is signed out: nothing is remembered."""
+    """Flask-Security's form, with a count of what fails and without `remember me`."""
 
     remember = None
 
@@ -72,7 +74,7 @@ class SignInForm(LoginForm):
         if request.method == "POST" and self.password.data:
             shut = _by_pair().failed(pair, now)
             shut = _by_address().failed(address, now) or shut
-            log.warning("person.not-signed-in", address=request.remote_addr)
+            log.warning("person.not_signed_in", client=request.remote_addr)
             if shut:
                 _audit("person.shut-out", str(self.email.data or "")[:255], {"address": request.remote_addr})
         return False
@@ -136,7 +138,9 @@ def _signed_in(_app: Flask, user: Any, **_more: Any) -> None:
 
 def _audit(action: str, email: str, body: dict[str, Any]) -> None:
     with writing(here.services().engine) as connection:
-        audit.record(connection, at=here.now(), actor="web", action=action, subject=f"user {email}", body=body)
+        audit.record(
+            connection, at=here.now(), actor="web", action=action, subject=f"user {email}", body=body
+        )
 
 
 def _keys(email: str) -> tuple[str, str]:

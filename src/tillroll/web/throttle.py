@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in: a count in a stretch of time, kept in this process and bounded in size."""
+"""How often somebody may try to sign in: a bounded count over a stretch of time, kept in this process."""
 
 from __future__ import annotations
 

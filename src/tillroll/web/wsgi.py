@@ -10,13 +10,15 @@ from flask import Flask
 from tillroll.ledger import migrate
 from tillroll.settings import from_environment
 from tillroll.web.app import create_app
-from tillroll.wiring import build
+from tillroll.wiring import build, configure_logging
 
 
 def app_from_environment(*, proxies: int = 0) -> Flask:
     """The app of this installation; its services stay open until the process ends. On Heroku: `proxies=1`."""
     open_parts = ExitStack()
-    services = open_parts.enter_context(build(from_environment()))
+    settings = from_environment()
+    configure_logging(settings.log_level)
+    services = open_parts.enter_context(build(settings))
     atexit.register(open_parts.close)
     migrate.require_current(services.engine)
     return create_app(services, proxies=proxies)

@@ -1,0 +1,56 @@
+"""The app over each kind of ledger, and somebody signed in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import Engine
+
+from tests.shop import EVE
+from tests.web.site import Standing, app_for, open_shop, plan_run, sign_in
+
+
+@pytest.fixture
+def clock() -> Standing:
+    return Standing()
+
+
+@pytest.fixture
+def app(ledger: Engine, tmp_path: Path, clock: Standing) -> Flask:
+    return app_for(ledger, tmp_path, clock)
+
+
+@pytest.fixture
+def stranger(app: Flask) -> FlaskClient:
+    """Nobody yet."""
+    return app.test_client()
+
+
+@pytest.fixture
+def ana(app: Flask) -> FlaskClient:
+    """An approver, signed in."""
+    client = app.test_client()
+    sign_in(client)
+    return client
+
+
+@pytest.fixture
+def eve(app: Flask) -> FlaskClient:
+    """A viewer, signed in."""
+    client = app.test_client()
+    sign_in(client, EVE.email)
+    return client
+
+
+@pytest.fixture
+def store_id(ledger: Engine) -> int:
+    return open_shop(ledger, customers=60)
+
+
+@pytest.fixture
+def run_id(ledger: Engine, store_id: int) -> int:
+    """A win-back run that waits for approval."""
+    return plan_run(ledger, store_id)

@@ -1,0 +1,76 @@
+"""Deciding on a page: who may, on what, and what a refusal looks like."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from sqlalchemy.engine import Engine
+
+from tests.shop import ANA, NOW, campaign_text, run_row, sample_book
+from tests.web.site import Standing, digest_of, plan_run, put_under_way, send_form, token_on
+from tillroll.campaign.states import RunState
+from tillroll.ledger.tables import approvals
+from tillroll.plan.record import record_book
+
+
+def test_an_approver_approves_with_a_note(ledger: Engine, ana: FlaskClient, run_id: int) -> None:
+    page = send_form(ana, run_id, "approve", digest=digest_of(ledger, run_id), note="Looks good\r\nto me")
+    assert "Approved. The codes are made next." in page.text
+    assert run_row(ledger, run_id).state == RunState.APPROVED
+    with ledger.connect() as connection:
+        row = connection.execute(sa.select(approvals)).one()
+    assert (row.person, row.note) == (ANA.email, "Looks good\nto me")
+
+
+def test_an_approver_rejects(ledger: Engine, ana: FlaskClient, run_id: int) -> None:
+    page = send_form(ana, run_id, "reject", digest=digest_of(ledger, run_id), note="Not now")
+    assert "Rejected." in page.text
+    assert "Not now" in page.text
+    assert run_row(ledger, run_id).state == RunState.REJECTED
+
+
+def test_a_viewer_sees_no_form_and_can_approve_nothing(ledger: Engine, eve: FlaskClient, run_id: int) -> None:
+    page = eve.get(f"/runs/{run_id}")
+    assert "Approve this plan" not in page.text
+    assert "Ask somebody with the approver role." in page.text
+    for what in ("approve", "reject", "halt"):
+        fields = {"csrf_token": token_on(page), "digest": digest_of(ledger, run_id)}
+        assert eve.post(f"/runs/{run_id}/{what}", data=fields).status_code == 403
+    assert run_row(ledger, run_id).state == RunState.WAITING
+
+
+def test_a_stale_digest_is_refused_with_the_reason(ledger: Engine, ana: FlaskClient, run_id: int) -> None:
+    page = send_form(ana, run_id, "approve", digest="0" * 64)
+    assert page.status_code == 200
+    assert "the plan has changed since you looked at it" in page.text
+    assert run_row(ledger, run_id).state == RunState.WAITING
+
+
+def test_an_expired_plan_offers_no_form_and_says_why(ana: FlaskClient, run_id: int, clock: Standing) -> None:
+    clock.at += timedelta(days=3)
+    page = ana.get(f"/runs/{run_id}").text
+    assert "Approve this plan" not in page
+    assert "the plan expired at" in page
+
+
+def test_a_run_under_way_is_halted_with_a_reason(ledger: Engine, ana: FlaskClient, run_id: int) -> None:
+    put_under_way(ledger, run_id, RunState.MINTING, live=3)
+    assert "Halt this run" in ana.get(f"/runs/{run_id}").text
+    page = send_form(ana, run_id, "halt", note="wrong banner")
+    assert "Halted." in page.text
+    row = run_row(ledger, run_id)
+    assert (row.state, row.reason) == (RunState.HALTED, "wrong banner")
+
+
+def test_the_first_of_two_approvals_leaves_the_run_waiting(
+    ledger: Engine, ana: FlaskClient, store_id: int
+) -> None:
+    text = campaign_text("winback").replace("approval: {by: 1,", "approval: {by: 2,")
+    record_book(ledger, store_id=store_id, book=sample_book(winback=text), now=NOW)
+    run_id = plan_run(ledger, store_id)
+    page = send_form(ana, run_id, "approve", digest=digest_of(ledger, run_id)).text
+    assert "waits for another person" in page
+    assert "1 of 2" in page
+    assert "has approved it already" in page

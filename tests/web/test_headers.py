@@ -1,0 +1,92 @@
+"""What holds for every address of the app: who may see it, and what it tells the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import Engine
+
+from tests.shop import ANA
+from tests.web.site import PASSWORD, app_for, token_on
+
+OPEN = {"/login", "/healthz", "/static/tillroll.css"}
+
+
+def addresses(app: Flask, run_id: int) -> dict[str, set[str]]:
+    """Every address of the app with its methods, filled in for a run."""
+    found: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        address = rule.rule.replace("<int:run_id>", str(run_id)).replace("<int:number>", "1")
+        address = address.replace("<path:filename>", "tillroll.css")
+        found.setdefault(address, set()).update((rule.methods or set()) & {"GET", "POST"})
+    return found
+
+
+def test_no_page_but_the_open_ones_is_seen_without_signing_in(
+    app: Flask, stranger: FlaskClient, run_id: int
+) -> None:
+    for address, methods in addresses(app, run_id).items():
+        if "GET" in methods:
+            answer = stranger.get(address)
+            seen = answer.status_code == 200
+            assert seen == (address in OPEN), address
+            assert seen or answer.location.startswith("/login"), address
+
+
+def test_every_answer_carries_the_policy(app: Flask, ana: FlaskClient, run_id: int) -> None:
+    for address, methods in addresses(app, run_id).items():
+        for method in methods:
+            headers = ana.open(address, method=method).headers
+            policy = headers["Content-Security-Policy"]
+            assert policy.startswith("default-src 'none'"), address
+            if "/preview/" in address:
+                assert "sandbox" in policy.split("; ")
+                assert "script-src" not in policy
+            else:
+                assert "unsafe" not in policy
+                assert "frame-ancestors 'none'" in policy
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Referrer-Policy"] == "same-origin"
+            assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+            assert "Permissions-Policy" in headers
+            if not address.startswith("/static"):
+                assert headers["Cache-Control"] == "no-store", address
+
+
+def test_no_form_is_taken_without_its_token(app: Flask, ana: FlaskClient, run_id: int) -> None:
+    posts = [address for address, methods in addresses(app, run_id).items() if "POST" in methods]
+    assert f"/runs/{run_id}/approve" in posts
+    for address in posts:
+        answer = ana.post(address, data={"digest": "x"})
+        assert answer.status_code == 400, address
+        assert "older session" in answer.text
+
+
+def test_no_page_has_a_script_or_a_style_of_its_own(app: Flask, ana: FlaskClient, run_id: int) -> None:
+    for address, methods in addresses(app, run_id).items():
+        if "GET" in methods and not address.startswith("/static") and "/preview/" not in address:
+            page = ana.get(address).text
+            assert "<style" not in page
+            assert " style=" not in page
+            assert "<script>" not in page
+            assert " onclick" not in page
+
+
+@pytest.mark.parametrize(("proxies", "secure"), [(1, True), (0, False)])
+def test_the_cookie_is_for_https_alone_when_a_proxy_of_ours_says_https(
+    ledger: Engine, tmp_path: Path, proxies: int, secure: bool
+) -> None:
+    client = app_for(ledger, tmp_path, proxies=proxies).test_client()
+    through = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
+    token = token_on(client.get("/login", headers=through))
+    fields = {"csrf_token": token, "email": ANA.email, "password": PASSWORD}
+    scheme = "https" if secure else "http"
+    from_here = {**through, "Referer": f"{scheme}://localhost/login"}
+    base_url = f"{scheme}://localhost" if secure else None
+    cookie = client.post("/login", data=fields, headers=from_here, base_url=base_url).headers["Set-Cookie"]
+    assert ("Secure" in cookie) is secure
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
