@@ -1,4 +1,4 @@
-"""What every test gets: databases (tests/databases.py), a store (tests/store.py), and the promise that none leaves this machine."""
+"""What every test gets: databases (tests/databases.py), a store (tests/store.py), and a promise: none leaves this machine."""
 
 from __future__ import annotations
 

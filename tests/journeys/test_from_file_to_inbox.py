@@ -20,7 +20,7 @@ from tillroll.ecwid.client import Client
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
-from tillroll.ledger.tables import chunks, codes, customers, messages, stores
+from tillroll.ledger.tables import chunks, codes, customers, stores
 from tillroll.loop.advance import Lane, advance
 from tillroll.mint.begin import begin
 from tillroll.mint.parts import Mint
@@ -31,7 +31,6 @@ from tillroll.plan.slots import start_by_hand
 from tillroll.sandbox.serve import Sandbox
 from tillroll.track.overview import Progress, run_progress
 from tillroll.wiring import Services
-
 
 SLICE = timedelta(seconds=5)
 
@@ -245,7 +244,9 @@ def test_a_halted_run_sends_nothing_more(lane: Lane, services: Services) -> None
 
 def _posting(services: Services) -> int:
     with services.engine.connect() as connection:
-        return int(connection.scalar(sa.select(sa.func.count()).where(codes.c.state == CodeState.POSTING)) or 0)
+        return int(
+            connection.scalar(sa.select(sa.func.count()).where(codes.c.state == CodeState.POSTING)) or 0
+        )
 
 
 def test_a_handful_of_codes_goes_one_by_one(lane: Lane, services: Services, sandbox: Sandbox) -> None:

@@ -87,9 +87,13 @@ def test_a_reference_to_nothing_is_refused(ledger: Engine) -> None:
 
 
 def test_a_failed_transaction_leaves_nothing(ledger: Engine) -> None:
-    with pytest.raises(ZeroDivisionError), writing(ledger) as connection:
-        insert_if_new(connection, tables.roles, {"name": "ghost", "description": ""})
-        raise ZeroDivisionError
+    def fail_half_way() -> None:
+        with writing(ledger) as connection:
+            insert_if_new(connection, tables.roles, {"name": "ghost", "description": ""})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     with reading(ledger) as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(tables.roles)) == 0
 

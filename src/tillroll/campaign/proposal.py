@@ -11,7 +11,6 @@ from typing import Any
 
 from tillroll.campaign.digest import RunningDigest, digest
 
-
 RECIPIENT_FIELDS = ("customer_id", "email", "name", "first_name", "language", "country")
 """What is frozen of a recipient."""
 

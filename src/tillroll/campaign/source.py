@@ -106,7 +106,7 @@ def read_source(file: str, content: bytes) -> Source:
     return source
 
 
-class _Stop(Exception):  # noqa: N818 - control flow inside this module
+class _Stop(Exception):
     """Reading further is pointless."""
 
     def __init__(self, finding: Finding) -> None:

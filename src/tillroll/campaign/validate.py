@@ -129,12 +129,10 @@ def _path_in_file(source: Source, loc: tuple[Any, ...]) -> Path:
 
 def _value_at(data: Any, path: Path) -> Any:
     for part in path:
-        if isinstance(data, dict) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
+        inside_list = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        if not inside_list and not (isinstance(data, dict) and part in data):
             return None
+        data = data[part]
     return data
 
 

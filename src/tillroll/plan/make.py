@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
 from tillroll.campaign.models import Status, Valid
+from tillroll.campaign.proposal import Audience, AudienceDigest, Exposure, Proposal
 from tillroll.campaign.sentence import say_offer, say_segment
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.campaign.units import say_duration
@@ -26,7 +27,6 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import approvals, codes, customers, plans, recipients, redemptions, runs, stores
 from tillroll.plan import decide
 from tillroll.plan.audience import Selection, select_recipients
-from tillroll.campaign.proposal import Audience, AudienceDigest, Exposure, Proposal
 from tillroll.plan.record import current_revision
 
 _PIECE = 5_000
