@@ -46,5 +46,9 @@ def _stay(event: str, arguments: tuple[Any, ...]) -> None:
         raise LeftTheMachine(f"{event} to {host!r}: no test touches anything but loopback")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-screenshots", action="store_true", help="write docs/images/ anew")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_stay)

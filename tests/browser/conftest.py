@@ -6,9 +6,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 from sqlalchemy.engine import Engine
 from werkzeug.serving import make_server
 
@@ -17,9 +18,17 @@ from tests.tools import MISSING, chromium
 from tests.web.site import PASSWORD, Standing, app_for
 from tillroll.ledger.engine import open_engine
 
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-screenshots", action="store_true", help="write docs/images/ anew")
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -43,12 +52,12 @@ class Site:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a head."""
+    """Chromium, without a head and without a way off the machine."""
     path = chromium()
     if path is None:
-        pytest.fail(MISSING)
+        pytest.fail(MISSING, pytrace=False)
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        found = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield found
         found.close()
 
@@ -85,10 +94,18 @@ def page(browser: Browser, site: Site, javascript: bool) -> Iterator[Page]:
         lambda said: site.complaints.append(said.text) if said.type in {"error", "warning"} else None,
     )
     found.on("pageerror", lambda fault: site.complaints.append(str(fault)))
+    context.on("request", lambda request: site.complaints.extend(_elsewhere(request)))
     sign_in(found)
     yield found
     context.close()
     assert site.complaints == [], "the browser's console complained"
+
+
+def _elsewhere(request: Request) -> Iterator[str]:
+    """What to say about a request to another host."""
+    address = urlsplit(request.url)
+    if address.scheme in {"http", "https", "ws", "wss"} and address.hostname not in LOOPBACK:
+        yield f"asked another host: {request.url}"
 
 
 def sign_in(page: Page, email: str = ANA.email) -> None:
