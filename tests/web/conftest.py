@@ -9,8 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from tests.shop import EVE
-from tests.web.site import Standing, app_for, open_shop, plan_run, sign_in
+from tests.shop import EVE, NOW
+from tests.web.site import PASSWORD, Standing, app_for, open_shop, plan_run, sign_in
+from tillroll.web.accounts import add_user
 
 
 @pytest.fixture
@@ -38,9 +39,10 @@ def ana(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def eve(app: Flask) -> FlaskClient:
+def eve(app: Flask, ledger: Engine) -> FlaskClient:
     """A viewer, signed in."""
     client = app.test_client()
+    add_user(ledger, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
     sign_in(client, EVE.email)
     return client
 

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from tests.shop import ANA, EVE, NOW, add_customers, add_store, lapsed, sample_book
+from tests.shop import ANA, NOW, add_customers, add_store, lapsed, sample_book
 from tillroll.campaign import Book
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
@@ -66,10 +66,9 @@ def services_for(engine: Engine, home: Path, clock: Standing | None = None) -> S
 
 
 def app_for(engine: Engine, home: Path, clock: Standing | None = None, *, proxies: int = 0) -> Flask:
-    """The real app, with an approver and a viewer."""
+    """The real app, with an account for Ana, an approver."""
     app = create_app(services_for(engine, home, clock), testing=True, proxies=proxies)
     add_user(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
-    add_user(engine, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
     return app
 
 

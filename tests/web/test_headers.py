@@ -30,16 +30,17 @@ def test_no_page_but_the_open_ones_is_seen_without_signing_in(
 ) -> None:
     for address, methods in addresses(app, run_id).items():
         if "GET" in methods:
-            answer = stranger.get(address)
-            seen = answer.status_code == 200
-            assert seen == (address in OPEN), address
-            assert seen or answer.location.startswith("/login"), address
+            with stranger.get(address) as answer:
+                seen = answer.status_code == 200
+                assert seen == (address in OPEN), address
+                assert seen or answer.location.startswith("/login"), address
 
 
 def test_every_answer_carries_the_policy(app: Flask, ana: FlaskClient, run_id: int) -> None:
     for address, methods in addresses(app, run_id).items():
         for method in methods:
-            headers = ana.open(address, method=method).headers
+            with ana.open(address, method=method) as answer:
+                headers = answer.headers
             policy = headers["Content-Security-Policy"]
             assert policy.startswith("default-src 'none'"), address
             if "/preview/" in address:
