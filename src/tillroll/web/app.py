@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from flask import Flask, url_for
-from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]  # it ships no types
+from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tillroll.web import campaigns, decisions, errors, headers, health, here, home, runs, show, signin

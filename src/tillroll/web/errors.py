@@ -7,7 +7,7 @@ import secrets
 import structlog
 from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]  # it ships no types
+from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from tillroll.errors import Conflict, NotAllowed, NotFound, Refused, TillrollError
