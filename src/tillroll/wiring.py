@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,6 +90,11 @@ def _local_key(path: Path) -> str:
         key = new_key()
         file.write(key + "\n")
     return key
+
+
+def new_password() -> str:
+    """A fresh password for an account that a machine makes, like the demo's."""
+    return secrets.token_urlsafe(9)
 
 
 def configure_logging(level: str) -> None:

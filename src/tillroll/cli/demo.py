@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import signal
 import subprocess
@@ -29,7 +28,7 @@ from tillroll.plan.record import record_book
 from tillroll.plan.slots import start_by_hand
 from tillroll.settings import Settings, child_environment, from_mapping
 from tillroll.web.accounts import add_user, person_of
-from tillroll.wiring import Services, build, configure_logging
+from tillroll.wiring import Services, build, configure_logging, new_password
 
 EMAIL = "demo@tillroll.example"
 _FIRST_PORT = 8000
@@ -124,7 +123,7 @@ def _place(folder: Path) -> Place:
         folder.mkdir(parents=True, exist_ok=True)
         place = Place(
             folder=folder,
-            password=str(kept.get("password") or secrets.token_urlsafe(9)),
+            password=str(kept.get("password") or new_password()),
             store_port=int(kept.get("store_port") or 0),
         )
         _remember(place)

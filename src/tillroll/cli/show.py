@@ -18,6 +18,7 @@ from tillroll.campaign.proposal import Level, Proposal
 from tillroll.campaign.sentence import say_money
 from tillroll.campaign.states import RunState
 from tillroll.errors import FaultyFiles, TillrollError
+from tillroll.ledger import migrate
 from tillroll.settings import from_environment
 from tillroll.wiring import Services, build, configure_logging
 
@@ -44,11 +45,13 @@ def err() -> Console:
 
 
 @contextmanager
-def services() -> Iterator[Services]:
-    """The parts of this installation, from the environment."""
+def services(*, any_version: bool = False) -> Iterator[Services]:
+    """The parts of this installation, from the environment; its ledger is of this version, unless any will do."""
     settings = from_environment()
     configure_logging(settings.log_level)
     with build(settings) as built:
+        if not any_version:
+            migrate.require_current(built.engine)
         yield built
 
 

@@ -4,7 +4,7 @@ Raised by every call of `client.py`:
 
 | class | when | what the caller does |
 |---|---|---|
-| `StoreDisconnected` | 403 with an empty body, or `INVALID_API_TOKEN` | stop this store's lane at once; knocking makes the block longer |
+| `StoreDisconnected` | 403 with an empty body, or `INVALID_API_TOKEN` | stop this lane at once; knocking lengthens the block |
 | `ScopeMissing` | 403 with another code | stop; ask for the scope or the feature |
 | `PlanLacksApi` | 402 | stop; the owner must change the plan |
 | `StoreBusy` | 429 | wait until `retry_at` |

@@ -17,7 +17,6 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from tillroll.errors import TillrollError
-from tillroll.ledger import migrate
 from tillroll.ledger.engine import reading
 from tillroll.loop.advance import Lane, advance
 from tillroll.track.connect import all_stores, connect, find_store, load_store
@@ -67,7 +66,6 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`; returns when the last slice is committed."""
-        migrate.require_current(self._services.engine)
         register_store(self._services)
         scheduler = BackgroundScheduler(
             timezone="UTC",
