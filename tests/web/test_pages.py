@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,8 +63,8 @@ def test_a_run_page_shows_everything_an_approver_needs(ana: FlaskClient, run_id:
 
 def test_addresses_of_customers_are_masked(ana: FlaskClient, run_id: int) -> None:
     page = ana.get(f"/runs/{run_id}").text
-    assert "•••@mail.example" in page
-    assert ".novak" not in page.lower().replace("novak</span>", "")
+    assert re.search(r"•••\d+@mail\.example", page)
+    assert not re.search(r"\.(novak|kos|zupan)", page)
 
 
 def test_previews_are_filled_in_and_end_at_the_third(ana: FlaskClient, run_id: int) -> None:

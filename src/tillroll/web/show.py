@@ -74,7 +74,8 @@ def masked_code(code: str, prefix: str = "") -> str:
 def masked_email(email: str) -> str:
     """Enough of an address to recognise a customer by, and no more."""
     name, at, domain = email.partition("@")
-    return f"{name[:2] if len(name) > 3 else name[:1]}•••{at}{domain}"
+    start, end = (name[:2], name[-2:]) if len(name) > 6 else (name[:1], "")
+    return f"{start}•••{end}{at}{domain}"
 
 
 def measure(text: str, rule: str, currency: str) -> str:
