@@ -8,7 +8,16 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
+MOST_FINDINGS = 200
+"""What is told of one file: a file with more faults isn't a campaign, and a page has to show them all."""
+
 _WIDE = {"W", "F"}
+_LONGEST_LINE = 200  # what is shown of a source line
+_LONGEST_WORD = 100  # nobody means a known word by a longer one, and comparing it takes long
+
+
+_NO_WIDTH = {"Mn", "Me", "Cf"}  # accents that stand on the letter before, joiners
+_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # controls, lone surrogates, line and paragraph separators
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -27,10 +36,10 @@ class Finding:
         """`file:line:column key: problem`, the line itself, and a caret under the place."""
         subject = f"{self.key}: " if self.key else ""
         hint = f" (did you mean {self.suggestion}?)" if self.suggestion else ""
-        head = f"{self.file}:{self.line}:{self.column} {subject}{self.problem}{hint}"
-        if not self.source_line:
+        head = _printable(f"{self.file}:{self.line}:{self.column} {subject}{self.problem}{hint}")
+        if not self.source_line or self.column > _LONGEST_LINE:
             return head
-        shown = self.source_line.replace("\t", " ")
+        shown = _printable(self.source_line[:_LONGEST_LINE])
         caret = " " * _width(shown[: self.column - 1]) + "^"
         return f"{head}\n    {shown}\n    {caret}"
 
@@ -39,15 +48,33 @@ class Finding:
         return asdict(self)
 
 
+def _printable(text: str) -> str:
+    """Without what moves a terminal's cursor or colours it: a file's text must not play tricks on its reader."""
+    return "".join(
+        " "
+        if sign == "\t"
+        else "\N{REPLACEMENT CHARACTER}"
+        if unicodedata.category(sign) in _UNSEEN
+        else sign
+        for sign in text
+    )
+
+
 def _width(text: str) -> int:
     """How many columns of a terminal a text takes, so that the caret stands under the right character."""
     return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in _WIDE else 1
+        0
+        if unicodedata.category(sign) in _NO_WIDTH
+        else 2
+        if unicodedata.east_asian_width(sign) in _WIDE
+        else 1
         for sign in text
     )
 
 
 def nearest(word: str, choices: Collection[str]) -> str:
     """The choice that looks most like a word, or nothing when none does."""
+    if len(word) > _LONGEST_WORD:
+        return ""
     found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
     return found[0] if found else ""

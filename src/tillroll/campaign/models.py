@@ -5,18 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from tillroll.campaign.units import Duration, Number, Share, WallTime, Window
+from tillroll.campaign.units import Duration, KeyFault, Number, Share, WallTime, Whole, Window, shown
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """A file's name without its ending: lower-case letters, digits and hyphens."""
 
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\r\n]+$")]
-"""One line of text."""
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # no place in a subject, and PostgreSQL can't store NUL at all
+LINE_PATTERN = rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$"
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE_PATTERN)]
+"""One line of text that isn't blank."""
 
 
 class Words(BaseModel):
@@ -42,6 +46,12 @@ class IfLate(StrEnum):
     CATCH_UP = "catch_up"  # run every missed slot
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Every zone this machine knows; cached, since finding out means walking a folder tree."""
+    return frozenset(available_timezones())
+
+
 class When(Words):
     """The trigger: exactly one of cron, every, at, manual."""
 
@@ -58,8 +68,10 @@ class When(Words):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value != "store" and value not in available_timezones():
-            raise ValueError(f"{value!r} is not a time zone; write store, or a name like Europe/Ljubljana")
+        if value != "store" and value not in _zones():
+            raise ValueError(
+                f"{shown(value)} is not a time zone; write store, or a name like Europe/Ljubljana"
+            )
         return value
 
     @model_validator(mode="after")
@@ -80,7 +92,7 @@ class Who(Words):
 
     segment: Name
     exclude: tuple[Name, ...] = ()
-    limit: int | None = Field(default=None, ge=1, le=5_000_000)
+    limit: Whole | None = Field(default=None, ge=1, le=5_000_000)
     holdout: Share = Decimal(0)  # kept back, to compare with
 
 
@@ -129,9 +141,9 @@ class Valid(Words):
         if (self.for_ is None) == (self.until is None):
             raise ValueError("give either for: (like 14d) or until: (like 2026-12-31 23:59), not both")
         if self.for_ is not None and self.from_ is not None:
-            raise ValueError("from: goes with until:, not with for:")
+            raise KeyFault("from", "from: goes with until:, not with for:")
         if self.from_ is not None and self.until is not None and self.from_ >= self.until:
-            raise ValueError("until: must be later than from:")
+            raise KeyFault("until", "until: must be later than from:")
         return self
 
 
@@ -149,11 +161,11 @@ class Offer(Words):
     def _value_fits_kind(self) -> Self:
         if self.kind is OfferKind.FREE_SHIPPING:
             if self.value is not None:
-                raise ValueError("free_shipping has no value; leave value: out")
+                raise KeyFault("value", "free_shipping has no value; leave it out")
         elif self.value is None:
             raise ValueError(f"{self.kind.value} needs a value:")
         elif self.kind in PERCENT_KINDS and self.value > 100:
-            raise ValueError(f"value: {self.value} % is over 100 %")
+            raise KeyFault("value", f"{self.value} is over 100 %")
         return self
 
 
@@ -189,14 +201,14 @@ class Message(Words):
 class AutoWhen(Words):
     """A plan within these bounds is approved by the campaign's own policy; anything larger waits for people."""
 
-    codes: int = Field(ge=0)
+    codes: Whole = Field(ge=0)
     worst_case: Number = Field(ge=0)
 
 
 class Approval(Words):
     """Who must agree, and for how long a plan may wait."""
 
-    by: int = Field(default=1, ge=1, le=10)  # how many different people
+    by: Whole = Field(default=1, ge=1, le=10)  # how many different people
     expires: Duration = timedelta(hours=48)
     auto_when: AutoWhen | None = None
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from tillroll.campaign.models import Line, Words
-from tillroll.campaign.units import Number
+from tillroll.campaign.units import Day, KeyFault, Number, Whole
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32 (https://www.crockford.com/base32.html): no I, L, O, U, so nothing looks like something else."""
@@ -21,16 +20,16 @@ class CodeFormat(Words):
 
     title: Line
     alphabet: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{10,36}$")] = CROCKFORD
-    length: int = Field(default=10, ge=4, le=64)
-    group: int | None = Field(default=None, ge=2, le=16)  # symbols a group, parted by hyphens
+    length: Whole = Field(default=10, ge=4, le=64)
+    group: Whole | None = Field(default=None, ge=2, le=16)  # symbols a group, parted by hyphens
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if len(set(self.alphabet)) != len(self.alphabet):
-            raise ValueError("alphabet: names a symbol twice")
+            raise KeyFault("alphabet", "a symbol is named twice")
         if not any(symbol.isalpha() for symbol in self.alphabet):
-            raise ValueError(
-                "alphabet: needs letters: a code of digits alone can be mistaken for a coupon's number"
+            raise KeyFault(
+                "alphabet", "it needs letters: a code of digits alone can be mistaken for a coupon's number"
             )
         return self
 
@@ -45,7 +44,7 @@ class Guardrails(Words):
 
     largest_percent: Number = Field(default=Decimal(50), gt=0, le=100)
     largest_amount: Number = Field(default=Decimal(100), gt=0)
-    codes_per_run: int = Field(default=100_000, ge=1)
+    codes_per_run: Whole = Field(default=100_000, ge=1)
     worst_case_per_run: Number | None = Field(default=None, gt=0)
     worst_case_of_live_runs: Number | None = Field(default=None, gt=0)  # all campaigns of the store together
     largest_basket: Number = Field(
@@ -58,4 +57,4 @@ class Guardrails(Words):
 class Calendar(Words):
     """Days on which no e-mail leaves, by the store's own date."""
 
-    quiet_days: tuple[date, ...] = ()
+    quiet_days: tuple[Day, ...] = ()

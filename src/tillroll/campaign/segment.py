@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from tillroll.campaign.models import Line, Words
-from tillroll.campaign.units import Ago, Number
+from tillroll.campaign.units import Ago, KeyFault, Number, Whole
 
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2
 Language = Annotated[
@@ -18,15 +18,15 @@ Language = Annotated[
 class Count(Words):
     """A whole number within bounds; at least one bound."""
 
-    at_least: int | None = Field(default=None, ge=0)
-    at_most: int | None = Field(default=None, ge=0)
+    at_least: Whole | None = Field(default=None, ge=0)
+    at_most: Whole | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if self.at_least is None and self.at_most is None:
             raise ValueError("give at_least:, at_most:, or both")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError("at_least: is more than at_most:")
+            raise KeyFault("at_least", "at_least: is more than at_most:, so nobody fits")
         return self
 
 
@@ -41,7 +41,7 @@ class Sum(Words):
         if self.at_least is None and self.at_most is None:
             raise ValueError("give at_least:, at_most:, or both")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError("at_least: is more than at_most:")
+            raise KeyFault("at_least", "at_least: is more than at_most:, so nobody fits")
         return self
 
 
@@ -57,6 +57,8 @@ class Moment(Words):
         bounded = self.more_than is not None or self.less_than is not None
         if bounded == (self.never is not None):
             raise ValueError("give more_than: and/or less_than: (like 90d ago), or never: true")
+        if self.more_than and self.less_than and self.more_than >= self.less_than:
+            raise KeyFault("less_than", "less_than: must be longer ago than more_than:, or nobody fits")
         return self
 
 

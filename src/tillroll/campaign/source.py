@@ -2,7 +2,7 @@
 
 Read by YAML 1.2's core rules (`NO` is a country, `21:00` is a time of day, not a number), composed to nodes so that positions
 are the parser's own. What a campaign never needs and a prankster does is refused: anchors and aliases, tags, a key given
-twice, more than a megabyte, nesting past 40 levels.
+twice, more than a megabyte or 10,000 values, nesting past 40 levels.
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ from typing import Any
 import yaml
 import yamlcore
 
-from tillroll.campaign.findings import Finding
+from tillroll.campaign.findings import MOST_FINDINGS, Finding
 
 MOST_BYTES = 1_048_576
 MOST_DEPTH = 40
+MOST_EVENTS = 20_000  # a key and its value are two; the parser needs a kilobyte for each
+
+_CONTROL = re.compile(
+    r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)  # YAML 1.2.2, 5.1
 
 Path = tuple[str | int, ...]
 
@@ -85,13 +90,20 @@ def read_source(file: str, content: bytes) -> Source:
     except UnicodeDecodeError as fault:
         before = content[: fault.start]
         line = before.count(b"\n") + 1
-        source = Source(file=file, lines=content.decode("latin-1").splitlines())
-        column = len(before) - before.rfind(b"\n")
+        source = Source(file=file, lines=content.decode("utf-8", "replace").splitlines())
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
         source.findings.append(
             source.finding_at(line, column, "this character is not UTF-8; save the file as UTF-8")
         )
         return source
     source = Source(file=file, lines=text.splitlines())
+    if control := _CONTROL.search(text):
+        before_it = text[: control.start()].splitlines() or [""]
+        problem = f"the character U+{ord(control[0]):04X} can't be seen and can't stand in a file; delete it"
+        at_line_start = text[: control.start()].endswith("\n")
+        line, column = (len(before_it) + 1, 1) if at_line_start else (len(before_it), len(before_it[-1]) + 1)
+        source.findings.append(source.finding_at(line, column, problem))
+        return source
     try:
         _read_nodes(source, text)
     except _Stop as stop:
@@ -99,10 +111,11 @@ def read_source(file: str, content: bytes) -> Source:
         source.findings.append(stop.finding)
     except yaml.MarkedYAMLError as fault:
         source.findings.append(_yaml_finding(source, fault))
-    except (yaml.YAMLError, RecursionError, ValueError) as fault:
+    except yaml.YAMLError as fault:
         source.findings.append(source.finding_at(1, 1, f"this is not YAML: {_one_line(str(fault))}"))
     if source.findings:
         source.data = None
+        del source.findings[MOST_FINDINGS:]
     return source
 
 
@@ -130,7 +143,7 @@ def _read_nodes(source: Source, text: str) -> None:
 def _guard_events(source: Source, text: str) -> None:
     """Refuse anchors, aliases, tags and deep nesting while they are still a stream, before anything is built."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         place = (event.start_mark.line + 1, event.start_mark.column + 1)  # type: ignore[union-attr]  # a parsed event has one
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _Stop(
@@ -138,6 +151,8 @@ def _guard_events(source: Source, text: str) -> None:
             )
         if getattr(event, "tag", None) not in {None, "!"}:
             raise _Stop(source.finding_at(*place, "tags (!) are not used here"))
+        if count > MOST_EVENTS:
+            raise _Stop(source.finding_at(*place, "the file says too much: more than 10,000 keys and values"))
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
             raise _Stop(source.finding_at(*place, f"nested deeper than {MOST_DEPTH} levels"))
@@ -149,7 +164,11 @@ def _build(source: Source, loader: Any, node: yaml.Node, path: Path) -> Any:
         return [_build(source, loader, item, (*path, index)) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         return _build_mapping(source, loader, node, path)
-    return loader.construct_object(node)
+    try:
+        return loader.construct_object(node)
+    except ValueError:  # a number of thousands of digits: Python won't read it, and nobody means it
+        source.findings.append(source.finding(path, "this number is far too long"))
+        return None
 
 
 def _build_mapping(source: Source, loader: Any, node: yaml.MappingNode, path: Path) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tillroll.campaign.findings import Finding, nearest
+from tillroll.campaign.findings import MOST_FINDINGS, Finding, nearest
+from tillroll.campaign.models import LINE_PATTERN
 from tillroll.campaign.source import Path, Source
+from tillroll.campaign.units import KeyFault, shown
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -21,9 +23,8 @@ _KINDS = {
     "float_parsing": "a number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
-    "date_from_datetime_parsing": "a date like 2026-12-25",
-    "date_parsing": "a date like 2026-12-25",
-    "date_type": "a date like 2026-12-25",
+    "int_parsing_size": "a whole number of a sensible size",
+    "finite_number": "a number",
     "tuple_type": "a list, like [one, two]",
     "list_type": "a list, like [one, two]",
     "model_type": "a block of keys and values",
@@ -41,7 +42,7 @@ _PATTERNS = {
     "^[A-Z0-9]{0,12}$": "at most 12 capital letters and digits, like BACK",
     "^[A-Z]{2}$": "a country is two capital letters, like SI",
     "^[0-9A-Z]{10,36}$": "10 to 36 different digits and capital letters",
-    r"^[^\r\n]+$": "one line of text",
+    LINE_PATTERN: "one line of text, not blank, without control characters",
     "^[a-z]{2,3}(-[A-Za-z]{2,4})?$": "a language is a code like en or pt-BR",
 }
 
@@ -57,9 +58,8 @@ def validate(model: type[_Model], source: Source) -> tuple[_Model | None, list[F
     try:
         return model.model_validate(source.data), []
     except ValidationError as faults:
-        return None, sorted(
-            {_finding(model, source, dict(fault)) for fault in faults.errors(include_url=False)}
-        )
+        found = faults.errors(include_url=False)[:MOST_FINDINGS]
+        return None, sorted({_finding(model, source, dict(fault)) for fault in found})
 
 
 def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> Finding:
@@ -74,9 +74,13 @@ def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> F
     if kind in {"enum", "literal_error"}:
         choices = _choices(model, path) or [str(context.get("expected", ""))]
         given = _value_at(source.data, path)
-        return source.finding(
-            path, f"{given!r} is none of {', '.join(choices)}", suggestion=nearest(str(given), choices)
-        )
+        if choices == ["True"]:
+            return source.finding(path, f"{shown(given)} can't stand here: write true, or leave the key out")
+        word = nearest(given, choices) if isinstance(given, str) else ""
+        return source.finding(path, f"{shown(given)} is none of {', '.join(choices)}", suggestion=word)
+    error = context.get("error")
+    if isinstance(error, KeyFault):
+        path = (*path, error.key)
     return source.finding(path, _sentence(kind, context, fault, _value_at(source.data, path)))
 
 
@@ -85,31 +89,20 @@ def _sentence(kind: str, context: dict[str, Any], fault: dict[str, Any], given: 
     if kind == "value_error":
         return str(context.get("error") or fault["msg"]).removeprefix("Value error, ")
     if kind in _KINDS:
-        return f"{_shown(given)} is not {_KINDS[kind]}"
+        quotes = " (put it in quotes)" if kind == "string_type" and isinstance(given, int | float) else ""
+        return f"{shown(given)} is not {_KINDS[kind]}{quotes}"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"{_shown(given)} {words} {context[name]}"
+        limit = context[name]
+        return f"{shown(given)} {words} {int(limit) if limit == int(limit) else limit}"
     if kind == "string_pattern_mismatch":
-        return f"{_shown(given)}: {_PATTERNS.get(context['pattern'], 'it does not have the right form')}"
+        return f"{shown(given)}: {_PATTERNS.get(context['pattern'], 'it does not have the right form')}"
     if kind in {"string_too_short", "string_too_long"}:
         limit = context.get("min_length") or context.get("max_length")
         return f"the text must have at {'least' if kind.endswith('short') else 'most'} {limit} characters"
     if kind in {"too_short", "too_long"}:
         return "the list is empty" if kind == "too_short" else "the list is too long"
-    return f"{_shown(given)} is not allowed here ({fault['msg'].lower()})"
-
-
-def _shown(given: Any) -> str:
-    if isinstance(given, dict):
-        return "a block of keys"
-    if isinstance(given, list):
-        return "a list"
-    text = (
-        repr(given)
-        if isinstance(given, str)
-        else {None: "nothing", True: "true", False: "false"}.get(given, str(given))
-    )
-    return text if len(text) <= 60 else text[:57] + "..."
+    return f"{shown(given)} is not allowed here"
 
 
 def _path_in_file(source: Source, loc: tuple[Any, ...]) -> Path:
