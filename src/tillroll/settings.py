@@ -36,6 +36,7 @@ class Settings:
     smtp_url: str = field(default="", repr=False)  # SMTP_URL: none means the outbox folder
     mail_from: str = ""  # TILLROLL_MAIL_FROM: "Shop <hello@shop.example>"; none means the store's own
     port: int = 8000  # PORT
+    proxies: int = 0  # TILLROLL_PROXIES: how many proxies stand before the pages (Heroku: 1)
     log_level: str = "info"  # TILLROLL_LOG_LEVEL
 
     @property
@@ -75,6 +76,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         smtp_url=names.get("SMTP_URL", ""),
         mail_from=names.get("TILLROLL_MAIL_FROM", ""),
         port=_whole(names, "PORT", 8000, 1, 65_535, faults),
+        proxies=_whole(names, "TILLROLL_PROXIES", 0, 0, 5, faults),
         log_level=_choice(names, "TILLROLL_LOG_LEVEL", ("debug", "info", "warning", "error"), "info", faults),
     )
     if not values.on_sqlite and not values.secret_keys:

@@ -108,7 +108,7 @@ def configure_logging(level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             *([] if people else [structlog.processors.format_exc_info]),
-            structlog.dev.ConsoleRenderer()
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
             if people
             else structlog.processors.JSONRenderer(ensure_ascii=False),
         ],

@@ -21,7 +21,7 @@ from tillroll.approve.decide import (
     reasons_against,
 )
 from tillroll.campaign import Revision
-from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.proposal import POLICY, StoredPlan
 from tillroll.campaign.states import RUN_FINAL, RUN_HOLDS_MONEY, RUN_OPEN, RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger import audit
@@ -29,9 +29,6 @@ from tillroll.ledger.engine import reading, take_turn, writing
 from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
 from tillroll.ledger.runs import load_run, move_run, runs_in
 from tillroll.ledger.tables import approvals, plans, runs
-
-POLICY = "policy"
-"""Who approves when the campaign's `auto_when` does."""
 
 
 def approve(
@@ -51,7 +48,7 @@ def approve(
             against = ("the audience in the ledger no longer fits the plan's digest",)
         revision = load_revision(connection, plan.revision_id)
         against = against or over_budget(
-            plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision)
+            plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision, now)
         )
         if against:
             raise _refusal(person, run_id, against)
@@ -136,7 +133,7 @@ def _settle_one(engine: Engine, run_id: int, now: datetime) -> bool:
             )
             return True
         revision = load_revision(connection, plan.revision_id)
-        if over_budget(plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision)):
+        if over_budget(plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision, now)):
             return False  # a person sees the reason when trying to approve it
         if digest_in_ledger(connection, plan) != plan.digest or _approved_by(connection, plan.plan_id):
             return False
@@ -161,10 +158,14 @@ def _approved_by(connection: Connection, plan_id: int) -> list[str]:
     return list(connection.scalars(query))
 
 
-def _budgets(connection: Connection, store_id: int, revision: Revision) -> Budgets:
-    """What live runs may cost by now; a run without a bound is counted by its budget check alone."""
-    live = (runs.c.store_id == store_id, runs.c.state.in_(tuple(RUN_HOLDS_MONEY)))
-    total = sa.select(sa.func.sum(plans.c.worst_case)).join(runs, runs.c.plan_id == plans.c.id).where(*live)
+def _budgets(connection: Connection, store_id: int, revision: Revision, now: datetime) -> Budgets:
+    """What live runs may cost by now. A halted run counts while its codes work: stopping it took none of them back."""
+    halted = sa.and_(runs.c.state == RunState.HALTED, runs.c.valid_until > now)
+    live = sa.or_(runs.c.state.in_(tuple(RUN_HOLDS_MONEY)), halted)
+    of_store = (runs.c.store_id == store_id, live)
+    total = (
+        sa.select(sa.func.sum(plans.c.worst_case)).join(runs, runs.c.plan_id == plans.c.id).where(*of_store)
+    )
     campaign = revision.campaign
     return Budgets(
         campaign_used=connection.scalar(total.where(runs.c.campaign == revision.name)) or Decimal(0),

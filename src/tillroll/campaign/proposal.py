@@ -15,6 +15,10 @@ RECIPIENT_FIELDS = ("customer_id", "email", "name", "first_name", "language", "c
 """What is frozen of a recipient."""
 
 
+POLICY = "policy"
+"""Who approves when the campaign's `auto_when` does."""
+
+
 class Level(StrEnum):
     """What a guardrail says of a plan."""
 

@@ -8,9 +8,8 @@ from babel.numbers import format_currency
 
 from tillroll.campaign.models import Customers, Offer, OfferKind, Uses
 from tillroll.campaign.segment import Condition, Count, Moment, Segment, Sum
-from tillroll.campaign.units import say_duration
+from tillroll.campaign.units import spell_duration
 
-_UNIT = {"d": "day", "h": "hour", "m": "minute"}
 _WHAT = {"first_order": "first ordered", "last_order": "last ordered", "registered": "registered"}
 
 
@@ -76,16 +75,10 @@ def _say_moment(what: str, moment: Moment) -> str:
         return f"never {what.removeprefix('first ').removeprefix('last ')}"
     parts = []
     if moment.more_than is not None:
-        parts.append(f"more than {_long(say_duration(moment.more_than))} ago")
+        parts.append(f"more than {spell_duration(moment.more_than)} ago")
     if moment.less_than is not None:
-        parts.append(f"less than {_long(say_duration(moment.less_than))} ago")
+        parts.append(f"less than {spell_duration(moment.less_than)} ago")
     return f"{what} {' and '.join(parts)}"
-
-
-def _long(short: str) -> str:
-    """`90d` as `90 days`."""
-    number, unit = short[:-1], _UNIT[short[-1]]
-    return f"{number} {unit}{'' if number == '1' else 's'}"
 
 
 def _say_list(names: tuple[str, ...]) -> str:

@@ -172,6 +172,13 @@ def say_duration(length: timedelta) -> str:
     return f"{minutes}m"
 
 
+def spell_duration(length: timedelta) -> str:
+    """The same in words: `14 days`, `1 hour`."""
+    short = say_duration(length)
+    number, unit = short[:-1], {"d": "day", "h": "hour", "m": "minute"}[short[-1]]
+    return f"{number} {unit}{'' if number == '1' else 's'}"
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Ago = Annotated[timedelta, BeforeValidator(parse_ago)]
 Number = Annotated[Decimal, BeforeValidator(parse_decimal)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,13 @@ def load_revision(connection: Connection, revision_id: int) -> Revision:
     """A recorded revision of a campaign, as its files said then."""
     missing = f"There is no revision {revision_id}."
     row = one(connection, sa.select(revisions).where(revisions.c.id == revision_id), missing=missing)
-    return revision_of(row.campaign, row.files)
+    return _parsed(row.campaign, tuple(sorted(row.files.items())))
+
+
+@lru_cache(maxsize=256)
+def _parsed(name: str, files: tuple[tuple[str, str], ...]) -> Revision:
+    """A recorded revision never changes, and the loop asks for the same few every second."""
+    return revision_of(name, dict(files))
 
 
 def load_plan(connection: Connection, run_id: int) -> StoredPlan | None:

@@ -36,6 +36,11 @@ def move_run(
     return connection.execute(statement).rowcount == 1
 
 
+def put_off(connection: Connection, run_id: int, *, until: datetime, reason: str) -> None:
+    """Leave a run as it is until then, saying why."""
+    connection.execute(sa.update(runs).where(runs.c.id == run_id).values(not_before=until, reason=reason))
+
+
 def runs_in(
     connection: Connection, store_id: int, states: Collection[RunState], *, now: datetime | None = None
 ) -> list[sa.Row[Any]]:

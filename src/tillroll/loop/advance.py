@@ -6,7 +6,6 @@ this holds the store's lane, so there is one of it a store, wherever it runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,20 +15,13 @@ import structlog
 from tillroll.approve.act import settle_waiting
 from tillroll.campaign import read_book
 from tillroll.campaign.folder import fingerprint
-from tillroll.campaign.states import RunState
-from tillroll.ecwid.client import Client
 from tillroll.errors import FaultyFiles, NeedsPerson, OutcomeUnknown, PlanLacksApi, Refused, TryLater
 from tillroll.ledger.engine import reading
 from tillroll.ledger.lane import lane
-from tillroll.ledger.runs import runs_in
-from tillroll.mint.advance import mint_slice, wind_up
-from tillroll.mint.begin import begin
+from tillroll.loop.stages import REST, Lane, mint_runs, plan_runs, reconcile_codes, send_runs, sync_shop
 from tillroll.mint.parts import Mint
-from tillroll.mint.reconcile import reconcile
-from tillroll.plan.make import make_plan
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import materialise
-from tillroll.send.deliver import send_slice
 from tillroll.track.connect import (
     CONNECTED,
     DISCONNECTED,
@@ -39,30 +31,13 @@ from tillroll.track.connect import (
     rest_lane,
     stop_lane,
 )
-from tillroll.track.redeem import end_runs, mark_redemptions
-from tillroll.track.sync import sync_customers, sync_orders, sync_profile
-from tillroll.wiring import Services
+from tillroll.track.redeem import end_runs
+
+__all__ = ["Lane", "advance"]
 
 log = structlog.get_logger("tillroll.loop")
 
-FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a plan if it is older
-ORDERS_EVERY = timedelta(minutes=5)
-PROFILE_EVERY = timedelta(hours=6)
-RECONCILE_EVERY = timedelta(hours=1)
-_REST = timedelta(seconds=30)
 _WHOLE_BEGIN = timedelta(seconds=1)
-
-
-@dataclass(kw_only=True)
-class Lane:
-    """One store's lane in this process: its client (one pace a token) and what it remembers between slices."""
-
-    services: Services
-    store_id: int
-    client: Client
-    files_seen: str = ""
-    reconciled: bool = False  # since this process began
-    wound_up: set[int] = field(default_factory=set)  # halted runs that have nothing open in the store
 
 
 def advance(lane_: Lane, *, until: datetime) -> datetime | None:
@@ -103,7 +78,7 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
         except OutcomeUnknown as trouble:
             return _rest(lane_, store, trouble.message, clock.now() + _WHOLE_BEGIN)
         except Refused as trouble:
-            return _rest(lane_, store, trouble.message, clock.now() + _REST)
+            return _rest(lane_, store, trouble.message, clock.now() + REST)
 
 
 def _rest(lane_: Lane, store: sa.Row[Any], reason: str, until: datetime) -> datetime:
@@ -134,124 +109,15 @@ def _read_files(lane_: Lane) -> None:
 
 def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     engine, clock = lane_.services.engine, lane_.services.clock
-    _sync_shop(lane_, store)
+    sync_shop(lane_, store)
     made = materialise(engine, store_id=lane_.store_id, now=clock.now())
     if made:
         log.info("runs.due", store=store.ecwid_id, runs=made)
-    _plan_runs(lane_, until)
+    plan_runs(lane_, until)
     settle_waiting(engine, store_id=lane_.store_id, now=clock.now())
     mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id)
-    _reconcile(lane_, mint)
-    waits = [_mint_runs(lane_, mint, until), _send_runs(lane_, until)]
+    reconcile_codes(lane_, mint)
+    waits = [mint_runs(lane_, mint, until), send_runs(lane_, until)]
     end_runs(engine, store_id=lane_.store_id, now=clock.now())
     lane_runs_again(engine, store_id=lane_.store_id)
     return min((moment for moment in waits if moment is not None), default=None)
-
-
-def _sync_shop(lane_: Lane, store: sa.Row[Any]) -> None:
-    """The profile first of all, since currency and time zone are part of every plan; orders every few minutes."""
-    engine, now = lane_.services.engine, lane_.services.clock.now()
-    if store.profile_at is None or store.profile_at <= now - PROFILE_EVERY:
-        sync_profile(engine, lane_.client, store_id=lane_.store_id, now=now)
-    if store.orders_at is None or store.orders_at <= now - ORDERS_EVERY:
-        read = sync_orders(engine, lane_.client, store=store, now=now)
-        used = mark_redemptions(engine, store_id=lane_.store_id, seen_since=now)
-        log.info("orders.read", store=store.ecwid_id, orders=read, redemptions=used)
-
-
-def _plan_runs(lane_: Lane, until: datetime) -> None:
-    engine, clock = lane_.services.engine, lane_.services.clock
-    with reading(engine) as connection:
-        wanting = runs_in(connection, lane_.store_id, {RunState.PLANNING}, now=clock.now())
-        store = load_store(connection, lane_.store_id)
-    if not wanting:
-        return
-    if store.customers_at is None or store.customers_at <= clock.now() - FRESH:
-        read = sync_customers(engine, lane_.client, store=store, now=clock.now())
-        log.info("customers.read", store=store.ecwid_id, customers=read)
-    for run in wanting:
-        per_minute = lane_.services.settings.requests_per_minute
-        state = make_plan(engine, run_id=run.id, now=clock.now(), per_minute=per_minute)
-        log.info("plan.made", run=run.id, campaign=run.campaign, state=state.value)
-        if clock.now() >= until:
-            return
-
-
-def _reconcile(lane_: Lane, mint: Mint) -> None:
-    """On start and hourly, once there is anything of ours in the store."""
-    now = mint.clock.now()
-    with reading(mint.engine) as connection:
-        store = load_store(connection, lane_.store_id)
-        begun = runs_in(connection, lane_.store_id, {RunState.MINTING, RunState.SENDING, RunState.TRACKING})
-    last = store.reconciled_at if lane_.reconciled else None
-    if not begun or (last is not None and last > now - RECONCILE_EVERY):
-        return
-    found = reconcile(mint)
-    lane_.reconciled = True
-    if not found.agrees or found.put_right:
-        log.warning(
-            "store.reconciled", missing=len(found.missing), unknown=found.unknown, put_right=found.put_right
-        )
-
-
-def _mint_runs(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
-    """Begin what is approved and work on what has begun; a run that must wait for the store gives way to the next."""
-    clock, engine = mint.clock, mint.engine
-    with reading(engine) as connection:
-        approved = runs_in(connection, lane_.store_id, {RunState.APPROVED}, now=clock.now())
-        halted = runs_in(connection, lane_.store_id, {RunState.HALTED})
-    for run in approved:
-        state = begin(engine, run_id=run.id, now=clock.now())
-        log.info(
-            "mint.begins" if state is RunState.MINTING else "plan.sent_back",
-            run=run.id,
-            campaign=run.campaign,
-        )
-    waits: list[datetime] = []
-    for run in halted:
-        if run.id not in lane_.wound_up:
-            if (ask_again := wind_up(mint, run_id=run.id)) is None:
-                lane_.wound_up.add(run.id)
-            else:
-                waits.append(ask_again)
-    with reading(engine) as connection:
-        minting = runs_in(connection, lane_.store_id, {RunState.MINTING}, now=clock.now())
-    for run in minting:
-        next_at = mint_slice(mint, run_id=run.id, until=until)
-        if next_at is None:
-            log.info("mint.done", run=run.id, campaign=run.campaign)
-            next_at = clock.now()
-        waits.append(next_at)
-    return min(waits, default=None)
-
-
-def _send_runs(lane_: Lane, until: datetime) -> datetime | None:
-    services = lane_.services
-    with reading(services.engine) as connection:
-        sending = runs_in(connection, lane_.store_id, {RunState.SENDING})
-    if sending and _consent_is_stale(lane_):
-        with reading(services.engine) as connection:
-            store = load_store(connection, lane_.store_id)
-        sync_customers(services.engine, lane_.client, store=store, now=services.clock.now())
-    waits = []
-    for run in sending:
-        next_at = send_slice(
-            services.engine,
-            clock=services.clock,
-            transport=services.transport,
-            sender=services.settings.mail_from,
-            run_id=run.id,
-            until=until,
-        )
-        if next_at is None:
-            log.info("send.done", run=run.id, campaign=run.campaign)
-        else:
-            waits.append(next_at)
-    return min(waits, default=None)
-
-
-def _consent_is_stale(lane_: Lane) -> bool:
-    """Whether somebody may have withdrawn consent since the mirror was read."""
-    with reading(lane_.services.engine) as connection:
-        store = load_store(connection, lane_.store_id)
-    return store.customers_at is None or store.customers_at <= lane_.services.clock.now() - FRESH

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tillroll.campaign.proposal import POLICY
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
@@ -16,8 +17,6 @@ from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import approvals, campaigns, stores
 from tillroll.mint.decide import reasons_not_to_begin, validity
-
-_POLICY = "policy"
 
 
 def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
@@ -46,7 +45,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             revision_now=revision_now,
             approvals=[(row.person, row.digest) for row in connection.execute(agreed)],
             approval=campaign.approval,
-            policy=_POLICY,
+            policy=POLICY,
         )
         if against:
             reason = "; ".join(against)

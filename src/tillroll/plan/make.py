@@ -21,7 +21,7 @@ from tillroll.campaign.models import Status, Valid
 from tillroll.campaign.proposal import Audience, AudienceDigest, Exposure, Proposal
 from tillroll.campaign.sentence import say_offer, say_segment
 from tillroll.campaign.states import CodeState, RunState
-from tillroll.campaign.units import say_duration
+from tillroll.campaign.units import spell_duration
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import approvals, codes, customers, plans, recipients, redemptions, runs, stores
@@ -219,9 +219,7 @@ def _propose(
 def say_valid(valid: Valid, zone: ZoneInfo) -> str:
     """When the codes work, with the edge of the day said plainly."""
     if valid.for_ is not None:
-        return (
-            f"{say_duration(valid.for_)} from the moment minting begins, to the end of that day in {zone.key}"
-        )
+        return f"{spell_duration(valid.for_)} from the moment minting begins, to the end of that day in {zone.key}"
     start = f"from {valid.from_:%Y-%m-%d %H:%M} " if valid.from_ else "from the moment minting begins "
     return f"{start}until {valid.until:%Y-%m-%d %H:%M} ({zone.key})"
 

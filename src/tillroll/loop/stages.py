@@ -1,0 +1,178 @@
+"""The stages, one after another, for the runs of one lane: each call is a bounded slice, and harmless to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from tillroll.campaign.states import RunState
+from tillroll.ecwid.client import Client
+from tillroll.errors import Refused
+from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.runs import put_off, runs_in
+from tillroll.mint.advance import mint_slice, wind_up
+from tillroll.mint.begin import begin
+from tillroll.mint.parts import Mint
+from tillroll.mint.reconcile import reconcile
+from tillroll.plan.make import make_plan
+from tillroll.send.deliver import send_slice
+from tillroll.track.connect import load_store
+from tillroll.track.redeem import mark_redemptions
+from tillroll.track.sync import sync_customers, sync_orders, sync_profile
+from tillroll.wiring import Services
+
+log = structlog.get_logger("tillroll.loop")
+
+FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a plan if it is older
+ORDERS_EVERY = timedelta(minutes=5)
+PROFILE_EVERY = timedelta(hours=6)
+RECONCILE_EVERY = timedelta(hours=1)
+REST = timedelta(seconds=30)  # what is refused is tried again after that
+
+
+@dataclass(kw_only=True)
+class Lane:
+    """One store's lane in this process: its client (one pace a token) and what it remembers between slices."""
+
+    services: Services
+    store_id: int
+    client: Client
+    files_seen: str = ""
+    reconciled: bool = False  # since this process began
+    wound_up: set[int] = field(default_factory=set)  # halted runs that have nothing open in the store
+
+
+def sync_shop(lane_: Lane, store: sa.Row[Any]) -> None:
+    """The profile first of all, since currency and time zone are part of every plan; orders every few minutes."""
+    engine, now = lane_.services.engine, lane_.services.clock.now()
+    if store.profile_at is None or store.profile_at <= now - PROFILE_EVERY:
+        sync_profile(engine, lane_.client, store_id=lane_.store_id, now=now)
+    if store.orders_at is None or store.orders_at <= now - ORDERS_EVERY:
+        read = sync_orders(engine, lane_.client, store=store, now=now)
+        used = mark_redemptions(engine, store_id=lane_.store_id, seen_since=now)
+        log.info("orders.read", store=store.ecwid_id, orders=read, redemptions=used)
+
+
+def plan_runs(lane_: Lane, until: datetime) -> None:
+    engine, clock = lane_.services.engine, lane_.services.clock
+    with reading(engine) as connection:
+        wanting = runs_in(connection, lane_.store_id, {RunState.PLANNING}, now=clock.now())
+        store = load_store(connection, lane_.store_id)
+    if not wanting:
+        return
+    if store.customers_at is None or store.customers_at <= clock.now() - FRESH:
+        read = sync_customers(engine, lane_.client, store=store, now=clock.now())
+        log.info("customers.read", store=store.ecwid_id, customers=read)
+    for run in wanting:
+        with _set_aside_when_refused(lane_, run):
+            per_minute = lane_.services.settings.requests_per_minute
+            state = make_plan(engine, run_id=run.id, now=clock.now(), per_minute=per_minute)
+            log.info("plan.made", run=run.id, campaign=run.campaign, state=state.value)
+        if clock.now() >= until:
+            return
+
+
+def reconcile_codes(lane_: Lane, mint: Mint) -> None:
+    """On start and hourly, once there is anything of ours in the store."""
+    now = mint.clock.now()
+    with reading(mint.engine) as connection:
+        store = load_store(connection, lane_.store_id)
+        begun = runs_in(connection, lane_.store_id, {RunState.MINTING, RunState.SENDING, RunState.TRACKING})
+    last = store.reconciled_at if lane_.reconciled else None
+    if not begun or (last is not None and last > now - RECONCILE_EVERY):
+        return
+    found = reconcile(mint)
+    lane_.reconciled = True
+    if not found.agrees or found.put_right:
+        log.warning(
+            "store.reconciled", missing=len(found.missing), unknown=found.unknown, put_right=found.put_right
+        )
+
+
+def mint_runs(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
+    """Begin what is approved and work on what has begun; a run that must wait for the store gives way to the next."""
+    clock, engine = mint.clock, mint.engine
+    with reading(engine) as connection:
+        approved = runs_in(connection, lane_.store_id, {RunState.APPROVED}, now=clock.now())
+        halted = runs_in(connection, lane_.store_id, {RunState.HALTED})
+    for run in approved:
+        with _set_aside_when_refused(lane_, run):
+            state = begin(engine, run_id=run.id, now=clock.now())
+            event = "mint.begins" if state is RunState.MINTING else "plan.sent_back"
+            log.info(event, run=run.id, campaign=run.campaign)
+    waits: list[datetime] = []
+    for run in halted:
+        if run.id not in lane_.wound_up:
+            if (ask_again := wind_up(mint, run_id=run.id)) is None:
+                lane_.wound_up.add(run.id)
+            else:
+                waits.append(ask_again)
+    with reading(engine) as connection:
+        minting = runs_in(connection, lane_.store_id, {RunState.MINTING}, now=clock.now())
+    for run in minting:
+        with _set_aside_when_refused(lane_, run):
+            next_at = mint_slice(mint, run_id=run.id, until=until)
+            if next_at is None:
+                log.info("mint.done", run=run.id, campaign=run.campaign)
+            waits.append(next_at or clock.now())
+    return min(waits, default=None)
+
+
+def send_runs(lane_: Lane, until: datetime) -> datetime | None:
+    services = lane_.services
+    with reading(services.engine) as connection:
+        sending = runs_in(connection, lane_.store_id, {RunState.SENDING}, now=services.clock.now())
+    if sending and _consent_is_stale(lane_):
+        with reading(services.engine) as connection:
+            store = load_store(connection, lane_.store_id)
+        sync_customers(services.engine, lane_.client, store=store, now=services.clock.now())
+    waits = []
+    for run in sending:
+        with _set_aside_when_refused(lane_, run):
+            next_at = _send_run(services, run, until)
+            if next_at is None:
+                log.info("send.done", run=run.id, campaign=run.campaign)
+            else:
+                waits.append(next_at)
+    return min(waits, default=None)
+
+
+def _send_run(services: Services, run: sa.Row[Any], until: datetime) -> datetime | None:
+    """A slice of sending; a run whose hour is far off (quiet hours) is left alone until then."""
+    next_at = send_slice(
+        services.engine,
+        clock=services.clock,
+        transport=services.transport,
+        sender=services.settings.mail_from,
+        run_id=run.id,
+        until=until,
+    )
+    if next_at is not None and next_at > services.clock.now() + REST:
+        with writing(services.engine) as connection:
+            put_off(connection, run.id, until=next_at, reason="its messages wait for their hour")
+    return next_at
+
+
+@contextmanager
+def _set_aside_when_refused(lane_: Lane, run: sa.Row[Any]) -> Iterator[None]:
+    """A fault of one run is that run's: it waits a little and says why, and the others go on."""
+    try:
+        yield
+    except Refused as trouble:
+        until = lane_.services.clock.now() + REST
+        with writing(lane_.services.engine) as connection:
+            put_off(connection, run.id, until=until, reason=trouble.message)
+        log.warning("run.set_aside", run=run.id, campaign=run.campaign, reason=trouble.message)
+
+
+def _consent_is_stale(lane_: Lane) -> bool:
+    """Whether somebody may have withdrawn consent since the mirror was read."""
+    with reading(lane_.services.engine) as connection:
+        store = load_store(connection, lane_.store_id)
+    return store.customers_at is None or store.customers_at <= lane_.services.clock.now() - FRESH
