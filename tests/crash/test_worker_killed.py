@@ -58,7 +58,7 @@ def installation(store: Sandbox, url: str, home: Path) -> Iterator[tuple[Service
                     "TILLROLL_FOLDER": str(ROOT),
                     "TILLROLL_SECRET_KEYS": key.read_text().strip(),
                     "TILLROLL_REQUESTS_PER_MINUTE": str(QUICK),
-                    "TILLROLL_LOG_LEVEL": "error",
+                    "TILLROLL_LOG_LEVEL": "info",
                     "ECWID_STORE_ID": str(ready.store_id),
                     "ECWID_TOKEN": ready.token,
                     "ECWID_API_URL": ready.base_url,
@@ -99,8 +99,14 @@ def figures(parts: Services) -> tuple[int, int]:
         return int(connection.scalar(live) or 0), int(connection.scalar(sent) or 0)
 
 
+def worker_log(environment: dict[str, str]) -> Path:
+    return Path(environment["TILLROLL_HOME"]) / "worker.log"
+
+
 def start_worker(environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tillroll", "worker"], env=environment, cwd=ROOT)
+    command = [sys.executable, "-m", "tillroll", "worker"]
+    with worker_log(environment).open("wb") as log:
+        return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
 
 
 def intent_is_open(parts: Services) -> bool:
@@ -137,8 +143,10 @@ def finish(parts: Services, environment: dict[str, str]) -> int:
     """Let a worker finish the job, then stop it politely; its exit code."""
     worker = start_worker(environment)
     deadline = time.monotonic() + PATIENCE
-    while states(parts) != {RunState.TRACKING}:
-        assert worker.poll() is None, "the worker ended by itself"
+    log = worker_log(environment)
+    # a worker that hasn't started listens to no signal yet; with nothing left to do it must start all the same
+    while states(parts) != {RunState.TRACKING} or b"worker.started" not in log.read_bytes():
+        assert worker.poll() is None, f"the worker ended by itself: {log.read_text()}"
         assert time.monotonic() < deadline, f"it never finishes: {figures(parts)} {states(parts)}"
         time.sleep(0.1)
     worker.terminate()

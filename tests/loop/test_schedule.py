@@ -13,7 +13,6 @@ from tillroll.ledger.tables import runs
 from tillroll.loop.advance import Lane, advance
 from tillroll.loop.worker import SLICE
 
-
 RUN, SKIPPED = "run", "skipped"
 
 

@@ -7,19 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
 from tillroll.campaign.digest import digest
 from tillroll.campaign.findings import Finding, nearest
+from tillroll.campaign.links import Known, check_links
 from tillroll.campaign.models import Campaign
 from tillroll.campaign.rules import Calendar, CodeFormat, Guardrails
-from tillroll.campaign.schedule import cron_fault
 from tillroll.campaign.segment import Segment
 from tillroll.campaign.source import Source, read_source
-from tillroll.campaign.templates import HTML, MJML, PARTS, check_template
+from tillroll.campaign.templates import HTML, MJML, PARTS, TEXT, check_template
 from tillroll.campaign.validate import validate
 from tillroll.errors import FaultyFiles
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NAME_PROBLEM = "a file's name has lower-case letters, digits and hyphens: it is the name others use"
 GUARDRAILS, CALENDAR = "rules/guardrails.yaml", "rules/calendar.yaml"
+_SINGLE_RULES: Mapping[str, type[BaseModel]] = {GUARDRAILS: Guardrails, CALENDAR: Calendar}
+_RULE_FOLDERS = ("rules/segments/", "rules/codes/")
+_RULE_PLACES = ("guardrails.yaml", "calendar.yaml", "segments/", "codes/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,40 +65,55 @@ class _Shelf:
     """Everything read so far."""
 
     files: Mapping[str, bytes]
+    unreadable: Mapping[str, str]
     sources: dict[str, Source] = field(default_factory=dict)
-    segments: dict[str, Segment] = field(default_factory=dict)
-    formats: dict[str, CodeFormat] = field(default_factory=dict)
-    guardrails: Guardrails | None = None
-    calendar: Calendar | None = None
+    models: dict[str, Any] = field(default_factory=dict)  # by file; faultless ones only
+    segments: dict[str, str] = field(default_factory=dict)  # name → file
+    formats: dict[str, str] = field(default_factory=dict)
+    templates: dict[str, set[str]] = field(default_factory=dict)  # folder name → its files
+    strays: list[str] = field(default_factory=list)  # in rules/ itself: perhaps meant as the guardrails
     findings: dict[str, list[Finding]] = field(default_factory=dict)  # by file
 
     def add(self, file: str, findings: list[Finding]) -> None:
         if findings:
             self.findings.setdefault(file, []).extend(findings)
 
-    def names(self, folder: str) -> list[str]:
-        """The names of the YAML files of a folder."""
-        return [_stem(path) for path in self.files if _folder(path) == folder]
+    def complain(self, file: str, problem: str, suggestion: str = "") -> None:
+        """A fault of the file as a whole."""
+        found = Finding(file=file, line=1, column=1, key="", problem=problem, suggestion=suggestion)
+        self.add(file, [found])
 
 
-def parse_book(files: Mapping[str, bytes]) -> Book:
-    """Read all files: relative POSIX path → content. Never raises: whatever is wrong is a finding."""
-    shelf = _Shelf(files=files)
-    _read_rules(shelf)
-    _read_templates(shelf)
+def parse_book(files: Mapping[str, bytes], *, unreadable: Mapping[str, str] | None = None) -> Book:
+    """Read all files: relative POSIX path → content. Never raises: whatever is wrong is a finding.
+
+    `unreadable` are files that are there but couldn't be read, with the reason.
+    """
+    missed = unreadable or {}
+    shelf = _Shelf(files={**files, **dict.fromkeys(missed, b"")}, unreadable=missed)
+    for path in sorted(shelf.files):
+        _read_shared(shelf, path)
+    known = Known(
+        segments=shelf.segments,
+        formats=shelf.formats,
+        templates={name: frozenset(parts) for name, parts in shelf.templates.items()},
+    )
     revisions: dict[str, Revision] = {}
-    faulty: set[str] = set()
-    for path in sorted(files):
-        if _folder(path) != "campaigns":
-            continue
-        name = _stem(path)
-        revision = _read_campaign(shelf, path, name)
-        if revision is None:
-            faulty.add(name)
-        else:
+    read: dict[str, str] = {}  # campaign → its file
+    for path in sorted(shelf.files):
+        if _folder(path) == "campaigns":
+            _claim_name(shelf, read, path)
+            _read_campaign(shelf, path, known)
+    for name, path in read.items():
+        if (revision := _revision(shelf, path, name)) is not None:
             revisions[name] = revision
     findings = tuple(sorted({finding for found in shelf.findings.values() for finding in found}))
-    return Book(revisions=revisions, segments=shelf.segments, findings=findings, faulty=frozenset(faulty))
+    return Book(
+        revisions=revisions,
+        segments={name: shelf.models[path] for name, path in shelf.segments.items() if path in shelf.models},
+        findings=findings,
+        faulty=frozenset(read) - revisions.keys(),
+    )
 
 
 def revision_of(name: str, files: Mapping[str, str]) -> Revision:
@@ -112,51 +133,88 @@ def _stem(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0]
 
 
-def _read_rules(shelf: _Shelf) -> None:
-    for path in sorted(shelf.files):
-        folder = _folder(path)
-        if folder == "rules/segments" and (segment := _read(shelf, path, Segment)):
-            shelf.segments[_stem(path)] = segment
-        elif folder == "rules/codes" and (code_format := _read(shelf, path, CodeFormat)):
-            shelf.formats[_stem(path)] = code_format
-        elif path == GUARDRAILS:
-            shelf.guardrails = _read(shelf, path, Guardrails)
-        elif path == CALENDAR:
-            shelf.calendar = _read(shelf, path, Calendar)
+def _claim_name(shelf: _Shelf, taken: dict[str, str], path: str) -> None:
+    """Two files can't have one name: nobody could tell which of them counts."""
+    first = taken.setdefault(_stem(path), path)
+    if first != path:
+        problem = f"{first.rpartition('/')[2]} has the same name; delete or rename one of them"
+        shelf.complain(path, problem)
+        shelf.complain(first, f"{path.rpartition('/')[2]} has the same name; delete or rename one of them")
 
 
-def _read(shelf: _Shelf, path: str, model: Any) -> Any:
+def _read_shared(shelf: _Shelf, path: str) -> None:
+    """A file that campaigns share, or that nothing reads: a rule in the wrong place must not be a rule less."""
+    folder, name = _folder(path), path.rpartition("/")[2]
+    if folder == "rules/segments":
+        _claim_name(shelf, shelf.segments, path)
+        _read(shelf, path, Segment)
+    elif folder == "rules/codes":
+        _claim_name(shelf, shelf.formats, path)
+        _read(shelf, path, CodeFormat)
+    elif path in _SINGLE_RULES:
+        _read(shelf, path, _SINGLE_RULES[path])
+    elif path.startswith("rules/"):
+        problem = f"nothing reads this file: rules/ holds {', '.join(_RULE_PLACES)}"
+        shelf.complain(
+            path, problem, nearest(path, [*_SINGLE_RULES, *(f"{one}{name}" for one in _RULE_FOLDERS)])
+        )
+        if folder == "rules":
+            shelf.strays.append(path)
+    elif path.startswith("templates/"):
+        shelf.templates.setdefault(folder.removeprefix("templates/"), set()).add(name)
+        _read_template(shelf, path, name)
+
+
+def _read(shelf: _Shelf, path: str, model: type[BaseModel]) -> None:
+    if path in shelf.unreadable:
+        shelf.complain(path, f"the file can't be read: {shelf.unreadable[path]}")
+        return
     source = read_source(path, shelf.files[path])
     shelf.sources[path] = source
     value, findings = validate(model, source)
+    if value is not None:
+        shelf.models[path] = value
     if not _NAME.fullmatch(_stem(path)):
-        problem = "a file's name has lower-case letters, digits and hyphens: it is the name others use"
-        findings = [*findings, source.finding((), problem)]
+        findings = [*findings, source.finding((), _NAME_PROBLEM)]
     shelf.add(path, findings)
-    return value
 
 
-def _read_templates(shelf: _Shelf) -> None:
-    for path, content in sorted(shelf.files.items()):
-        if path.startswith("templates/") and path.endswith(".j2"):
-            try:
-                text = content.decode("utf-8")
-            except UnicodeDecodeError:
-                shelf.add(
-                    path, [Finding(file=path, line=1, column=1, key="", problem="this file is not UTF-8")]
-                )
-                continue
-            shelf.add(path, check_template(path, text))
+def _read_template(shelf: _Shelf, path: str, name: str) -> None:
+    if path in shelf.unreadable:
+        shelf.complain(path, f"the file can't be read: {shelf.unreadable[path]}")
+    elif name not in PARTS:
+        problem = f"nothing reads this file: an e-mail is {MJML} or {HTML}, and {TEXT} if you like"
+        shelf.complain(path, problem, nearest(name, PARTS))
+    else:
+        try:
+            shelf.add(path, check_template(path, shelf.files[path].decode("utf-8-sig")))
+        except UnicodeDecodeError as fault:
+            line = shelf.files[path][: fault.start].count(b"\n") + 1
+            problem = "a character is not UTF-8; save the file as UTF-8"
+            shelf.add(path, [Finding(file=path, line=line, column=1, key="", problem=problem)])
+        if not _NAME.fullmatch(_folder(path).removeprefix("templates/")):
+            shelf.complain(path, _NAME_PROBLEM.replace("file", "folder"))
 
 
-def _read_campaign(shelf: _Shelf, path: str, name: str) -> Revision | None:
-    campaign: Campaign | None = _read(shelf, path, Campaign)
+def _read_campaign(shelf: _Shelf, path: str, known: Known) -> None:
+    _read(shelf, path, Campaign)
+    source = shelf.sources.get(path)
+    if source is not None and not source.findings and isinstance(source.data, dict):
+        told = {(one.line, one.column) for one in shelf.findings.get(path, ())}
+        # the model's word comes first: a place that isn't even a name needs no second complaint
+        links = [one for one in check_links(source, known) if (one.line, one.column) not in told]
+        shelf.add(path, links)
+
+
+def _revision(shelf: _Shelf, path: str, name: str) -> Revision | None:
+    """The campaign with all it uses; None when anything of that has a fault."""
+    campaign: Campaign | None = shelf.models.get(path)
     if campaign is None:
         return None
-    source = shelf.sources[path]
-    shelf.add(path, _cross_check(shelf, source, campaign))
     used = _used_files(shelf, path, campaign)
-    if any(shelf.findings.get(file) for file in used):
+    folder = f"templates/{campaign.message.template}"
+    beside = [f"{folder}/{part}" for part in shelf.templates.get(campaign.message.template, ())]
+    if any(shelf.findings.get(file) for file in (*used, *beside, *shelf.strays)):
         return None
     files = {file: shelf.files[file].decode("utf-8-sig") for file in used}
     wanted = {campaign.who.segment, *campaign.who.exclude}
@@ -165,69 +223,17 @@ def _read_campaign(shelf: _Shelf, path: str, name: str) -> Revision | None:
         digest=digest(files),
         campaign=campaign,
         files=files,
-        segments={one: shelf.segments[one] for one in sorted(wanted)},
-        code_format=shelf.formats[campaign.codes.format],
-        guardrails=shelf.guardrails or Guardrails(),
-        calendar=shelf.calendar or Calendar(),
+        segments={one: shelf.models[shelf.segments[one]] for one in sorted(wanted)},
+        code_format=shelf.models[shelf.formats[campaign.codes.format]],
+        guardrails=shelf.models.get(GUARDRAILS) or Guardrails(),
+        calendar=shelf.models.get(CALENDAR) or Calendar(),
     )
 
 
 def _used_files(shelf: _Shelf, path: str, campaign: Campaign) -> list[str]:
     """Every file whose text has a part in what the campaign does."""
-    names = {campaign.who.segment, *campaign.who.exclude}
-    template = f"templates/{campaign.message.template}"
-    return sorted(
-        file
-        for file in shelf.files
-        if file in {path, GUARDRAILS, CALENDAR}
-        or (_folder(file) == "rules/segments" and _stem(file) in names)
-        or (_folder(file) == "rules/codes" and _stem(file) == campaign.codes.format)
-        or (_folder(file) == template and file.rpartition("/")[2] in PARTS)
-    )
-
-
-def _cross_check(shelf: _Shelf, source: Source, campaign: Campaign) -> list[Finding]:
-    """What a campaign says of other files, and of its schedule and subject."""
-    found: list[Finding] = []
-
-    def named(path: tuple[str | int, ...], what: str, name: str, known: list[str]) -> None:
-        if name not in known:
-            listed = f"; there are {', '.join(sorted(known))}" if known else ""
-            found.append(
-                source.finding(path, f"there is no {what} {name!r}{listed}", suggestion=nearest(name, known))
-            )
-
-    segments = shelf.names("rules/segments")
-    named(("who", "segment"), "segment", campaign.who.segment, segments)
-    for index, name in enumerate(campaign.who.exclude):
-        named(("who", "exclude", index), "segment", name, segments)
-    named(("codes", "format"), "code format", campaign.codes.format, shelf.names("rules/codes"))
-    found += _check_message(shelf, source, campaign)
-    if campaign.when.cron is not None and (fault := cron_fault(campaign.when.cron)):
-        found.append(source.finding(("when", "cron"), fault))
-    return found
-
-
-def _check_message(shelf: _Shelf, source: Source, campaign: Campaign) -> list[Finding]:
-    found: list[Finding] = []
-    folders = sorted(
-        {path.split("/")[1] for path in shelf.files if path.startswith("templates/") and path.count("/") == 2}
-    )
     template = campaign.message.template
-    where = ("message", "template")
-    if template not in folders:
-        listed = f"; there are {', '.join(folders)}" if folders else ""
-        found.append(
-            source.finding(
-                where, f"there is no template {template!r}{listed}", suggestion=nearest(template, folders)
-            )
-        )
-    elif not {f"templates/{template}/{MJML}", f"templates/{template}/{HTML}"} & shelf.files.keys():
-        found.append(source.finding(where, f"templates/{template}/ holds neither {MJML} nor {HTML}"))
-    line, column = source.values.get(("message", "subject"), (1, 1))
-    subject = check_template(
-        source.file, campaign.message.subject, line=line, column=column, key="message.subject"
-    )
-    return found + [
-        source.finding(("message", "subject"), one.problem, suggestion=one.suggestion) for one in subject
-    ]
+    named = [shelf.segments.get(name) for name in (campaign.who.segment, *campaign.who.exclude)]
+    parts = [f"templates/{template}/{part}" for part in PARTS]
+    maybe = {path, GUARDRAILS, CALENDAR, shelf.formats.get(campaign.codes.format), *named, *parts}
+    return sorted(file for file in maybe if file is not None and file in shelf.files)

@@ -12,45 +12,53 @@ from tillroll.errors import FaultyFiles
 
 _PLACES = (
     ("campaigns", ("*.yaml", "*.yml")),
-    ("rules", ("*.yaml", "*.yml", "*/*.yaml", "*/*.yml")),
-    ("templates", ("*/*.j2",)),
+    ("rules", ("**/*.yaml", "**/*.yml")),
+    ("templates", ("*/*.j2", "*/message.*")),  # message.mjml without .j2 too: a slip that is worth telling
 )
+_BACKUPS = ("~", "#", ".bak", ".orig", ".swp", ".tmp")
 
 
 def read_book(root: Path) -> Book:
     """Everything under `campaigns/`, `rules/` and `templates/`. `FaultyFiles` when there is no `campaigns/` folder."""
-    files = {relative: _read(path) for relative, path in _files(root)}
-    return parse_book(files)
+    files: dict[str, bytes] = {}
+    unreadable: dict[str, str] = {}
+    for relative, path in _files(root):
+        try:
+            if not path.resolve(strict=True).is_relative_to(root.resolve()):
+                unreadable[relative] = "it is a link that leads out of the folder"
+                continue
+            with path.open("rb") as file:
+                files[relative] = file.read(MOST_BYTES + 1)  # just enough to be refused as too large
+        except (OSError, RuntimeError) as fault:  # RuntimeError: links in a circle
+            if not path.is_symlink() and isinstance(fault, FileNotFoundError):
+                continue  # deleted since it was listed
+            unreadable[relative] = getattr(fault, "strerror", None) or "its links lead nowhere"
+    return parse_book(files, unreadable=unreadable)
 
 
 def fingerprint(root: Path) -> str:
     """Changes when a file is added, removed or edited; cheap, since it only looks at names, sizes and times."""
     seen = hashlib.sha256()
     for relative, path in _files(root):
-        status = path.stat()
-        seen.update(f"{relative}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        try:
+            status = path.stat()
+            seen.update(f"{relative}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_mode}\n".encode())
+        except OSError as fault:
+            seen.update(f"{relative}\0{fault.errno}\n".encode())
     return seen.hexdigest()
 
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
+    """What looks like one of ours, by its path under the root; folders, pipes and editors' backups are not."""
     if not (root / "campaigns").is_dir():
         raise FaultyFiles(
             f"There is no campaigns folder in {root.resolve()}.",
             hint="Start Tillroll where campaigns/, rules/ and templates/ are, or set TILLROLL_FOLDER.",
         )
-    base = root.resolve()
     for place, patterns in _PLACES:
-        paths = sorted({path for pattern in patterns for path in (root / place).glob(pattern)})
-        for path in paths:
-            inside = path.resolve().is_relative_to(base)  # a link must not lead out of the folder
-            if not path.name.startswith((".", "#")) and inside and path.is_file():
-                yield path.relative_to(root).as_posix(), path
-
-
-def _read(path: Path) -> bytes:
-    """The content, or just enough of it to be refused as too large; an unreadable file reads as one that isn't YAML."""
-    try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES + 1)
-    except OSError as fault:
-        return f"\x00 {fault.strerror}".encode()
+        for path in sorted({path for pattern in patterns for path in (root / place).glob(pattern)}):
+            parts = path.relative_to(root).parts
+            hidden = any(part.startswith((".", "#")) for part in parts)
+            if not hidden and not path.name.endswith(_BACKUPS) and (path.is_file() or path.is_symlink()):
+                # a name that isn't UTF-8 is told by its replacement characters; it is no valid name anyway
+                yield "/".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "replace"), path
