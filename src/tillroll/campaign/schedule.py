@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 
 from tillroll.campaign.models import IfLate, When
-from tillroll.campaign.units import say_duration
+from tillroll.campaign.units import say_duration, spell_duration
 
 MOST_SLOTS = 1_000
 PUNCTUAL = timedelta(seconds=60)
@@ -136,7 +136,7 @@ def due(
     in_time = [slot for slot in late if now - slot.at <= when.within]
     for slot in late:
         if slot not in in_time:
-            skipped.append((slot, f"missed by more than {say_duration(when.within)}"))
+            skipped.append((slot, f"missed by more than {spell_duration(when.within)}"))
     if when.if_late is IfLate.SKIP:
         skipped += [(slot, "missed, and if_late says skip") for slot in in_time]
         in_time = []
@@ -160,7 +160,7 @@ def describe(when: When, zone: ZoneInfo) -> str:
     if when.manual:
         return "only by hand"
     if when.every is not None:
-        return f"every {say_duration(when.every)}"
+        return f"every {spell_duration(when.every)}"
     if when.at is not None:
         return f"once, on {when.at:%Y-%m-%d at %H:%M} ({zone.key})"
     return f"{_say_cron(when.cron or '')} ({zone.key})"

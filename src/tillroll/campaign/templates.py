@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.meta import find_undeclared_variables
 
 from tillroll.campaign.findings import MOST_FINDINGS, Finding, nearest
 
@@ -59,14 +60,16 @@ def check_template(file: str, text: str, *, line: int = 1, column: int = 1, key:
     if len(text) > MOST_BYTES:
         return [finding(1, "", f"the template is larger than {MOST_BYTES // 1024} KiB")]
     try:
-        tree = list(_nodes(_environment.parse(text)))
+        parsed = _environment.parse(text)
+        tree = list(_nodes(parsed))
+        found = list(islice(_faults(tree), MOST_FINDINGS)) or list(_out_of_place(parsed, tree))
     except TemplateSyntaxError as fault:
         return [finding(fault.lineno, "", f"in the template: {fault.message}")]
     except RecursionError:
         return [finding(1, "", "the template is nested too deeply")]
     except ValueError:  # a number of thousands of digits
         return [finding(1, "", "the template holds a number that can't be read")]
-    return sorted({finding(*fault) for fault in islice(_faults(tree), MOST_FINDINGS)})
+    return sorted({finding(*fault) for fault in found})
 
 
 def _nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
@@ -100,6 +103,15 @@ def _faults(tree: list[nodes.Node]) -> Iterator[Fault]:
             yield node.lineno, node.name, f"there is no test {node.name!r}", nearest(node.name, _TESTS)
         elif isinstance(node, _OTHER_FILES):
             yield node.lineno, "{%", "a template can't use other files; write it out", ""
+
+
+def _out_of_place(parsed: nodes.Template, tree: list[nodes.Node]) -> Iterator[Fault]:
+    """Names that exist, but not where they are used: `loop` after the loop, a `set` inside a macro seen outside of it."""
+    missing = find_undeclared_variables(parsed) - VARIABLES.keys()
+    for node in tree:
+        if isinstance(node, nodes.Name) and node.ctx == "load" and node.name in missing:
+            missing.discard(node.name)
+            yield node.lineno, node.name, f"{node.name!r} is used where nothing has set it", ""
 
 
 def _attribute(node: nodes.Getattr | nodes.Getitem) -> str | None:

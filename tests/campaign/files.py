@@ -1,0 +1,42 @@
+"""The sample files with something changed, and what is then told of them."""
+
+from __future__ import annotations
+
+from tests.shop import sample_files
+from tillroll.campaign import Book, Finding, parse_book
+
+WINBACK = "campaigns/winback.yaml"
+Content = str | bytes | None
+
+
+def changed(*replacements: tuple[str, str], file: str = WINBACK) -> dict[str, bytes]:
+    """The sample files with words of one file replaced; a word that isn't there is a slip of the test."""
+    files = sample_files()
+    text = files[file].decode()
+    for old, new in replacements:
+        assert old in text, f"{file} doesn't say {old!r}"
+        text = text.replace(old, new)
+    return {**files, file: text.encode()}
+
+
+def with_files(files: dict[str, Content]) -> Book:
+    """The sample files and these; None takes one away."""
+    everything: dict[str, bytes] = sample_files()
+    for name, content in files.items():
+        if content is None:
+            del everything[name]
+        else:
+            everything[name] = content.encode() if isinstance(content, str) else content
+    return parse_book(everything)
+
+
+def only(book: Book) -> Finding:
+    """The one finding of a book."""
+    assert len(book.findings) == 1, [finding.render() for finding in book.findings]
+    return book.findings[0]
+
+
+def place(text: str, word: str) -> tuple[int, int]:
+    """Line and column, from 1, at which a word first stands in a text."""
+    before = text[: text.index(word)]
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

@@ -1,0 +1,151 @@
+"""Slots by the wall clock: each wall time once, through every change of the clocks; and what is missed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tillroll.campaign.models import IfLate, When
+from tillroll.campaign.quiet import earliest_send
+from tillroll.campaign.schedule import PUNCTUAL, Slot, describe, due, next_slot, slots
+from tillroll.campaign.units import ClockWindow, parse_wall_time
+
+LJUBLJANA = ZoneInfo("Europe/Ljubljana")
+ZONES = [LJUBLJANA, ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Asia/Kathmandu")]
+_moments = st.integers(0, 3_000_000).map(lambda minutes: utc("2024-01-01") + timedelta(minutes=minutes))
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def between(when: When, start: str, end: str, zone: ZoneInfo = LJUBLJANA) -> list[Slot]:
+    return list(slots(when, zone=zone, first_seen=utc("2026-01-01"), after=utc(start), until=utc(end)))
+
+
+def test_a_time_skipped_in_spring_fires_once_after_the_gap() -> None:
+    found = between(When(cron="30 2 * * *"), "2026-03-28 00:00", "2026-03-30 23:00")
+    assert [slot.key for slot in found] == ["2026-03-28T02:30", "2026-03-29T02:30", "2026-03-30T02:30"]
+    assert [slot.at for slot in found] == [
+        utc("2026-03-28 01:30"),
+        utc("2026-03-29 01:00"),  # three o'clock: the first moment after the gap
+        utc("2026-03-30 00:30"),
+    ]
+
+
+def test_a_time_shown_twice_in_autumn_fires_the_first_time_only() -> None:
+    found = between(When(cron="30 2 * * *"), "2026-10-24 12:00", "2026-10-26 12:00")
+    assert [slot.at for slot in found] == [utc("2026-10-25 00:30"), utc("2026-10-26 01:30")]
+
+
+def test_half_an_hour_of_summer_is_a_gap_too() -> None:
+    lord_howe = ZoneInfo("Australia/Lord_Howe")
+    found = between(When(cron="15 2 * * *"), "2026-10-03 00:00", "2026-10-04 12:00", lord_howe)
+    assert found[-1].at.astimezone(lord_howe).time() == time(2, 30)
+
+
+def test_a_single_moment_in_a_gap_comes_after_it() -> None:
+    found = between(When(at=parse_wall_time("2026-03-29 02:15")), "2026-03-01", "2026-04-01")
+    assert [slot.at for slot in found] == [utc("2026-03-29 01:00")]
+
+
+def test_an_interval_counts_real_time_through_the_change_of_clocks() -> None:
+    found = between(When(every=timedelta(hours=12)), "2026-03-28 18:00", "2026-03-30 12:00")
+    assert [slot.at for slot in found] == [
+        utc("2026-03-29 00:00"),
+        utc("2026-03-29 12:00"),
+        utc("2026-03-30 00:00"),
+        utc("2026-03-30 12:00"),
+    ]
+    assert len({slot.key for slot in found}) == 4
+
+
+@given(_moments, st.integers(0, 400), st.sampled_from(ZONES), st.integers(0, 23), st.integers(0, 59))
+def test_every_day_has_its_slot_once_however_the_loop_looks(
+    start: datetime, hours: int, zone: ZoneInfo, hour: int, minute: int
+) -> None:
+    when = When(cron=f"{minute} {hour} * * *")
+    end = start + timedelta(hours=hours)
+    whole = list(slots(when, zone=zone, first_seen=start, after=start, until=end))
+    pieces: list[Slot] = []
+    at = start
+    while at < end:
+        step = min(end, at + timedelta(hours=7, minutes=13))
+        pieces += slots(when, zone=zone, first_seen=start, after=at, until=step)
+        at = step
+    assert pieces == whole
+    assert len({slot.key for slot in whole}) == len(whole)
+    assert abs(len(whole) - hours / 24) <= 1.1
+    assert [slot.at for slot in whole] == sorted(slot.at for slot in whole)
+
+
+@given(st.sampled_from(IfLate), st.integers(1, 60), st.integers(0, 200), st.integers(1, 72), st.booleans())
+def test_every_slot_is_run_or_skipped_with_a_reason(
+    if_late: IfLate, every: int, missed: int, within: int, on_the_dot: bool
+) -> None:
+    first = utc("2026-06-01 00:00")
+    when = When(every=timedelta(hours=every), if_late=if_late, within=timedelta(hours=within))
+    now = first + (timedelta(hours=every * missed) if on_the_dot else timedelta(hours=missed, minutes=7))
+    found = due(when, zone=LJUBLJANA, first_seen=first, considered_until=first, now=now)
+    everything = list(slots(when, zone=LJUBLJANA, first_seen=first, after=first, until=now))
+    told = [*found.run, *(slot for slot, _reason in found.skipped)]
+    assert sorted(slot.at for slot in told) == [slot.at for slot in everything]
+    assert len(told) == len(set(told))
+    assert all(reason for _slot, reason in found.skipped)
+    late = [slot for slot in found.run if now - slot.at > PUNCTUAL]
+    assert all(now - slot.at <= when.within for slot in late)
+    if if_late is IfLate.SKIP:
+        assert late == []
+    if if_late is IfLate.RUN_ONCE:
+        assert len(found.run) <= 1
+    if if_late is IfLate.CATCH_UP:
+        assert all(now - slot.at > when.within for slot, _ in found.skipped)
+
+
+def test_the_next_slot_and_the_trigger_in_words() -> None:
+    monthly = When(cron="0 9 1 * *")
+    slot = next_slot(monthly, zone=LJUBLJANA, first_seen=utc("2026-01-01"), after=utc("2026-11-23"))
+    assert slot is not None
+    assert slot.at == utc("2026-12-01 08:00")
+    assert describe(monthly, LJUBLJANA) == "on day 1 of every month at 09:00 (Europe/Ljubljana)"
+    assert describe(When(cron="0 10 * * MON"), LJUBLJANA) == "every Monday at 10:00 (Europe/Ljubljana)"
+    assert describe(When(every=timedelta(days=2)), LJUBLJANA) == "every 2 days"
+    never = When(cron="0 9 30 FEB *")
+    assert next_slot(never, zone=LJUBLJANA, first_seen=utc("2026-01-01"), after=utc("2026-11-23")) is None
+
+
+NIGHT = ClockWindow(start=time(21), end=time(8))
+
+
+@pytest.mark.parametrize(
+    ("now", "earliest"),
+    [
+        ("2026-11-23 12:00", "2026-11-23 12:00"),  # 13:00 in Ljubljana
+        ("2026-11-23 20:30", "2026-11-24 07:00"),  # 21:30: tomorrow at eight
+        ("2026-11-24 05:00", "2026-11-24 07:00"),  # 06:00: today at eight
+        ("2026-12-25 12:00", "2026-12-26 07:00"),  # a quiet day, then the night after it
+        ("2026-12-24 20:30", "2026-12-26 07:00"),  # a quiet night before a quiet day
+        ("2026-03-28 22:00", "2026-03-29 06:00"),  # the night the clocks change
+    ],
+)
+def test_no_email_leaves_at_night_or_on_a_quiet_day(now: str, earliest: str) -> None:
+    days = [date(2026, 12, 25)]
+    assert earliest_send(utc(now), zone=LJUBLJANA, quiet_hours=NIGHT, quiet_days=days) == utc(earliest)
+
+
+@given(_moments, st.sampled_from(ZONES), st.times(), st.times(), st.lists(st.dates(), max_size=3))
+def test_the_earliest_moment_is_never_in_the_past_or_in_the_quiet(
+    now: datetime, zone: ZoneInfo, start: time, end: time, days: list[date]
+) -> None:
+    start, end = start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0)
+    assume(start != end)
+    window = ClockWindow(start=start, end=end)
+    earliest = earliest_send(now, zone=zone, quiet_hours=window, quiet_days=days)
+    wall = earliest.astimezone(zone)
+    assert earliest >= now
+    assert wall.date() not in days
+    assert not window.contains(wall.time())

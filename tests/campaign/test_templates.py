@@ -1,0 +1,111 @@
+"""A template is checked when it is written, so that it can't fail when it is sent."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import Environment, TemplateSyntaxError
+from jinja2.runtime import StrictUndefined
+
+from tests.campaign.files import WINBACK, changed, only, with_files
+from tillroll.campaign import parse_book
+from tillroll.campaign.templates import MOST_BYTES, VARIABLES, check_template
+
+FILE = "templates/winback/message.html.j2"
+
+FAULTS = [
+    ("Hi {{ custmer.name }}", (1, 7), "there is no 'custmer' in a message", "customer"),
+    ("Hi\n  {{ customer.nmae }}", (2, 15), "customer has no 'nmae'; it has country, email", "name"),
+    ("{{ customer['nmae'] }}", (1, 14), "customer has no 'nmae'", "name"),
+    ("{{ code.value | mony }}", (1, 17), "there is no filter 'mony'", "money"),
+    ("{% if code.text is defned %}{% endif %}", (1, 20), "there is no test 'defned'", "defined"),
+    ("{{ code }}", (1, 4), "code alone says nothing; there are code.", ""),
+    ("a\n{{ loop.index }}", (2, 4), "'loop' is used where nothing has set it", ""),
+    ("{% block a %}{% endblock %}{% block a %}{% endblock %}", (1, 1), "block 'a' defined twice", ""),
+    ("{% include 'footer' %}", (1, 1), "can't use other files", ""),
+    ("{% extends 'base' %}", (1, 1), "can't use other files", ""),
+    ("one\n{% if customer.name %}never closed", (2, 1), "in the template:", ""),
+    ("{{ 1 + }}", (1, 1), "in the template:", ""),
+    ("{{ " + "(" * 500 + "1" + ")" * 500 + " }}", (1, 1), "", ""),
+    ("{{ " + "9" * 5_000 + " }}", (1, 1), "a number that can't be read", ""),
+    ("x" * (MOST_BYTES + 1), (1, 1), "larger than 256 KiB", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "at", "says", "suggests"), FAULTS, ids=[case[0][:30] for case in FAULTS])
+def test_a_fault_of_a_template_is_told_at_its_place(
+    text: str, at: tuple[int, int], says: str, suggests: str
+) -> None:
+    found = check_template(FILE, text)
+    if not says:  # deep nesting may be read or refused, but quietly
+        assert all("deep" in one.problem for one in found)
+        return
+    assert (found[0].line, found[0].column) == at
+    assert says in found[0].problem
+    assert found[0].suggestion == suggests
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% set hello = customer.first_name or 'Hi' %}{{ hello }}",
+        "{% for letter in code.text %}{{ loop.index }}{{ letter }}{% endfor %}",
+        "{% macro button(text) %}{{ caller() }}{{ text }}{% endmacro %}{% call button('x') %}y{% endcall %}",
+        "{% if code.minimum_subtotal %}{{ code.minimum_subtotal | money }}{% endif %}",
+        "{{ code.valid_until | date }} {{ store.name | upper }}",
+        "שלום {{ customer.first_name }} 🎁",
+    ],
+)
+def test_what_jinja_offers_is_no_fault(text: str) -> None:
+    assert check_template(FILE, text) == []
+
+
+_words = st.sampled_from([*VARIABLES, "custmer", "loop", "first_name", "text", "money", "nmae"])
+_pieces = st.one_of(
+    st.tuples(_words, _words).map(lambda pair: f"{{{{ {pair[0]}.{pair[1]} }}}}"),
+    st.tuples(_words, _words).map(
+        lambda pair: f"{{% for x in {pair[0]}.{pair[1]} %}}{{{{ x }}}}{{% endfor %}}"
+    ),
+    _words.map(lambda word: f"{{% if {word} %}}y{{% endif %}}"),
+    st.text(max_size=10),
+)
+
+
+@given(st.lists(_pieces, max_size=6).map("".join))
+def test_what_passes_can_be_rendered_with_every_variable_there(text: str) -> None:
+    found = check_template(FILE, text)
+    everything = {owner: dict.fromkeys(names, "x") for owner, names in VARIABLES.items()}
+    environment = Environment(undefined=StrictUndefined, autoescape=True)
+    environment.filters.update(money=str, date=str)
+    if not found:
+        environment.from_string(text).render(everything)
+    elif any("in the template" in one.problem for one in found):
+        with pytest.raises(TemplateSyntaxError):
+            environment.from_string(text)
+
+
+def test_a_subject_is_checked_where_it_stands_in_the_campaign() -> None:
+    found = only(parse_book(changed(("customer.first_name or", "customer.frist_name or"))))
+    assert (found.file, found.key) == (WINBACK, "message.subject")
+    assert found.suggestion == "first_name"
+    assert "subject:" in found.source_line
+
+
+def test_a_template_that_is_not_text_is_told_at_its_line() -> None:
+    found = only(with_files({"templates/winback/message.txt.j2": b"one\ntwo \xff"}))
+    assert (found.file, found.line) == ("templates/winback/message.txt.j2", 2)
+
+
+def test_a_template_without_a_page_is_none() -> None:
+    found = only(with_files({"templates/winback/message.mjml.j2": None}))
+    assert found.problem == "templates/winback/ holds neither message.mjml.j2 nor message.html.j2"
+    assert found.key == "message.template"
+
+
+def test_a_file_beside_the_template_that_nothing_reads_is_told() -> None:
+    book = with_files({"templates/winback/message.text.j2": "hello"})
+    found = only(book)
+    assert "nothing reads this file" in found.problem
+    assert found.suggestion == "message.txt.j2"
+    assert book.faulty == {"winback"}
