@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -73,7 +74,7 @@ def test_the_sample_files_are_sound(home: Path) -> None:
         ),
         ("template: winback", "template: winbak", "there is no template 'winbak'"),
         ("segment: lapsed-90", "segment: lapsed-9", "(did you mean lapsed-90?)"),
-        ("value: 15", "value: 120", "120 % is over 100 %"),
+        ("value: 15", "value: 120", "120 is over 100 %"),
         ("status: active", "status: actve", "(did you mean active?)"),
         ("{{ customer.first_name", "{{ customer.firstname", "(did you mean first_name?)"),
         ('cron: "0 9 1 * *"', 'cron: "0 9 * * 1"', "write weekdays as MON, TUE"),
@@ -85,7 +86,7 @@ def test_a_fault_is_told_with_its_place_and_a_way_out(home: Path, old: str, new:
     answer = tillroll(home, "check")
     assert answer.returncode == 1
     assert said in answer.stdout
-    assert "✗ 1 faults" in answer.stdout or "✗" in answer.stdout
+    assert re.search(r"✗ (1 fault|2 faults)\n", answer.stdout)
 
 
 def test_all_faults_are_told_at_once_and_as_json_too(home: Path) -> None:

@@ -164,4 +164,4 @@ def test_a_slot_missed_by_too_much_is_skipped_with_the_reason(ledger: Engine) ->
     assert materialise(ledger, store_id=store_id, now=NOW + timedelta(days=7, hours=7)) == 0
     with ledger.connect() as connection:
         run = connection.execute(sa.select(runs)).one()
-    assert (run.state, run.reason) == (RunState.SKIPPED, "missed by more than 6h")
+    assert (run.state, run.reason) == (RunState.SKIPPED, "missed by more than 6 hours")

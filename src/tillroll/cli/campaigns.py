@@ -48,7 +48,8 @@ def check(as_json: bool) -> None:
         if sound:
             console.print(Text.assemble(("✓ ", "green"), f"{len(book.revisions)} campaigns, no faults"))
         else:
-            console.print(Text.assemble(("✗ ", "bold red"), f"{len(book.findings) + len(faults)} faults"))
+            number = len(book.findings) + len(faults)
+            console.print(Text.assemble(("✗ ", "bold red"), f"{number} fault{'' if number == 1 else 's'}"))
     if not sound:
         raise click.exceptions.Exit(1)
 
