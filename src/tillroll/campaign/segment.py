@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -15,6 +16,13 @@ Language = Annotated[
 ]  # BCP 47, as the store writes it
 
 
+def _check_bounds(least: int | Decimal | None, most: int | Decimal | None) -> None:
+    if least is None and most is None:
+        raise ValueError("give at_least:, at_most:, or both")
+    if least is not None and most is not None and least > most:
+        raise KeyFault("at_least", "at_least: is more than at_most:, so nobody fits")
+
+
 class Count(Words):
     """A whole number within bounds; at least one bound."""
 
@@ -23,10 +31,7 @@ class Count(Words):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("give at_least:, at_most:, or both")
-        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise KeyFault("at_least", "at_least: is more than at_most:, so nobody fits")
+        _check_bounds(self.at_least, self.at_most)
         return self
 
 
@@ -38,10 +43,7 @@ class Sum(Words):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("give at_least:, at_most:, or both")
-        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise KeyFault("at_least", "at_least: is more than at_most:, so nobody fits")
+        _check_bounds(self.at_least, self.at_most)
         return self
 
 
