@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tillroll.clock import Clock
@@ -9,6 +10,20 @@ from tillroll.sandbox.limits import Allowance
 from tillroll.sandbox.state import STORE_ID, State, seeded
 from tillroll.sandbox.switches import Switches
 from tillroll.sandbox.wire import ApiError
+
+_AREAS = {
+    "order": "orders",
+    "unfinished_order": "abandonedSales",
+    "product": "products",
+    "category": "categories",
+    "customer": "customers",
+    "customer_group": "customers",
+    "discount_coupon": "discountCoupons",
+    "promotion": "discountCoupons",
+    "review": "reviews",
+    "profile": "profile",
+    "application": "profile",
+}
 
 
 @dataclass(kw_only=True)
@@ -47,3 +62,10 @@ class Store:
     def touched(self, area: str) -> None:
         """Remember when an area last changed, for `GET /latest-stats`."""
         self.state.keep_fact(f"updated:{area}", str(int(self.now())))
+
+    def happened(self, event: str, entity: int | str, data: Mapping[str, str] | None = None) -> None:
+        """Something of the store changed, like `customer.updated`: the stamp of its area moves.
+
+        Called inside the transaction of the change. Events and their data: dossier section 5.4.
+        """
+        self.touched(_AREAS[event.partition(".")[0]])
