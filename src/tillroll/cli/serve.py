@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -180,13 +181,26 @@ class Children:
     show_default=True,
     help="Size of the sample shop.",
 )
+@click.option(
+    "--stores", type=click.IntRange(1, 200), default=1, show_default=True, help="How many, from 1003 up."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same shop.")
 @click.option("--plan", type=click.Choice(["venture", "free"]), default="venture", show_default=True)
 @click.option("--requests-per-minute", type=click.IntRange(1), default=600, show_default=True)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 1_000_000, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How much faster the stores' clock runs.",
+)
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A YAML file of what goes wrong on purpose.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line when it is ready.")
-def sandbox(
-    port: int, directory: Path, customers: int, seed: int, plan: str, requests_per_minute: int, as_json: bool
-) -> None:
+def sandbox(as_json: bool, **given: Any) -> None:
     """Run a store on this machine that speaks the Ecwid API, with its limits. Killing it loses nothing.
 
     \b
@@ -198,21 +212,22 @@ def sandbox(
         if as_json:
             click.echo(ready.to_json())
             sys.stdout.flush()
-        else:
-            out().print(
-                f"The sandbox store {ready.store_id} is at {ready.base_url}\nIts token: {ready.token}",
-                soft_wrap=True,
-            )
+            return
+        for one in ready.stores:
+            text = f"The sandbox store {one.store_id} is at {ready.base_url}\nIts token: {one.token}"
+            out().print(text, soft_wrap=True)
+
+    def begin() -> store_sandbox.Sandbox:
+        switches = store_sandbox.Switches(
+            plan=given.pop("plan"), requests_per_minute=given.pop("requests_per_minute")
+        )
+        plan = given.pop("faults")
+        faults = store_sandbox.read_plan(plan) if plan else None
+        return store_sandbox.Sandbox(switches=switches, clock=SystemClock(), faults=faults, **given)
 
     try:
-        store_sandbox.run(
-            port=port,
-            directory=directory,
-            customers=customers,
-            seed=seed,
-            switches=store_sandbox.Switches(plan=plan, requests_per_minute=requests_per_minute),
-            announce=announce,
-            clock=SystemClock(),
-        )
+        store_sandbox.run(begin, announce=announce)
+    except store_sandbox.PlanFault as fault:
+        raise Misconfigured(str(fault)) from fault
     except store_sandbox.PortInUse as taken:
         raise Misconfigured(f"Port {taken.port} is in use.", hint=f"Try: --port {taken.port + 1}") from taken

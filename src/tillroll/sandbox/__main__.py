@@ -1,4 +1,4 @@
-"""`python -m tillroll.sandbox`: the store alone, without the rest of the command."""
+"""`python -m tillroll.sandbox`: the stores alone, without the rest of the command."""
 
 from __future__ import annotations
 
@@ -7,40 +7,56 @@ import sys
 from pathlib import Path
 
 from tillroll.clock import SystemClock
-from tillroll.sandbox import PortInUse, Ready, Switches, run
+from tillroll.sandbox import PlanFault, PortInUse, Ready, Sandbox, Switches, read_plan, run
 
 
 def main() -> int:
     """Read the options, serve until told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m tillroll.sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
-    parser.add_argument("--dir", type=Path, default=Path("var/sandbox"))
-    parser.add_argument("--customers", type=int, default=2_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--plan", choices=["venture", "free"], default="venture")
-    parser.add_argument("--requests-per-minute", type=int, default=600)
-    parser.add_argument("--index-lag", type=float, default=0.0, help="seconds until searches see a write")
-    parser.add_argument(
-        "--json", action="store_true", help="for symmetry with `tillroll sandbox`; the line is always JSON"
-    )
-    given = parser.parse_args()
+    given = _options()
     switches = Switches(
         plan=given.plan, requests_per_minute=given.requests_per_minute, index_lag=given.index_lag
     )
     try:
+        faults = read_plan(given.faults) if given.faults else None
         run(
-            port=given.port,
-            directory=given.dir,
-            customers=given.customers,
-            seed=given.seed,
-            switches=switches,
+            lambda: Sandbox(
+                port=given.port,
+                directory=given.dir,
+                customers=given.customers,
+                seed=given.seed,
+                switches=switches,
+                clock=SystemClock(),
+                stores=given.stores,
+                speed=given.speed,
+                faults=faults,
+            ),
             announce=_announce,
-            clock=SystemClock(),
         )
     except PortInUse as taken:
         sys.stderr.write(f"Port {taken.port} is in use.\n")
         return 1
+    except (PlanFault, ValueError) as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 2
     return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tillroll.sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
+    parser.add_argument("--dir", type=Path, default=Path("var/sandbox"))
+    parser.add_argument("--stores", type=int, default=1, help="how many, from 1003 up")
+    parser.add_argument("--customers", type=int, default=2_000, help="of each store")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--plan", choices=["venture", "free"], default="venture")
+    parser.add_argument("--requests-per-minute", type=int, default=600)
+    parser.add_argument("--index-lag", type=float, default=0.0, help="seconds until searches see a write")
+    parser.add_argument("--speed", type=float, default=1.0, help="how much faster the stores' clock runs")
+    parser.add_argument("--faults", type=Path, help="a YAML file of faults")
+    parser.add_argument(
+        "--json", action="store_true", help="for symmetry with `tillroll sandbox`; the line is always JSON"
+    )
+    return parser.parse_args()
 
 
 def _announce(ready: Ready) -> None:

@@ -15,22 +15,35 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
+from tillroll.sandbox.access import Token
 from tillroll.sandbox.routes import dispatch
-from tillroll.sandbox.state import dump
+from tillroll.sandbox.scopes import check_scope
+from tillroll.sandbox.state import State, dump
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.wire import ApiError, Query, flag, page
 
 MOST = 500
 _PIECE = 50
+_AT_ONCE = 100
+"""Inner requests under way together in parallel mode."""
 _METHODS = {"GET", "POST", "PUT", "DELETE"}
 _TRIES = 5
 """Of an inner request that is answered 5xx, when failures don't stop the batch."""
 
+_TERMS = """create table if not exists batch_terms (
+    batch integer primary key, token text not null, parallel integer not null, not_before real not null)"""
+"""What else a batch was handed over with."""
 
-def create(store: Store, query: Query, body: Any) -> dict[str, Any]:
+
+def prepare(state: State) -> None:
+    """Make room for what batches need to remember."""
+    state.run(_TERMS)
+
+
+def create(store: Store, query: Query, body: Any, token: Token) -> dict[str, Any]:
     """`POST /batch`: the ticket. The same deduplication key within the hour answers the first ticket."""
     _check(body)
-    key, now = query.get("deduplicationKey", ""), store.now()
+    key, now = query.get("deduplicationKey", ""), store.clock.now().timestamp()
     if key:
         since = now - store.switches.dedup_seconds
         found = store.state.value("select ticket from batches where key = ? and created > ?", (key, since))
@@ -38,7 +51,7 @@ def create(store: Store, query: Query, body: Any) -> dict[str, Any]:
             return {"ticket": found}
     ticket = str(uuid.uuid4())
     stop = flag("stopOnFirstFailure", query.get("stopOnFirstFailure", "true"))
-    flag("allowParallelMode", query.get("allowParallelMode", "false"))
+    parallel = flag("allowParallelMode", query.get("allowParallelMode", "false"))
     done = store.state.run(
         "insert into batches (ticket, key, groupid, stop_on_failure, status, total, created)"
         " values (?, ?, ?, ?, ?, ?, ?)",
@@ -46,6 +59,11 @@ def create(store: Store, query: Query, body: Any) -> dict[str, Any]:
     )
     rows = [(done.lastrowid, position, dump(request)) for position, request in enumerate(body)]
     store.state.run_many("insert into inner_requests (batch, position, request) values (?, ?, ?)", rows)
+    stalled = store.faults.strike("stalled_batches")
+    store.state.run(
+        "insert into batch_terms values (?, ?, ?, ?)",
+        (done.lastrowid, token.text, int(parallel), now + stalled["seconds"] if stalled else 0.0),
+    )
     return {"ticket": ticket}
 
 
@@ -145,15 +163,18 @@ def _end(store: Store, number: int) -> None:
 
 
 class Executor:
-    """Works batches off, first in, first out."""
+    """Works batches off, first in, first out. All waiting is on the store's clock."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, speed: float = 1.0) -> None:
         self._store = store
+        self._speed = speed
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._retry: tuple[tuple[int, int], float, int] | None = (
-            None  # (batch, position), not before, tries so far
-        )
+        self._tries: dict[tuple[int, int], tuple[float, int]] = {}
+        """(batch, position): not before, tries so far. A restart counts the tries anew."""
+        self._under_way: tuple[tuple[int, int], float] | None = None
+        """What was begun, and when it is done, if inner requests take time."""
+        self._due = 0.0
         self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
 
     def start(self) -> None:
@@ -174,62 +195,120 @@ class Executor:
     def _run(self) -> None:
         while not self._stop.is_set():
             if not self.work():
-                self._wake.wait(timeout=1.0)
+                left = self._due - self._now()
+                # a clock that is set by hand moves without telling
+                self._wake.wait(timeout=max(0.0, min(0.05, left / self._speed)) if self._due else 1.0)
                 self._wake.clear()
             elif self._store.switches.batch_pause:
                 self._stop.wait(self._store.switches.batch_pause)
 
+    def _now(self) -> float:
+        return self._store.clock.now().timestamp()
+
     def work(self) -> bool:
-        """Do one piece of the oldest batch; whether there was one."""
+        """Do one piece of the oldest batch; False if there is none, or its time hasn't come."""
+        self._due = 0.0
         with self._store.state.transaction() as state:
-            batch = state.row("select * from batches where status != 'COMPLETED' order by number limit 1")
+            batch = state.row(
+                "select batches.*, token, coalesce(parallel, 0) as parallel,"
+                " coalesce(not_before, 0) as not_before"
+                " from batches left join batch_terms on batch = number"
+                " where status != 'COMPLETED' order by number limit 1"
+            )
             if batch is None:
+                self._tries, self._under_way = {}, None
                 return False
-            if self._retry is not None and self._store.now() < self._retry[1]:
+            if self._not_yet(batch["not_before"]):
                 return False
-            inner = state.rows(
-                "select * from inner_requests where batch = ? and answer is null order by position limit ?",
-                (batch["number"], _PIECE),
-            )
-            for row in inner:
-                code, answer = self._one(json.loads(row["request"]))
-                if (
-                    code >= 500
-                    and not batch["stop_on_failure"]
-                    and self._try_again(batch["number"], row["position"])
-                ):
-                    break
-                self._retry = None
-                state.run(
-                    "update inner_requests set answer = ? where batch = ? and position = ?",
-                    (dump({"code": code, "body": answer}), batch["number"], row["position"]),
-                )
-                self._store.counters["batch_inner"] += 1
-                if code != 200 and batch["stop_on_failure"]:
-                    _end(self._store, batch["number"])
-                    return True
-            left = state.value(
-                "select count(*) from inner_requests where batch = ? and answer is null", (batch["number"],)
-            )
-            done = "COMPLETED" if not left else "QUEUED" if left == batch["total"] else "IN_PROGRESS"
-            state.run("update batches set status = ? where number = ?", (done, batch["number"]))
+            rows = self._ready(batch)
+            if not rows or not self._spent(batch, rows):
+                return False
+            self._piece(state, batch, rows)
         return True
 
-    def _one(self, request: dict[str, Any]) -> tuple[int, Any]:
+    def _not_yet(self, due: float) -> bool:
+        if self._now() >= due:
+            return False
+        self._due = due
+        return True
+
+    def _ready(self, batch: sqlite3.Row) -> list[sqlite3.Row]:
+        """The inner requests that may run now: in order, or in parallel mode those that needn't wait."""
+        rows = self._store.state.rows(
+            "select * from inner_requests where batch = ? and answer is null order by position limit ?",
+            (batch["number"], _AT_ONCE if batch["parallel"] else _PIECE),
+        )
+        waits = [self._tries.get((row["batch"], row["position"]), (0.0, 0))[0] for row in rows]
+        now = self._now()
+        if batch["parallel"]:
+            ready = [row for row, wait in zip(rows, waits, strict=True) if wait <= now]
+        else:
+            ready = rows if not waits or waits[0] <= now else []
+        if rows and not ready:
+            self._due = min(waits) if batch["parallel"] else waits[0]
+        return ready
+
+    def _spent(self, batch: sqlite3.Row, rows: list[sqlite3.Row]) -> bool:
+        """Whether the time that inner requests take has gone by; in order, each takes its own."""
+        seconds = self._store.switches.inner_request_seconds
+        if not seconds:
+            return True
+        if not batch["parallel"]:
+            del rows[1:]
+        place = (batch["number"], rows[0]["position"])
+        if self._under_way is None or self._under_way[0] != place:
+            self._under_way = (place, self._now() + seconds)
+        if self._not_yet(self._under_way[1]):
+            return False
+        self._under_way = None
+        return True
+
+    def _piece(self, state: State, batch: sqlite3.Row, rows: list[sqlite3.Row]) -> None:
+        number, stop, failed = batch["number"], batch["stop_on_failure"], False
+        token = self._store.tokens.find(batch["token"] or "") or self._store.tokens.own
+        for row in rows:
+            code, answer = self._one(json.loads(row["request"]), token)
+            if code >= 500 and not stop and self._try_again(number, row["position"]):
+                if batch["parallel"]:
+                    continue
+                break
+            self._tries.pop((number, row["position"]), None)
+            state.run(
+                "update inner_requests set answer = ? where batch = ? and position = ?",
+                (dump({"code": code, "body": answer}), number, row["position"]),
+            )
+            self._store.counters["batch_inner"] += 1
+            failed = failed or code != 200
+            if failed and stop and not batch["parallel"]:
+                break
+        if failed and stop:  # in parallel mode, what was under way together is done together
+            _end(self._store, number)
+            return
+        left = state.value(
+            "select count(*) from inner_requests where batch = ? and answer is null", (number,)
+        )
+        done = "COMPLETED" if not left else "QUEUED" if left == batch["total"] else "IN_PROGRESS"
+        state.run("update batches set status = ? where number = ?", (done, number))
+
+    def _one(self, request: dict[str, Any], token: Token) -> tuple[int, Any]:
         """One inner request through the same endpoints; its path is decoded as a query is: `+` is a space."""
         parts = urlsplit(request["path"])
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        store = self._store
         try:
-            if self._store.switches.count_inner_requests:
-                self._store.allowance.take(self._store.switches)
-            self._store.check_account()
-            if self._store.switches.inner_failures:
-                left = self._store.switches.inner_failures - 1
-                self._store.switches = self._store.switches.changed({"inner_failures": left})
+            if token.revoked or store.switches.token_revoked or store.faults.due("token_revoked"):
+                raise ApiError(403)
+            if store.switches.count_inner_requests:
+                token.allowance.take(store.switches, knock=False)
+            store.check_account()
+            if store.switches.inner_failures:
+                left = store.switches.inner_failures - 1
+                store.switches = store.switches.changed({"inner_failures": left})
                 raise ApiError(500, "Internal error", "INTERNAL_ERROR")
-            with self._store.state.transaction():
+            check_scope(token, request["method"], parts.path)
+            with store.state.transaction():
                 return 200, dispatch(
-                    self._store,
+                    store,
                     request["method"],
                     parts.path,
                     query,
@@ -245,10 +324,9 @@ class Executor:
             return 500, ApiError(500, "Internal error", "INTERNAL_ERROR").body
 
     def _try_again(self, batch: int, position: int) -> bool:
-        """Whether a 5xx is worth another try, after a pause. A restart counts the tries anew."""
-        place = (batch, position)
-        tries = self._retry[2] + 1 if self._retry is not None and self._retry[0] == place else 1
+        """Whether a 5xx is worth another try, after a pause."""
+        tries = self._tries.get((batch, position), (0.0, 0))[1] + 1
         if tries >= _TRIES:
             return False
-        self._retry = (place, self._store.now() + self._store.switches.inner_retry_seconds, tries)
+        self._tries[batch, position] = (self._now() + self._store.switches.inner_retry_seconds, tries)
         return True

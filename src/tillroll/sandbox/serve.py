@@ -1,4 +1,4 @@
-"""Starting and stopping the sandbox."""
+"""Starting and stopping the sandbox: any number of stores behind one port."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import errno
 import json
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tillroll.clock import Clock
+from tillroll.sandbox import batch, oauth
+from tillroll.sandbox.access import Tokens
 from tillroll.sandbox.batch import Executor
-from tillroll.sandbox.limits import Allowance
-from tillroll.sandbox.server import Server
+from tillroll.sandbox.faults import Faults
+from tillroll.sandbox.limits import Addresses
+from tillroll.sandbox.listener import Listener
+from tillroll.sandbox.server import Server, Site
 from tillroll.sandbox.shop import seed_shop
-from tillroll.sandbox.state import State
+from tillroll.sandbox.speed import clock_of
+from tillroll.sandbox.state import STORE_ID, State
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.switches import Switches
+from tillroll.sandbox.webhooks import Outbox, Sender
 
 
 class PortInUse(Exception):
@@ -29,13 +36,23 @@ class PortInUse(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Entry:
+    """How to get into one store."""
+
+    store_id: int
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ready:
-    """Where the store is and how to get in."""
+    """Where the stores are and how to get in. `store_id` and `token` are the first store's."""
 
     base_url: str  # ends in /api/v3
     store_id: int
     token: str
     client_secret: str
+    client_id: str = oauth.CLIENT_ID
+    stores: tuple[Entry, ...] = ()
 
     def to_json(self) -> str:
         """One line."""
@@ -43,68 +60,117 @@ class Ready:
 
 
 class Sandbox:
-    """A store that serves from a thread until it is closed: for tests, and for `run`."""
+    """Stores that are served from threads until it is closed: for tests, and for `run`.
 
-    def __init__(
-        self, *, port: int, directory: Path, customers: int, seed: int, switches: Switches, clock: Clock
+    The first store lives in the directory itself, the others in a directory each below it.
+    """
+
+    def __init__(  # noqa: PLR0913 - options, by name
+        self,
+        *,
+        port: int,
+        directory: Path,
+        customers: int,
+        seed: int,
+        switches: Switches,
+        clock: Clock,
+        stores: int = 1,
+        speed: float = 1.0,
+        faults: Mapping[str, Any] | None = None,
     ) -> None:
         state = State(directory)
-        self.store = Store(
-            state=state,
-            clock=clock,
-            switches=switches,
-            token=state.secret("token", "secret_"),
-            client_secret=state.secret("client_secret", ""),
-            allowance=Allowance(clock),
-        )
-        seed_shop(self.store, customers=customers, seed=seed)
-        self._executor = Executor(self.store)
+        running = clock_of(state, clock, speed)
+        secret = state.secret("client_secret", "")
+        self._sites: list[Site] = []
         try:
-            self._server = Server(port, self.store, self._executor)
+            for number in range(stores):
+                store_id = STORE_ID + number
+                own = state if number == 0 else State(directory / f"store-{store_id}")
+                store = _open(own, running, speed, switches, secret, store_id, faults)
+                seed_shop(store, customers=customers, seed=seed + number)
+                self._sites.append(_staffed(store, speed))
+            self._server = Server(self._sites)
+            self._listener = Listener(port, self._server.answer)
         except OSError as fault:
-            state.close()
+            for site in self._sites:
+                site.store.state.close()
             if fault.errno in {errno.EADDRINUSE, errno.EACCES}:
                 raise PortInUse(port) from fault
             raise
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True
-        )
-        self._executor.start()
-        self._thread.start()
+        for site in self._sites:
+            site.executor.start()
+            if site.store.outbox.url:
+                site.sender.start()
+        self._listener.start()
+
+    @property
+    def store(self) -> Store:
+        """The first store."""
+        return self._sites[0].store
+
+    @property
+    def stores(self) -> list[Store]:
+        """All of them."""
+        return [site.store for site in self._sites]
 
     @property
     def ready(self) -> Ready:
         """Where it listens."""
         return Ready(
-            base_url=f"http://127.0.0.1:{self._server.server_address[1]}/api/v3",
+            base_url=f"http://127.0.0.1:{self._listener.port}/api/v3",
             store_id=self.store.store_id,
             token=self.store.token,
             client_secret=self.store.client_secret,
+            stores=tuple(Entry(store_id=one.store_id, token=one.token) for one in self.stores),
         )
 
     def close(self) -> None:
-        """Stop serving; what was answered is in the file."""
-        self._server.shutdown()
-        self._thread.join(timeout=10)
-        self._server.server_close()
-        self._executor.stop()
-        self.store.state.close()
+        """Stop serving; what was answered is in the files."""
+        self._server.stopping.set()
+        self._listener.close()
+        for site in self._sites:
+            site.executor.stop()
+            site.sender.stop()
+            site.store.state.close()
 
 
-def run(
-    *,
-    port: int,
-    directory: Path,
-    customers: int,
-    seed: int,
-    switches: Switches,
-    announce: Callable[[Ready], None],
-    clock: Clock,
-) -> None:
-    """Serve until SIGTERM or SIGINT. `PortInUse` when somebody listens there; port 0 takes any free one."""
-    sandbox = Sandbox(
-        port=port, directory=directory, customers=customers, seed=seed, switches=switches, clock=clock
+def _open(
+    state: State, clock: Clock, speed: float, switches: Switches, secret: str, store_id: int,
+    faults: Mapping[str, Any] | None,
+) -> Store:  # fmt: skip
+    batch.prepare(state)
+    oauth.prepare(state)
+    own_faults = Faults(faults)
+    number = store_id - STORE_ID
+    return Store(
+        state=state,
+        clock=clock,
+        switches=switches,
+        client_secret=secret,
+        tokens=Tokens(state, clock, speed),
+        addresses=Addresses(clock, speed),
+        faults=own_faults,
+        outbox=Outbox(state, clock, own_faults),
+        store_id=store_id,
+        url=f"https://sample-shop{f'-{number + 1}' if number else ''}.example",
     )
+
+
+def _staffed(store: Store, speed: float) -> Site:
+    sender = Sender(
+        store.outbox,
+        store_id=store.store_id,
+        secret=store.client_secret,
+        clock=store.clock,
+        speed=speed,
+        switches=lambda: store.switches,
+    )
+    return Site(store=store, executor=Executor(store, speed), sender=sender)
+
+
+def run(begin: Callable[[], Sandbox], *, announce: Callable[[Ready], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `PortInUse` when somebody listens there; port 0 takes any free one."""
+    sandbox = begin()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())

@@ -1,172 +1,237 @@
-"""HTTP: the order of checks, the answers, and the counters (dossier sections 4.5, 12.1, 12.8)."""
+"""The door: which store is meant, the order of checks, and the faults around an answer (sections 4.5, 12.1, 12.8)."""
 
 from __future__ import annotations
 
-import hmac
 import json
 import re
-import socket
+import threading
 import traceback
-from collections.abc import Callable
-from dataclasses import asdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from tillroll.sandbox import batch
+from tillroll.sandbox import admin, batch, mischief, oauth
+from tillroll.sandbox.access import Token
 from tillroll.sandbox.batch import Executor
-from tillroll.sandbox.checkout import checkout
+from tillroll.sandbox.listener import Answer, Request
 from tillroll.sandbox.routes import dispatch
+from tillroll.sandbox.scopes import check_scope
 from tillroll.sandbox.store import Store
+from tillroll.sandbox.webhooks import Sender
 from tillroll.sandbox.wire import ApiError, Query
 
 _API = re.compile(r"/api/v3/([^/]+)(/.*)")
-_MOST_BYTES = 16 * 1024 * 1024
+_TOKEN = re.compile(r"/api/oauth/token(?:/([^/]+))?/?")
+_ADMIN = re.compile(r"/sandbox/(?:stores/(\d+)/)?([a-z-]+)/?")
+_FORM = "application/x-www-form-urlencoded"
 
 
-class Server(ThreadingHTTPServer):
-    """Serves one store on loopback."""
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A store with those who work for it in the background."""
 
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, port: int, store: Store, executor: Executor) -> None:
-        self.store = store
-        self.executor = executor
-        super().__init__(("127.0.0.1", port), Handler)
+    store: Store
+    executor: Executor
+    sender: Sender
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+class Server:
+    """Answers requests for any of its stores."""
 
-    protocol_version = "HTTP/1.1"
-    server: Server
-    disable_nagle_algorithm = True
-    timeout = 120
+    def __init__(self, sites: Sequence[Site]) -> None:
+        self._sites = {str(site.store.store_id): site for site in sites}
+        self._first = sites[0]
+        self._stores = [site.store for site in sites]
+        self.stopping = threading.Event()
 
-    def do_GET(self) -> None:
-        self._answer("GET")
+    def answer(self, request: Request) -> Answer:
+        """What goes back, or how it doesn't."""
+        match = _API.fullmatch(request.path)
+        if match is not None:
+            site = self._sites.get(match[1])
+            if site is not None:
+                return self._call(site, request, match[2])
+            missing = ApiError(404, "Store not found", "STORE_NOT_FOUND")
+            return _refusal(self._first.store, missing)
+        if request.path.startswith("/api/oauth/"):
+            return self._oauth(request)
+        return self._admin(request)
 
-    def do_POST(self) -> None:
-        self._answer("POST")
-
-    def do_PUT(self) -> None:
-        self._answer("PUT")
-
-    def do_DELETE(self) -> None:
-        self._answer("DELETE")
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet: a demo's terminal belongs to the demo."""
-
-    def _answer(self, method: str) -> None:
-        store = self.server.store
-        parts = urlsplit(self.path)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        content = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _MOST_BYTES))
+    def _call(self, site: Site, request: Request, path: str) -> Answer:
+        """One request of the API, with the faults that strike it."""
+        store, faults, method = site.store, site.store.faults, request.method
+        if faults.any and faults.strike("resets", method, path):
+            return Answer(fate="reset")
+        query = dict(parse_qsl(request.query, keep_blank_values=True)) if request.query else {}
+        headers: dict[str, str] = {}
         try:
             with store.state.transaction():
-                answer = self._handle(method, parts.path, query, content)
+                body = self._checked(site, request, path, query, headers)
         except ApiError as fault:
-            self._send(fault.status, fault.body, fault.headers)
-            return
+            answer = _refusal(store, fault)
         except Exception:  # an endpoint's own fault is a 500, as it is in the real store
             traceback.print_exc()
-            self._send(500, ApiError(500, "Internal error", "INTERNAL_ERROR").body, {})
-            return
-        if method != "GET" and parts.path.startswith("/api/") and store.switches.drop_answers:
-            store.switches = store.switches.changed({"drop_answers": store.switches.drop_answers - 1})
-            store.counters["dropped"] += 1
-            self._hang_up()
-            return
-        self._send(200, answer, {})
+            answer = _refusal(store, ApiError(500, "Internal error", "INTERNAL_ERROR"))
+        else:
+            if faults.any:
+                with store.state.transaction():
+                    mischief.shift_page(store, method, path, query)
+                    mischief.meddle(store, method, path)
+            answer = _said(store, body)
+            if self._lost(store, method, path):
+                answer.fate = "lost"
+        answer.headers.update(headers)
+        if faults.any:
+            slow = faults.strike("slow", method, path)
+            if slow:
+                self.stopping.wait(slow["seconds"])
+        return answer
 
-    def _handle(self, method: str, path: str, query: Query, content: bytes) -> Any:
-        match = _API.fullmatch(path)
-        if match is None:
-            return self._admin(method, path, content)
-        store = self.server.store
+    def _lost(self, store: Store, method: str, path: str) -> bool:
+        """Whether the answer goes astray after the work was done."""
+        if method != "GET" and store.switches.drop_answers:
+            store.switches = store.switches.changed({"drop_answers": store.switches.drop_answers - 1})
+        elif not (store.faults.any and store.faults.strike("lost_answers", method, path)):
+            return False
+        store.counters["dropped"] += 1
+        return True
+
+    def _checked(
+        self, site: Site, request: Request, path: str, query: dict[str, str], headers: dict[str, str]
+    ) -> Any:
+        """The checks in their order, then the endpoint."""
+        store, method = site.store, request.method
         store.counters["requests"] += 1
-        if match[1] != str(store.store_id):
-            raise ApiError(404, "Store not found", "STORE_NOT_FOUND")
-        given = self.headers.get("Authorization", "")
-        if store.switches.token_revoked or not hmac.compare_digest(
-            given.encode(), f"Bearer {store.token}".encode()
-        ):
-            store.allowance.stranger(store.switches, self.client_address[0])
-            raise ApiError(403)
-        store.allowance.check_address(self.client_address[0])
-        store.allowance.take(store.switches)
+        token = _token(store, request, query)
+        store.addresses.check(request.address)
+        token.allowance.arrived()
+        if store.faults.any:
+            storm = store.faults.strike("storm", method, path)
+            if storm:
+                raise token.allowance.storm(storm["retry_after"])
+        try:
+            token.allowance.take(store.switches)
+        finally:
+            if store.switches.quota_headers:
+                headers |= token.allowance.headers(store.switches)
+        store.faults.due("plan_downgraded", count=True)
         store.check_account()
+        if store.faults.any:
+            error = store.faults.strike("errors", method, path)
+            if error:
+                raise ApiError(error["status"], "Internal error", "INTERNAL_ERROR")
         if method == "GET" and store.switches.fail_reads:
             store.switches = store.switches.changed({"fail_reads": store.switches.fail_reads - 1})
             raise ApiError(500, "Internal error", "INTERNAL_ERROR")
-        return self._api(method, match[2], query, lambda: self._body(content))
+        return _endpoint(site, token, method, path, query, lambda: _body(request))
 
-    def _api(self, method: str, path: str, query: Query, read_body: Callable[[], Any]) -> Any:
-        store = self.server.store
-        match method, path:
-            case "POST", "/batch":
-                answer = batch.create(store, query, read_body())
-                self.server.executor.wake()
-                return answer
-            case "GET", "/batch":
-                return batch.status(store, query)
-            case "DELETE", "/batch":
-                return batch.delete(store, query)
-            case "POST", "/batch/cancel-group":
-                return batch.cancel_group(store, query)
-            case _, "/batch" | "/batch/cancel-group":
-                raise ApiError(405, "Method not allowed", "METHOD_NOT_ALLOWED")
-        return dispatch(store, method, path, query, read_body)
+    def _oauth(self, request: Request) -> Answer:
+        """The page that asks the merchant, and the exchange of codes."""
+        form = dict(
+            parse_qsl(request.query if request.method == "GET" else request.content.decode("latin-1"))
+        )
+        match = _TOKEN.fullmatch(request.path)
+        if match is not None and request.method == "POST":
+            site = self._sites.get(match[1] or str(self._first.store.store_id))
+            if site is None:
+                return _refusal(self._first.store, ApiError(404, "Store not found", "STORE_NOT_FOUND"))
+            if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM:
+                return _said(site.store, {"error": "invalid_request"}, 400)
+            with site.store.state.transaction():
+                token, fault = oauth.exchange(site.store, form)
+            return _said(site.store, token or {"error": fault}, 200 if token else 400)
+        store = self._first.store
+        if request.path.rstrip("/") != "/api/oauth/authorize" or request.method not in ("GET", "POST"):
+            return _refusal(store, ApiError(404, "Not found"))
+        fault = oauth.fault_of(form)
+        site = self._sites.get(form.get("store_id") or str(store.store_id))
+        if fault or site is None:
+            return _refusal(store, ApiError(400, fault or "Store not found"))
+        if request.method == "GET":
+            page = oauth.page(form, self._stores).encode()
+            return Answer(content=page, kind="text/html; charset=utf-8", headers=_dated(store))
+        with site.store.state.transaction():
+            address = oauth.decide(site.store, form)
+        return Answer(status=302, headers={"Location": address, **_dated(store)})
 
-    def _body(self, content: bytes) -> Any:
-        if not content:
-            return None
-        kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
-        if kind not in {"application/json", "text/json"}:
-            raise ApiError(415, "Unsupported media type")
+    def _admin(self, request: Request) -> Answer:
+        match = _ADMIN.fullmatch(request.path)
+        site = self._first if match is None or not match[1] else self._sites.get(match[1])
+        if match is None or site is None:
+            return _refusal(self._first.store, ApiError(404, "Not found"))
+        desk = admin.Desk(store=site.store, sender=site.sender, stores=self._stores)
         try:
-            return json.loads(content)
-        except ValueError as fault:
-            raise ApiError(400, "Request body is not JSON", "WRONG_PARAMETER") from fault
+            with site.store.state.transaction():
+                return _said(site.store, admin.answer(desk, request.method, match[2], request.content))
+        except ApiError as fault:
+            return _refusal(site.store, fault)
+        except Exception:  # a caller of the sandbox is told, and the next one is still served
+            traceback.print_exc()
+            return _refusal(site.store, ApiError(500, "Internal error", "INTERNAL_ERROR"))
 
-    def _admin(self, method: str, path: str, content: bytes) -> Any:
-        """What only a sandbox has: no token, loopback alone."""
-        store = self.server.store
-        try:
-            body = json.loads(content) if content else {}
-        except ValueError as fault:
-            raise ApiError(400, "not JSON") from fault
-        if path == "/sandbox/health":
-            return {"status": "ok"}
-        if path == "/sandbox/counters":
-            return {**store.counters, "rate_limited": store.allowance.refused}
-        if path == "/sandbox/checkout" and method == "POST":
-            return checkout(store, body)
-        if path == "/sandbox/switches" and method == "GET":
-            return asdict(store.switches)
-        if path == "/sandbox/switches" and method == "POST":
-            try:
-                store.switches = store.switches.changed(body)
-            except (ValueError, AttributeError) as fault:
-                raise ApiError(400, str(fault)) from fault
-            return {"switched": sorted(body)}
-        raise ApiError(404, "Not found")
 
-    def _send(self, status: int, body: Any, headers: dict[str, str]) -> None:
-        content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+def _token(store: Store, request: Request, query: dict[str, str]) -> Token:
+    """The living token of a request; 403 without one."""
+    given = request.headers.get("authorization", "")
+    text = given[7:] if given.startswith("Bearer ") else ""
+    in_query = query.pop("token", "") if store.switches.token_in_query else ""
+    token = store.tokens.find(text or in_query)
+    if token is not None and not (
+        token.revoked or store.switches.token_revoked or store.faults.due("token_revoked", count=True)
+    ):
+        return token
+    store.counters["unknown_token" if token is None else "revoked_token"] += 1
+    store.addresses.stranger(store.switches, request.address)
+    if store.switches.forbidden_body == "json":
+        raise ApiError(403, "The API token is not valid", "INVALID_API_TOKEN")
+    raise ApiError(403)
 
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        try:
-            self.connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
+
+def _endpoint(
+    site: Site, token: Token, method: str, path: str, query: Query, read_body: Callable[[], Any]
+) -> Any:
+    store = site.store
+    match method, path.rstrip("/"):
+        case "POST", "/batch":
+            answer = batch.create(store, query, read_body(), token)
+            site.executor.wake()
+            return answer
+        case "GET", "/batch":
+            return batch.status(store, query)
+        case "DELETE", "/batch":
+            return batch.delete(store, query)
+        case "POST", "/batch/cancel-group":
+            return batch.cancel_group(store, query)
+        case _, "/batch" | "/batch/cancel-group":
+            raise ApiError(405, "Method not allowed", "METHOD_NOT_ALLOWED")
+    check_scope(token, method, path)
+    return dispatch(store, method, path, query, read_body)
+
+
+def _body(request: Request) -> Any:
+    if not request.content:
+        return None
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind not in {"application/json", "text/json"}:
+        raise ApiError(415, "Unsupported media type")
+    try:
+        return json.loads(request.content)
+    except ValueError as fault:
+        raise ApiError(400, "Request body is not JSON", "WRONG_PARAMETER") from fault
+
+
+def _said(store: Store, body: Any, status: int = 200) -> Answer:
+    content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+    return Answer(status=status, content=content, headers=_dated(store))
+
+
+def _refusal(store: Store, fault: ApiError) -> Answer:
+    answer = _said(store, fault.body, fault.status)
+    answer.headers.update(fault.headers)
+    return answer
+
+
+def _dated(store: Store) -> dict[str, str]:
+    return {"Date": formatdate(store.now(), usegmt=True)}

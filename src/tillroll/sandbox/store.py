@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tillroll.clock import Clock
-from tillroll.sandbox.limits import Allowance
+from tillroll.sandbox.access import Tokens
+from tillroll.sandbox.faults import Faults
+from tillroll.sandbox.limits import Addresses
 from tillroll.sandbox.state import STORE_ID, State, seeded
 from tillroll.sandbox.switches import Switches
+from tillroll.sandbox.webhooks import SCOPES, Outbox
 from tillroll.sandbox.wire import ApiError
 
 _AREAS = {
@@ -26,6 +29,10 @@ _AREAS = {
 }
 
 
+def _counters() -> dict[str, int]:
+    return {"requests": 0, "batch_inner": 0, "dropped": 0, "revoked_token": 0, "unknown_token": 0}
+
+
 @dataclass(kw_only=True)
 class Store:
     """What an endpoint works with. `switches` may be replaced while the store runs."""
@@ -33,16 +40,23 @@ class Store:
     state: State
     clock: Clock
     switches: Switches
-    token: str
     client_secret: str
-    allowance: Allowance
+    tokens: Tokens
+    addresses: Addresses
+    faults: Faults
+    outbox: Outbox
     store_id: int = STORE_ID
     url: str = "https://sample-shop.example"
-    counters: dict[str, int] = field(default_factory=lambda: {"requests": 0, "batch_inner": 0, "dropped": 0})
+    counters: dict[str, int] = field(default_factory=_counters)
+
+    @property
+    def token(self) -> str:
+        """The token of the store's own app."""
+        return self.tokens.own.text
 
     def now(self) -> float:
-        """UNIX seconds."""
-        return self.clock.now().timestamp()
+        """UNIX seconds, as the store's own clock shows them, be it wrong."""
+        return self.clock.now().timestamp() + self.faults.skew
 
     def searchable(self, kind: str, identity: int) -> float:
         """When searches will see what is written now; the same write of the same shop always lags as long."""
@@ -54,7 +68,7 @@ class Store:
 
     def check_account(self) -> None:
         """402 for a store whose plan has no API, or that is suspended."""
-        if self.switches.plan == "free":
+        if self.switches.plan == "free" or self.faults.due("plan_downgraded"):
             raise ApiError(402, "Please upgrade your account to access API", "NOT_AVAILABLE_ON_CURRENT_PLAN")
         if self.switches.suspended:
             raise ApiError(402, "Store is suspended", "STORE_IS_SUSPENDED")
@@ -64,8 +78,12 @@ class Store:
         self.state.keep_fact(f"updated:{area}", str(int(self.now())))
 
     def happened(self, event: str, entity: int | str, data: Mapping[str, str] | None = None) -> None:
-        """Something of the store changed, like `customer.updated`: the stamp of its area moves.
+        """Something of the store changed, like `customer.updated`: its area's stamp moves, and the app hears.
 
         Called inside the transaction of the change. Events and their data: dossier section 5.4.
         """
-        self.touched(_AREAS[event.partition(".")[0]])
+        area = event.partition(".")[0]
+        if area in _AREAS:
+            self.touched(_AREAS[area])
+        if self.outbox.url and self.tokens.heard(SCOPES.get(area, "read_store_profile")):
+            self.outbox.queue(event, entity, data, self.now())

@@ -14,14 +14,18 @@ class Switches:
     # limits
     requests_per_minute: int = 600
     window: str = "sliding"  # or "fixed": the minute resets as a whole
+    penalty_seconds: float = 900.0  # how long a token or address is blocked that goes on knocking; 0: never
+    knocks_allowed: int = 20  # refused requests in a minute before a token is blocked for `penalty_seconds`
     bad_tokens: int = 600  # requests with a dead token before their address is blocked for `penalty_seconds`
-    penalty_seconds: float = 0.0  # how much longer a token is blocked that goes on knocking; 0: no longer
+    quota_headers: bool = False  # X-RateLimit-Limit, -Remaining and -Reset
     count_inner_requests: bool = False  # whether a batch's inner requests draw on the allowance
     # the account
     plan: str = "venture"  # "free": every call is answered 402
     suspended: bool = False
     token_revoked: bool = False
     missing_scopes: tuple[str, ...] = ()
+    token_in_query: bool = False  # whether the old `?token=` opens the door, for clients of before March 2025
+    forbidden_body: str = "empty"  # of a dead token's 403; or "json": INVALID_API_TOKEN
     # coupons
     fold_codes: bool = False  # keep codes in upper case
     put_unknown_coupon: int = 404  # or 200 with updateCount 0
@@ -48,9 +52,13 @@ class Switches:
     # batches
     dedup_seconds: float = 3600.0
     batch_pause: float = 0.0  # seconds the executor waits between two pieces of work
+    inner_request_seconds: float = 0.0  # what an inner request takes; in parallel mode, up to 100 at once
     body_without_escaped: bool = True  # `httpBody` when escapedJson isn't asked for
     unknown_ticket: int = 404  # or 400
     inner_retry_seconds: float = 3.0  # between the five tries of an inner request that is answered 5xx
+    # webhooks
+    webhook_spelling: str = "camel"  # or "snake": profile.subscription_status_changed
+    webhook_success: str = "newest"  # 200, 201, 202, 204 and 209; or "200" alone
     # faults
     inner_failures: int = 0  # answer the next so many tries of inner requests with 500
     drop_answers: int = 0  # do the next so many writes, then close the connection without an answer
