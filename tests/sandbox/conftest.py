@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from tillroll.sandbox import Switches
+from tillroll.sandbox.listener import Answer, Listener, Request
 from tillroll.sandbox.serve import Sandbox
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
@@ -51,6 +52,7 @@ class Api:
     token: str
     clock: HandClock = field(default_factory=HandClock)
     session: requests.Session = field(default_factory=requests.Session)
+    opened: Sandbox | None = None
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
@@ -62,11 +64,23 @@ class Api:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    @property
+    def root(self) -> str:
+        return self.base_url.removesuffix("/api/v3")
+
     def admin(self, path: str, body: Any = None) -> requests.Response:
-        root = self.base_url.removesuffix("/api/v3")
+        address = f"{self.root}/sandbox/stores/{self.store_id}/{path}"
         if body is None:
-            return self.session.get(f"{root}/sandbox/{path}", timeout=20)
-        return self.session.post(f"{root}/sandbox/{path}", json=body, timeout=20)
+            return self.session.get(address, timeout=20)
+        return self.session.post(address, json=body, timeout=20)
+
+    def counters(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.admin("counters").json()
+        return found
+
+    def lay(self, **plan: Any) -> None:
+        answer = self.admin("faults", plan)
+        assert answer.status_code == 200, answer.text
 
     def turn(self, **switches: Any) -> None:
         assert self.admin("switches", switches).status_code == 200
@@ -98,21 +112,25 @@ class Api:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Callable[..., Api]]:
-    """Open a small store in this process: `store(plan="free")`."""
+    """Open a small store in this process: `store(plan="free")`; `with_` are other options of the sandbox."""
     opened: list[tuple[Sandbox, Api]] = []
 
-    def open_(*, customers: int = 0, **switches: Any) -> Api:
+    def open_(*, customers: int = 0, with_: dict[str, Any] | None = None, **switches: Any) -> Api:
         clock = HandClock()
-        sandbox = Sandbox(
-            port=0,
-            directory=tmp_path / f"store{len(opened)}",
-            customers=customers,
-            seed=7,
-            switches=Switches(**switches),
-            clock=clock,
-        )
+        options = {
+            "port": 0,
+            "directory": tmp_path / f"store{len(opened)}",
+            "customers": customers,
+            "seed": 7,
+            "switches": Switches(**switches),
+            "clock": clock,
+            **(with_ or {}),
+        }
+        sandbox = Sandbox(**options)
         ready = sandbox.ready
-        api = Api(base_url=ready.base_url, store_id=ready.store_id, token=ready.token, clock=clock)
+        api = Api(
+            base_url=ready.base_url, store_id=ready.store_id, token=ready.token, clock=clock, opened=sandbox
+        )
         opened.append((sandbox, api))
         return api
 
@@ -154,11 +172,11 @@ class Process:
         self._directory = directory
         self._child: subprocess.Popen[str] | None = None
 
-    def start(self) -> Api:
+    def start(self, *options: str) -> Api:
         """Start it, or start it again; answers once it is ready."""
         command = [sys.executable, "-m", "tillroll.sandbox", "--json", "--customers", "20", "--dir"]
         self._child = subprocess.Popen(
-            [*command, str(self._directory), "--requests-per-minute", "100000"],
+            [*command, str(self._directory), "--requests-per-minute", "100000", *options],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -181,3 +199,47 @@ def process(tmp_path: Path) -> Iterator[Process]:
     child = Process(tmp_path / "store")
     yield child
     child.end(signal.SIGKILL)
+
+
+class Receiver:
+    """An app's endpoint for webhooks; it answers as `answers` says, then 200."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.answers: list[int] = []
+        self._listener = Listener(0, self._take)
+        self.url = f"http://127.0.0.1:{self._listener.port}/hooks?app=1"
+        self._listener.start()
+
+    def _take(self, request: Request) -> Answer:
+        status = self.answers.pop(0) if self.answers else 200
+        self.got.append((request.query, dict(request.headers), json.loads(request.content)))
+        return Answer(status=status)
+
+    def events(self) -> list[str]:
+        return [body["eventType"] for _, _, body in self.got]
+
+    def wait(self, count: int) -> list[dict[str, Any]]:
+        """The bodies, once so many have come."""
+        eventually(
+            lambda: len(self.got) >= count, lambda: f"{len(self.got)} of {count} came: {self.events()}"
+        )
+        return [body for _, _, body in self.got]
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def eventually(happens: Callable[[], bool], told: Callable[[], str] = lambda: "it never happened") -> None:
+    """Wait for another thread or process; never for a schedule."""
+    end = time.monotonic() + 15
+    while not happens():
+        assert time.monotonic() < end, told()
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    opened = Receiver()
+    yield opened
+    opened.close()

@@ -172,8 +172,8 @@ class Executor:
         self._stop = threading.Event()
         self._tries: dict[tuple[int, int], tuple[float, int]] = {}
         """(batch, position): not before, tries so far. A restart counts the tries anew."""
-        self._under_way: tuple[tuple[int, int], float] | None = None
-        """What was begun, and when it is done, if inner requests take time."""
+        self._free = self._now()
+        """When the last inner request was done, if they take time: then the next begins."""
         self._due = 0.0
         self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
 
@@ -216,7 +216,7 @@ class Executor:
                 " where status != 'COMPLETED' order by number limit 1"
             )
             if batch is None:
-                self._tries, self._under_way = {}, None
+                self._tries = {}
                 return False
             if self._not_yet(batch["not_before"]):
                 return False
@@ -255,12 +255,11 @@ class Executor:
             return True
         if not batch["parallel"]:
             del rows[1:]
-        place = (batch["number"], rows[0]["position"])
-        if self._under_way is None or self._under_way[0] != place:
-            self._under_way = (place, self._now() + seconds)
-        if self._not_yet(self._under_way[1]):
+        waits = [self._tries.get((row["batch"], row["position"]), (0.0, 0))[0] for row in rows]
+        done = max(self._free, batch["created"], batch["not_before"], *waits) + seconds
+        if self._not_yet(done):
             return False
-        self._under_way = None
+        self._free = done
         return True
 
     def _piece(self, state: State, batch: sqlite3.Row, rows: list[sqlite3.Row]) -> None:

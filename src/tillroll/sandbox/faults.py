@@ -181,17 +181,17 @@ class Faults:
         """More chance for a fault that struck: which row, which change."""
         return self._chance[kind]
 
-    def due(self, kind: str, *, count: bool = False) -> bool:
-        """Whether an `after` fault has begun; `count` tells it that a request came."""
-        settings = self._on.get(kind)
-        if settings is None:
-            return False
-        if count:
+    def came(self, kind: str) -> None:
+        """A request went through, for a fault that begins after so many."""
+        if kind in self._on:
             self._seen[kind] += 1
-        if self._seen[kind] <= settings["after"]:
+
+    def due(self, kind: str) -> bool:
+        """Whether a fault that begins after so many requests has begun. What it refuses is counted."""
+        settings = self._on.get(kind)
+        if settings is None or self._seen[kind] < settings["after"]:
             return False
-        if count:
-            self.fired[kind] += 1
+        self.fired[kind] += 1
         return True
 
 

@@ -116,8 +116,8 @@ class Server:
         finally:
             if store.switches.quota_headers:
                 headers |= token.allowance.headers(store.switches)
-        store.faults.due("plan_downgraded", count=True)
         store.check_account()
+        store.faults.came("plan_downgraded")
         if store.faults.any:
             error = store.faults.strike("errors", method, path)
             if error:
@@ -179,8 +179,9 @@ def _token(store: Store, request: Request, query: dict[str, str]) -> Token:
     in_query = query.pop("token", "") if store.switches.token_in_query else ""
     token = store.tokens.find(text or in_query)
     if token is not None and not (
-        token.revoked or store.switches.token_revoked or store.faults.due("token_revoked", count=True)
+        token.revoked or store.switches.token_revoked or store.faults.due("token_revoked")
     ):
+        store.faults.came("token_revoked")
         return token
     store.counters["unknown_token" if token is None else "revoked_token"] += 1
     store.addresses.stranger(store.switches, request.address)

@@ -44,7 +44,7 @@ SCOPES = {
 
 _SUCCESS = {"newest": {200, 201, 202, 204, 209}, "200": {200}}
 _RETRIES = [15 * 60.0, 30 * 60.0, 45 * 60.0, *(hour * 3600.0 for hour in range(1, 25))]
-"""Seconds after the first failure."""
+"""Seconds after the first failure. A try that was slept through is not made up for."""
 _CONNECT_SECONDS, _ANSWER_SECONDS = 3.0, 10.0
 
 _TABLE = """create table if not exists webhooks (
@@ -108,17 +108,18 @@ class Outbox:
 
     def refused(self, row: sqlite3.Row) -> None:
         """Nobody took it: once more later, or never again after the last try."""
-        now, tries = self._clock.now().timestamp(), row["tries"]
+        now = self._clock.now().timestamp()
         first = row["first_failed"] if row["first_failed"] is not None else now
         with self._state.transaction() as state:
             self._count("failed")
-            if tries >= len(_RETRIES):
+            later = [first + seconds for seconds in _RETRIES if first + seconds > now]
+            if not later:
                 state.run("delete from webhooks where number = ?", (row["number"],))
                 self._count("given_up")
                 return
             state.run(
                 "update webhooks set tries = ?, first_failed = ?, not_before = ? where number = ?",
-                (tries + 1, first, max(now, first + _RETRIES[tries]), row["number"]),
+                (row["tries"] + 1, first, later[0], row["number"]),
             )
 
     def show(self) -> dict[str, Any]:
