@@ -1,4 +1,4 @@
-"""Customers: searched, read, and asked whether e-mails are welcome (dossier section 8)."""
+"""Customers: made, read, changed and deleted (dossier section 8). Finding them is `customer_search.py`."""
 
 from __future__ import annotations
 
@@ -6,231 +6,189 @@ import json
 import sqlite3
 from typing import Any
 
+from tillroll.sandbox import deleted, fields, groups
+from tillroll.sandbox.profile import LANGUAGES
 from tillroll.sandbox.state import dump
 from tillroll.sandbox.store import Store
-from tillroll.sandbox.wire import (
-    ApiError,
-    Query,
-    decimal,
-    flag,
-    indexed,
-    listing,
-    moment,
-    number,
-    out,
-    page,
-    without_unset,
-    wrong,
-)
+from tillroll.sandbox.wire import ApiError, out
 
-_SORTS = {
-    "NAME": "name",
-    "EMAIL": "email",
-    "ORDER_COUNT": "orders",
-    "REGISTERED_DATE": "registered",
-    "UPDATED_DATE": "updated",
-    "SALES_VALUE": "spent",
-    "FIRST_ORDER_DATE": "first_order",
-    "LAST_ORDER_DATE": "last_order",
+_FIELDS: dict[str, fields.Kind] = {
+    "email": fields.text(320),
+    "billingPerson": fields.an_object,
+    "shippingAddresses": fields.objects,
+    "contacts": fields.objects,
+    "customerGroupId": fields.whole,
+    "acceptMarketing": fields.boolean,
+    "lang": fields.text(10),
+    "taxExempt": fields.boolean,
+    "taxId": fields.text(),
+    "taxIdValid": fields.boolean,
+    "b2b_b2c": fields.one_of("b2b", "b2c"),
+    "fiscalCode": fields.text(),
+    "electronicInvoicePecEmail": fields.text(),
+    "electronicInvoiceSdiCode": fields.text(),
+    "privateAdminNotes": fields.text(),
+    "externalReferenceId": fields.text(),
+    "extrafields": fields.objects,
 }
-GROUPS = ("General", "Staff")
-"""Customer groups by their id; General always exists."""
-
-_BOUNDS = {
-    "createdFrom": ("registered >= ?", moment),
-    "createdTo": ("registered < ? + 1", moment),
-    "updatedFrom": ("updated >= ?", moment),
-    "updatedTo": ("updated < ? + 1", moment),
-    "minOrderCount": ("orders >= ?", number),
-    "maxOrderCount": ("orders <= ?", number),
-    "minSalesValue": ("spent >= ?", decimal),
-    "maxSalesValue": ("spent <= ?", decimal),
-}
-
-
-def search(store: Store, query: Query) -> dict[str, Any]:
-    """`GET /customers`; the index lags writes."""
-    where, values = [indexed(query, "registered")], list[Any]([store.now()])
-    for name, (clause, parse) in _BOUNDS.items():
-        if name in query:
-            where.append(clause)
-            values.append(parse(name, query[name]))
-    _text_filters(query, where, values)
-    condition = " and ".join(where)
-    page_ = page(query, over=store.switches.limit_over_100)
-    total = store.state.value(f"select count(*) from customers where {condition}", values)  # noqa: S608 - fixed texts
-    rows = store.state.rows(
-        f"select * from customers where {condition} order by {_order(query)} limit ? offset ?",  # noqa: S608 - fixed texts
-        [*values, page_.limit, page_.offset],
-    )
-    everybody = store.state.value("select count(*) from customers")
-    return {**listing(total, page_, [show(row) for row in rows]), "allCustomerCount": everybody}
-
-
-def _text_filters(query: Query, where: list[str], values: list[Any]) -> None:
-    if "acceptMarketing" in query:
-        where.append("consent = ?")
-        values.append(int(flag("acceptMarketing", query["acceptMarketing"])))
-    if "email" in query:
-        exact = flag("useExactEmailMatch", query.get("useExactEmailMatch", "false"))
-        where.append("email = ?" if exact else "instr(email, ?) > 0")
-        values.append(query["email"].lower())
-    if "keyword" in query:
-        where.append("(instr(email, ?) > 0 or instr(folded(name), ?) > 0)")
-        values += [query["keyword"].lower(), query["keyword"].casefold()]
-    if "name" in query:
-        where.append("instr(folded(name), ?) > 0")
-        values.append(query["name"].casefold())
-    for name, column in (("lang", "lang"), ("countryCodes", "country"), ("customerGroupIds", "group_name")):
-        if name in query:
-            wanted = query[name].split(",")
-            if name == "customerGroupIds":
-                wanted = [GROUPS[number(name, one)] for one in wanted if number(name, one) < len(GROUPS)]
-            where.append(f"{column} in ({', '.join('?' * len(wanted))})")
-            values += wanted
-
-
-def _order(query: Query) -> str:
-    asked = query.get("sortBy", "NAME_ASC")
-    name, _, direction = asked.rpartition("_")
-    if name not in _SORTS or direction not in {"ASC", "DESC"}:
-        raise wrong("sortBy", f"expected one of {', '.join(f'{one}_ASC, {one}_DESC' for one in _SORTS)}")
-    return f"{_SORTS[name]} {direction.lower()}, id"
-
-
-def groups(store: Store, query: Query) -> dict[str, Any]:
-    """`GET /customer_groups`."""
-    page_ = page(query, over=store.switches.limit_over_100)
-    found: list[dict[str, Any]] = [{"id": number_, "name": name} for number_, name in enumerate(GROUPS)]
-    return listing(len(found), page_, found[page_.offset : page_.offset + page_.limit])
+_COLUMNS = ("customerGroupId", "acceptMarketing", "lang")
 
 
 def get(store: Store, identifier: str) -> dict[str, Any]:
     """`GET /customers/{id}`."""
-    return show(_row(store, identifier))
-
-
-def update(store: Store, identifier: str, body: Any) -> dict[str, Any]:
-    """`PUT /customers/{id}`: consent, language, name and e-mail."""
-    row = _row(store, identifier)
-    if not isinstance(body, dict):
-        raise ApiError(400, "Request body is not a JSON object", "WRONG_PARAMETER")
-    kept = json.loads(row["body"])
-    consent = row["consent"]
-    if "acceptMarketing" in body:
-        if not isinstance(body["acceptMarketing"], bool):
-            raise wrong("acceptMarketing", "expected a boolean")
-        consent = int(body["acceptMarketing"])
-    email = str(body.get("email") or kept["email"])
-    kept["email"] = email
-    person = {**kept.get("billingPerson", {}), **(body.get("billingPerson") or {})}
-    kept["billingPerson"] = person
-    lang = str(body.get("lang") or row["lang"])
-    now = store.now()
-    try:
-        store.state.run(
-            "update customers set email = ?, consent = ?, lang = ?, name = ?, updated = ?, searchable = ?,"
-            " body = ?"
-            " where id = ?",
-            (
-                email.lower(),
-                consent,
-                lang,
-                person.get("name", ""),
-                now,
-                store.searchable("customer", row["id"]),
-                dump(kept),
-                row["id"],
-            ),
-        )
-    except sqlite3.IntegrityError as fault:
-        raise ApiError(409, "Customer with the given email already exists") from fault
-    store.touched("customers")
-    return {"updateCount": 1}
+    return show(row(store, identifier), groups.names(store))
 
 
 def create(store: Store, body: Any) -> dict[str, Any]:
     """`POST /customers`."""
-    if not isinstance(body, dict) or not body.get("email"):
-        raise ApiError(400, "Field Customer.email is absent", "WRONG_PARAMETER")
-    return {"id": add(store, body)}
+    sent = _checked(store, body)
+    if not sent.get("email"):
+        raise fields.absent("Customer.email")
+    return {"id": add(store, sent)}
 
 
-def add(store: Store, body: dict[str, Any]) -> int:
-    """A new customer; a used e-mail is a conflict."""
-    email, person, now = str(body["email"]), dict(body.get("billingPerson") or {}), store.now()
-    if len(person.get("name", "").split()) == 2:
-        person["firstName"], person["lastName"] = person["name"].split()
-    consent = body.get("acceptMarketing")
-    customer_id = int(store.state.value("select coalesce(max(id), 0) from customers")) + 1
-    values = (
-        customer_id, email.lower(), now, now, store.searchable("customer", customer_id), 0, 0.0, None, None,
-        None if consent is None else int(consent), str(body.get("lang") or ""),
-        person.get("countryCode", ""), "General",
-        person.get("name", ""), dump({"email": email, "billingPerson": person}),
-    )  # fmt: skip
+def add(store: Store, sent: dict[str, Any]) -> int:
+    """A new customer of checked fields; a used e-mail is a conflict."""
+    now, customer = store.now(), store.state.next_id("customers")
+    consent = sent.get("acceptMarketing")
+    kept = {name: value for name, value in sent.items() if name not in _COLUMNS}
+    kept["billingPerson"] = _with_names(sent.get("billingPerson") or {})
     try:
-        store.state.run(f"insert into customers values ({', '.join('?' * len(values))})", values)  # noqa: S608
+        store.state.run(
+            "insert into customers (id, email, registered, updated, searchable, orders, spent, consent, lang,"
+            " country, name, group_id, body) values (?, ?, ?, ?, ?, 0, 0.0, ?, ?, ?, ?, ?, ?)",
+            (
+                customer, sent["email"].lower(), now, now, store.searchable("customer", customer),
+                None if consent is None else int(consent), sent.get("lang", ""),
+                kept["billingPerson"].get("countryCode", ""), kept["billingPerson"].get("name", ""),
+                sent.get("customerGroupId", 0), dump(kept),
+            ),
+        )  # fmt: skip
     except sqlite3.IntegrityError as fault:
-        raise ApiError(409, "Customer with the given email already exists") from fault
-    store.touched("customers")
-    return customer_id
+        raise _taken() from fault
+    store.happened("customer.created", customer, {"customerEmail": sent["email"]})
+    return customer
+
+
+def update(store: Store, identifier: str, body: Any) -> dict[str, Any]:
+    """`PUT /customers/{id}`: a merge."""
+    found, sent = row(store, identifier), _checked(store, body)
+    keep(store, found, sent)
+    return {"updateCount": 1}
+
+
+def keep(store: Store, found: sqlite3.Row, sent: dict[str, Any]) -> None:
+    """Write a customer's checked changes down."""
+    before = json.loads(found["body"])
+    kept = {**before, **{name: value for name, value in sent.items() if name not in _COLUMNS}}
+    kept["email"] = kept.get("email") or before["email"]
+    person = _with_names({**before.get("billingPerson", {}), **sent.get("billingPerson", {})})
+    kept["billingPerson"] = person
+    consent = sent.get("acceptMarketing")
+    try:
+        store.state.run(
+            "update customers set email = ?, consent = ?, lang = ?, country = ?, name = ?, group_id = ?,"
+            " updated = ?, searchable = ?, body = ? where id = ?",
+            (
+                kept["email"].lower(), found["consent"] if consent is None else int(consent),
+                sent.get("lang") or found["lang"], person.get("countryCode", ""), person.get("name", ""),
+                sent.get("customerGroupId", found["group_id"]), store.now(),
+                store.searchable("customer", found["id"]), dump(kept), found["id"],
+            ),
+        )  # fmt: skip
+    except sqlite3.IntegrityError as fault:
+        raise _taken() from fault
+    store.happened("customer.updated", found["id"], {"customerEmail": kept["email"]})
 
 
 def delete(store: Store, identifier: str) -> dict[str, Any]:
     """`DELETE /customers/{id}`."""
-    row = _row(store, identifier)
-    store.state.run("delete from customers where id = ?", (row["id"],))
-    store.touched("customers")
+    found = row(store, identifier)
+    store.state.run("delete from customers where id = ?", (found["id"],))
+    deleted.remember(store, "customers", found["id"])
+    store.happened("customer.deleted", found["id"], {"customerEmail": json.loads(found["body"])["email"]})
     return {"deleteCount": 1}
 
 
-def _row(store: Store, identifier: str) -> sqlite3.Row:
-    row = (
+def row(store: Store, identifier: str) -> sqlite3.Row:
+    """A customer by id; 404 when there is none."""
+    found = (
         store.state.row("select * from customers where id = ?", (identifier,))
         if identifier.isdigit()
         else None
     )
-    if row is None:
+    if found is None:
         raise ApiError(404, f"Customer #{identifier} not found")
-    return row
+    return found
 
 
-def show(row: sqlite3.Row) -> dict[str, Any]:
+def show(row: sqlite3.Row, group_names: dict[int, str]) -> dict[str, Any]:
     """A customer as it is answered. `totalOrderCount` is 0 for everybody, as in the vendor's examples."""
-    kept = json.loads(row["body"])
+    kept: dict[str, Any] = json.loads(row["body"])
     orders, spent = row["orders"], round(row["spent"], 2)
     stats = {
         "numberOfOrders": orders,
         "salesValue": spent,
         "averageOrderValue": round(spent / orders, 2) if orders else 0,
-        "firstOrderDate": out(row["first_order"]),
-        "lastOrderDate": out(row["last_order"]),
     }
-    return without_unset(
-        {
-            **kept,
-            "id": row["id"],
-            "name": row["name"] or None,
-            "registered": out(row["registered"]),
-            "updated": out(row["updated"]),
-            "totalOrderCount": 0,
-            "customerGroupId": GROUPS.index(row["group_name"]),
-            "customerGroupName": row["group_name"],
-            "acceptMarketing": None if row["consent"] is None else bool(row["consent"]),
-            "lang": row["lang"] or None,
-            "stats": without_unset(stats),
-        }
-    )
+    if row["first_order"] is not None:
+        stats["firstOrderDate"] = out(row["first_order"])
+        stats["lastOrderDate"] = out(row["last_order"])
+    contact = {"id": row["id"], "contact": kept["email"], "type": "EMAIL", "default": True, "orderBy": 0}
+    shown = {
+        **kept,
+        "id": row["id"],
+        "registered": out(row["registered"]),
+        "updated": out(row["updated"]),
+        "totalOrderCount": 0,
+        "customerGroupId": row["group_id"],
+        "customerGroupName": group_names.get(row["group_id"], "General"),
+        "stats": stats,
+        "contacts": [contact, *kept.get("contacts", ())],
+    }
+    if row["name"]:
+        shown["name"] = row["name"]
+    if row["consent"] is not None:
+        shown["acceptMarketing"] = bool(row["consent"])
+    if row["lang"]:
+        shown["lang"] = row["lang"]
+    return shown
 
 
-def recount(store: Store, customer_id: int) -> None:
+def recount(store: Store, customer: int) -> None:
     """A customer's orders changed: their figures are drawn anew from the orders, undone ones left out."""
     store.state.run(
         "update customers set (orders, spent, first_order, last_order) ="
         " (select count(*), coalesce(sum(total), 0), min(created), max(created) from orders"
         "   where customer = customers.id and status not in ('INCOMPLETE', 'CANCELLED', 'REFUNDED')),"
         " updated = ?, searchable = ? where id = ?",
-        (store.now(), store.searchable("customer", customer_id), customer_id),
+        (store.now(), store.searchable("customer", customer), customer),
     )
-    store.touched("customers")
+    body = store.state.value("select body from customers where id = ?", (customer,))
+    if body is not None:
+        store.happened("customer.updated", customer, {"customerEmail": json.loads(body)["email"]})
+
+
+def _checked(store: Store, body: Any) -> dict[str, Any]:
+    sent = fields.read(body, _FIELDS)
+    if sent.get("lang") and sent["lang"] not in LANGUAGES and store.switches.unknown_language == "refuse":
+        raise ApiError(400, f"Language {sent['lang']} is not enabled", "LANGUAGES_NOT_ALLOWED")
+    if sent.get("customerGroupId"):
+        groups.row(store, str(sent["customerGroupId"]))
+    for name in ("shippingAddresses", "contacts"):
+        for one in sent.get(name, ()):
+            one.setdefault("id", store.state.next_number(name, after=1_000_000))
+    if not store.switches.write_customer_extra_fields:
+        sent.pop("extrafields", None)
+    return sent
+
+
+def _with_names(person: dict[str, Any]) -> dict[str, Any]:
+    """First and last name are known when the name has two words."""
+    words = str(person.get("name") or "").split()
+    person = {name: value for name, value in person.items() if name not in {"firstName", "lastName"}}
+    return {**person, "firstName": words[0], "lastName": words[1]} if len(words) == 2 else person
+
+
+def _taken() -> ApiError:
+    return ApiError(409, "Customer with the given email already exists")

@@ -1,4 +1,4 @@
-"""Orders: searched, read, and made by REST (dossier section 6)."""
+"""Orders, searched and read (dossier sections 6.1 to 6.6). Writing them is `placing.py`."""
 
 from __future__ import annotations
 
@@ -6,220 +6,160 @@ import json
 import sqlite3
 from typing import Any
 
-from tillroll.sandbox import coupons, customers
-from tillroll.sandbox.state import dump
+from tillroll.sandbox.searches import Search
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.wire import (
     ApiError,
     Query,
-    indexed,
-    listing,
+    decimal,
+    flag,
     moment,
     number,
+    one_of,
     out,
-    page,
+    window,
     without_unset,
-    wrong,
 )
 
 PAYMENT = (
     "AWAITING_PAYMENT", "PAID", "CANCELLED", "REFUNDED", "PARTIALLY_REFUNDED", "INCOMPLETE",
     "CUSTOM_PAYMENT_STATUS_1", "CUSTOM_PAYMENT_STATUS_2", "CUSTOM_PAYMENT_STATUS_3",
 )  # fmt: skip
+FULFILLMENT = (
+    "AWAITING_PROCESSING", "PROCESSING", "SHIPPED", "DELIVERED", "WILL_NOT_DELIVER", "RETURNED",
+    "READY_FOR_PICKUP", "OUT_FOR_DELIVERY", "CUSTOM_FULFILLMENT_STATUS_1", "CUSTOM_FULFILLMENT_STATUS_2",
+    "CUSTOM_FULFILLMENT_STATUS_3",
+)  # fmt: skip
+_PICKUP = "json_extract(body, '$.pickupTime')"
 _BOUNDS = {
-    "createdFrom": ("created >= ?", moment),
-    "createdTo": ("created < ? + 1", moment),
-    "updatedFrom": ("updated >= ?", moment),
-    "updatedTo": ("updated < ? + 1", moment),
+    **window("created"),
+    "totalFrom": ("total >= ?", decimal),
+    "totalTo": ("total <= ?", decimal),
     "customerId": ("customer = ?", number),
+    "refererId": ("json_extract(body, '$.refererId') = ?", number),
+    "subscriptionId": ("json_extract(body, '$.subscriptionId') = ?", number),
+    "pickupTimeFrom": (f"unixepoch(substr({_PICKUP}, 1, 19)) >= ?", moment),
+    "pickupTimeTo": (f"unixepoch(substr({_PICKUP}, 1, 19)) <= ?", moment),
 }
-_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_IN_BODY = {
+    "paymentMethod": "$.paymentMethod",
+    "paymentModule": "$.paymentModule",
+    "shippingMethod": "$.shippingOption.shippingMethodName",
+}
+_ANY_TEXT = (
+    "(instr(folded(id), ?) > 0 or exists (select 1 from json_tree(orders.body)"
+    " where type = 'text' and instr(folded(atom), ?) > 0))"
+)
+_BOUGHT = "exists (select 1 from json_each(body, '$.items') where json_extract(value, '$.productId') in ({}))"
+_PREORDER = "exists (select 1 from json_each(body, '$.items') where json_extract(value, '$.isPreorder'))"
 
 
 def search(store: Store, query: Query) -> dict[str, Any]:
     """`GET /orders`: newest first; unfinished ones only when asked for."""
-    where, values = [indexed(query, "created")], list[Any]([store.now()])
-    for name, (clause, parse) in _BOUNDS.items():
-        if name in query:
-            where.append(clause)
-            values.append(parse(name, query[name]))
-    if "couponCode" in query:
-        where.append("coupon = ?")
-        values.append(query["couponCode"].upper())
-    if "email" in query:
-        where.append("email = ?")
-        values.append(query["email"].lower())
-    if "ids" in query:
-        wanted = query["ids"].split(",")
-        marks = ", ".join("?" * len(wanted))
-        where.append(f"(id in ({marks}) or cast(number as text) in ({marks}))")
-        values += wanted * 2
-    if "paymentStatus" in query:
-        wanted = query["paymentStatus"].split(",")
-        if not set(wanted) <= set(PAYMENT):
-            raise wrong("paymentStatus", f"expected one of {', '.join(PAYMENT)}")
-        where.append(f"status in ({', '.join('?' * len(wanted))})")
-        values += wanted
+    found = Search(store, "orders", query)
+    found.indexed("created")
+    if "orderNumber" in query:
+        found.where("number = ?", number("orderNumber", query["orderNumber"]))
     else:
-        where.append("status != 'INCOMPLETE'")
-    condition = " and ".join(where)
-    page_ = page(query, over=store.switches.limit_over_100)
-    total = store.state.value(f"select count(*) from orders where {condition}", values)  # noqa: S608 - fixed texts
-    rows = store.state.rows(
-        f"select * from orders where {condition} order by created desc, number desc limit ? offset ?",  # noqa: S608
-        [*values, page_.limit, page_.offset],
-    )
-    return listing(total, page_, [show(row) for row in rows])
+        _filters(query, found)
+    newest = store.switches.orders_sorted == "newest_first"
+    return found.answer("created desc, number desc" if newest else "created, number", show)
+
+
+def _filters(query: Query, found: Search) -> None:
+    found.bounds(_BOUNDS)
+    contact_filters(query, found)
+    if "ids" in query or "vendorOrderNumber" in query:
+        wanted = (query.get("ids") or query["vendorOrderNumber"]).split(",")
+        marks = ", ".join("?" * len(wanted))
+        found.where(f"(id in ({marks}) or cast(number as text) in ({marks}))", *wanted, *wanted)
+    if "keywords" in query:
+        found.where(_ANY_TEXT, *[query["keywords"].casefold()] * 2)
+    if "productId" in query:
+        bought = [number("productId", one) for one in query["productId"].split(",")]
+        found.where(_BOUGHT.format(", ".join("?" * len(bought))), *bought)
+    if "containsPreorderItems" in query:
+        wants = flag("containsPreorderItems", query["containsPreorderItems"])
+        found.where(_PREORDER if wants else f"not {_PREORDER}")
+    for name, place in _IN_BODY.items():
+        if name in query:
+            found.where(f"json_extract(body, '{place}') = ?", query[name])
+    if "fulfillmentStatus" in query:
+        wanted = one_of("fulfillmentStatus", query["fulfillmentStatus"], FULFILLMENT)
+        found.among("json_extract(body, '$.fulfillmentStatus')", wanted)
+    if "paymentStatus" in query:
+        found.among("status", one_of("paymentStatus", query["paymentStatus"], PAYMENT))
+    else:
+        found.where("status != 'INCOMPLETE'")
+
+
+def contact_filters(query: Query, found: Search) -> None:
+    """What orders and carts are both searched by: who, with which coupon."""
+    if "couponCode" in query:
+        found.where("coupon = ?", query["couponCode"].upper())
+    if "email" in query:
+        found.where("email = ?", query["email"].lower())
+    if "customer" in query:
+        term = query["customer"].casefold()
+        names = "instr(folded(coalesce(json_extract(body, '$.billingPerson.name'), '')), ?) > 0"
+        found.where(f"(instr(email, ?) > 0 or {names})", term, term)
+    if "acceptMarketing" in query:
+        welcome = flag("acceptMarketing", query["acceptMarketing"])
+        found.where("coalesce(json_extract(body, '$.acceptMarketing'), 1) = ?", int(welcome))
 
 
 def get(store: Store, identifier: str) -> dict[str, Any]:
     """`GET /orders/{orderId}`."""
-    return show(_row(store, identifier))
+    return show(row(store, identifier))
 
 
-def update(store: Store, identifier: str, body: Any) -> dict[str, Any]:
-    """`PUT /orders/{orderId}`: its payment status."""
-    row = _row(store, identifier)
-    status = body.get("paymentStatus", row["status"]) if isinstance(body, dict) else None
-    if status not in PAYMENT:
-        raise wrong("paymentStatus", f"expected one of {', '.join(PAYMENT)}")
-    now = store.now()
-    store.state.run(
-        "update orders set status = ?, updated = ?, searchable = ? where number = ?",
-        (status, now, store.searchable("order", row["number"]), row["number"]),
+def last(store: Store, query: Query) -> dict[str, Any]:
+    """`GET /orders/last`: the newest, or the newest of `customerEmail`."""
+    email = query.get("customerEmail", "").lower()
+    found = store.state.row(
+        "select * from orders where status != 'INCOMPLETE' and (? = '' or email = ?)"
+        " order by created desc, number desc limit 1",
+        (email, email),
     )
-    if row["customer"] is not None:
-        customers.recount(store, row["customer"])
-    store.touched("orders")
-    return {"updateCount": 1}
+    if found is None:
+        raise ApiError(404, "Order not found", "ORDER_NOT_FOUND")
+    return show(found)
 
 
-def create(store: Store, body: Any) -> dict[str, Any]:
-    """`POST /orders`: totals as given; a coupon sticks only if it exists, and then it counts as used."""
-    if not isinstance(body, dict):
-        raise ApiError(400, "Request body is not a JSON object", "WRONG_PARAMETER")
-    status = body.get("paymentStatus", "PAID")
-    if status not in PAYMENT:
-        raise wrong("paymentStatus", f"expected one of {', '.join(PAYMENT)}")
-    items, given = _items(store, body), body.get("discountCoupon")
-    given = given if isinstance(given, dict) else {}
-    coupon = coupons.by_code(store, str(given["code"])) if given.get("code") else None
-    invented = given if given and store.switches.invented_coupon == "store" else None
-    snapshot = coupons.show(store, coupon) if coupon is not None else invented
-    order_id, number_ = place(
-        store,
-        email=str(body.get("email") or ""),
-        items=items,
-        subtotal=_amount(body, "subtotal"),
-        total=_amount(body, "total"),
-        used=snapshot,
-        coupon_discount=_amount(body, "couponDiscount"),
-        status=status,
-    )
-    if coupon is not None and store.switches.rest_orders_use_coupons:
-        coupons.used_once_more(store, coupon)
-    return {"id": number_, "orderid": order_id}
-
-
-def place(
-    store: Store,
-    *,
-    email: str,
-    items: list[dict[str, Any]],
-    subtotal: float,
-    total: float,
-    used: dict[str, Any] | None,
-    coupon_discount: float,
-    status: str,
-) -> tuple[str, int]:
-    """Write an order down; its public id and its number. A guest becomes a customer.
-
-    `used` is the coupon as it was before this order; counting its use is the caller's.
-    """
-    now = store.now()
-    number_ = int(store.state.value("select coalesce(max(number), 100000) from orders")) + 1
-    customer_id = _customer(store, email)
-    body = without_unset(
-        {
-            "subtotal": subtotal,
-            "couponDiscount": coupon_discount,
-            "discount": 0,
-            "discountCoupon": used,
-            "items": items,
-            "email": email,
-            "fulfillmentStatus": "AWAITING_PROCESSING",
-        }
-    )
-    store.state.run(
-        "insert into orders values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            number_, public_id(number_), customer_id, email.lower(), now, now,
-            store.searchable("order", number_), status,
-            str(used.get("code", "")).upper() if used else "", total, dump(body),
-        ),
-    )  # fmt: skip
-    if customer_id is not None and status != "INCOMPLETE":
-        customers.recount(store, customer_id)
-    store.touched("orders")
-    return public_id(number_), number_
-
-
-def public_id(number_: int) -> str:
-    """The id people see: five letters or more."""
-    text, left = "", number_ * 7919
-    while left:
-        left, digit = divmod(left, len(_ALPHABET))
-        text = _ALPHABET[digit] + text
-    return text.rjust(5, "A")
-
-
-def _amount(body: dict[str, Any], name: str) -> float:
-    raw = body.get(name) or 0
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
-        raise wrong(name, "not a number or a number out of range")
-    return float(raw)
-
-
-def _items(store: Store, body: dict[str, Any]) -> list[dict[str, Any]]:
-    items = body.get("items") or []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise wrong("items", "expected a list of objects")
-    if store.switches.item_without_quantity == "refuse" and any("quantity" not in item for item in items):
-        raise ApiError(400, "Field OrderItem.quantity is absent", "WRONG_PARAMETER")
-    return [{"quantity": 1, **item} for item in items]
-
-
-def _customer(store: Store, email: str) -> int | None:
-    if not email:
-        return None
-    found = store.state.value("select id from customers where email = ?", (email.lower(),))
-    return int(found) if found is not None else customers.add(store, {"email": email})
-
-
-def _row(store: Store, identifier: str) -> sqlite3.Row:
-    row = store.state.row("select * from orders where id = ?", (identifier,))
-    if row is None and identifier.isdigit():
-        row = store.state.row("select * from orders where number = ?", (identifier,))
-    if row is None:
+def row(store: Store, identifier: str) -> sqlite3.Row:
+    """An order by its public id or its number; 404 when there is none."""
+    found = store.state.row("select * from orders where id = ?", (identifier,))
+    if found is None and identifier.isdigit():
+        found = store.state.row("select * from orders where number = ?", (identifier,))
+    if found is None:
         raise ApiError(404, f"Order #{identifier} not found", "ORDER_NOT_FOUND")
-    return row
+    return found
 
 
 def show(row: sqlite3.Row) -> dict[str, Any]:
     """An order as it is answered."""
-    return without_unset(
-        {
-            **json.loads(row["body"]),
-            "id": row["id"],
-            "internalId": row["number"],
-            "orderNumber": row["number"],
-            "vendorOrderNumber": row["id"],
-            "customerId": row["customer"],
-            "total": row["total"],
-            "paymentStatus": row["status"],
-            "createDate": out(row["created"]),
-            "updateDate": out(row["updated"]),
-            "createTimestamp": int(row["created"]),
-            "updateTimestamp": int(row["updated"]),
-        }
-    )
+    created, updated = row["created"], row["updated"]
+    kept = json.loads(row["body"])
+    return {
+        **without_unset(kept),
+        "id": row["id"],
+        "internalId": row["number"],
+        "orderNumber": row["number"],
+        "vendorOrderNumber": row["id"],
+        "publicUid": row["id"],
+        **({} if row["customer"] is None else {"customerId": row["customer"]}),
+        **({"hidden": bool(row["hidden"])} if row["status"] == "INCOMPLETE" else {}),
+        "total": row["total"],
+        "paymentStatus": row["status"],
+        "createDate": out(created),
+        "updateDate": out(updated),
+        "createTimestamp": int(created),
+        "updateTimestamp": int(updated),
+    }
+
+
+def extra_fields(store: Store, identifier: str) -> list[dict[str, Any]]:
+    """`GET /orders/{orderId}/extraFields`."""
+    kept = json.loads(row(store, identifier)["body"])
+    found: list[dict[str, Any]] = kept.get("orderExtraFields", [])
+    return found

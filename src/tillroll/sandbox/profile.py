@@ -1,64 +1,145 @@
-"""The store about itself, and its change stamps (dossier sections 10.1 and 10.2)."""
+"""The store about itself: read and changed (dossier section 10.1)."""
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
+from tillroll.sandbox import fields
+from tillroll.sandbox.state import dump
 from tillroll.sandbox.store import Store
-from tillroll.sandbox.wire import out
 
-_AREAS = {
-    "productsUpdated": "products",
-    "ordersUpdated": "orders",
-    "profileUpdated": "profile",
-    "categoriesUpdated": "categories",
-    "discountCouponsUpdated": "discountCoupons",
-    "customersUpdated": "customers",
-}
+LANGUAGES = ("en", "sl", "de", "it", "ar")
+_READ_ONLY = ("generalInfo", "account", "featureToggles", "accountBilling")
+_MARKETING = (
+    "abandonedCartRecovery", "favoriteProductsReminder", "feedbackRequest", "customerLoyaltyAppreciation",
+    "inactiveCustomerReminder", "purchaseAnniversary",
+)  # fmt: skip
 
 
 def profile(store: Store) -> dict[str, Any]:
     """`GET /profile`."""
-    return {
-        "generalInfo": {"storeId": store.store_id, "storeUrl": store.url, "websitePlatform": "unknown"},
-        "account": {
-            "accountName": "Ana Novak",
-            "accountEmail": "owner@sample-shop.example",
-            "suspended": store.switches.suspended,
-            "availableFeatures": [
-                "API",
-                "PREMIUM",
-                "DISCOUNT_COUPONS",
-                "CUSTOMER_GROUPS",
-                "COMBINATIONS",
-                "INVENTORY_TRACKING",
-            ],
-            "limitsAndRestrictions": {"maxProductLimit": 2500},
-        },
-        "settings": {"storeName": "Sample Shop", "closed": False, "showAcceptMarketingCheckbox": True},
-        "company": {
-            "companyName": "Sample Shop d.o.o.",
-            "email": "hello@sample-shop.example",
-            "city": "Ljubljana",
-            "countryCode": "SI",
-        },
-        "formatsAndUnits": {
-            "currency": "EUR",
-            "currencyPrefix": "€",
-            "currencyPrecision": 2,
-            "timezone": "Europe/Ljubljana",
-            "orderNumberPrefix": "",
-        },
-        "languages": {"enabledLanguages": ["en", "sl", "de", "it", "ar"], "defaultLanguage": "en"},
-        "shipping": {
-            "shippingOptions": [
-                {"id": "1003-1", "title": "Post", "enabled": True, "fulfilmentType": "shipping"}
-            ]
-        },
+    switches = store.switches
+    gone = {name: _FEATURES_BY_NAME[name] for name in switches.missing_features if name in _FEATURES_BY_NAME}
+    return _shown(
+        store.store_id, store.url, store.state.fact("profile"), tuple(gone.values()), switches.suspended
+    )
+
+
+def update(store: Store, body: Any) -> dict[str, Any]:
+    """`PUT /profile`: a merge, section by section; what is the plan's stays."""
+    sent = {name: value for name, value in fields.document(body).items() if name not in _READ_ONLY}
+    kept = _merged(json.loads(store.state.fact("profile") or "{}"), sent)
+    store.state.keep_fact("profile", dump(kept))
+    store.happened("profile.updated", store.store_id)
+    return {"updateCount": 1}
+
+
+@lru_cache(maxsize=8)
+def _shown(store_id: int, url: str, changes: str, gone: tuple[str, ...], suspended: bool) -> dict[str, Any]:
+    """The profile with its owner's changes; nobody may change what this answers."""
+    whole = _merged(_BASE, json.loads(changes or "{}"))
+    whole["generalInfo"] = {
+        "storeId": store_id,
+        "storeUrl": url,
+        "websitePlatform": "unknown",
+        "starterSite": {"ecwidSubdomain": "sample-shop", "generatedUrl": url},
     }
+    features = [name for name in _FEATURES if name not in gone]
+    whole["account"] = {**whole["account"], "suspended": suspended, "availableFeatures": features}
+    return whole
 
 
-def latest_stats(store: Store) -> dict[str, Any]:
-    """`GET /latest-stats`: when each area last changed; an empty area has no stamp."""
-    stamps = {name: store.state.fact(f"updated:{area}") for name, area in _AREAS.items()}
-    return {name: out(float(stamp)) for name, stamp in stamps.items() if stamp}
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Objects are merged, everything else is replaced."""
+    both = dict(old)
+    for name, value in new.items():
+        below = both.get(name)
+        if isinstance(below, dict) and isinstance(value, dict):
+            both[name] = _merged(below, value)
+        else:
+            both[name] = value
+    return both
+
+
+_FEATURES = (
+    "API",
+    "PREMIUM",
+    "DISCOUNT_COUPONS",
+    "DISCOUNTS",
+    "ADVANCED_DISCOUNTS_FEATURE",
+    "CUSTOMER_GROUPS",
+    "COMBINATIONS",
+    "INVENTORY_TRACKING",
+    "MULTILINGUAL_STORE",
+    "STAFF_SCOPES",
+)
+_FEATURES_BY_NAME = {"coupons": "DISCOUNT_COUPONS", "promotions": "ADVANCED_DISCOUNTS_FEATURE"}
+"""Names of `missing_features` that the profile lists."""
+
+_BASE: dict[str, Any] = {
+    "account": {
+        "accountName": "Ana Novak",
+        "accountNickName": "Ana",
+        "accountEmail": "owner@sample-shop.example",
+        "brandName": "Ecwid",
+        "supportEmail": "support@sample-shop.example",
+        "whiteLabel": False,
+        "paid": True,
+        "registrationDate": "2021-04-06 09:00:00 +0000",
+        "limitsAndRestrictions": {"maxProductLimit": 2500},
+    },
+    "settings": {
+        "storeName": "Sample Shop",
+        "storeDescription": "Tea and tableware",
+        "closed": False,
+        "showAcceptMarketingCheckbox": True,
+        "acceptMarketingCheckboxDefaultValue": False,
+        "acceptMarketingCheckboxCustomText": "",
+        "abandonedSales": {"autoAbandonedSalesRecovery": False},
+        "favoritesEnabled": True,
+        "productReviewsFeatureEnabled": True,
+        "allowPreordersForOutOfStockProducts": False,
+    },
+    "mailNotifications": {
+        "adminNotificationEmails": ["owner@sample-shop.example"],
+        "customerNotificationFromEmail": "hello@sample-shop.example",
+        "customerMarketingMessages": {name: {"enabled": False} for name in _MARKETING},
+    },
+    "company": {
+        "companyName": "Sample Shop d.o.o.",
+        "email": "hello@sample-shop.example",
+        "street": "Čajna ulica 7",
+        "city": "Ljubljana",
+        "countryCode": "SI",
+        "postalCode": "1000",
+        "phone": "+386 1 555 01 23",
+    },
+    "formatsAndUnits": {
+        "currency": "EUR",
+        "currencyPrefix": "€",
+        "currencySuffix": "",
+        "currencyPrecision": 2,
+        "currencyGroupSeparator": " ",
+        "currencyDecimalSeparator": ".",
+        "currencyTruncateZeroFractional": False,
+        "currencyRate": 0.92,
+        "timezone": "Europe/Ljubljana",
+        "dateFormat": "dd.MM.yyyy",
+        "timeFormat": "HH:mm:ss",
+        "weightUnit": "KILOGRAM",
+        "dimensionsUnit": "CM",
+        "orderNumberPrefix": "",
+        "orderNumberSuffix": "",
+    },
+    "languages": {"enabledLanguages": list(LANGUAGES), "defaultLanguage": "en"},
+    "shipping": {
+        "shippingOptions": [{"id": "1003-1", "title": "Post", "enabled": True, "fulfilmentType": "shipping"}]
+    },
+    "taxSettings": {"pricesIncludeTax": True, "taxes": []},
+    "zones": [],
+    "payment": {"paymentOptions": [{"id": "1003-2", "enabled": True, "checkoutTitle": "Card"}]},
+    "giftCardSettings": {"products": []},
+    "featureToggles": [],
+}

@@ -9,7 +9,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from tillroll.sandbox.orders import public_id
+from tillroll.sandbox import coupons, shop_extras
+from tillroll.sandbox.placing import public_id
 from tillroll.sandbox.state import dump, seeded
 from tillroll.sandbox.store import Store
 
@@ -50,6 +51,7 @@ _PRODUCTS = [
     ("CUP-01", "Porcelain cup", 14.0, 3), ("CUP-02", "Set of four cups", 49.0, 3),
     ("SPO-01", "Measuring spoon", 6.0, 3), ("BOX-01", "Tea chest", 85.0, 3),
 ]  # fmt: skip
+_PRODUCT_IDS = {sku: number for number, (sku, *_) in enumerate(_PRODUCTS, start=701)}
 _HAND_MADE = [
     ("Friends and family", "FRIENDS", 20),
     ("Market stall", "WELCOME10", 10),
@@ -75,21 +77,34 @@ def seed_shop(store: Store, *, customers: int, seed: int) -> None:
     with store.state.transaction() as state:
         for number, name in enumerate(CATEGORIES, start=1):
             state.run("insert into categories values (?, ?)", (number, dump({"name": name, "enabled": True})))
-        for number, (sku, name, price, category) in enumerate(_PRODUCTS, start=701):
+        for sku, name, price, category in _PRODUCTS:
+            number = _PRODUCT_IDS[sku]
             body = {
                 "sku": sku, "name": name, "price": price, "quantity": 40 + number % 60, "unlimited": False,
                 "inStock": True, "enabled": True, "costPrice": round(price * 0.45, 2),
                 "categoryIds": [category + 1],
                 "discountsAllowed": True,
             }  # fmt: skip
-            state.run("insert into products values (?, ?, ?)", (number, sku, dump(body)))
+            made = store.now() - 400 * _DAY
+            state.run(
+                "insert into products (id, sku, body, created, updated) values (?, ?, ?, ?, ?)",
+                (number, sku, dump(body), made, made),
+            )
+        state.run("insert or ignore into customer_groups values (1, 'Staff', null)")
         _hand_made_coupons(store)
         histories: list[tuple[Any, ...]] = []
         state.run_many(
-            "insert into customers values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into customers (id, email, registered, updated, searchable, orders, spent, first_order,"
+            " last_order, consent, lang, country, group_id, name, body)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             _customers(customers, seeded(seed, "customers"), store.now(), histories),
         )
-        state.run_many("insert into orders values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", histories)
+        state.run_many(
+            "insert into orders (number, id, customer, email, created, updated, searchable, status, coupon,"
+            " total, body) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            histories,
+        )
+        shop_extras.seed(store, seeded(seed, "extras"))
         for area in ("products", "categories", "customers", "orders", "discountCoupons", "profile"):
             store.touched(area)
         state.keep_fact("seeded", f"{customers} customers, seed {seed}")
@@ -103,11 +118,7 @@ def _hand_made_coupons(store: Store) -> None:
             "launchDate": int(now - 300 * _DAY), "usesLimit": "UNLIMITED", "applicationLimit": "UNLIMITED",
             "orderCount": 0,
         }  # fmt: skip
-        made = now - 300 * _DAY
-        store.state.run(
-            "insert into coupons (code, created, updated, body) values (?, ?, ?, ?)",
-            (code.upper(), made, made, dump(body)),
-        )
+        coupons.insert(store, body, now - 300 * _DAY)
 
 
 def _customers(
@@ -127,7 +138,7 @@ def _customers(
             number, email.lower(), registered, updated, 0.0, len(placed),
             round(sum(total for _, total in placed), 2), min(times, default=None), max(times, default=None),
             consent, lang if draw.random() < 0.9 else "", country,
-            "Staff" if number % 997 == 0 else "General",
+            1 if number % 997 == 0 else 0,
             name,
             dump({"email": email, "billingPerson": person}),
         )  # fmt: skip
@@ -190,11 +201,18 @@ def _order(
     dear: bool,
 ) -> float:
     number = 100_001 + len(histories)
-    items = []
-    for sku, name, price, _ in draw.sample(_PRODUCTS[18:] if dear else _PRODUCTS, k=draw.randint(1, 3)):
-        items.append({"sku": sku, "name": name, "price": price, "quantity": draw.randint(1, 2)})
-    subtotal = round(sum(item["price"] * item["quantity"] for item in items), 2)  # type: ignore[operator]  # price and quantity are numbers
-    total = round(subtotal + 4.9, 2)
+    items: list[dict[str, Any]] = []
+    for sku, name, price, category in draw.sample(
+        _PRODUCTS[18:] if dear else _PRODUCTS, k=draw.randint(1, 3)
+    ):
+        items.append(
+            {
+                "id": len(items) + 1, "productId": _PRODUCT_IDS[sku], "categoryId": category + 1, "sku": sku,
+                "name": name, "price": price, "quantity": draw.randint(1, 2),
+            }
+        )  # fmt: skip
+    subtotal = round(sum(item["price"] * item["quantity"] for item in items), 2)
+    total = float(round(subtotal + 4.9, 2))
     body = {
         "subtotal": subtotal,
         "couponDiscount": 0,

@@ -4,52 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tillroll.sandbox import schema
+
 STORE_ID = 1003
 
-_SCHEMA = """
-create table if not exists facts (name text primary key, value text not null);
-create table if not exists coupons (
-    id integer primary key autoincrement, code text not null unique, created real not null,
-    updated real not null, body text not null);
-create index if not exists coupons_created on coupons (created);
-create table if not exists customers (
-    id integer primary key, email text not null unique, registered real not null, updated real not null,
-    searchable real not null, orders integer not null, spent real not null, first_order real, last_order real,
-    consent integer, lang text not null, country text not null, group_name text not null, name text not null,
-    body text not null);
-create index if not exists customers_updated on customers (updated);
-create index if not exists customers_registered on customers (registered, id);
-create table if not exists orders (
-    number integer primary key, id text not null unique, customer integer, email text not null,
-    created real not null, updated real not null, searchable real not null, status text not null,
-    coupon text not null, total real not null, body text not null);
-create index if not exists orders_updated on orders (updated);
-create index if not exists orders_coupon on orders (coupon);
-create index if not exists orders_page on orders (created, number, searchable, updated, status);
-create index if not exists orders_customer on orders (customer);
-create index if not exists orders_email on orders (email);
-create index if not exists customers_name on customers (name, id, searchable, registered, updated);
-create index if not exists customers_page on customers (registered, id, searchable, updated);
-create table if not exists products (id integer primary key, sku text not null unique, body text not null);
-create table if not exists categories (id integer primary key, body text not null);
-create table if not exists batches (
-    number integer primary key autoincrement, ticket text not null unique, key text not null,
-    groupid text not null, stop_on_failure integer not null, status text not null,
-    total integer not null, created real not null);
-create index if not exists batches_key on batches (key);
-create table if not exists inner_requests (
-    batch integer not null, position integer not null, request text not null, answer text,
-    primary key (batch, position));
-create index if not exists inner_open on inner_requests (batch, position) where answer is null;
-"""
+_WRITES = re.compile(r"\s*(?:insert (?:or \w+ )?into|replace into|update|delete from)\s+(\w+)")
+_COUNTS_KEPT = 1_000
 
 
 class State:
@@ -65,9 +35,13 @@ class State:
             self._db.execute(f"PRAGMA {pragma}")
         # SQLite's own LIKE knows no case beyond ASCII
         self._db.create_function("folded", 1, str.casefold, deterministic=True)
-        self._db.executescript(_SCHEMA)
+        self._db.create_function("has_words", 3, _has_words, deterministic=True)
+        schema.make(self._db)
         self._lock = threading.RLock()
         self._depth = 0
+        self._versions: dict[str, int] = {}
+        self._rollbacks = 0
+        self._counts: dict[tuple[Any, ...], tuple[Any, int]] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[State]:
@@ -82,6 +56,7 @@ class State:
                 yield self
             except BaseException:
                 self._depth -= 1
+                self._rollbacks += 1
                 self._db.execute("rollback" if self._depth == 0 else f"rollback to s{self._depth}")
                 raise
             self._depth -= 1
@@ -106,12 +81,47 @@ class State:
     def run(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """One statement that writes."""
         with self._lock:
+            self._changes(sql)
             return self._db.execute(sql, values)
 
     def run_many(self, sql: str, rows: Iterator[Sequence[Any]] | Sequence[Sequence[Any]]) -> None:
         """One statement for many rows."""
         with self._lock:
+            self._changes(sql)
             self._db.executemany(sql, rows)
+
+    def _changes(self, sql: str) -> None:
+        table = _table_written(sql)
+        self._versions[table] = self._versions.get(table, 0) + 1
+
+    def version(self, *tables: str) -> tuple[int, ...]:
+        """What stays the same for as long as nothing is written to these tables."""
+        return (self._rollbacks, *(self._versions.get(table, 0) for table in tables))
+
+    def count(self, sql: str, values: Sequence[Any], *, tables: Sequence[str]) -> int:
+        """A count over these tables, remembered until one of them is written to."""
+        key, version = (sql, *values), self.version(*tables)
+        known = self._counts.get(key)
+        if known is not None and known[0] == version:
+            return known[1]
+        counted = int(self.value(sql, values))
+        if len(self._counts) >= _COUNTS_KEPT:
+            self._counts.clear()
+        self._counts[key] = (version, counted)
+        return counted
+
+    def next_id(self, table: str, column: str = "id", *, after: int = 0) -> int:
+        """A number that no row of the table has or ever had."""
+        highest = int(self.value(f"select coalesce(max({column}), 0) from {table}"))  # noqa: S608 - fixed texts
+        number = max(highest, int(self.fact(f"last:{table}", "0")), after) + 1
+        self.keep_fact(f"last:{table}", str(number))
+        return number
+
+    def next_number(self, name: str, *, after: int = 0) -> int:
+        """A number that this name was never given before."""
+        number = max(int(self.fact(f"last:{name}", "0")), after) + 1
+        self.keep_fact(f"last:{name}", str(number))
+        return number
 
     def fact(self, name: str, default: str = "") -> str:
         """A named text that outlives the process."""
@@ -134,6 +144,21 @@ class State:
         """Let go of the file."""
         with self._lock:
             self._db.close()
+
+
+@lru_cache(maxsize=1_000)
+def _table_written(sql: str) -> str:
+    match = _WRITES.match(sql)
+    return match[1] if match else ""
+
+
+def _has_words(text: str | None, wanted: str, whole: int) -> bool:
+    """Whether each wanted word is in the text: as a word of its own, or as the beginning of one."""
+    words = re.findall(r"\w+", (text or "").casefold())
+    return all(
+        any(word == one if whole else word.startswith(one) for word in words)
+        for one in re.findall(r"\w+", wanted.casefold())
+    )
 
 
 def dump(body: Any) -> str:

@@ -37,10 +37,30 @@ class Switches:
     store_statuses_sent: str = "refuse"  # EXPIRED and USEDUP in a request; or "accept"
     bad_catalog_limit: str = "drop"  # unknown ids, or a limit on a SHIPPING coupon; or "refuse"
     percent_over_100: str = "accept"  # or "refuse"
+    coupon_search: str = "exact"  # what `code` finds; or "partial"
+    coupons_sorted: str = "oldest_first"  # or "newest_first"
+    window_ends: str = "inclusive"  # both ends of a search's window of dates; or "exclusive"
+    digits_name_codes: bool = False  # whether a path of digits alone is a code before it is an id
+    null_clears: bool = False  # whether null in an update clears a date or limit, or is ignored
+    order_count_sent: str = "ignore"  # orderCount in a request; or "keep"
+    coupon_use_sends_event: bool = False  # whether discount_coupon.updated is sent when orderCount moves
+    undone_orders_return_coupons: bool = False  # whether a cancelled or deleted order gives its coupon back
+    missing_features: tuple[str, ...] = ()  # "coupons", "shipping_discounts", "promotions": 403
     # orders
     rest_orders_use_coupons: bool = True  # whether an order made by REST counts as a use of its coupon
     item_without_quantity: str = "accept"  # or "refuse"
     invented_coupon: str = "drop"  # an order's coupon that doesn't exist; or "store"
+    orders_sorted: str = "newest_first"  # or "oldest_first"
+    hidden_order: str = "refuse"  # `hidden` on an order that isn't INCOMPLETE; or "ignore"
+    unplaceable_cart: int = 422  # the answer to placing what can't be placed; or 400, 404, 409
+    # catalog and customers
+    same_sku_twice: bool = False  # whether two products may have one SKU
+    out_of_stock: str = "sell"  # what the till does when the shelf is empty; or "refuse"
+    unknown_language: str = "refuse"  # a customer's language that the store doesn't have; or "accept"
+    write_customer_extra_fields: bool = True  # whether PUT /customers writes `extrafields`
+    # the app
+    storage_answers: str = "count"  # {"updateCount": 1}; or "success": {"success": true}
+    subscription: str = "ACTIVE"  # the app's: or "TRIAL", "SUSPENDED"
     # lists
     limit_over_100: str = "clamp"  # or "refuse"
     index_lag: float = (

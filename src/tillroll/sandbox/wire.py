@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 MOST = 100
-_OUT = "%Y-%m-%d %H:%M:%S +0000"
+_FIRST_DAY = date(1970, 1, 1)
 _IN = ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
@@ -36,7 +37,15 @@ def wrong(name: str, expected: str) -> ApiError:
 
 def out(seconds: float | None) -> str | None:
     """A date of an answer, from UNIX seconds."""
-    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC).strftime(_OUT)
+    if seconds is None:
+        return None
+    day, left = divmod(int(seconds), 86_400)
+    return f"{_day(day)} {left // 3600:02}:{left // 60 % 60:02}:{left % 60:02} +0000"
+
+
+@lru_cache(maxsize=10_000)
+def _day(number_: int) -> str:
+    return (_FIRST_DAY + timedelta(days=number_)).isoformat()
 
 
 def moment(name: str, raw: Any) -> int:
@@ -69,13 +78,17 @@ def decimal(name: str, raw: str) -> float:
     return float(raw)
 
 
-def indexed(query: Query, created: str) -> str:
-    """What a lagging search index knows, as a condition on one value: now.
+def one_of(name: str, raw: str, choices: Collection[str]) -> list[str]:
+    """A comma list of a query, of these words only."""
+    wanted = raw.split(",")
+    if not set(wanted) <= set(choices):
+        raise wrong(name, f"expected one of {', '.join(repr(one) for one in choices)}")
+    return wanted
 
-    A new row is not there yet. A changed one is found all along, but not by its new update date.
-    """
-    by_update = "updatedFrom" in query or "updatedTo" in query
-    return "searchable <= ?" if by_update else f"(searchable <= ? or {created} < updated)"
+
+def whole_numbers(name: str, raw: str) -> list[int]:
+    """A comma list of a query, of whole numbers."""
+    return [number(name, one.strip()) for one in raw.split(",") if one.strip()]
 
 
 def flag(name: str, raw: str) -> bool:
@@ -84,6 +97,16 @@ def flag(name: str, raw: str) -> bool:
     if folded in _TRUE or folded in _FALSE:
         return folded in _TRUE
     raise wrong(name, "expected one of 'true', 'false', 'yes', 'no', 'on', 'off', '1', '0'")
+
+
+def window(created: str, updated: str = "updated") -> dict[str, tuple[str, Callable[[str, str], int]]]:
+    """The four bounds of creation and update, inclusive, in whole seconds, on these columns."""
+    return {
+        "createdFrom": (f"{created} >= ?", moment),
+        "createdTo": (f"{created} < ? + 1", moment),
+        "updatedFrom": (f"{updated} >= ?", moment),
+        "updatedTo": (f"{updated} < ? + 1", moment),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +129,12 @@ def page(query: Query, *, over: str) -> Page:
 def listing(total: int, page_: Page, items: list[dict[str, Any]]) -> dict[str, Any]:
     """The envelope of a list."""
     return {"total": total, "count": len(items), "offset": page_.offset, "limit": page_.limit, "items": items}
+
+
+class Accepted(dict[str, Any]):
+    """An answer that is given with 202 rather than 200."""
+
+    status = 202
 
 
 def without_unset(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,33 @@
+"""The app in this store: its subscription and its token (dossier section 4.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tillroll.sandbox.store import Store
+from tillroll.sandbox.wire import ApiError, Query, out
+
+_DAY = 86_400
+
+
+def get(store: Store) -> dict[str, Any]:
+    """`GET /application`."""
+    now = store.now()
+    status = store.switches.subscription
+    return {
+        "subscription": {
+            "startDate": out(now - 100 * _DAY),
+            "expirationDate": out(now + 265 * _DAY),
+            "status": status,
+        },
+        "subscriptionStatus": status,
+    }
+
+
+def delete(store: Store, query: Query) -> dict[str, Any]:
+    """`DELETE /application?namespace=<client_id>`: the app is uninstalled, its token is dead."""
+    if not query.get("namespace"):
+        raise ApiError(400, "Wrong parameter 'namespace' value: absent", "WRONG_PARAMETER")
+    store.happened("application.uninstalled", query["namespace"])
+    store.switches = store.switches.changed({"token_revoked": True})
+    return {"deleteCount": 1}
