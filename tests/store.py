@@ -105,4 +105,6 @@ def lane(services: Services) -> Iterator[Lane]:
     with reading(services.engine) as connection:
         store = load_store(connection, 1)
     with services.client(store) as made:
-        yield Lane(services=services, store_id=1, client=made)
+        lane_ = Lane(services=services, store_id=1, client=made)
+        yield lane_
+        lane_.close()

@@ -20,6 +20,7 @@ from tillroll.clock import Clock, SystemClock
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.pace import Pace
 from tillroll.ledger.engine import open_engine
+from tillroll.ledger.levels import Levels
 from tillroll.ledger.sealing import Sealer, new_key
 from tillroll.send.outbox import Outbox
 from tillroll.send.smtp import Server, Smtp
@@ -38,17 +39,29 @@ class Services:
     keys: tuple[str, ...]  # what seals; the web signs its sessions with something derived from the first
     transport: Transport
 
-    @contextmanager
-    def client(self, store: sa.Row[Any]) -> Iterator[Client]:
-        """A client of one connected store, with its own pace."""
-        pace = Pace(self.clock, per_minute=self.settings.requests_per_minute)
-        client = Client(
+    def open_client(self, store: sa.Row[Any], *, person: bool = False) -> Client:
+        """A client of one store, to be closed by the caller; all of them share the token's pace through the ledger.
+
+        `person`: somebody waits at a screen for what it asks.
+        """
+        pace = Pace(
+            self.clock,
+            per_minute=self.settings.requests_per_minute,
+            keeper=Levels(self.engine, store.id),
+        )
+        return Client(
             base_url=store.base_url,
             store_id=store.ecwid_id,
             token=self.sealer.open(store.token),
             pace=pace,
             clock=self.clock,
+            person=person,
         )
+
+    @contextmanager
+    def client(self, store: sa.Row[Any], *, person: bool = False) -> Iterator[Client]:
+        """The same for a block."""
+        client = self.open_client(store, person=person)
         try:
             yield client
         finally:

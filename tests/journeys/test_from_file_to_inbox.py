@@ -113,11 +113,11 @@ def test_a_campaign_goes_from_its_file_to_every_inbox(lane: Lane, services: Serv
 def test_nothing_happens_in_the_store_before_the_approval(
     lane: Lane, services: Services, client: Client
 ) -> None:
-    before = [coupon.code for coupon in client.coupons()]
+    before = [coupon.code for coupon in client.coupons.every()]
     start(lane)
     for _ in range(5):
         advance(lane, until=services.clock.now() + SLICE)
-    assert [coupon.code for coupon in client.coupons()] == before
+    assert [coupon.code for coupon in client.coupons.every()] == before
     assert outbox(services) == []
 
 
@@ -175,7 +175,7 @@ def test_a_code_that_somebody_made_by_hand_is_replaced(
     with services.engine.connect() as connection:
         taken = connection.scalars(sa.select(codes.c.code).order_by(codes.c.id).limit(2)).all()
     for code in taken:
-        client.create_coupon(coupon(code, name="Made in the admin"))
+        client.coupons.create(coupon(code, name="Made in the admin"))
     progress = finish(lane)
     assert progress.codes[CodeState.CLASHED] == 2
     holds(lane, progress)

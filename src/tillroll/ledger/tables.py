@@ -5,7 +5,11 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         │        ├─ approvals                who agreed to which digest
         │        ├─ codes ── chunks          what the store was asked for, and what it answered
         │        └─ messages                 what reached whom
-        ├─ customers, orders, cursors        the mirror of the store
+        ├─ customers, orders, carts,         the mirror of the store
+        │  products, variations, categories,
+        │  coupons, looks
+        ├─ events                            what the store's webhooks said happened
+        ├─ levels                            how much of the token's allowance of requests is left
         └─ redemptions                       which order used which code
 audit                                        every decision, each row holding the hash of the one before
 users, roles, roles_users                    who may sign in
@@ -60,13 +64,15 @@ stores = sa.Table(
     _text("currency", ""),
     _text("timezone", "UTC"),
     _text("language", "en"),
+    _text("scopes", ""),  # what the token may do, parted by spaces; empty: not known
     _text("state", "connected"),  # connected, disconnected, no_api
     _text("reason", ""),
     sa.Column("not_before", Moment),  # the lane rests until then
     sa.Column("profile_at", Moment),
-    sa.Column("customers_at", Moment),  # the mirror of customers is complete up to here
+    sa.Column("customers_at", Moment),  # when the mirror of customers was last brought up to date
     sa.Column("orders_at", Moment),
     sa.Column("reconciled_at", Moment),
+    sa.Column("webhook_at", Moment),  # when the last webhook came
     _count("turn"),  # raised to take the store's row: whoever writes it decides alone
     sa.Column("created_at", Moment, nullable=False),
     sa.UniqueConstraint("ecwid_id"),
@@ -250,6 +256,7 @@ customers = sa.Table(
     _text("first_name", ""),
     _text("language", ""),
     _text("country", ""),
+    _text("city", ""),
     _text("group_name", ""),
     sa.Column("accepts_marketing", sa.Boolean),  # none: never asked
     _count("orders"),
@@ -274,10 +281,144 @@ orders = sa.Table(
     sa.Column("coupon_discount", Amount, nullable=False, server_default="0"),
     _text("coupon_code", ""),
     _text("payment_status", ""),
+    _text("fulfillment_status", ""),
     sa.Column("created_at", Moment),
     sa.Column("updated_at", Moment),
     sa.Column("seen_at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "order_id"),
+)
+
+carts = sa.Table(
+    "carts",
+    metadata,
+    _of("stores"),
+    _text("cart_id"),
+    sa.Column("customer_id", sa.BigInteger),
+    _text("email", ""),
+    sa.Column("accepts_marketing", sa.Boolean),
+    _text("language", ""),
+    sa.Column("total", Amount, nullable=False, server_default="0"),
+    sa.Column("subtotal", Amount, nullable=False, server_default="0"),
+    _text("coupon_code", ""),
+    sa.Column("hidden", sa.Boolean, nullable=False),
+    sa.Column("recovered_order", sa.BigInteger),
+    sa.Column("recovery_email_at", Moment),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "cart_id"),
+)
+
+products = sa.Table(
+    "products",
+    metadata,
+    _of("stores"),
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    _text("sku", ""),
+    _text("name", ""),
+    sa.Column("price", Amount, nullable=False, server_default="0"),
+    sa.Column("cost_price", Amount),
+    sa.Column("quantity", sa.BigInteger),  # none: unlimited
+    sa.Column("in_stock", sa.Boolean, nullable=False),
+    sa.Column("low_stock_at", sa.BigInteger),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("discounts_allowed", sa.Boolean, nullable=False),
+    sa.Column("category_ids", sa.JSON, nullable=False),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "product_id"),
+    sa.Index(None, "store_id", "sku"),
+)
+
+variations = sa.Table(
+    "variations",
+    metadata,
+    _of("stores"),
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    sa.Column("variation_id", sa.BigInteger, nullable=False),
+    _text("sku", ""),
+    sa.Column("price", Amount),  # none: the product's own
+    sa.Column("quantity", sa.BigInteger),
+    sa.Column("in_stock", sa.Boolean, nullable=False),
+    sa.Column("low_stock_at", sa.BigInteger),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "product_id", "variation_id"),
+    sa.Index(None, "store_id", "sku"),
+)
+
+categories = sa.Table(
+    "categories",
+    metadata,
+    _of("stores"),
+    sa.Column("category_id", sa.BigInteger, nullable=False),
+    sa.Column("parent_id", sa.BigInteger),
+    _text("name", ""),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "category_id"),
+)
+
+coupons = sa.Table(
+    "coupons",
+    metadata,
+    _of("stores"),
+    sa.Column("coupon_id", sa.BigInteger, nullable=False),
+    _text("code"),
+    _text("name", ""),
+    _text("discount_type", ""),
+    sa.Column("discount", Amount, nullable=False, server_default="0"),
+    _text("status", ""),
+    _text("uses_limit", ""),
+    _text("application_limit", ""),
+    sa.Column("minimum_subtotal", Amount),
+    sa.Column("launches_at", Moment),
+    sa.Column("expires_at", Moment),
+    _count("order_count"),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "coupon_id"),
+    sa.Index(None, "store_id", "code"),
+)
+
+looks = sa.Table(
+    "looks",
+    metadata,
+    _of("stores"),
+    _text("area"),  # customers, orders, carts, products, categories, coupons
+    sa.Column("looked_at", Moment, nullable=False),  # by the store's clock: the mirror is complete up to here
+    sa.Column("whole_at", Moment),  # when the area was last read from end to end
+    sa.Column("stamp", Moment),  # when the area had last changed, as the store said at that look
+    sa.PrimaryKeyConstraint("store_id", "area"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    _identity(),
+    _of("stores"),
+    _text("event_id"),  # the store's own, the same at every delivery
+    _text("kind"),  # like order.updated
+    _text("entity"),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("happened_at", Moment, nullable=False),  # as the store says
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("handled_at", Moment),
+    _text("outcome", ""),
+    sa.UniqueConstraint("store_id", "event_id"),
+    sa.Index(None, "store_id", "handled_at"),
+)
+
+levels = sa.Table(
+    "levels",
+    metadata,
+    _of("stores"),
+    sa.Column("calls_left", sa.Double, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),  # UNIX seconds
+    sa.Column("blocked_until", sa.Double, nullable=False),
+    sa.PrimaryKeyConstraint("store_id"),
 )
 
 redemptions = sa.Table(

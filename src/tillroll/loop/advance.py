@@ -52,6 +52,7 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
             return clock.now() + _WHOLE_BEGIN
         with reading(services.engine) as connection:
             store = load_store(connection, store_id)
+        lane_.follow(store)
         _read_files(lane_)
         if store.state != CONNECTED:
             return None

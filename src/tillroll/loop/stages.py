@@ -22,7 +22,7 @@ from tillroll.mint.parts import Mint
 from tillroll.mint.reconcile import reconcile
 from tillroll.plan.make import make_plan
 from tillroll.send.deliver import send_slice
-from tillroll.track.connect import load_store
+from tillroll.track.connect import CONNECTED, load_store
 from tillroll.track.redeem import mark_redemptions
 from tillroll.track.sync import sync_customers, sync_orders, sync_profile
 from tillroll.wiring import Services
@@ -46,6 +46,20 @@ class Lane:
     files_seen: str = ""
     reconciled: bool = False  # since this process began
     wound_up: set[int] = field(default_factory=set)  # halted runs that have nothing open in the store
+    way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with
+
+    def follow(self, store: sa.Row[Any]) -> None:
+        """Work with the token the ledger has now: a store that was connected again gets its lane going without a restart."""
+        way_in = (store.base_url, store.token)
+        refused = self.client.connection.refused and store.state == CONNECTED
+        if refused or self.way_in not in {None, way_in}:
+            self.client.close()
+            self.client = self.services.open_client(store)
+        self.way_in = way_in
+
+    def close(self) -> None:
+        """Give the client's connections back."""
+        self.client.close()
 
 
 def sync_shop(lane_: Lane, store: sa.Row[Any]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import timedelta
 
 import structlog
@@ -58,7 +57,6 @@ class Worker:
         self._services = services
         self._stop = threading.Event()
         self._lanes: dict[int, Lane] = {}
-        self._clients = ExitStack()
 
     def stop(self) -> None:
         """Finish the slices that are under way, then stop. Safe to call from a signal handler."""
@@ -83,7 +81,8 @@ class Worker:
         log.info("worker.started")
         self._stop.wait()
         scheduler.shutdown(wait=True)
-        self._clients.close()
+        for lane_ in self._lanes.values():
+            lane_.close()
         log.info("worker.stopped")
 
     def _find_lanes(self, scheduler: BackgroundScheduler) -> None:
@@ -93,7 +92,7 @@ class Worker:
         for store in found:
             if store.id in self._lanes or self._stop.is_set():
                 continue
-            client = self._clients.enter_context(self._services.client(store))
+            client = self._services.open_client(store)
             self._lanes[store.id] = Lane(services=self._services, store_id=store.id, client=client)
             scheduler.add_job(self._tick, "interval", seconds=TICK, args=[store.id], id=f"lane-{store.id}")
 

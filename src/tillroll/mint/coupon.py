@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign import Campaign
 from tillroll.campaign.models import Customers, OfferKind, Uses
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.types import Coupon, CouponRequest
+from tillroll.ecwid.coupons import Coupon, CouponRequest
 from tillroll.errors import Conflict
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.mint.decide import SKEW, Marks, is_ours
@@ -93,12 +93,12 @@ def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> b
 def look_up(client: Client, rows: Sequence[sa.Row[Any]]) -> dict[str, Coupon]:
     """The store's coupons under these codes. A few are asked for one by one; many by reading what was made since."""
     if len(rows) <= _MANY:
-        found = (client.find_coupon(row.code) for row in rows)
+        found = (client.coupons.find(row.code) for row in rows)
         return {coupon.code.upper(): coupon for coupon in found if coupon is not None}
     wanted = {row.code for row in rows}
     since = min(row.reserved_at for row in rows) - SKEW
     return {
         coupon.code.upper(): coupon
-        for coupon in client.coupons(created_from=since)
+        for coupon in client.coupons.every(created_from=since)
         if coupon.code.upper() in wanted
     }

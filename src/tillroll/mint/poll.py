@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.campaign.states import ChunkState, CodeState
+from tillroll.ecwid.batches import BatchStatus, InnerAnswer
 from tillroll.ecwid.errors import StoreSaysNo, StoreSaysNotFound
-from tillroll.ecwid.types import BatchStatus, InnerAnswer
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import chunks, codes
 from tillroll.mint.coupon import pattern
@@ -41,7 +41,7 @@ def _ask(mint: Mint, run: sa.Row[Any], chunk: sa.Row[Any]) -> bool:
         open_ = (codes.c.chunk_id == chunk.id, codes.c.state == CodeState.POSTING)
         rows = list(connection.execute(sa.select(codes).where(*open_)))
     try:
-        status = mint.client.batch_status(chunk.ticket)
+        status = mint.client.batches.status(chunk.ticket)
     except (
         StoreSaysNotFound,
         StoreSaysNo,

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import ChunkState, CodeState
+from tillroll.ecwid.coupons import CouponRequest
 from tillroll.ecwid.errors import StoreRefusal, StoreSaysConflict
-from tillroll.ecwid.types import CouponRequest
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import chunks, codes
 from tillroll.mint.coupon import pattern, with_code
@@ -102,8 +102,8 @@ def _post(mint: Mint, run: sa.Row[Any], request: CouponRequest, chunk: sa.Row[An
     elif not key_still_good(chunk.created_at, now):
         settle_by_lookup(mint, request, chunk, rows)
     else:
-        inner = [mint.client.creation(str(row.id), with_code(request, row.code)) for row in rows]
-        ticket = mint.client.create_batch(
+        inner = [mint.client.coupons.creation(str(row.id), with_code(request, row.code)) for row in rows]
+        ticket = mint.client.batches.create(
             inner, deduplication_key=chunk.deduplication_key, group=f"run-{run.id}"
         )
         _posted(mint, chunk.id, ticket, now)
@@ -127,7 +127,7 @@ def _one_by_one(mint: Mint, request: CouponRequest, chunk: sa.Row[Any], rows: li
         connection.execute(sa.update(chunks).where(chunks.c.id == chunk.id).values(polls=1))
     for row in rows:
         try:
-            coupon_id = mint.client.create_coupon(with_code(request, row.code))
+            coupon_id = mint.client.coupons.create(with_code(request, row.code))
             answer = Answer(executed=True, status=200, coupon_id=coupon_id)
         except StoreSaysConflict as conflict:
             answer = Answer(executed=True, status=409, reason=conflict.message)

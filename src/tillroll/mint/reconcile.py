@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.campaign.states import CodeState
-from tillroll.ecwid.types import Coupon
+from tillroll.ecwid.coupons import Coupon
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, streaming, writing
 from tillroll.ledger.tables import codes, stores
@@ -40,7 +40,7 @@ def reconcile(mint: Mint) -> Comparison:
     comparison = Comparison()
     seen: set[int] = set()
     piece: list[Coupon] = []
-    for coupon in mint.client.coupons():
+    for coupon in mint.client.coupons.every():
         piece.append(coupon)
         if len(piece) == _PIECE:
             _compare(mint, piece, comparison, seen)
@@ -92,7 +92,7 @@ def _live(mint: Mint) -> Iterator[sa.Row[Any]]:
 
 def _confirm_missing(mint: Mint, row: sa.Row[Any], comparison: Comparison) -> None:
     """A code the pages didn't show: ask for it by name, since offsets move while others add and delete coupons."""
-    coupon = mint.client.find_coupon(row.code)
+    coupon = mint.client.coupons.find(row.code)
     if coupon is not None:
         comparison.live_in_store += 1
         return

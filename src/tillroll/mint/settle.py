@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import ChunkState, CodeState
-from tillroll.ecwid.types import Coupon, CouponRequest
+from tillroll.ecwid.coupons import Coupon, CouponRequest
 from tillroll.errors import NeedsPerson
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import chunks, codes

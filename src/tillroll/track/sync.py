@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.types import Customer, Order
+from tillroll.ecwid.customers import Customer
+from tillroll.ecwid.orders import Order
 from tillroll.ledger.engine import upsert, writing
 from tillroll.ledger.tables import customers, orders, stores
 
@@ -30,7 +31,7 @@ _T = TypeVar("_T")
 
 def sync_profile(engine: Engine, client: Client, *, store_id: int, now: datetime) -> None:
     """Learn the store's name, currency and time zone."""
-    profile = client.profile()
+    profile = client.shop.profile()
     with writing(engine) as connection:
         connection.execute(
             sa.update(stores)
@@ -51,7 +52,7 @@ def sync_customers(engine: Engine, client: Client, *, store: sa.Row[Any], now: d
     """Read the customers that changed since the last look, or all of them the first time; returns how many."""
     since = store.customers_at - OVERLAP if store.customers_at else None
     count = 0
-    for piece in _pieces(client.customers(updated_from=since)):
+    for piece in _pieces(client.customers.every(updated_from=since)):
         with writing(engine) as connection:
             upsert(connection, customers, [_customer_row(store.id, one, now) for one in piece])
         count += len(piece)
@@ -63,7 +64,7 @@ def sync_orders(engine: Engine, client: Client, *, store: sa.Row[Any], now: date
     """Read the orders that changed since the last look; returns how many."""
     since = (store.orders_at or now - ORDERS_LOOK_BACK) - OVERLAP
     count = 0
-    for piece in _pieces(client.orders(updated_from=since)):
+    for piece in _pieces(client.orders.every(updated_from=since)):
         with writing(engine) as connection:
             upsert(connection, orders, [_order_row(store.id, one, now) for one in piece])
         count += len(piece)
@@ -77,11 +78,13 @@ def _pieces(rows: Iterator[_T]) -> Iterator[list[_T]]:
 
 
 def _customer_row(store_id: int, customer: Customer, now: datetime) -> dict[str, Any]:
-    return {**asdict(customer), "store_id": store_id, "seen_at": now}
+    row = {**asdict(customer), "store_id": store_id, "seen_at": now}
+    return {name: value for name, value in row.items() if name in customers.c}
 
 
 def _order_row(store_id: int, order: Order, now: datetime) -> dict[str, Any]:
-    return {**asdict(order), "store_id": store_id, "seen_at": now}
+    row = {**asdict(order), "store_id": store_id, "seen_at": now}
+    return {name: value for name, value in row.items() if name in orders.c}
 
 
 def _looked(engine: Engine, store_id: int, **stamp: datetime) -> None:

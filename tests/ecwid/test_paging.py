@@ -1,0 +1,74 @@
+"""Lists that change while they are read: every row that was there all along is shown."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tillroll.ecwid.paging import every
+
+
+class Shifting:
+    """A list of numbers, some of which come and go after each page."""
+
+    def __init__(self, count: int, seed: int, *, comes: float, goes: float, newest_first: bool) -> None:
+        self.rows = list(range(count))
+        self._next = count
+        self._draw = random.Random(seed)
+        self._comes, self._goes, self._newest_first = comes, goes, newest_first
+        self.gone: set[int] = set()
+        self.pages = 0
+
+    def fetch(self, offset: int, limit: int) -> Mapping[str, Any]:
+        self.pages += 1
+        shown = self.rows[::-1] if self._newest_first else self.rows
+        items = [{"id": one} for one in shown[offset : offset + limit]]
+        total = len(shown)
+        while self._draw.random() < self._goes and self.rows:
+            self.gone.add(self.rows.pop(self._draw.randrange(len(self.rows))))
+        while self._draw.random() < self._comes:
+            self.rows.append(self._next)
+            self._next += 1
+        return {"total": total, "items": items}
+
+
+@given(
+    count=st.integers(0, 90),
+    page=st.integers(5, 12),
+    seed=st.integers(0, 10_000),
+    comes=st.floats(0, 0.5),
+    goes=st.floats(0, 0.8),
+    newest_first=st.booleans(),
+)
+def test_a_row_that_was_there_all_along_is_never_missed(
+    count: int, page: int, seed: int, comes: float, goes: float, newest_first: bool
+) -> None:
+    shifting = Shifting(count, seed, comes=comes, goes=goes, newest_first=newest_first)
+    read = [row["id"] for row in every(shifting.fetch, identity=lambda row: row["id"], page=page)]
+    stayed = set(range(count)) - shifting.gone
+    assert stayed <= set(read)
+
+
+def test_a_quiet_list_costs_hardly_more_than_its_pages() -> None:
+    shifting = Shifting(10_000, 1, comes=0, goes=0, newest_first=False)
+    read = [row["id"] for row in every(shifting.fetch, identity=lambda row: row["id"])]
+    assert read == list(range(10_000))
+    assert shifting.pages <= 102
+
+
+def test_a_page_or_less_is_one_call() -> None:
+    for count in (0, 1, 99, 100):
+        shifting = Shifting(count, 1, comes=0, goes=0, newest_first=False)
+        assert len(list(every(shifting.fetch, identity=lambda row: row["id"]))) == count
+        assert shifting.pages == 1
+
+
+def test_a_total_that_is_wrong_ends_all_the_same() -> None:
+    def fetch(offset: int, limit: int) -> Mapping[str, Any]:
+        return {"total": 1_000, "items": [{"id": one} for one in range(offset, min(offset + limit, 5))]}
+
+    assert {row["id"] for row in every(fetch, identity=lambda row: row["id"])} == set(range(5))
