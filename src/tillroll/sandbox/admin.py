@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tillroll.sandbox import oauth
 from tillroll.sandbox.access import Token
 from tillroll.sandbox.checkout import checkout
 from tillroll.sandbox.faults import PlanFault
@@ -117,11 +116,11 @@ def _issue(desk: Desk, body: dict[str, Any]) -> Any:
 
 
 def _uninstall(desk: Desk, _body: dict[str, Any]) -> Any:
-    return {"revoked": oauth.uninstall(desk.store)}
+    return {"revoked": desk.store.uninstall()}
 
 
 def _install(desk: Desk, _body: dict[str, Any]) -> Any:
-    return {"token": oauth.install(desk.store).text}
+    return {"token": desk.store.install().text}
 
 
 _DEEDS: dict[tuple[str, str], Callable[[Desk, dict[str, Any]], Any]] = {

@@ -20,7 +20,7 @@ from tillroll.sandbox.routes import dispatch
 from tillroll.sandbox.scopes import check_scope
 from tillroll.sandbox.state import State, dump
 from tillroll.sandbox.store import Store
-from tillroll.sandbox.wire import ApiError, Query, flag, page
+from tillroll.sandbox.wire import Accepted, ApiError, Query, flag, page
 
 MOST = 500
 _PIECE = 50
@@ -126,7 +126,7 @@ def _show(row: sqlite3.Row, escaped: bool) -> dict[str, Any]:
         return {**shown, "status": "NOT_EXECUTED"}
     code, body = answer["code"], answer["body"]
     shown |= {
-        "status": "COMPLETED" if code == 200 else "FAILED",
+        "status": "COMPLETED" if code < 300 else "FAILED",
         "httpStatusCode": code,
         "httpStatusLine": HTTPStatus(code).phrase,
     }
@@ -277,7 +277,7 @@ class Executor:
                 (dump({"code": code, "body": answer}), number, row["position"]),
             )
             self._store.counters["batch_inner"] += 1
-            failed = failed or code != 200
+            failed = failed or code >= 300
             if failed and stop and not batch["parallel"]:
                 break
         if failed and stop:  # in parallel mode, what was under way together is done together
@@ -306,7 +306,7 @@ class Executor:
                 raise ApiError(500, "Internal error", "INTERNAL_ERROR")
             check_scope(token, request["method"], parts.path)
             with store.state.transaction():
-                return 200, dispatch(
+                answer = dispatch(
                     store,
                     request["method"],
                     parts.path,
@@ -314,6 +314,7 @@ class Executor:
                     lambda: request.get("body"),
                     decode=unquote_plus,
                 )
+                return Accepted.status if isinstance(answer, Accepted) else 200, answer
         except ApiError as fault:
             return fault.status, fault.body
         except (

@@ -12,7 +12,6 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from tillroll.sandbox.access import Token
 from tillroll.sandbox.scopes import PUBLIC
 from tillroll.sandbox.state import State
 from tillroll.sandbox.store import Store
@@ -129,19 +128,6 @@ def exchange(store: Store, form: Mapping[str, str]) -> tuple[dict[str, Any] | No
     store.state.run("update oauth_codes set tokens = ? where code = ?", (" ".join(issued), row["code"]))
     store.happened("application.installed", store.store_id)
     return answer, ""
-
-
-def uninstall(store: Store) -> int:
-    """The app is taken out of the store: it hears so, and no token works any more. How many did."""
-    store.happened("application.uninstalled", store.store_id)
-    return store.tokens.revoke_all()
-
-
-def install(store: Store) -> Token:
-    """The store's own app is put in again, by hand, without the page: a new token."""
-    token = store.tokens.reinstall()
-    store.happened("application.installed", store.store_id)
-    return token
 
 
 def _with(address: str, more: Mapping[str, str]) -> str:

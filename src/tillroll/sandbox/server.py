@@ -20,7 +20,7 @@ from tillroll.sandbox.routes import dispatch
 from tillroll.sandbox.scopes import check_scope
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.webhooks import Sender
-from tillroll.sandbox.wire import ApiError, Query
+from tillroll.sandbox.wire import Accepted, ApiError, Query
 
 _API = re.compile(r"/api/v3/([^/]+)(/.*)")
 _TOKEN = re.compile(r"/api/oauth/token(?:/([^/]+))?/?")
@@ -79,7 +79,7 @@ class Server:
                 with store.state.transaction():
                     mischief.shift_page(store, method, path, query)
                     mischief.meddle(store, method, path)
-            answer = _said(store, body)
+            answer = _said(store, body, Accepted.status if isinstance(body, Accepted) else 200)
             if self._lost(store, method, path):
                 answer.fate = "lost"
         answer.headers.update(headers)

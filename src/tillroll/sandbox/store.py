@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tillroll.clock import Clock
-from tillroll.sandbox.access import Tokens
+from tillroll.sandbox.access import Token, Tokens
 from tillroll.sandbox.faults import Faults
 from tillroll.sandbox.limits import Addresses
 from tillroll.sandbox.state import STORE_ID, State, seeded
@@ -65,6 +65,17 @@ class Store:
             seeded(0, f"{self.state.fact('seeded')}/{kind}/{identity}/{int(now)}").random() if spread else 0.0
         )
         return now + self.switches.index_lag + spread * share
+
+    def uninstall(self) -> int:
+        """The app is taken out: it hears so, and no token works any more. How many did."""
+        self.happened("application.uninstalled", self.store_id)
+        return self.tokens.revoke_all()
+
+    def install(self) -> Token:
+        """The store's own app is put in again, by hand: a new token."""
+        token = self.tokens.reinstall()
+        self.happened("application.installed", self.store_id)
+        return token
 
     def check_account(self) -> None:
         """402 for a store whose plan has no API, or that is suspended."""
