@@ -37,13 +37,19 @@ _BOUGHT = (
 def search(store: Store, query: Query) -> dict[str, Any]:
     """`GET /customers`; the index lags writes."""
     found = Search(store, "customers", query)
+    found.reads("customer_groups")
     found.indexed("registered")
     found.bounds(_BOUNDS)
     _who(query, found)
     _where(query, found)
     _kind(query, found)
     names = groups.names(store)
-    answer = found.answer(_order(query), lambda row: customers.show(row, names))
+    answer = found.answer(
+        _order(query),
+        lambda row: customers.show(row, names),
+        columns=customers.COLUMNS,
+        remember=True,
+    )
     everybody = store.state.count("select count(*) from customers", (), tables=["customers"])
     return {**answer, "allCustomerCount": everybody}
 

@@ -18,7 +18,6 @@ from tillroll.sandbox.wire import (
     one_of,
     out,
     window,
-    without_unset,
 )
 
 PAYMENT = (
@@ -30,6 +29,7 @@ FULFILLMENT = (
     "READY_FOR_PICKUP", "OUT_FOR_DELIVERY", "CUSTOM_FULFILLMENT_STATUS_1", "CUSTOM_FULFILLMENT_STATUS_2",
     "CUSTOM_FULFILLMENT_STATUS_3",
 )  # fmt: skip
+_SHOWN = ("number", "id", "customer", "created", "updated", "status", "total", "body", "hidden")
 _PICKUP = "json_extract(body, '$.pickupTime')"
 _BOUNDS = {
     **window("created"),
@@ -63,7 +63,7 @@ def search(store: Store, query: Query) -> dict[str, Any]:
     else:
         _filters(query, found)
     newest = store.switches.orders_sorted == "newest_first"
-    return found.answer("created desc, number desc" if newest else "created, number", show)
+    return found.answer("created desc, number desc" if newest else "created, number", show, remember=True)
 
 
 def _filters(query: Query, found: Search) -> None:
@@ -90,7 +90,7 @@ def _filters(query: Query, found: Search) -> None:
     if "paymentStatus" in query:
         found.among("status", one_of("paymentStatus", query["paymentStatus"], PAYMENT))
     else:
-        found.where("status != 'INCOMPLETE'")
+        found.all_but("status", "INCOMPLETE")
 
 
 def contact_filters(query: Query, found: Search) -> None:
@@ -138,24 +138,23 @@ def row(store: Store, identifier: str) -> sqlite3.Row:
 
 def show(row: sqlite3.Row) -> dict[str, Any]:
     """An order as it is answered."""
-    created, updated = row["created"], row["updated"]
-    kept = json.loads(row["body"])
-    return {
-        **without_unset(kept),
-        "id": row["id"],
-        "internalId": row["number"],
-        "orderNumber": row["number"],
-        "vendorOrderNumber": row["id"],
-        "publicUid": row["id"],
-        **({} if row["customer"] is None else {"customerId": row["customer"]}),
-        **({"hidden": bool(row["hidden"])} if row["status"] == "INCOMPLETE" else {}),
-        "total": row["total"],
-        "paymentStatus": row["status"],
-        "createDate": out(created),
-        "updateDate": out(updated),
-        "createTimestamp": int(created),
-        "updateTimestamp": int(updated),
-    }
+    number_, public_id, customer, created, updated, status, total, body, hidden = (
+        row[name] for name in _SHOWN
+    )
+    kept: dict[str, Any] = json.loads(body)
+    kept["id"] = kept["vendorOrderNumber"] = kept["publicUid"] = public_id
+    kept["internalId"] = kept["orderNumber"] = number_
+    kept["total"] = total
+    kept["paymentStatus"] = status
+    kept["createDate"] = out(created)
+    kept["updateDate"] = out(updated)
+    kept["createTimestamp"] = int(created)
+    kept["updateTimestamp"] = int(updated)
+    if customer is not None:
+        kept["customerId"] = customer
+    if status == "INCOMPLETE":
+        kept["hidden"] = bool(hidden)
+    return kept
 
 
 def extra_fields(store: Store, identifier: str) -> list[dict[str, Any]]:

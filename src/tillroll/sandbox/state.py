@@ -8,7 +8,7 @@ import re
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,26 @@ from tillroll.sandbox import schema
 STORE_ID = 1003
 
 _WRITES = re.compile(r"\s*(?:insert (?:or \w+ )?into|replace into|update|delete from)\s+(\w+)")
-_COUNTS_KEPT = 1_000
+_COUNTS_KEPT, _PAGES_KEPT = 1_000, 32
+
+
+class _Memory:
+    """Answers that hold until the version of what they were drawn from changes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: dict[tuple[Any, ...], tuple[tuple[int, ...], Any]] = {}
+
+    def get(self, key: tuple[Any, ...], version: tuple[int, ...], make: Callable[[], Any]) -> Any:
+        """What is remembered for this key, or made anew."""
+        known = self._kept.get(key)
+        if known is not None and known[0] == version:
+            return known[1]
+        made = make()
+        if len(self._kept) >= self._most:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = (version, made)
+        return made
 
 
 class State:
@@ -41,7 +60,7 @@ class State:
         self._depth = 0
         self._versions: dict[str, int] = {}
         self._rollbacks = 0
-        self._counts: dict[tuple[Any, ...], tuple[Any, int]] = {}
+        self._counts, self._pages = _Memory(_COUNTS_KEPT), _Memory(_PAGES_KEPT)
 
     @contextmanager
     def transaction(self) -> Iterator[State]:
@@ -100,15 +119,14 @@ class State:
 
     def count(self, sql: str, values: Sequence[Any], *, tables: Sequence[str]) -> int:
         """A count over these tables, remembered until one of them is written to."""
-        key, version = (sql, *values), self.version(*tables)
-        known = self._counts.get(key)
-        if known is not None and known[0] == version:
-            return known[1]
-        counted = int(self.value(sql, values))
-        if len(self._counts) >= _COUNTS_KEPT:
-            self._counts.clear()
-        self._counts[key] = (version, counted)
-        return counted
+        return int(self._counts.get((sql, *values), self.version(*tables), lambda: self.value(sql, values)))
+
+    def page(
+        self, sql: str, values: Sequence[Any], make: Callable[[], list[Any]], *, tables: Sequence[str]
+    ) -> list[Any]:
+        """A page made of these tables, remembered like a count. Nobody may change what this answers."""
+        found: list[Any] = self._pages.get((sql, *values), self.version(*tables), make)
+        return found
 
     def next_id(self, table: str, column: str = "id", *, after: int = 0) -> int:
         """A number that no row of the table has or ever had."""

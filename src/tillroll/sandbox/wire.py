@@ -11,6 +11,8 @@ from typing import Any
 
 MOST = 100
 _FIRST_DAY = date(1970, 1, 1)
+_MINUTES = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(1440)]
+_SECONDS = [f":{second:02} +0000" for second in range(60)]
 _IN = ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
@@ -40,7 +42,7 @@ def out(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     day, left = divmod(int(seconds), 86_400)
-    return f"{_day(day)} {left // 3600:02}:{left // 60 % 60:02}:{left % 60:02} +0000"
+    return f"{_day(day)} {_MINUTES[left // 60]}{_SECONDS[left % 60]}"
 
 
 @lru_cache(maxsize=10_000)
