@@ -7,7 +7,7 @@ services   the parts of an installation that works for it, on each kind of datab
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,27 @@ QUICK = 1_000_000
 
 
 @contextmanager
-def running(directory: Path, *, customers: int = CUSTOMERS, **switches: Any) -> Iterator[Sandbox]:
-    """A store under a folder, until the end of the block."""
+def running(
+    directory: Path,
+    *,
+    customers: int = CUSTOMERS,
+    stores: int = 1,
+    speed: float = 1.0,
+    faults: Mapping[str, Any] | None = None,
+    **switches: Any,
+) -> Iterator[Sandbox]:
+    """A store under a folder, until the end of the block; or several, some of which go wrong or run fast."""
     chosen = Switches(**{"requests_per_minute": QUICK, **switches})
     store = Sandbox(
-        port=0, directory=directory, customers=customers, seed=7, switches=chosen, clock=SystemClock()
+        port=0,
+        directory=directory,
+        customers=customers,
+        seed=7,
+        switches=chosen,
+        clock=SystemClock(),
+        stores=stores,
+        speed=speed,
+        faults=faults,
     )
     try:
         yield store
@@ -73,6 +89,21 @@ def turn(store: Sandbox, **switches: Any) -> None:
     """Turn some of a running store's switches, over HTTP."""
     address = store.ready.base_url.removesuffix("/api/v3")
     requests.post(f"{address}/sandbox/switches", json=switches, timeout=5).raise_for_status()
+
+
+def lay_faults(store: Sandbox, **plan: Any) -> None:
+    """Switch kinds of faults of a running store on, or off by False, over HTTP."""
+    address = store.ready.base_url.removesuffix("/api/v3")
+    requests.post(f"{address}/sandbox/faults", json=plan, timeout=5).raise_for_status()
+
+
+def counted(store: Sandbox) -> dict[str, Any]:
+    """What a running store has counted, the client's manners among it."""
+    address = store.ready.base_url.removesuffix("/api/v3")
+    answer = requests.get(f"{address}/sandbox/counters", timeout=5)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def buy(store: Sandbox, *, email: str, sku: str = "POT-01", coupon: str = "") -> dict[str, Any]:

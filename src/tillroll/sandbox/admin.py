@@ -9,9 +9,10 @@ from typing import Any
 
 from tillroll.sandbox.access import Token
 from tillroll.sandbox.checkout import checkout
+from tillroll.sandbox.delivery import Sender
 from tillroll.sandbox.faults import PlanFault
 from tillroll.sandbox.store import Store
-from tillroll.sandbox.webhooks import Sender, check_registration
+from tillroll.sandbox.webhooks import check_registration
 from tillroll.sandbox.wire import ApiError
 
 
@@ -31,8 +32,8 @@ def answer(desk: Desk, method: str, name: str, content: bytes) -> Any:
     except ValueError as fault:
         raise ApiError(400, "not JSON") from fault
     deed = _DEEDS.get((method, name))
-    if deed is None and method == "POST" and any(name == known for _, known in _DEEDS):
-        raise ApiError(405, f"{name} is only read")
+    if deed is None and any(name == known for _, known in _DEEDS):
+        raise ApiError(405, f"{name} knows no {method}")
     if deed is None:
         raise ApiError(404, "Not found")
     if not isinstance(body, dict):

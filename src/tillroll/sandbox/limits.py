@@ -59,8 +59,10 @@ class Allowance:
         now = self._clock.now().timestamp()
         with self._lock:
             self._forget(now, switches)
-            limit, left = self.limit(switches), max(0, self.limit(switches) - len(self._seen))
-            wait = self._until_room(now, switches) if self._seen else 0.0
+            blocked, limit = now < self._blocked_until, self.limit(switches)
+            left = 0 if blocked else max(0, limit - len(self._seen))
+            room = self._until_room(now, switches) if self._seen else 0.0
+            wait = self._blocked_until - now if blocked else room
         return {
             "X-RateLimit-Limit": str(limit),
             "X-RateLimit-Remaining": str(left),

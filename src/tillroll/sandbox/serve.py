@@ -14,7 +14,8 @@ from typing import Any
 from tillroll.clock import Clock
 from tillroll.sandbox import batch, oauth
 from tillroll.sandbox.access import Tokens
-from tillroll.sandbox.batch import Executor
+from tillroll.sandbox.delivery import Sender
+from tillroll.sandbox.executor import Executor
 from tillroll.sandbox.faults import Faults
 from tillroll.sandbox.limits import Addresses
 from tillroll.sandbox.listener import Listener
@@ -24,7 +25,7 @@ from tillroll.sandbox.speed import clock_of
 from tillroll.sandbox.state import STORE_ID, State
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.switches import Switches
-from tillroll.sandbox.webhooks import Outbox, Sender
+from tillroll.sandbox.webhooks import Outbox
 
 
 class PortInUse(Exception):

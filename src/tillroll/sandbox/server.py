@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl
 
 from tillroll.sandbox import admin, batch, mischief, oauth
 from tillroll.sandbox.access import Token
-from tillroll.sandbox.batch import Executor
+from tillroll.sandbox.delivery import Sender
+from tillroll.sandbox.executor import Executor
 from tillroll.sandbox.listener import Answer, Request
 from tillroll.sandbox.routes import dispatch
 from tillroll.sandbox.scopes import check_scope
 from tillroll.sandbox.store import Store
-from tillroll.sandbox.webhooks import Sender
 from tillroll.sandbox.wire import Accepted, ApiError, Query
 
 _API = re.compile(r"/api/v3/([^/]+)(/.*)")

@@ -1,4 +1,4 @@
-"""Webhooks: queued with the change they tell of, and sent until somebody takes them (dossier section 5).
+"""Webhooks: queued with the change they tell of, until somebody takes them (dossier section 5).
 
 An event is a row of the state file, written in the transaction of its change and deleted once it was taken. So a
 sandbox that is killed delivers what it owes when it is started again, some of it perhaps twice: at least once.
@@ -6,24 +6,17 @@ sandbox that is killed delivers what it owes when it is started again, some of i
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import http.client
 import json
 import re
 import sqlite3
-import ssl
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from tillroll.clock import Clock
 from tillroll.sandbox.faults import Faults
 from tillroll.sandbox.state import State, dump
-from tillroll.sandbox.switches import Switches
 
 SCOPES = {
     "order": "read_orders",
@@ -42,10 +35,26 @@ SCOPES = {
 }
 """What an app must hold to hear of an area."""
 
-_SUCCESS = {"newest": {200, 201, 202, 204, 209}, "200": {200}}
+_CHANGES = ("created", "updated", "deleted")
+EVENTS = frozenset(
+    f"{area}.{change}"
+    for area, changes in {
+        **dict.fromkeys(SCOPES, _CHANGES),
+        "invoice": ("created", "deleted"),
+        "customer": (*_CHANGES, "personalDataRemovalRequest", "personalDataExportRequest"),
+        "profile": (
+            "updated", "subscriptionStatusChanged", "personalDataRemovalRequest", "personalDataExportRequest",
+        ),
+        "application": ("installed", "uninstalled", "subscriptionStatusChanged", "storageChanged"),
+    }.items()
+    for change in changes
+)  # fmt: skip
+"""All that a store may tell of."""
+
 _RETRIES = [15 * 60.0, 30 * 60.0, 45 * 60.0, *(hour * 3600.0 for hour in range(1, 25))]
 """Seconds after the first failure. A try that was slept through is not made up for."""
-_CONNECT_SECONDS, _ANSWER_SECONDS = 3.0, 10.0
+_DEAD_AFTER = 14 * 86_400.0
+"""Seconds of failures alone until the app's webhooks are blocked."""
 
 _TABLE = """create table if not exists webhooks (
     number integer primary key autoincrement, event_id text not null, created integer not null,
@@ -70,12 +79,16 @@ class Outbox:
         """Send to this address from now on; an empty one ends it, and what waits is forgotten."""
         self.url, self.events = url, frozenset(events) if events else None
         self._state.keep_fact("webhooks", dump({"url": url, "events": events}))
+        for name in ("blocked", "failing_since"):
+            self._state.keep_fact(f"webhooks:{name}", "")
         if not url:
             self._state.run("delete from webhooks")
 
     def queue(self, event: str, entity: int | str, data: Mapping[str, str] | None, skewed: float) -> None:
         """Write an event down, in the transaction of its change. Nothing happens while nobody listens."""
         if not self.url or (self.events is not None and event not in self.events):
+            return
+        if self._state.fact("webhooks:blocked"):
             return
         if self._faults.strike("webhooks_dropped"):
             self._count("dropped")
@@ -104,14 +117,22 @@ class Outbox:
         """Somebody took it."""
         with self._state.transaction() as state:
             state.run("delete from webhooks where number = ?", (row["number"],))
+            state.keep_fact("webhooks:failing_since", "")
             self._count("delivered")
 
     def refused(self, row: sqlite3.Row) -> None:
-        """Nobody took it: once more later, or never again after the last try."""
+        """Nobody took it: once more later, or never again after the last try. Two dead weeks block the app."""
         now = self._clock.now().timestamp()
         first = row["first_failed"] if row["first_failed"] is not None else now
         with self._state.transaction() as state:
             self._count("failed")
+            since = state.fact("webhooks:failing_since")
+            if not since:
+                state.keep_fact("webhooks:failing_since", repr(now))
+            elif now - float(since) > _DEAD_AFTER:
+                state.keep_fact("webhooks:blocked", "yes")
+                state.run("delete from webhooks")
+                return
             later = [first + seconds for seconds in _RETRIES if first + seconds > now]
             if not later:
                 state.run("delete from webhooks where number = ?", (row["number"],))
@@ -130,86 +151,11 @@ class Outbox:
         }
         queued = self._state.value("select count(*) from webhooks")
         events = sorted(self.events) if self.events is not None else None
-        return {"url": self.url or None, "events": events, "queued": queued, **counts}
+        blocked = bool(self._state.fact("webhooks:blocked"))
+        return {"url": self.url or None, "events": events, "queued": queued, "blocked": blocked, **counts}
 
     def _count(self, name: str) -> None:
         self._state.keep_fact(f"webhooks:{name}", str(int(self._state.fact(f"webhooks:{name}") or 0) + 1))
-
-
-class Sender:
-    """Delivers a store's events from a thread, one at a time."""
-
-    def __init__(
-        self,
-        outbox: Outbox,
-        *,
-        store_id: int,
-        secret: str,
-        clock: Clock,
-        speed: float,
-        switches: Callable[[], Switches],
-    ) -> None:
-        self._outbox, self._store_id, self._secret = outbox, store_id, secret
-        self._clock, self._speed, self._switches = clock, speed, switches
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin, unless it has begun."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
-            self._thread.start()
-        self._outbox.wake.set()
-
-    def stop(self) -> None:
-        """Finish the delivery under way."""
-        self._stop.set()
-        self._outbox.wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=_ANSWER_SECONDS + _CONNECT_SECONDS + 1)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            row = self._outbox.next() if self._outbox.url else None
-            wait = 1.0 if row is None else row["not_before"] - self._clock.now().timestamp()
-            if row is None or wait > 0:
-                # a clock that is set by hand moves without telling
-                self._outbox.wake.wait(min(0.05, wait / self._speed) if row is not None else wait)
-                self._outbox.wake.clear()
-            elif self._deliver(row):
-                self._outbox.taken(row)
-            else:
-                self._outbox.refused(row)
-
-    def _deliver(self, row: sqlite3.Row) -> bool:
-        """One try; whether it was taken."""
-        switches, event_type = self._switches(), row["type"]
-        if switches.webhook_spelling == "snake":
-            event_type = re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), event_type)
-        body = {
-            "eventId": row["event_id"],
-            "eventCreated": row["created"],
-            "storeId": self._store_id,
-            "entityId": json.loads(row["entity"]),
-            "eventType": event_type,
-        }
-        if row["data"]:
-            body["data"] = json.loads(row["data"])
-        headers = {
-            "Content-Type": "application/json; charset=UTF-8",
-            "X-Ecwid-Webhook-Signature": signature(self._secret, row["created"], row["event_id"]),
-        }
-        try:
-            status = _post(self._outbox.url, event_type, dump(body).encode(), headers)
-        except (OSError, http.client.HTTPException, ValueError):
-            return False
-        return status in _SUCCESS[switches.webhook_success]
-
-
-def signature(secret: str, created: int, event_id: str) -> str:
-    """What the header says: of the event's time and id alone; the body is not signed."""
-    digest = hmac.new(secret.encode(), f"{created}.{event_id}".encode(), hashlib.sha256).digest()
-    return base64.b64encode(digest).decode()
 
 
 def check_registration(body: Any) -> tuple[str, list[str] | None]:
@@ -221,25 +167,6 @@ def check_registration(body: Any) -> tuple[str, list[str] | None]:
         if not isinstance(events, list) or not all(isinstance(one, str) for one in events):
             raise ValueError("events is a list of event types; without it all are sent")
         for event in events:
-            if event.partition(".")[0] not in SCOPES or "." not in event:
+            if event not in EVENTS:
                 raise ValueError(f"there is no event {event!r}")
     return url, events
-
-
-def _post(url: str, event_type: str, content: bytes, headers: Mapping[str, str]) -> int:
-    parts = urlsplit(url)
-    target = (parts.path or "/") + "?" + (parts.query + "&" if parts.query else "")
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            parts.netloc, timeout=_CONNECT_SECONDS, context=context
-        )
-    else:
-        connection = http.client.HTTPConnection(parts.netloc, timeout=_CONNECT_SECONDS)
-    try:
-        connection.connect()
-        connection.sock.settimeout(_ANSWER_SECONDS)
-        connection.request("POST", f"{target}eventtype={quote(event_type)}", content, dict(headers))
-        return connection.getresponse().status
-    finally:
-        connection.close()
