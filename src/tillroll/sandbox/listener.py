@@ -11,7 +11,6 @@ import gzip
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -94,9 +93,8 @@ class Listener:
             for connection in left:  # under the lock, so that none is closed by its thread meanwhile
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
-        end = time.monotonic() + 10
         for thread in left.values():
-            thread.join(timeout=max(0.0, end - time.monotonic()))
+            thread.join(timeout=5)
 
     def _accept(self) -> None:
         while not self._closing:
