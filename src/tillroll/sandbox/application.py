@@ -28,6 +28,5 @@ def delete(store: Store, query: Query) -> dict[str, Any]:
     """`DELETE /application?namespace=<client_id>`: the app is uninstalled, its token is dead."""
     if not query.get("namespace"):
         raise ApiError(400, "Wrong parameter 'namespace' value: absent", "WRONG_PARAMETER")
-    store.happened("application.uninstalled", query["namespace"])
-    store.switches = store.switches.changed({"token_revoked": True})
+    store.uninstall()
     return {"deleteCount": 1}

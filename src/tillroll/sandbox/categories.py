@@ -186,7 +186,7 @@ def _product_ids(body: Any) -> list[int]:
 
 
 def _fill(store: Store, category: int, wanted: list[int]) -> None:
-    now_there = "select id from products, json_each(body, '$.categoryIds') where value = ?"
+    now_there = "select products.id from products, json_each(body, '$.categoryIds') where value = ?"
     there = {row["id"] for row in store.state.rows(now_there, (category,))}
     for product in there - set(wanted):
         _move(store, product, remove=category)
