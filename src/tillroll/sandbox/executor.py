@@ -40,6 +40,7 @@ class Executor:
         self._free = self._now()
         """When the last inner request was done, if they take time: then the next begins."""
         self._due = 0.0
+        self._worked = 0
         self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
 
     def start(self) -> None:
@@ -65,7 +66,7 @@ class Executor:
                 self._wake.wait(timeout=max(0.0, min(0.05, left / self._speed)) if self._due else 1.0)
                 self._wake.clear()
             elif self._store.switches.batch_pause:
-                self._stop.wait(self._store.switches.batch_pause)
+                self._stop.wait(self._store.switches.batch_pause * max(1, self._worked / _PIECE))
 
     def _now(self) -> float:
         return self._store.clock.now().timestamp()
@@ -88,6 +89,7 @@ class Executor:
             rows = self._ready(batch)
             if not rows or not self._spent(batch, rows):
                 return False
+            self._worked = len(rows)
             self._piece(state, batch, rows)
         return True
 

@@ -71,7 +71,7 @@ class Switches:
     )
     # batches
     dedup_seconds: float = 3600.0
-    batch_pause: float = 0.0  # seconds the executor waits between two pieces of work
+    batch_pause: float = 0.0  # seconds the executor waits after every 50 inner requests
     inner_request_seconds: float = 0.0  # what an inner request takes; in parallel mode, up to 100 at once
     body_without_escaped: bool = True  # `httpBody` when escapedJson isn't asked for
     unknown_ticket: int = 404  # or 400
