@@ -102,3 +102,39 @@ def test_a_refused_coupon_leaves_no_order(api: Any) -> None:
     assert api.get("/orders")["total"] == 0
     assert buy(api, quantity=0).status_code == 400
     assert refusal(buy(api, sku="NOTHING"))
+
+
+def test_what_is_bought_leaves_the_shelf(api: Any, receiver: Any) -> None:
+    api.admin("webhooks", {"url": receiver.url, "events": ["product.updated"]})
+    before = api.get("/products", sku="POT-02")["items"][0]
+    assert buy(api).status_code == 200
+    assert api.get(f"/products/{before['id']}")["quantity"] == before["quantity"] - 2
+    [told] = receiver.wait(1)
+    assert told["entityId"] == before["id"]
+
+
+def test_a_variation_is_bought_by_its_sku_at_its_price(api: Any) -> None:
+    api.call("PUT", "/products/721/combinations/50001", json={"price": 20})
+    sold = buy(api, sku="CUP-01-CELADON").json()
+    assert sold["subtotal"] == 40
+    [item] = api.get(f"/orders/{sold['orderId']}")["items"]
+    assert (item["productId"], item["combinationId"], item["sku"]) == (721, 50001, "CUP-01-CELADON")
+    assert api.get("/products/721/combinations/50001")["quantity"] == 10
+    own = [{"productId": 721, "combinationId": 50001, "quantity": 1}]
+    assert api.admin("checkout", {"email": "b@example.com", "items": own}).json()["subtotal"] == 20
+
+
+def test_an_empty_shelf_sells_unless_the_switch_refuses(api: Any) -> None:
+    assert buy(api, sku="CUP-01-ASH").status_code == 200
+    api.turn(out_of_stock="refuse")
+    assert "out of stock" in refusal(buy(api, sku="CUP-01-ASH"))
+    api.call("PUT", "/products/719", json={"enabled": False})
+    assert "not for sale" in refusal(buy(api, sku="POT-01"))
+
+
+def test_each_item_learns_its_share_of_the_coupon(api: Any) -> None:
+    api.coupon("TEN", discountType="ABS", discount=10)
+    basket = [{"sku": "TEA-01"}, {"sku": "TEA-02"}, {"sku": "TEA-03"}]
+    sold = api.admin("checkout", {"email": "a@example.com", "items": basket, "coupon": "TEN"}).json()
+    shares = [item["couponAmount"] for item in api.get(f"/orders/{sold['orderId']}")["items"]]
+    assert round(sum(shares), 2) == sold["couponDiscount"] == 10

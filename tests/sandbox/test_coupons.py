@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tillroll.sandbox import coupons
+
 Open = Callable[..., Any]
 
 
@@ -151,3 +153,108 @@ def test_the_switches_of_coupons_turn(store: Open) -> None:
     assert api.coupon("MUCH", discount=150).status_code == 400
     assert api.call("GET", "/discount_coupons/GONE").status_code == 404
     assert api.coupon("GONE").content == b""
+
+
+def test_windows_of_dates_are_in_whole_seconds_and_may_leave_their_ends_out(api: Any) -> None:
+    api.clock.pass_by(0.7)
+    api.coupon("NOW")
+    now = int(api.clock.now().timestamp())
+
+    def total(**window: int) -> int:
+        return int(api.get("/discount_coupons", **window)["total"])
+
+    assert total(createdFrom=now, createdTo=now) == total(updatedFrom=now, updatedTo=now) == 1
+    api.turn(window_ends="exclusive")
+    assert total(createdFrom=now, createdTo=now) == total(createdFrom=now) == total(updatedFrom=now) == 0
+    assert total(createdFrom=now - 1, createdTo=now + 1) == 1
+
+
+def test_search_may_be_partial_and_newest_first(api: Any) -> None:
+    api.coupon("PART-1")
+    api.coupon("PART-2")
+    assert api.get("/discount_coupons", code="part")["total"] == 0
+    api.turn(coupon_search="partial", coupons_sorted="newest_first")
+    assert [one["code"] for one in api.get("/discount_coupons", code="part")["items"]] == ["PART-2", "PART-1"]
+
+
+def test_availability_takes_a_list(api: Any) -> None:
+    api.coupon("STOP", status="PAUSED")
+    api.coupon("SHORT", expirationDate="2026-03-02 12:00:10 +0000")
+    api.clock.pass_by(11)
+
+    def codes(wanted: str) -> list[str]:
+        return [one["code"] for one in api.get("/discount_coupons", availability=wanted)["items"]]
+
+    assert codes("PAUSED,EXPIRED") == ["STOP", "SHORT"]
+    assert len(codes("ACTIVE")) == 3
+    assert codes("USEDUP") == []
+    assert api.call("GET", "/discount_coupons?availability=GONE").status_code == 400
+
+
+def test_digits_may_name_a_code_before_an_id(api: Any) -> None:
+    first = api.coupon("PLAIN").json()["id"]
+    api.coupon(str(first))
+    api.turn(digits_name_codes=True)
+    assert api.get(f"/discount_coupons/{first}")["code"] == str(first)
+
+
+def test_null_is_ignored_or_clears(api: Any) -> None:
+    api.coupon("DATED", expirationDate="2026-04-01", totalLimit=20, catalogLimit={"products": [701]})
+    cleared = {"expirationDate": None, "totalLimit": None, "catalogLimit": None, "name": None}
+    api.call("PUT", "/discount_coupons/DATED", json=cleared)
+    assert api.get("/discount_coupons/DATED")["totalLimit"] == 20
+    api.turn(null_clears=True)
+    api.call("PUT", "/discount_coupons/DATED", json=cleared)
+    coupon = api.get("/discount_coupons/DATED")
+    assert not {"expirationDate", "totalLimit", "catalogLimit"} & coupon.keys()
+    assert coupon["name"] == "DATED"
+
+
+def test_a_count_of_orders_that_is_sent_is_ignored_or_kept(api: Any) -> None:
+    api.coupon("COUNT", orderCount=7)
+    assert api.get("/discount_coupons/COUNT")["orderCount"] == 0
+    api.turn(order_count_sent="keep")
+    api.coupon("KEPT", orderCount=7)
+    assert api.get("/discount_coupons/KEPT")["orderCount"] == 7
+
+
+@pytest.mark.parametrize(
+    ("feature", "code"),
+    [
+        ("coupons", "DISCOUNTS_FEATURE_NOT_AVAILABLE"),
+        ("shipping_discounts", "SHIPPING_DISCOUNTS_FEATURE_NOT_AVAILABLE"),
+    ],
+)
+def test_a_feature_that_the_store_lacks_is_403(store: Open, feature: str, code: str) -> None:
+    api = store(missing_features=(feature,))
+    answer = api.coupon("NO", discountType="PERCENT_AND_SHIPPING")
+    assert (answer.status_code, answer.json()["errorCode"]) == (403, code)
+
+
+def test_the_owner_may_edit_and_delete_behind_every_programs_back(api: Any, receiver: Any) -> None:
+    api.coupon("DRIFT", discount=10)
+    api.admin("webhooks", {"url": receiver.url})
+    store = api.opened.store
+    with store.state.transaction():
+        coupons.edit_in_admin(store, "drift", {"discount": 50, "status": "EXPIRED"})
+    coupon = api.get("/discount_coupons/DRIFT")
+    assert (coupon["discount"], coupon["status"]) == (50, "EXPIRED")
+    with store.state.transaction():
+        coupons.delete_in_admin(store, "DRIFT")
+    assert api.call("GET", "/discount_coupons/DRIFT").status_code == 404
+    assert api.get("/coupons/deleted")["items"][0]["id"] == coupon["id"]
+    assert {body["eventType"]: body["entityId"] for body in receiver.wait(2)} == {
+        "discount_coupon.updated": coupon["id"], "discount_coupon.deleted": coupon["id"],
+    }  # fmt: skip
+
+
+def test_a_use_of_a_coupon_is_told_if_the_switch_says_so(api: Any, receiver: Any) -> None:
+    api.admin("webhooks", {"url": receiver.url, "events": ["discount_coupon.updated", "order.created"]})
+    basket = {"email": "anna@example.com", "items": [{"sku": "TEA-01"}], "coupon": "FRIENDS"}
+    api.admin("checkout", basket)
+    receiver.wait(1)
+    assert receiver.events() == ["order.created"]
+    api.turn(coupon_use_sends_event=True)
+    api.admin("checkout", basket)
+    receiver.wait(3)
+    assert sorted(receiver.events()) == ["discount_coupon.updated", "order.created", "order.created"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -230,3 +231,49 @@ def test_a_taken_port_is_named(tmp_path: Path, api: Any) -> None:
 
 def moment(text: str) -> int:
     return int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp())
+
+
+def test_the_file_of_an_older_sandbox_still_opens(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "sandbox.sqlite3")
+    old.executescript("""
+        create table facts (name text primary key, value text not null);
+        insert into facts values ('seeded', '1 customers, seed 1');
+        create table coupons (
+            id integer primary key autoincrement, code text not null unique, created real not null,
+            updated real not null, body text not null);
+        insert into coupons values (7, 'OLD', 1000, 1000, '{"name":"Old","code":"OLD","discountType":"PERCENT",
+            "status":"PAUSED","discount":5,"launchDate":1000,"usesLimit":"UNLIMITED",
+            "applicationLimit":"UNLIMITED","orderCount":0}');
+        create table customers (
+            id integer primary key, email text not null unique, registered real not null, updated real not null,
+            searchable real not null, orders integer not null, spent real not null, first_order real,
+            last_order real, consent integer, lang text not null, country text not null,
+            group_name text not null, name text not null, body text not null);
+        insert into customers values (3, 'a@example.com', 1000, 1000, 0, 0, 0, null, null, 1, 'en', 'SI', 'Staff',
+            'Anna', '{"email":"a@example.com","billingPerson":{"name":"Anna"}}');
+        create table orders (
+            number integer primary key, id text not null unique, customer integer, email text not null,
+            created real not null, updated real not null, searchable real not null, status text not null,
+            coupon text not null, total real not null, body text not null);
+        insert into orders values (100001, 'ABCDE', 3, 'a@example.com', 1000, 1000, 0, 'PAID', '', 9, '{}');
+        create table products (id integer primary key, sku text not null unique, body text not null);
+        insert into products values (701, 'TEA-01', '{"name":"Sencha","price":9,"unlimited":true}');
+        create table categories (id integer primary key, body text not null);
+    """)
+    old.close()
+    for _ in range(2):
+        sandbox = Sandbox(
+            port=0, directory=tmp_path, customers=9, seed=1, switches=Switches(), clock=SystemClock()
+        )
+        ready = sandbox.ready
+        session = requests.Session()
+        session.headers["Authorization"] = f"Bearer {ready.token}"
+        base = f"{ready.base_url}/{ready.store_id}"
+        paused = session.get(f"{base}/discount_coupons?availability=PAUSED", timeout=5).json()
+        customer = session.get(f"{base}/customers/3", timeout=5).json()
+        assert [one["code"] for one in paused["items"]] == ["OLD"]
+        assert (customer["customerGroupName"], customer["acceptMarketing"]) == ("Staff", True)
+        assert session.get(f"{base}/orders", timeout=5).json()["items"][0]["id"] == "ABCDE"
+        assert session.get(f"{base}/products?sku=TEA-01", timeout=5).json()["items"][0]["price"] == 9
+        session.close()
+        sandbox.close()
