@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -208,3 +210,32 @@ def test_a_plan_is_read_from_a_file(tmp_path: Path, store: Open) -> None:
         read_plan(file)
     with pytest.raises(PlanFault, match="can't be read"):
         read_plan(tmp_path / "none.yaml")
+
+
+def test_a_sandbox_with_a_plan_that_cannot_be_meant_does_not_start(tmp_path: Path) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text("strom: {}\n")
+    for command in (["-m", "tillroll.sandbox"], ["-m", "tillroll", "sandbox"]):
+        ended = subprocess.run(
+            [sys.executable, *command, "--faults", str(file), "--dir", str(tmp_path / "store")],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode != 0
+        assert "There is no kind of fault 'strom'" in " ".join(ended.stderr.split())
+        assert "Traceback" not in ended.stderr
+
+
+def test_a_sandbox_process_of_several_stores_takes_its_faults_from_a_file(
+    process: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text("errors: {status: 502, path: /profile}\n")
+    api = process.start("--faults", str(file), "--stores", "2")
+    second = api.session.get(f"{api.root}/sandbox/stores", timeout=5).json()["stores"][1]
+    assert statuses(api, 1) == [502]
+    api.store_id, api.token = second["store_id"], second["token"]
+    assert statuses(api, 1) == [502]
+    assert statuses(api, 1, path="/discount_coupons") == [200]
