@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from tillroll.sandbox.searches import Search
+from tillroll.sandbox.state import load
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.wire import (
     ApiError,
@@ -114,7 +114,7 @@ def _by_category(store: Store, query: Query, found: Search) -> None:
         return
     wanted = set(whole_numbers(name, query[name]))
     if flag("includeProductsFromSubcategories", query.get("includeProductsFromSubcategories", "false")):
-        parents = {row["id"]: json.loads(row["body"]).get("parentId") for row in _categories(store)}
+        parents = {row["id"]: load(row["body"]).get("parentId") for row in _categories(store)}
         grown = True
         while grown:
             below = {one for one, parent in parents.items() if parent in wanted} - wanted
@@ -161,7 +161,7 @@ def show_all(store: Store, rows: Sequence[sqlite3.Row]) -> list[dict[str, Any]]:
 
 
 def _show(row: sqlite3.Row, own: list[dict[str, Any]], url: str) -> dict[str, Any]:
-    kept = json.loads(row["body"])
+    kept = load(row["body"])
     in_stock = kept["unlimited"] or kept.get("quantity", 0) > 0
     return without_unset(
         {
@@ -197,7 +197,7 @@ def combinations(store: Store, ids: Sequence[int]) -> dict[int, list[dict[str, A
 
 def show_combination(row: sqlite3.Row) -> dict[str, Any]:
     """A variation as it is answered."""
-    kept = json.loads(row["body"])
+    kept = load(row["body"])
     return without_unset(
         {
             **kept,

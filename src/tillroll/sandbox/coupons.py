@@ -5,7 +5,6 @@ What a body may hold is `coupon_fields.py`.
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from tillroll.sandbox import deleted, fields
 from tillroll.sandbox.coupon_fields import STATUSES, TYPES, check_kind, checked
 from tillroll.sandbox.searches import Search
-from tillroll.sandbox.state import dump
+from tillroll.sandbox.state import dump, load
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.wire import ApiError, Query, moment, one_of, out, window, without_unset
 
@@ -41,7 +40,8 @@ def search(store: Store, query: Query) -> dict[str, Any]:
     if "discount_type" in query:
         found.among("kind", one_of("discount_type", query["discount_type"], TYPES))
     rising = store.switches.coupons_sorted == "oldest_first"
-    return found.answer("id" if rising else "id desc", lambda row: show(store, row))
+    now = int(store.now())
+    return found.answer("id" if rising else "id desc", lambda row: _show(row, now))
 
 
 def find(store: Store, identifier: str) -> sqlite3.Row | None:
@@ -176,26 +176,27 @@ def _delete(store: Store, row: sqlite3.Row) -> None:
 
 def offer(row: sqlite3.Row) -> dict[str, Any]:
     """A coupon as it is kept: its dates are UNIX seconds."""
-    kept: dict[str, Any] = json.loads(row["body"])
+    kept: dict[str, Any] = load(row["body"])
     return kept
 
 
 def show(store: Store, row: sqlite3.Row) -> dict[str, Any]:
     """A coupon as it is answered; it expires by being looked at."""
-    kept, expires = offer(row), row["expires"]
-    expired = row["status"] == "ACTIVE" and expires is not None and expires < int(store.now())
-    return without_unset(
-        {
-            **kept,
-            "id": row["id"],
-            "status": "EXPIRED" if expired else row["status"],
-            "launchDate": out(kept.get("launchDate")),
-            "expirationDate": out(expires),
-            "repeatCustomerOnly": kept["applicationLimit"] == "REPEAT_CUSTOMER_ONLY",
-            "creationDate": out(row["created"]),
-            "updateDate": out(row["updated"]),
-        }
-    )
+    return _show(row, int(store.now()))
+
+
+def _show(row: sqlite3.Row, now: int) -> dict[str, Any]:
+    shown: dict[str, Any] = without_unset(offer(row))
+    expires, status = row["expires"], row["status"]
+    shown["id"] = row["id"]
+    shown["status"] = "EXPIRED" if status == "ACTIVE" and expires is not None and expires < now else status
+    shown["launchDate"] = out(shown["launchDate"])
+    if expires is not None:
+        shown["expirationDate"] = out(expires)
+    shown["repeatCustomerOnly"] = shown["applicationLimit"] == "REPEAT_CUSTOMER_ONLY"
+    shown["creationDate"] = out(row["created"])
+    shown["updateDate"] = out(row["updated"])
+    return shown
 
 
 def used_once_more(store: Store, row: sqlite3.Row) -> None:

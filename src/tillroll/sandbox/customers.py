@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
 from tillroll.sandbox import deleted, fields, groups
 from tillroll.sandbox.profile import LANGUAGES
-from tillroll.sandbox.state import dump
+from tillroll.sandbox.state import dump, load
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.wire import ApiError, out
 
@@ -83,7 +82,7 @@ def update(store: Store, identifier: str, body: Any) -> dict[str, Any]:
 
 def keep(store: Store, found: sqlite3.Row, sent: dict[str, Any]) -> None:
     """Write a customer's checked changes down."""
-    before = json.loads(found["body"])
+    before = load(found["body"])
     kept = {**before, **{name: value for name, value in sent.items() if name not in _APART}}
     kept["email"] = kept.get("email") or before["email"]
     person = _with_names({**before.get("billingPerson", {}), **sent.get("billingPerson", {})})
@@ -110,7 +109,7 @@ def delete(store: Store, identifier: str) -> dict[str, Any]:
     found = row(store, identifier)
     store.state.run("delete from customers where id = ?", (found["id"],))
     deleted.remember(store, "customers", found["id"])
-    store.happened("customer.deleted", found["id"], {"customerEmail": json.loads(found["body"])["email"]})
+    store.happened("customer.deleted", found["id"], {"customerEmail": load(found["body"])["email"]})
     return {"deleteCount": 1}
 
 
@@ -132,7 +131,7 @@ def show(row: sqlite3.Row, group_names: dict[int, str]) -> dict[str, Any]:
     `totalOrderCount` is 0 for everybody, as in the vendor's examples.
     """
     customer, registered, updated, orders, spent, first, last, consent, lang, name, body, group = row
-    kept: dict[str, Any] = json.loads(body)
+    kept: dict[str, Any] = load(body)
     stats = {
         "numberOfOrders": orders,
         "salesValue": round(spent, 2),
@@ -170,7 +169,7 @@ def recount(store: Store, customer: int) -> None:
     )
     body = store.state.value("select body from customers where id = ?", (customer,))
     if body is not None:
-        store.happened("customer.updated", customer, {"customerEmail": json.loads(body)["email"]})
+        store.happened("customer.updated", customer, {"customerEmail": load(body)["email"]})
 
 
 def _checked(store: Store, body: Any) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def text(most: int = 65_536) -> Kind:
 
 def amount(name: str, raw: Any) -> Any:
     """A number from zero up."""
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or raw < 0:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 <= raw < 1e15:
         raise wrong(name, "not a number or a number out of range")
     return raw
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
 from tillroll.sandbox.searches import Search
+from tillroll.sandbox.state import load
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.wire import (
     ApiError,
@@ -38,8 +38,8 @@ _BOUNDS = {
     "customerId": ("customer = ?", number),
     "refererId": ("json_extract(body, '$.refererId') = ?", number),
     "subscriptionId": ("json_extract(body, '$.subscriptionId') = ?", number),
-    "pickupTimeFrom": (f"unixepoch(substr({_PICKUP}, 1, 19)) >= ?", moment),
-    "pickupTimeTo": (f"unixepoch(substr({_PICKUP}, 1, 19)) <= ?", moment),
+    "pickupTimeFrom": (f"cast(strftime('%s', substr({_PICKUP}, 1, 19)) as integer) >= ?", moment),
+    "pickupTimeTo": (f"cast(strftime('%s', substr({_PICKUP}, 1, 19)) as integer) <= ?", moment),
 }
 _IN_BODY = {
     "paymentMethod": "$.paymentMethod",
@@ -141,7 +141,7 @@ def show(row: sqlite3.Row) -> dict[str, Any]:
     number_, public_id, customer, created, updated, status, total, body, hidden = (
         row[name] for name in _SHOWN
     )
-    kept: dict[str, Any] = json.loads(body)
+    kept: dict[str, Any] = load(body)
     kept["id"] = kept["vendorOrderNumber"] = kept["publicUid"] = public_id
     kept["internalId"] = kept["orderNumber"] = number_
     kept["total"] = total
@@ -159,6 +159,6 @@ def show(row: sqlite3.Row) -> dict[str, Any]:
 
 def extra_fields(store: Store, identifier: str) -> list[dict[str, Any]]:
     """`GET /orders/{orderId}/extraFields`."""
-    kept = json.loads(row(store, identifier)["body"])
+    kept = load(row(store, identifier)["body"])
     found: list[dict[str, Any]] = kept.get("orderExtraFields", [])
     return found

@@ -68,6 +68,8 @@ create index if not exists orders_changed on orders (updated, status, created, n
 create index if not exists orders_status on orders (status);
 create index if not exists orders_coupon on orders (coupon);
 create index if not exists orders_page on orders (created, number, searchable, updated, status);
+create index if not exists orders_listed on orders (created, number, searchable, updated)
+    where status != 'INCOMPLETE';
 create index if not exists orders_customer on orders (customer);
 create index if not exists orders_email on orders (email);
 create index if not exists orders_searchable on orders (searchable);

@@ -179,6 +179,14 @@ def _has_words(text: str | None, wanted: str, whole: int) -> bool:
     )
 
 
+_decoder = json.JSONDecoder()
+
+
+def load(text: str) -> Any:
+    """A document that `dump` wrote, read without a look around it."""
+    return _decoder.raw_decode(text)[0]
+
+
 def dump(body: Any) -> str:
     """A document as it is kept."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
