@@ -28,16 +28,16 @@ class Allowance:
         self.refused = 0
         self.counted = 0
         self.knocks = 0
-        """Requests that came while the client had been told to wait; one that was under way counts too."""
+        """Requests that came while the client had been told to wait; the door counts them."""
 
     def limit(self, switches: Switches) -> int:
         """How many requests a minute: the token's own number, or the store's."""
         return switches.requests_per_minute if self._per_minute is None else self._per_minute
 
-    def arrived(self) -> None:
-        """A request came in; it is a knock if the client had been told to wait."""
-        if self._clock.now().timestamp() < self._told_until:
-            self.knocks += 1
+    @property
+    def told_to_wait(self) -> bool:
+        """Whether the client has been told to wait until later than now: what comes all the same is a knock."""
+        return self._clock.now().timestamp() < self._told_until
 
     def take(self, switches: Switches, *, knock: bool = True) -> None:
         """Count a request; 429 when the minute's allowance is used up. A batch's inner request is no knock."""

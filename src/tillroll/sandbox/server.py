@@ -66,9 +66,15 @@ class Server:
             return Answer(fate="reset")
         query = dict(parse_qsl(request.query, keep_blank_values=True)) if request.query else {}
         headers: dict[str, str] = {}
+        token, lost = store.tokens.find(_token_text(store, request, query)), False
+        # said on arrival: a request that was let in before the 429 was spoken is no knock, wherever it waits
+        knock = token is not None and token.allowance.told_to_wait
         try:
             with store.state.transaction():
-                body = self._checked(site, request, path, query, headers)
+                if token is not None and knock:
+                    token.allowance.knocks += 1
+                body = self._checked(site, request, token, path, query, headers)
+                lost = self._lost(store, method, path)
         except ApiError as fault:
             answer = _refusal(store, fault)
         except Exception:  # an endpoint's own fault is a 500, as it is in the real store
@@ -80,8 +86,7 @@ class Server:
                     mischief.shift_page(store, method, path, query)
                     mischief.meddle(store, method, path)
             answer = _said(store, body, Accepted.status if isinstance(body, Accepted) else 200)
-            if self._lost(store, method, path):
-                answer.fate = "lost"
+            answer.fate = "lost" if lost else "sent"
         answer.headers.update(headers)
         if faults.any:
             slow = faults.strike("slow", method, path)
@@ -99,14 +104,19 @@ class Server:
         return True
 
     def _checked(
-        self, site: Site, request: Request, path: str, query: dict[str, str], headers: dict[str, str]
+        self,
+        site: Site,
+        request: Request,
+        given: Token | None,
+        path: str,
+        query: Query,
+        headers: dict[str, str],
     ) -> Any:
         """The checks in their order, then the endpoint."""
         store, method = site.store, request.method
         store.counters["requests"] += 1
-        token = _token(store, request, query)
+        token = _living(store, given, request.address)
         store.addresses.check(request.address)
-        token.allowance.arrived()
         if store.faults.any:
             storm = store.faults.strike("storm", method, path)
             if storm:
@@ -176,19 +186,21 @@ class Server:
             return _refusal(site.store, ApiError(500, "Internal error", "INTERNAL_ERROR"))
 
 
-def _token(store: Store, request: Request, query: dict[str, str]) -> Token:
-    """The living token of a request; 403 without one."""
+def _token_text(store: Store, request: Request, query: dict[str, str]) -> str:
     given = request.headers.get("authorization", "")
-    text = given[7:] if given.startswith("Bearer ") else ""
     in_query = query.pop("token", "") if store.switches.token_in_query else ""
-    token = store.tokens.find(text or in_query)
+    return given[7:] if given.startswith("Bearer ") else in_query
+
+
+def _living(store: Store, token: Token | None, address: str) -> Token:
+    """The token, if it is one and lives; 403 otherwise."""
     if token is not None and not (
         token.revoked or store.switches.token_revoked or store.faults.due("token_revoked")
     ):
         store.faults.came("token_revoked")
         return token
     store.counters["unknown_token" if token is None else "revoked_token"] += 1
-    store.addresses.stranger(store.switches, request.address)
+    store.addresses.stranger(store.switches, address)
     if store.switches.forbidden_body == "json":
         raise ApiError(403, "The API token is not valid", "INVALID_API_TOKEN")
     raise ApiError(403)
