@@ -20,7 +20,7 @@ from tillroll.ecwid.client import Client
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
-from tillroll.ledger.tables import chunks, codes, customers, stores
+from tillroll.ledger.tables import chunks, codes, customers, looks, stores
 from tillroll.loop.advance import Lane, advance
 from tillroll.mint.begin import begin
 from tillroll.mint.parts import Mint
@@ -127,7 +127,8 @@ def test_a_redeemed_code_comes_back_as_a_redemption(lane: Lane, services: Servic
     line = outbox(services)[0]
     buy(sandbox, email=line["to"], coupon=line["code"])
     with writing(services.engine) as connection:
-        connection.execute(sa.update(stores).values(orders_at=services.clock.now() - timedelta(minutes=6)))
+        connection.execute(sa.update(looks).values(looked_at=services.clock.now() - timedelta(hours=1)))
+    lane.following.polled_at = None
     advance(lane, until=services.clock.now() + SLICE)
     with services.engine.connect() as connection:
         progress = run_progress(connection, 1)

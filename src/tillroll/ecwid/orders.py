@@ -104,11 +104,12 @@ class Orders:
             query["updatedFrom"] = seconds_out(updated_from)
         yield from map(_order, self._connection.every("/orders", query, identity=lambda row: row["id"]))
 
-    def count(self) -> int:
-        """`GET /orders?limit=1`: how many placed orders there are, as far as the search index knows."""
-        return int(
-            self._connection.read("/orders", {"limit": 1, "responseFields": "total"}).get("total") or 0
-        )
+    def count(self, *, created_to: datetime | None = None) -> int:
+        """`GET /orders?limit=1`: how many placed orders there are, or were created by then, as the search index knows."""
+        query: dict[str, Any] = {"limit": 1, "responseFields": "total"}
+        if created_to:
+            query["createdTo"] = seconds_out(created_to)
+        return int(self._connection.read("/orders", query).get("total") or 0)
 
     def get(self, order_id: str) -> Order:
         """`GET /orders/{orderId}`, by the public id. `StoreSaysNotFound` when it is gone."""

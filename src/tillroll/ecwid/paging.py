@@ -49,7 +49,7 @@ def _round(
         names = [identity(item) for item in items]
         follows_on = start == 0 or (bool(names) and _known(seen, names[0]))
         if not follows_on:
-            back += page
+            back += max(1, page // 2)  # not a whole page: the one that follows on must bring news too
             continue
         for name, item in zip(names, items, strict=True):
             if not _known(seen, name):

@@ -18,7 +18,7 @@ from tillroll.campaign.folder import fingerprint
 from tillroll.errors import FaultyFiles, NeedsPerson, OutcomeUnknown, PlanLacksApi, Refused, TryLater
 from tillroll.ledger.engine import reading
 from tillroll.ledger.lane import lane
-from tillroll.loop.stages import REST, Lane, mint_runs, plan_runs, reconcile_codes, send_runs, sync_shop
+from tillroll.loop.stages import REST, Lane, mint_runs, plan_runs, reconcile_codes, send_runs
 from tillroll.mint.parts import Mint
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import materialise
@@ -31,13 +31,16 @@ from tillroll.track.connect import (
     rest_lane,
     stop_lane,
 )
+from tillroll.track.follow import follow_shop
+from tillroll.track.history import read_history
 from tillroll.track.redeem import end_runs
 
 __all__ = ["Lane", "advance"]
 
 log = structlog.get_logger("tillroll.loop")
 
-_WHOLE_BEGIN = timedelta(seconds=1)
+_SOON = timedelta(seconds=1)
+_HISTORY = timedelta(seconds=2)  # so much of a slice goes to old orders when nothing else waits
 
 
 def advance(lane_: Lane, *, until: datetime) -> datetime | None:
@@ -49,7 +52,7 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
     clock = services.clock
     with lane(services.engine, store_id) as held:
         if not held:
-            return clock.now() + _WHOLE_BEGIN
+            return clock.now() + _SOON
         with reading(services.engine) as connection:
             store = load_store(connection, store_id)
         lane_.follow(store)
@@ -75,9 +78,9 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
             )
             return None
         except TryLater as trouble:
-            return _rest(lane_, store, trouble.message, max(trouble.retry_at, clock.now() + _WHOLE_BEGIN))
+            return _rest(lane_, store, trouble.message, max(trouble.retry_at, clock.now() + _SOON))
         except OutcomeUnknown as trouble:
-            return _rest(lane_, store, trouble.message, clock.now() + _WHOLE_BEGIN)
+            return _rest(lane_, store, trouble.message, clock.now() + _SOON)
         except Refused as trouble:
             return _rest(lane_, store, trouble.message, clock.now() + REST)
 
@@ -110,7 +113,7 @@ def _read_files(lane_: Lane) -> None:
 
 def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     engine, clock = lane_.services.engine, lane_.services.clock
-    sync_shop(lane_, store)
+    follow_shop(engine, lane_.client, lane_.following, store=store, now=clock.now())
     made = materialise(engine, store_id=lane_.store_id, now=clock.now())
     if made:
         log.info("runs.due", store=store.ecwid_id, runs=made)
@@ -121,4 +124,9 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     waits = [mint_runs(lane_, mint, until), send_runs(lane_, until)]
     end_runs(engine, store_id=lane_.store_id, now=clock.now())
     lane_runs_again(engine, store_id=lane_.store_id)
-    return min((moment for moment in waits if moment is not None), default=None)
+    next_at = min((moment for moment in waits if moment is not None), default=None)
+    if next_at is None and read_history(
+        engine, lane_.client, store_id=lane_.store_id, clock=clock, until=min(until, clock.now() + _HISTORY)
+    ):
+        return clock.now()
+    return next_at

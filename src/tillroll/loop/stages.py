@@ -23,15 +23,12 @@ from tillroll.mint.reconcile import reconcile
 from tillroll.plan.make import make_plan
 from tillroll.send.deliver import send_slice
 from tillroll.track.connect import CONNECTED, load_store
-from tillroll.track.redeem import mark_redemptions
-from tillroll.track.sync import sync_customers, sync_orders, sync_profile
+from tillroll.track.follow import Following, sync_customers
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.loop")
 
 FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a plan if it is older
-ORDERS_EVERY = timedelta(minutes=5)
-PROFILE_EVERY = timedelta(hours=6)
 RECONCILE_EVERY = timedelta(hours=1)
 REST = timedelta(seconds=30)  # what is refused is tried again after that
 
@@ -44,6 +41,7 @@ class Lane:
     store_id: int
     client: Client
     files_seen: str = ""
+    following: Following = field(default_factory=Following)
     reconciled: bool = False  # since this process began
     wound_up: set[int] = field(default_factory=set)  # halted runs that have nothing open in the store
     way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with
@@ -62,17 +60,6 @@ class Lane:
         self.client.close()
 
 
-def sync_shop(lane_: Lane, store: sa.Row[Any]) -> None:
-    """The profile first of all, since currency and time zone are part of every plan; orders every few minutes."""
-    engine, now = lane_.services.engine, lane_.services.clock.now()
-    if store.profile_at is None or store.profile_at <= now - PROFILE_EVERY:
-        sync_profile(engine, lane_.client, store_id=lane_.store_id, now=now)
-    if store.orders_at is None or store.orders_at <= now - ORDERS_EVERY:
-        read = sync_orders(engine, lane_.client, store=store, now=now)
-        used = mark_redemptions(engine, store_id=lane_.store_id, seen_since=now)
-        log.info("orders.read", store=store.ecwid_id, orders=read, redemptions=used)
-
-
 def plan_runs(lane_: Lane, until: datetime) -> None:
     engine, clock = lane_.services.engine, lane_.services.clock
     with reading(engine) as connection:
@@ -81,8 +68,7 @@ def plan_runs(lane_: Lane, until: datetime) -> None:
     if not wanting:
         return
     if store.customers_at is None or store.customers_at <= clock.now() - FRESH:
-        read = sync_customers(engine, lane_.client, store=store, now=clock.now())
-        log.info("customers.read", store=store.ecwid_id, customers=read)
+        sync_customers(engine, lane_.client, store=store, now=clock.now())
     for run in wanting:
         with _set_aside_when_refused(lane_, run):
             per_minute = lane_.services.settings.requests_per_minute

@@ -1,13 +1,13 @@
-"""The mirror: the store's customers and orders in the ledger, brought up to date by what changed since the last look.
+"""The mirror, brought up to date by what changed since the last look.
 
-Each look starts a little before the last one ended: the store's search index lags its writes by seconds, and a row that is
-read twice is only written twice.
+Each look starts a little before the last one ended, by the store's own clock: its search index lags its writes by seconds,
+and a row that is read twice is only written twice. Deletions are asked for; where the count still differs, or the store
+doesn't tell deletions, the area is read from end to end and what wasn't seen is asked after one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -16,15 +16,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.customers import Customer
-from tillroll.ecwid.orders import Order
-from tillroll.ledger.engine import upsert, writing
-from tillroll.ledger.tables import customers, orders, stores
+from tillroll.ecwid.errors import StoreSaysNotFound
+from tillroll.ledger.engine import reading, upsert, writing
+from tillroll.ledger.tables import looks, stores
+from tillroll.track.mirror import CATEGORIES, CUSTOMERS, ORDERS, Area
 
 _PIECE = 500
 OVERLAP = timedelta(minutes=10)
+SETTLED = timedelta(
+    minutes=2
+)  # an area that changed so long before a look was read whole: the index lags by seconds
 ORDERS_LOOK_BACK = timedelta(days=30)
-"""How far back orders are read at first: customers carry their own history, orders are for redemptions."""
+"""How far back orders are read at first; what is older comes little by little (`history.py`)."""
+
+WHOLE_EVERY = timedelta(hours=6)  # at most so often an area is read whole because its count differs
+_MOST_ASKED_AFTER = 200  # rows that are asked after one by one in a look; the rest waits for the next
 
 _T = TypeVar("_T")
 
@@ -48,27 +54,59 @@ def sync_profile(engine: Engine, client: Client, *, store_id: int, now: datetime
         )
 
 
-def sync_customers(engine: Engine, client: Client, *, store: sa.Row[Any], now: datetime) -> int:
-    """Read the customers that changed since the last look, or all of them the first time; returns how many."""
-    since = store.customers_at - OVERLAP if store.customers_at else None
-    count = 0
-    for piece in _pieces(client.customers.every(updated_from=since)):
-        with writing(engine) as connection:
-            upsert(connection, customers, [_customer_row(store.id, one, now) for one in piece])
-        count += len(piece)
-    _looked(engine, store.id, customers_at=now)
+def sync(engine: Engine, client: Client, area: Area, *, store_id: int, now: datetime) -> int:
+    """Bring one area of the mirror up to date; returns how many rows were read."""
+    began = client.connection.store_time()
+    look = last_look(engine, store_id, area)
+    if look is None:
+        since = began - ORDERS_LOOK_BACK if area is ORDERS else None
+        count = _read(engine, client, area, store_id=store_id, since=since, now=now)
+        _looked(engine, store_id, area, now=now, looked_at=began, whole_at=began)
+        return count
+    since = look.looked_at - OVERLAP
+    count = _read(engine, client, area, store_id=store_id, since=since, now=now)
+    if area.deleted is not None:
+        _forget(engine, area, store_id, {one.id for one in area.deleted(client, since)})
+    if area is CATEGORIES:
+        _ask_after_unseen(engine, client, area, store_id=store_id, seen_since=now)
+    _looked(engine, store_id, area, now=now, looked_at=began)
+    if look.whole_at is None or look.whole_at <= began - WHOLE_EVERY:
+        count += _check_count(engine, client, area, store_id=store_id, now=now)
     return count
 
 
-def sync_orders(engine: Engine, client: Client, *, store: sa.Row[Any], now: datetime) -> int:
-    """Read the orders that changed since the last look; returns how many."""
-    since = (store.orders_at or now - ORDERS_LOOK_BACK) - OVERLAP
+def settled(look: sa.Row[Any] | None, changed_at: datetime | None) -> bool:
+    """Whether a look is later than the area's last change by more than the search index can lag."""
+    return look is not None and changed_at is not None and look.looked_at >= changed_at + SETTLED
+
+
+def last_look(engine: Engine, store_id: int, area: Area) -> sa.Row[Any] | None:
+    """When an area was last looked at, or None."""
+    with reading(engine) as connection:
+        query = sa.select(looks).where(looks.c.store_id == store_id, looks.c.area == area.name)
+        return connection.execute(query).first()
+
+
+def sync_one(engine: Engine, client: Client, area: Area, *, store_id: int, id_: str, now: datetime) -> bool:
+    """Read one thing again, past the search index; whether the store still has it."""
+    try:
+        found = area.get(client, id_)
+    except StoreSaysNotFound:
+        _forget(engine, area, store_id, {id_})
+        return False
+    with writing(engine) as connection:
+        area.write(connection, store_id, [found], now)
+    return True
+
+
+def _read(
+    engine: Engine, client: Client, area: Area, *, store_id: int, since: datetime | None, now: datetime
+) -> int:
     count = 0
-    for piece in _pieces(client.orders.every(updated_from=since)):
+    for piece in _pieces(area.every(client, since)):
         with writing(engine) as connection:
-            upsert(connection, orders, [_order_row(store.id, one, now) for one in piece])
+            area.write(connection, store_id, piece, now)
         count += len(piece)
-    _looked(engine, store.id, orders_at=now)
     return count
 
 
@@ -77,16 +115,52 @@ def _pieces(rows: Iterator[_T]) -> Iterator[list[_T]]:
         yield piece
 
 
-def _customer_row(store_id: int, customer: Customer, now: datetime) -> dict[str, Any]:
-    row = {**asdict(customer), "store_id": store_id, "seen_at": now}
-    return {name: value for name, value in row.items() if name in customers.c}
+def _forget(engine: Engine, area: Area, store_id: int, ids: set[str]) -> None:
+    for piece in _pieces(iter(sorted(ids))):
+        with writing(engine) as connection:
+            area.remove(connection, store_id, piece)
 
 
-def _order_row(store_id: int, order: Order, now: datetime) -> dict[str, Any]:
-    row = {**asdict(order), "store_id": store_id, "seen_at": now}
-    return {name: value for name, value in row.items() if name in orders.c}
+def _check_count(engine: Engine, client: Client, area: Area, *, store_id: int, now: datetime) -> int:
+    """Read the whole area again if the store counts other than we do."""
+    if area.count is None:
+        return 0
+    with reading(engine) as connection:
+        ours = sa.select(sa.func.count()).select_from(area.table).where(area.table.c.store_id == store_id)
+        kept = int(connection.scalar(ours) or 0)
+    began = client.connection.store_time()
+    if area.count(client) == kept:
+        _looked(engine, store_id, area, now=now, whole_at=began)
+        return 0
+    count = _read(engine, client, area, store_id=store_id, since=None, now=now)
+    _ask_after_unseen(engine, client, area, store_id=store_id, seen_since=now)
+    _looked(engine, store_id, area, now=now, looked_at=began, whole_at=began)
+    return count
 
 
-def _looked(engine: Engine, store_id: int, **stamp: datetime) -> None:
+def _ask_after_unseen(
+    engine: Engine, client: Client, area: Area, *, store_id: int, seen_since: datetime
+) -> None:
+    """Rows that a reading from end to end didn't show are gone, or too new for the search index: ask which."""
+    query = (
+        sa.select(area.key)
+        .where(area.table.c.store_id == store_id, area.table.c.seen_at < seen_since)
+        .limit(_MOST_ASKED_AFTER)
+    )
+    with reading(engine) as connection:
+        unseen = [str(one) for one in connection.scalars(query)]
+    for id_ in unseen:
+        sync_one(engine, client, area, store_id=store_id, id_=id_, now=seen_since)
+
+
+def _looked(engine: Engine, store_id: int, area: Area, *, now: datetime, **stamps: datetime) -> None:
     with writing(engine) as connection:
-        connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**stamp))
+        row = {"store_id": store_id, "area": area.name, **stamps}
+        if "looked_at" in stamps:
+            upsert(connection, looks, [row])
+            column = {CUSTOMERS.name: "customers_at", ORDERS.name: "orders_at"}.get(area.name)
+            if column is not None:
+                connection.execute(sa.update(stores).where(stores.c.id == store_id).values({column: now}))
+        else:
+            where = (looks.c.store_id == store_id, looks.c.area == area.name)
+            connection.execute(sa.update(looks).where(*where).values(stamps))

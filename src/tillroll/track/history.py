@@ -1,0 +1,71 @@
+"""Orders from before the mirror began, read backwards a window at a time while nothing else waits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tillroll.clock import Clock
+from tillroll.ecwid.client import Client
+from tillroll.ledger.engine import reading, upsert, writing
+from tillroll.ledger.tables import looks
+from tillroll.track.mirror import ORDERS
+from tillroll.track.sync import ORDERS_LOOK_BACK
+
+_AREA = "orders, history"
+_WINDOW = timedelta(days=30)
+_LONGEST = timedelta(days=3_660)
+_ATOM = timedelta(seconds=1)
+
+
+def read_history(engine: Engine, client: Client, *, store_id: int, clock: Clock, until: datetime) -> bool:
+    """Read older orders until the slice is over; whether there are still older ones.
+
+    `looked_at` of its look is how far back the mirror is complete; `whole_at` is set when nothing is older.
+    """
+    with reading(engine) as connection:
+        query = sa.select(looks).where(looks.c.store_id == store_id, looks.c.area.in_([_AREA, ORDERS.name]))
+        found = {row.area: row for row in connection.execute(query)}
+    if ORDERS.name not in found or (_AREA in found and found[_AREA].whole_at is not None):
+        return False
+    back_to: datetime = (
+        found[_AREA].looked_at
+        if _AREA in found
+        else found[ORDERS.name].looked_at - ORDERS_LOOK_BACK + timedelta(days=1)
+    )
+    window = _WINDOW
+    while clock.now() < until:
+        if not _older(client, back_to):
+            _note(engine, store_id, back_to=back_to, whole_at=clock.now())
+            return False
+        start = back_to - window
+        read = _read(engine, client, store_id=store_id, start=start, end=back_to, now=clock.now())
+        window = _WINDOW if read else min(window * 2, _LONGEST)  # a pause of years isn't crossed in months
+        back_to = start
+        _note(engine, store_id, back_to=back_to, whole_at=None)
+    return True
+
+
+def _older(client: Client, moment: datetime) -> bool:
+    """Whether the store has orders created before a moment."""
+    return client.orders.count(created_to=moment - _ATOM) > 0
+
+
+def _read(
+    engine: Engine, client: Client, *, store_id: int, start: datetime, end: datetime, now: datetime
+) -> int:
+    epoch = datetime.fromtimestamp(0, UTC)
+    bounds = {"createdFrom": max(start, epoch), "createdTo": end}
+    filters = {name: int(moment.timestamp()) for name, moment in bounds.items()}
+    piece = list(client.orders.every(filters=filters))
+    with writing(engine) as connection:
+        ORDERS.write(connection, store_id, piece, now)
+    return len(piece)
+
+
+def _note(engine: Engine, store_id: int, *, back_to: datetime, whole_at: datetime | None) -> None:
+    with writing(engine) as connection:
+        row = {"store_id": store_id, "area": _AREA, "looked_at": back_to, "whole_at": whole_at}
+        upsert(connection, looks, [row])

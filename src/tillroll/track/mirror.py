@@ -1,0 +1,172 @@
+"""The areas of the store that the ledger mirrors: where each is read, and the rows it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.ecwid.catalog import Product
+from tillroll.ecwid.client import Client
+from tillroll.ecwid.deletions import Deletion
+from tillroll.ecwid.shop import LatestStats
+from tillroll.ledger.engine import upsert
+from tillroll.ledger.tables import (
+    carts,
+    categories,
+    coupons,
+    customers,
+    orders,
+    products,
+    redemptions,
+    variations,
+)
+
+Write = Callable[[Connection, int, Sequence[Any], datetime], None]
+Remove = Callable[[Connection, int, Sequence[str]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """One kind of thing the store has many of."""
+
+    name: str
+    table: sa.Table
+    key: sa.Column[Any]
+    needed: bool  # without it nothing can be planned or accounted for; the others are skipped when a scope is missing
+    every: Callable[[Client, datetime | None], Iterator[Any]]  # all, or what changed since
+    deleted: Callable[[Client, datetime], Iterator[Deletion]] | None  # None: the store doesn't tell
+    get: Callable[[Client, str], Any]  # one, by its id; `StoreSaysNotFound` when it is gone
+    count: Callable[[Client], int] | None  # how many the store has
+    changed_at: Callable[[LatestStats], datetime | None]
+    write: Write
+    remove: Remove
+
+
+def _writes(table: sa.Table) -> Write:
+    """Write values as rows of a table, whatever else they know."""
+
+    def write(connection: Connection, store_id: int, values: Sequence[Any], now: datetime) -> None:
+        rows = [{**asdict(one), "store_id": store_id, "seen_at": now} for one in values]
+        upsert(connection, table, [_fitting(table, row) for row in rows])
+
+    return write
+
+
+def _fitting(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name in table.c}
+
+
+def _write_products(connection: Connection, store_id: int, values: Sequence[Product], now: datetime) -> None:
+    """Products with their variations; a variation that is no longer listed is gone."""
+    _writes(products)(connection, store_id, values, now)
+    ids = [one.product_id for one in values]
+    connection.execute(
+        sa.delete(variations).where(variations.c.store_id == store_id, variations.c.product_id.in_(ids))
+    )
+    rows = [
+        {**asdict(sort), "store_id": store_id, "product_id": one.product_id, "seen_at": now}
+        for one in values
+        for sort in one.variations
+    ]
+    if rows:
+        connection.execute(sa.insert(variations), rows)
+
+
+def _removes(key: sa.Column[Any], *others: sa.Column[Any]) -> Remove:
+    """Delete the rows of these ids, and those of other tables that belong to them."""
+    number = not isinstance(key.type, sa.Text)
+
+    def remove(connection: Connection, store_id: int, ids: Sequence[str]) -> None:
+        values = [int(one) for one in ids if one.isdigit()] if number else list(ids)
+        for column in (*others, key):
+            table = column.table
+            assert isinstance(table, sa.Table)  # noqa: S101 - a column of the ledger is a table's
+            connection.execute(sa.delete(table).where(table.c.store_id == store_id, column.in_(values)))
+
+    return remove
+
+
+CUSTOMERS = Area(
+    name="customers",
+    table=customers,
+    key=customers.c.customer_id,
+    needed=True,
+    every=lambda client, since: client.customers.every(updated_from=since),
+    deleted=lambda client, since: client.customers.deleted(since),
+    get=lambda client, id_: client.customers.get(int(id_)),
+    count=lambda client: client.customers.count(),
+    changed_at=lambda stats: stats.customers,
+    write=_writes(customers),
+    remove=_removes(customers.c.customer_id),
+)
+ORDERS = Area(
+    name="orders",
+    table=orders,
+    key=orders.c.order_id,
+    needed=True,
+    every=lambda client, since: client.orders.every(updated_from=since),
+    deleted=lambda client, since: client.orders.deleted(since),
+    get=lambda client, id_: client.orders.get(id_),
+    count=None,  # the mirror's history is read little by little (`history.py`)
+    changed_at=lambda stats: stats.orders,
+    write=_writes(orders),
+    remove=_removes(orders.c.order_id, redemptions.c.order_id),
+)
+CARTS = Area(
+    name="carts",
+    table=carts,
+    key=carts.c.cart_id,
+    needed=False,
+    every=lambda client, since: client.carts.every(updated_from=since),
+    deleted=None,  # a cart is hidden, not deleted
+    get=lambda client, id_: client.carts.get(id_),
+    count=None,
+    changed_at=lambda stats: stats.carts,
+    write=_writes(carts),
+    remove=_removes(carts.c.cart_id),
+)
+PRODUCTS = Area(
+    name="products",
+    table=products,
+    key=products.c.product_id,
+    needed=False,
+    every=lambda client, since: client.products.every(updated_from=since),
+    deleted=lambda client, since: client.products.deleted(since),
+    get=lambda client, id_: client.products.get(int(id_)),
+    count=lambda client: client.products.count(),
+    changed_at=lambda stats: stats.products,
+    write=_write_products,
+    remove=_removes(products.c.product_id, variations.c.product_id),
+)
+CATEGORIES = Area(
+    name="categories",
+    table=categories,
+    key=categories.c.category_id,
+    needed=False,
+    every=lambda client, _since: client.categories.every(),  # no filter by date, and never many: read whole
+    deleted=None,
+    get=lambda client, id_: client.categories.get(int(id_)),
+    count=None,
+    changed_at=lambda stats: stats.categories,
+    write=_writes(categories),
+    remove=_removes(categories.c.category_id),
+)
+COUPONS = Area(
+    name="coupons",
+    table=coupons,
+    key=coupons.c.coupon_id,
+    needed=False,
+    every=lambda client, since: client.coupons.every(updated_from=since),
+    deleted=lambda client, since: client.coupons.deleted(since),
+    get=lambda client, id_: client.coupons.get(int(id_)),
+    count=None,
+    changed_at=lambda stats: stats.coupons,
+    write=_writes(coupons),
+    remove=_removes(coupons.c.coupon_id),
+)
+AREAS = {area.name: area for area in (CUSTOMERS, ORDERS, CARTS, PRODUCTS, CATEGORIES, COUPONS)}
