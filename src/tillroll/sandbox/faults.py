@@ -17,7 +17,7 @@ webhooks_dropped    never delivered
 shifting_pages      a row is inserted, updated or deleted (`changes`) after a page of a list was answered
 stalled_batches     a batch does nothing for `seconds`, and those behind it wait
 coupon_meddling     somebody edits or deletes (`changes`) a coupon in the store's admin, by request
-clock_skew          the store's dates, the Date header too, are `seconds` off
+clock_skew          the store's dates, the Date header too, are `seconds` off; best from the start, else they jump
 """
 
 from __future__ import annotations

@@ -33,8 +33,13 @@ def _coupon(draw: random.Random) -> dict[str, Any]:
     return {"name": "By hand", "code": f"BYHAND{draw.randrange(10**9)}", "discountType": "ABS", "discount": 5}
 
 
+def _product(draw: random.Random) -> dict[str, Any]:
+    return {"name": "By hand", "sku": f"HAND-{draw.randrange(10**9)}", "price": 9.9}
+
+
 _LISTS: dict[str, tuple[Callable[[random.Random], dict[str, Any]], dict[str, Any]]] = {
     "/customers": (_newcomer, {"lang": "sl"}),
+    "/products": (_product, {"price": 8.8}),
     "/orders": (_order, {"paymentStatus": "REFUNDED"}),
     "/discount_coupons": (_coupon, {"name": "Renamed by hand"}),
 }
