@@ -104,3 +104,11 @@ def test_a_dropped_answer_has_done_its_work(api: Any) -> None:
     with pytest.raises(Exception, match=r"(?i)closed|aborted|reset"):
         api.coupon("LOST1")
     assert api.coupon("LOST1").status_code == 409
+
+
+@pytest.mark.parametrize("name", ["half a character", "a number beyond all"])
+def test_what_cannot_be_kept_is_400_and_no_fault_of_the_store(api: Any, name: str) -> None:
+    body = '{"name": "\\ud800"}' if name == "half a character" else '{"name": "x", "orderBy": 1e400}'
+    json_ = {"Content-Type": "application/json"}
+    assert api.call("POST", "/categories", data=body, headers=json_).status_code == 400
+    assert api.call("GET", "/customer_groups/99999999999999999999").status_code == 404

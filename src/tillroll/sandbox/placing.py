@@ -265,4 +265,5 @@ def _items(store: Store, sent: Mapping[str, Any]) -> list[dict[str, Any]]:
     items = sent.get("items") or []
     if store.switches.item_without_quantity == "refuse" and any("quantity" not in item for item in items):
         raise ApiError(400, "Field OrderItem.quantity is absent", "WRONG_PARAMETER")
-    return [{"quantity": 1, **item} for item in items]
+    kinds = {"price": fields.amount, "quantity": fields.whole}
+    return [{"quantity": 1, **item, **fields.read(item, kinds)} for item in map(without_unset, items)]

@@ -70,9 +70,10 @@ def _read(store: Store, body: Any) -> dict[str, Any]:
     if "promotions" in store.switches.missing_features:
         code = "ADVANCED_DISCOUNTS_FEATURE_NOT_AVAILABLE"
         raise ApiError(403, "Promotions are switched off in this store", code)
-    if isinstance(body, dict) and "all" in (body.get("targets") or {}):
+    sent = fields.read(body, _FIELDS)
+    if "all" in sent.get("targets", ()):
         raise ApiError(422, "targets.all can't be written", "READ_ONLY_PROMOTION_FIELD_CHANGE")
-    return fields.read(body, _FIELDS)
+    return sent
 
 
 def _check_reference(store: Store, identity: int, kept: dict[str, Any]) -> None:

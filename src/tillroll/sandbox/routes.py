@@ -42,7 +42,11 @@ def dispatch(
             if route.scope in store.switches.missing_scopes:
                 raise ApiError(403, f"The token lacks the scope {route.scope}", "INSUFFICIENT_APP_SCOPE")
             ids = tuple(decode(part) for part in match.groups())
-            answer = route.answer(Call(store=store, ids=ids, query=query, body=read_body()))
+            call = Call(store=store, ids=ids, query=query, body=read_body())
+            try:
+                answer = route.answer(call)
+            except (UnicodeEncodeError, OverflowError) as fault:  # half a character, a number beyond 64 bits
+                raise ApiError(400, "Something in the request can't be kept", "WRONG_PARAMETER") from fault
             return (
                 answer if isinstance(answer, Accepted) else only_fields(answer, query.get("responseFields"))
             )
