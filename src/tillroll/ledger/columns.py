@@ -1,0 +1,36 @@
+"""What the ledger's tables are made of: names for keys and constraints, and the columns that come again and again."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from tillroll.ledger.types import Identity
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def identity() -> sa.Column[int]:
+    return sa.Column("id", Identity, primary_key=True, autoincrement=True)
+
+
+def of(table: str, *, nullable: bool = False) -> sa.Column[int]:
+    """A reference to another table's row, named after it in the singular."""
+    return sa.Column(
+        f"{table.removesuffix('s')}_id", Identity, sa.ForeignKey(f"{table}.id"), nullable=nullable
+    )
+
+
+def text(name: str, default: str | None = None) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default=default)
+
+
+def count(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, nullable=False, server_default="0")

@@ -1,0 +1,183 @@
+"""The mirror of the store: what it sells, who buys, what they bought, how far it was read, and what its webhooks said."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from tillroll.ledger.columns import count, identity, metadata, of, text
+from tillroll.ledger.types import Amount, Moment
+
+customers = sa.Table(
+    "customers",
+    metadata,
+    of("stores"),
+    sa.Column("customer_id", sa.BigInteger, nullable=False),
+    text("email", ""),
+    text("name", ""),
+    text("first_name", ""),
+    text("language", ""),
+    text("country", ""),
+    text("city", ""),
+    text("group_name", ""),
+    sa.Column("accepts_marketing", sa.Boolean),  # none: never asked
+    count("orders"),
+    sa.Column("spent", Amount, nullable=False, server_default="0"),
+    sa.Column("first_order_at", Moment),
+    sa.Column("last_order_at", Moment),
+    sa.Column("registered_at", Moment),
+    sa.Column("updated_at", Moment),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "customer_id"),
+)
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    of("stores"),
+    text("order_id"),
+    sa.Column("customer_id", sa.BigInteger),
+    text("email", ""),
+    sa.Column("total", Amount, nullable=False, server_default="0"),
+    sa.Column("subtotal", Amount, nullable=False, server_default="0"),
+    sa.Column("coupon_discount", Amount, nullable=False, server_default="0"),
+    text("coupon_code", ""),
+    text("payment_status", ""),
+    text("fulfillment_status", ""),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "order_id"),
+)
+
+carts = sa.Table(
+    "carts",
+    metadata,
+    of("stores"),
+    text("cart_id"),
+    sa.Column("customer_id", sa.BigInteger),
+    text("email", ""),
+    sa.Column("accepts_marketing", sa.Boolean),
+    text("language", ""),
+    sa.Column("total", Amount, nullable=False, server_default="0"),
+    sa.Column("subtotal", Amount, nullable=False, server_default="0"),
+    text("coupon_code", ""),
+    sa.Column("hidden", sa.Boolean, nullable=False),
+    sa.Column("recovered_order", sa.BigInteger),
+    sa.Column("recovery_email_at", Moment),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "cart_id"),
+)
+
+products = sa.Table(
+    "products",
+    metadata,
+    of("stores"),
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    text("sku", ""),
+    text("name", ""),
+    sa.Column("price", Amount, nullable=False, server_default="0"),
+    sa.Column("cost_price", Amount),
+    sa.Column("quantity", sa.BigInteger),  # none: unlimited
+    sa.Column("in_stock", sa.Boolean, nullable=False),
+    sa.Column("low_stock_at", sa.BigInteger),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("discounts_allowed", sa.Boolean, nullable=False),
+    sa.Column("category_ids", sa.JSON, nullable=False),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "product_id"),
+    sa.Index(None, "store_id", "sku"),
+)
+
+variations = sa.Table(
+    "variations",
+    metadata,
+    of("stores"),
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    sa.Column("variation_id", sa.BigInteger, nullable=False),
+    text("sku", ""),
+    sa.Column("price", Amount),  # none: the product's own
+    sa.Column("quantity", sa.BigInteger),
+    sa.Column("in_stock", sa.Boolean, nullable=False),
+    sa.Column("low_stock_at", sa.BigInteger),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "product_id", "variation_id"),
+    sa.Index(None, "store_id", "sku"),
+)
+
+categories = sa.Table(
+    "categories",
+    metadata,
+    of("stores"),
+    sa.Column("category_id", sa.BigInteger, nullable=False),
+    sa.Column("parent_id", sa.BigInteger),
+    text("name", ""),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "category_id"),
+)
+
+coupons = sa.Table(
+    "coupons",
+    metadata,
+    of("stores"),
+    sa.Column("coupon_id", sa.BigInteger, nullable=False),
+    text("code"),
+    text("name", ""),
+    text("discount_type", ""),
+    sa.Column("discount", Amount, nullable=False, server_default="0"),
+    text("status", ""),
+    text("uses_limit", ""),
+    text("application_limit", ""),
+    sa.Column("minimum_subtotal", Amount),
+    sa.Column("launches_at", Moment),
+    sa.Column("expires_at", Moment),
+    count("order_count"),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "coupon_id"),
+    sa.Index(None, "store_id", "code"),
+)
+
+looks = sa.Table(
+    "looks",
+    metadata,
+    of("stores"),
+    text("area"),  # customers, orders, carts, products, categories, coupons
+    sa.Column("looked_at", Moment, nullable=False),  # by the store's clock: the mirror is complete up to here
+    sa.Column("whole_at", Moment),  # when the area was last read from end to end
+    sa.Column("stamp", Moment),  # when the area had last changed, as the store said at that look
+    sa.PrimaryKeyConstraint("store_id", "area"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    identity(),
+    of("stores"),
+    text("event_id"),  # the store's own, the same at every delivery
+    text("kind"),  # like order.updated
+    text("entity"),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("happened_at", Moment, nullable=False),  # as the store says
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("handled_at", Moment),
+    text("outcome", ""),
+    sa.UniqueConstraint("store_id", "event_id"),
+    sa.Index(None, "store_id", "handled_at"),
+)
+
+levels = sa.Table(
+    "levels",
+    metadata,
+    of("stores"),
+    sa.Column("calls_left", sa.Double, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),  # UNIX seconds
+    sa.Column("blocked_until", sa.Double, nullable=False),
+    sa.PrimaryKeyConstraint("store_id"),
+)
