@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -181,6 +183,12 @@ def test_a_calculated_order_is_priced_and_not_kept(api: Any) -> None:
         "creationDate": "2026-03-02 12:00:00 +0000",
     }
     assert api.get("/orders")["total"] == 0
+
+
+def test_an_order_may_be_repeated_by_a_link(api: Any) -> None:
+    order = make(api, items=[{"productId": 701, "quantity": 2}, {"name": "Unknown"}])
+    link = api.get(f"/orders/{order}/repeatURL")["repeatOrderUrl"]
+    assert json.loads(unquote(link.partition("create=")[2])) == {"products": [{"id": 701, "quantity": 2}]}
 
 
 def test_extra_fields_of_an_order(api: Any) -> None:

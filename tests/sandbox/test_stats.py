@@ -14,16 +14,26 @@ def test_the_profile_is_changed_section_by_section(api: Any) -> None:
     assert (profile["settings"]["closed"], profile["settings"]["storeName"]) == (True, "Sample Shop")
     assert profile["account"]["accountName"] == "Ana Novak"
     assert api.get("/profile", responseFields="settings(closed)") == {"settings": {"closed": True}}
+    assert "accountBilling" not in profile
+    assert api.get("/profile", showExtendedInfo="true")["accountBilling"]["pricingPlanName"] == "Venture"
     messages = profile["mailNotifications"]["customerMarketingMessages"]
     assert messages["abandonedCartRecovery"] == {"enabled": False}
 
 
 def test_custom_statuses_have_names(api: Any) -> None:
-    assert len(api.get("/profile/order_statuses")) == 6
+    shown = api.get("/profile/order_statuses")
+    assert (shown["limit"], len(shown["items"])) == (19, 19)
     path = "/profile/order_status/CUSTOM_PAYMENT_STATUS_1"
     assert api.call("PUT", path, json={"name": "On account", "enabled": True}).json() == {"updateCount": 1}
-    assert api.get(path)["name"] == "On account"
-    assert api.call("GET", "/profile/order_status/PAID").status_code == 404
+    status = api.get(path)
+    assert (status["statusId"], status["name"], status["enabled"]) == (
+        path.split("/")[-1],
+        "On account",
+        True,
+    )
+    assert status["lastNameChangeDate"] == "2026-03-02 12:00:00 +0000"
+    assert api.get("/profile/order_status/PAID")["orderStatusType"] == "PAYMENT"
+    assert api.call("GET", "/profile/order_status/QUEUED").status_code == 404
 
 
 def test_counts_and_more_stamps_come_when_asked_for(api: Any) -> None:

@@ -41,6 +41,13 @@ def test_the_application_tells_of_its_subscription(api: Any) -> None:
     assert api.get("/application")["subscription"]["status"] == "TRIAL"
 
 
+def test_the_token_tells_what_it_may_do(api: Any) -> None:
+    api.turn(missing_scopes=["read_staff"])
+    told = api.get("/application/token")["permissions"]
+    assert "read_orders" in told
+    assert "read_staff" not in told
+
+
 def test_the_people_behind_the_counter(api: Any) -> None:
     people = api.get("/staff")["staffList"]
     assert {"id", "name", "email", "staffScopes", "inviteAccepted"} == people[0].keys()

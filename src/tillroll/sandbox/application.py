@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from tillroll.sandbox.store import Store
@@ -22,6 +23,14 @@ def get(store: Store) -> dict[str, Any]:
         },
         "subscriptionStatus": status,
     }
+
+
+def token(store: Store, every: Collection[str]) -> dict[str, Any]:
+    """`GET /application/token`: what the app's own token may do, of every scope; no token ends by itself."""
+    own = store.tokens.own
+    held = every if own.scopes is None else own.scopes
+    missing = set(store.switches.missing_scopes)
+    return {"permissions": sorted(set(held) - missing), "created": out(own.created)}
 
 
 def delete(store: Store, query: Query) -> dict[str, Any]:

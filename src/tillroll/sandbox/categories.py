@@ -32,7 +32,7 @@ def search(store: Store, query: Query) -> dict[str, Any]:
 
 def by_path(store: Store, query: Query) -> dict[str, Any]:
     """`GET /categoriesByPath?path=Tea/Green tea&delimiter=/`: those whose names lead down this path."""
-    delimiter = query.get("delimiter", "/")
+    delimiter = query.get("delimiter") or "/"
     wanted = [name.strip().casefold() for name in query.get("path", "").split(delimiter)]
     known = _all(store)
     return _page(store, query, [one for one in known.values() if _path(known, one) == wanted])

@@ -75,7 +75,7 @@ def _route(method: str, path: str, scope: str, answer: Callable[[Call], Any]) ->
 # fmt: off
 _STORE = (
     _route("GET", "/profile", "read_store_profile",
-           lambda c: profile.profile(c.store)),
+           lambda c: profile.profile(c.store, c.query)),
     _route("PUT", "/profile", "update_store_profile",
            lambda c: profile.update(c.store, c.body)),
     _route("GET", "/profile/order_statuses", "read_store_profile",
@@ -90,6 +90,8 @@ _STORE = (
            lambda c: reports.report(c.store, c.id, c.query)),
     _route("GET", "/application", "read_store_profile",
            lambda c: application.get(c.store)),
+    _route("GET", "/application/token", "read_store_profile",
+           lambda c: application.token(c.store, SCOPES)),
     _route("DELETE", "/application", "update_store_profile",
            lambda c: application.delete(c.store, c.query)),
     _route("GET", "/storage", "read_store_profile",
@@ -192,6 +194,8 @@ _ORDERS = (
            lambda c: placing.update(c.store, c.id, c.body)),
     _route("DELETE", "/orders/{id}", "update_orders",
            lambda c: placing.delete(c.store, c.id)),
+    _route("GET", "/orders/{id}/repeatURL", "read_orders",
+           lambda c: orders.repeat_url(c.store, c.id)),
     _route("GET", "/orders/{id}/extraFields", "read_orders",
            lambda c: orders.extra_fields(c.store, c.id)),
     _route("POST", "/orders/{id}/extraFields", "update_orders",
@@ -270,3 +274,5 @@ _CATALOG = (
 # fmt: on
 
 ROUTES = (*_STORE, *_DISCOUNTS, *_CUSTOMERS, *_ORDERS, *_CATALOG)
+SCOPES: frozenset[str] = frozenset(route.scope for route in ROUTES)
+"""Every scope that some endpoint wants."""

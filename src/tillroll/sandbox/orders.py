@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from typing import Any
+from urllib.parse import quote
 
 from tillroll.sandbox.searches import Search
-from tillroll.sandbox.state import load
+from tillroll.sandbox.state import dump, load
 from tillroll.sandbox.store import Store
 from tillroll.sandbox.wire import (
     ApiError,
@@ -155,6 +156,13 @@ def show(row: sqlite3.Row) -> dict[str, Any]:
     if status == "INCOMPLETE":
         kept["hidden"] = bool(hidden)
     return kept
+
+
+def repeat_url(store: Store, identifier: str) -> dict[str, Any]:
+    """`GET /orders/{orderId}/repeatURL`: a link of the storefront that fills the cart with the same things."""
+    items = load(row(store, identifier)["body"]).get("items", [])
+    known = [{"id": one["productId"], "quantity": one["quantity"]} for one in items if "productId" in one]
+    return {"repeatOrderUrl": f"{store.url}#!/~/cart/create={quote(dump({'products': known}))}"}
 
 
 def extra_fields(store: Store, identifier: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from tillroll.sandbox import fields
 from tillroll.sandbox.state import dump
 from tillroll.sandbox.store import Store
+from tillroll.sandbox.wire import Query, flag
 
 LANGUAGES = ("en", "sl", "de", "it", "ar")
 _READ_ONLY = ("generalInfo", "account", "featureToggles", "accountBilling")
@@ -18,13 +19,17 @@ _MARKETING = (
 )  # fmt: skip
 
 
-def profile(store: Store) -> dict[str, Any]:
-    """`GET /profile`."""
+def profile(store: Store, query: Query) -> dict[str, Any]:
+    """`GET /profile`; `showExtendedInfo=true` tells of the account's plan too, to who may know."""
     switches = store.switches
     gone = {name: _FEATURES_BY_NAME[name] for name in switches.missing_features if name in _FEATURES_BY_NAME}
-    return _shown(
+    shown = _shown(
         store.store_id, store.url, store.state.fact("profile"), tuple(gone.values()), switches.suspended
     )
+    extended = flag("showExtendedInfo", query.get("showExtendedInfo", "false"))
+    if not extended or "read_store_profile_extended" in switches.missing_scopes:
+        return shown
+    return {**shown, "accountBilling": _BILLING}
 
 
 def update(store: Store, body: Any) -> dict[str, Any]:
@@ -63,6 +68,12 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return both
 
 
+_BILLING = {
+    "pricingPlanId": "VENTURE",
+    "pricingPlanName": "Venture",
+    "pricingPlanPeriod": "monthly",
+    "inGracePeriod": False,
+}
 _FEATURES = (
     "API",
     "PREMIUM",

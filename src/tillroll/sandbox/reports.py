@@ -62,7 +62,7 @@ def report(store: Store, kind: str, query: Query) -> dict[str, Any]:
         "startedFrom": starts,
         "endedAt": ends,
         "timeScaleValue": scale,
-        "firstDayOfWeek": "MONDAY",
+        "firstDayOfWeek": "monday",
         "comparePeriod": compared,
         "aggregatedData": _figures(store, kind, starts, ends + 1),
         "dataset": _dataset(store, kind, starts, ends, scale),
