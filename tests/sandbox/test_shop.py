@@ -256,6 +256,7 @@ def test_the_file_of_an_older_sandbox_still_opens(tmp_path: Path) -> None:
             created real not null, updated real not null, searchable real not null, status text not null,
             coupon text not null, total real not null, body text not null);
         insert into orders values (100001, 'ABCDE', 3, 'a@example.com', 1000, 1000, 0, 'PAID', '', 9, '{}');
+        insert into orders values (100002, 'ABCDF', 3, 'a@example.com', 1000, 1000, 0, 'INCOMPLETE', '', 9, '{}');
         create table products (id integer primary key, sku text not null unique, body text not null);
         insert into products values (701, 'TEA-01', '{"name":"Sencha","price":9,"unlimited":true}');
         create table categories (id integer primary key, body text not null);
@@ -274,6 +275,7 @@ def test_the_file_of_an_older_sandbox_still_opens(tmp_path: Path) -> None:
         assert [one["code"] for one in paused["items"]] == ["OLD"]
         assert (customer["customerGroupName"], customer["acceptMarketing"]) == ("Staff", True)
         assert session.get(f"{base}/orders", timeout=5).json()["items"][0]["id"] == "ABCDE"
+        assert session.get(f"{base}/carts", timeout=5).json()["items"][0]["cartId"]
         assert session.get(f"{base}/products?sku=TEA-01", timeout=5).json()["items"][0]["price"] == 9
         session.close()
         sandbox.close()

@@ -71,7 +71,7 @@ def _filters(query: Query, found: Search) -> None:
     found.bounds(_BOUNDS)
     contact_filters(query, found)
     if "ids" in query or "vendorOrderNumber" in query:
-        wanted = (query.get("ids") or query["vendorOrderNumber"]).split(",")
+        wanted = (query.get("ids") or query.get("vendorOrderNumber", "")).split(",")
         marks = ", ".join("?" * len(wanted))
         found.where(f"(id in ({marks}) or cast(number as text) in ({marks}))", *wanted, *wanted)
     if "keywords" in query:
