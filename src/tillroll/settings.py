@@ -10,6 +10,7 @@ from pathlib import Path
 from tillroll.errors import Misconfigured
 
 API_URL = "https://app.ecwid.com/api/v3"
+OAUTH_URL = "https://my.ecwid.com"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,15 @@ class Settings:
         default=(), repr=False
     )  # TILLROLL_SECRET_KEYS: the first seals, all open
     store: StoreAccess | None = None  # ECWID_STORE_ID, ECWID_TOKEN, ECWID_API_URL
+    client_id: str = ""  # ECWID_CLIENT_ID: of your app, to connect stores by a click
+    client_secret: str = field(
+        default="", repr=False
+    )  # ECWID_CLIENT_SECRET: what the store signs its webhooks with
+    oauth_url: str = OAUTH_URL  # ECWID_OAUTH_URL
+    public_url: str = (
+        ""  # TILLROLL_URL: where people and stores reach the pages, like https://tillroll.shop.example
+    )
+    api_url: str = API_URL  # ECWID_API_URL
     requests_per_minute: int = 600  # TILLROLL_REQUESTS_PER_MINUTE
     smtp_url: str = field(default="", repr=False)  # SMTP_URL: none means the outbox folder
     mail_from: str = ""  # TILLROLL_MAIL_FROM: "Shop <hello@shop.example>"; none means the store's own
@@ -72,6 +82,11 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
             key for key in names.get("TILLROLL_SECRET_KEYS", "").replace(" ", "").split(",") if key
         ),
         store=_store(names, faults),
+        client_id=names.get("ECWID_CLIENT_ID", ""),
+        client_secret=names.get("ECWID_CLIENT_SECRET", ""),
+        oauth_url=_url(names, "ECWID_OAUTH_URL", faults) or OAUTH_URL,
+        public_url=_url(names, "TILLROLL_URL", faults),
+        api_url=_url(names, "ECWID_API_URL", []) or API_URL,
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         smtp_url=names.get("SMTP_URL", ""),
         mail_from=names.get("TILLROLL_MAIL_FROM", ""),
@@ -94,12 +109,15 @@ def _store(names: Mapping[str, str], faults: list[str]) -> StoreAccess | None:
         faults.append(f"ECWID_STORE_ID is {store_id!r}; it is the number in the store admin's address")
     if not token:
         faults.append("ECWID_TOKEN is missing; it is the secret token of your app in the store")
-    url = names.get("ECWID_API_URL") or API_URL
-    if not url.startswith(("https://", "http://")):
-        faults.append(f"ECWID_API_URL is {url!r}; it begins with https://")
-    return StoreAccess(
-        ecwid_id=int(store_id) if store_id.isdigit() else 0, token=token, base_url=url.rstrip("/")
-    )
+    url = _url(names, "ECWID_API_URL", faults) or API_URL
+    return StoreAccess(ecwid_id=int(store_id) if store_id.isdigit() else 0, token=token, base_url=url)
+
+
+def _url(names: Mapping[str, str], name: str, faults: list[str]) -> str:
+    url = names.get(name, "")
+    if url and not url.startswith(("https://", "http://")):
+        faults.append(f"{name} is {url!r}; it begins with https://")
+    return url.rstrip("/")
 
 
 def _whole(

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from tests.shop import ANA, NOW, add_customers, add_store, lapsed, sample_book
 from tillroll.campaign import Book
 from tillroll.campaign.states import RunState
+from tillroll.clock import Clock
 from tillroll.ledger.engine import writing
 from tillroll.ledger.sealing import Sealer
 from tillroll.ledger.tables import codes, messages, plans, recipients, redemptions, runs
@@ -52,11 +53,13 @@ class Standing:
         self.at += timedelta(seconds=seconds)
 
 
-def services_for(engine: Engine, home: Path, clock: Standing | None = None) -> Services:
+def services_for(
+    engine: Engine, home: Path, clock: Clock | None = None, settings: Settings | None = None
+) -> Services:
     """The parts of an installation whose ledger is the test's."""
     clock, keys = clock or Standing(), (Fernet.generate_key().decode(),)
     return Services(
-        settings=Settings(home=home),
+        settings=settings or Settings(home=home),
         engine=engine,
         clock=clock,
         sealer=Sealer(keys),
@@ -65,9 +68,16 @@ def services_for(engine: Engine, home: Path, clock: Standing | None = None) -> S
     )
 
 
-def app_for(engine: Engine, home: Path, clock: Standing | None = None, *, proxies: int = 0) -> Flask:
+def app_for(
+    engine: Engine,
+    home: Path,
+    clock: Clock | None = None,
+    *,
+    proxies: int = 0,
+    settings: Settings | None = None,
+) -> Flask:
     """The real app, with an account for Ana, an approver."""
-    app = create_app(services_for(engine, home, clock), testing=True, proxies=proxies)
+    app = create_app(services_for(engine, home, clock, settings), testing=True, proxies=proxies)
     add_user(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     return app
 

@@ -60,7 +60,7 @@ def test_every_answer_carries_the_policy(app: Flask, ana: FlaskClient, run_id: i
 def test_no_form_is_taken_without_its_token(app: Flask, ana: FlaskClient, run_id: int) -> None:
     posts = [address for address, methods in addresses(app, run_id).items() if "POST" in methods]
     assert f"/runs/{run_id}/approve" in posts
-    for address in posts:
+    for address in set(posts) - {"/webhooks/ecwid"}:  # signed by the store instead
         answer = ana.post(address, data={"digest": "x"})
         assert answer.status_code == 400, address
         assert "older session" in answer.text

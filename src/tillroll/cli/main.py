@@ -11,6 +11,7 @@ import structlog
 from tillroll import __version__
 from tillroll.cli import admin, campaigns, codes, demo, runs, serve
 from tillroll.cli.show import say_error
+from tillroll.cli.store import store
 from tillroll.errors import NeedsPerson, OutcomeUnknown, Refused, TillrollError, TryLater
 
 EXIT_CODES = ((Refused, 1), (TryLater, 3), (NeedsPerson, 4), (OutcomeUnknown, 5))
@@ -76,6 +77,7 @@ for command in (
     serve.web,
     serve.worker,
     serve.sandbox,
+    store,
     admin.db,
     admin.user,
     admin.secret,

@@ -31,6 +31,7 @@ from tillroll.track.connect import (
     rest_lane,
     stop_lane,
 )
+from tillroll.track.events import handle_events
 from tillroll.track.follow import follow_shop
 from tillroll.track.history import read_history
 from tillroll.track.redeem import end_runs
@@ -113,6 +114,7 @@ def _read_files(lane_: Lane) -> None:
 
 def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     engine, clock = lane_.services.engine, lane_.services.clock
+    handle_events(engine, lane_.client, store_id=lane_.store_id, now=clock.now())
     follow_shop(engine, lane_.client, lane_.following, store=store, now=clock.now())
     made = materialise(engine, store_id=lane_.store_id, now=clock.now())
     if made:

@@ -17,25 +17,40 @@ CONNECTED, DISCONNECTED, NO_API = "connected", "disconnected", "no_api"
 
 
 def connect(
-    engine: Engine, *, ecwid_id: int, base_url: str, sealed_token: str, changed: bool, now: datetime
+    engine: Engine,
+    *,
+    ecwid_id: int,
+    base_url: str,
+    sealed_token: str,
+    changed: bool,
+    now: datetime,
+    scopes: str = "",
+    actor: str = "loop",
 ) -> int:
-    """Write a store down, or its new token or address; returns its number. A new token connects a disconnected store again."""
+    """Write a store down, or its new token or address; returns its number. A new token connects a disconnected store again.
+
+    `scopes` are what the token may do, parted by spaces, where the store has said so.
+    """
     where = stores.c.ecwid_id == ecwid_id
-    row = {"ecwid_id": ecwid_id, "base_url": base_url, "token": sealed_token, "created_at": now}
+    fresh = {"base_url": base_url, "token": sealed_token, "scopes": scopes}
     with writing(engine) as connection:
-        if insert_if_new(connection, stores, row):
-            _audit(connection, now, "store.connected", ecwid_id, "")
+        if insert_if_new(connection, stores, {"ecwid_id": ecwid_id, "created_at": now, **fresh}):
+            _audit(connection, now, "store.connected", ecwid_id, "", actor)
         elif changed:
-            fresh = {
-                "base_url": base_url,
-                "token": sealed_token,
-                "state": CONNECTED,
-                "reason": "",
-                "not_before": None,
-            }
-            connection.execute(sa.update(stores).where(where).values(fresh))
-            _audit(connection, now, "store.connected", ecwid_id, "a new token or address")
+            again = {"state": CONNECTED, "reason": "", "not_before": None}
+            connection.execute(sa.update(stores).where(where).values({**fresh, **again}))
+            _audit(connection, now, "store.connected", ecwid_id, "a new token or address", actor)
         return int(connection.scalars(sa.select(stores.c.id).where(where)).one())
+
+
+def reconnect(engine: Engine, *, store_id: int, actor: str, now: datetime) -> None:
+    """The store lets us in again with the token it has: its lane may run."""
+    with writing(engine) as connection:
+        row = load_store(connection, store_id)
+        if row.state != CONNECTED:
+            again = {"state": CONNECTED, "reason": "", "not_before": None}
+            connection.execute(sa.update(stores).where(stores.c.id == store_id).values(again))
+            _audit(connection, now, "store.connected", row.ecwid_id, "it answers again", actor)
 
 
 def find_store(connection: Connection, ecwid_id: int) -> sa.Row[Any] | None:
@@ -62,7 +77,7 @@ def only_store(connection: Connection) -> sa.Row[Any]:
     if not found:
         raise NotFound(
             "No store is connected yet.",
-            hint="Set ECWID_STORE_ID and ECWID_TOKEN and start the worker, or try it out with: tillroll demo",
+            hint="Connect one with: tillroll store connect --id … --token-stdin. Or try it out with: tillroll demo",
         )
     return found[0]
 
@@ -94,7 +109,9 @@ def lane_runs_again(engine: Engine, *, store_id: int) -> None:
         connection.execute(sa.update(stores).where(*where).values(not_before=None, reason=""))
 
 
-def _audit(connection: Connection, now: datetime, action: str, ecwid_id: int, reason: str) -> None:
+def _audit(
+    connection: Connection, now: datetime, action: str, ecwid_id: int, reason: str, actor: str = "loop"
+) -> None:
     audit.record(
-        connection, at=now, actor="loop", action=action, subject=f"store {ecwid_id}", body={"reason": reason}
+        connection, at=now, actor=actor, action=action, subject=f"store {ecwid_id}", body={"reason": reason}
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.models import Status
 from tillroll.campaign.schedule import describe, next_slot
 from tillroll.campaign.sentence import say_offer
-from tillroll.campaign.states import CODE_OPEN, MESSAGE_OPEN, CodeState, MessageState, RunState
+from tillroll.campaign.states import CODE_OPEN, MESSAGE_OPEN, RUN_OPEN, CodeState, MessageState, RunState
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import campaigns, codes, messages, plans, redemptions, revisions, runs
@@ -210,4 +210,27 @@ def _campaign_line(
         offer=say_offer(campaign.offer, store.currency),
         digest=revision.digest,
         findings=findings,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnHold:
+    """What a store that shuts us out keeps from going on."""
+
+    runs: int
+    codes: int  # to be made
+    messages: int  # to be sent
+
+
+def held_up(connection: Connection, store_id: int) -> OnHold:
+    """What goes on when the store lets us in again."""
+
+    def count(table: sa.Table, states: Iterable[str]) -> int:
+        where = (table.c.store_id == store_id, table.c.state.in_(sorted(states)))
+        return int(connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)) or 0)
+
+    return OnHold(
+        runs=count(runs, RUN_OPEN - {RunState.TRACKING}),
+        codes=count(codes, CODE_OPEN),
+        messages=count(messages, MESSAGE_OPEN),
     )

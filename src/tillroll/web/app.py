@@ -10,7 +10,20 @@ from flask import Flask, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from tillroll.web import campaigns, decisions, errors, headers, health, here, home, runs, show, signin
+from tillroll.web import (
+    campaigns,
+    decisions,
+    errors,
+    headers,
+    health,
+    here,
+    home,
+    runs,
+    show,
+    signin,
+    stores,
+    webhooks,
+)
 from tillroll.wiring import Services
 
 _STATIC = Path(__file__).parent / "static"
@@ -29,13 +42,19 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     )
     here.put(app, services)
     headers.set_up(app)
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(webhooks.pages)  # signed by the store instead
     signin.set_up(app, services)
     errors.set_up(app)
     show.set_up(app)
-    for room in (home, campaigns, runs, decisions, health):
+    for room in (home, campaigns, runs, decisions, stores, webhooks, health):
         app.register_blueprint(room.pages)
-    app.jinja_env.globals.update(asset=_asset, shop=here.store, may_decide=here.may_decide)
+    app.jinja_env.globals.update(
+        asset=_asset,
+        shop=here.store,
+        may_decide=here.may_decide,
+        may_connect=here.may_connect,
+        on_hold=here.on_hold,
+    )
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     return app

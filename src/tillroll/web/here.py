@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from flask import current_app, g
 from flask_security import current_user
 
-from tillroll.approve.decide import MAY_DECIDE, Person
+from tillroll.approve.decide import ADMIN, MAY_DECIDE, Person
 from tillroll.errors import NotFound
 from tillroll.ledger.engine import reading
 from tillroll.track.connect import all_stores
+from tillroll.track.overview import OnHold, held_up
 from tillroll.wiring import Services
 
 _NAME = "tillroll"
@@ -47,9 +48,7 @@ def needed_store() -> sa.Row[Any]:
     """The store, for pages that can't be without one."""
     found = store()
     if found is None:
-        raise NotFound(
-            "No store is connected yet.", hint="Set ECWID_STORE_ID and ECWID_TOKEN and start the worker."
-        )
+        raise NotFound("No store is connected yet.", hint="Connect one with: tillroll store connect")
     return found
 
 
@@ -61,3 +60,16 @@ def person() -> Person:
 def may_decide() -> bool:
     """Whether who is signed in may approve, reject and halt."""
     return bool(current_user.is_authenticated and person().roles & MAY_DECIDE)
+
+
+def may_connect() -> bool:
+    """Whether who is signed in may connect a store, and this installation has an app to do it with."""
+    settings = services().settings
+    has_app = bool(settings.client_id and settings.client_secret)
+    return has_app and bool(current_user.is_authenticated and ADMIN in person().roles)
+
+
+def on_hold() -> OnHold:
+    """What waits for the store to let us in again."""
+    with reading(services().engine) as connection:
+        return held_up(connection, needed_store().id)

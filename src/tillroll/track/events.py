@@ -1,0 +1,104 @@
+"""Acting on what the webhooks said: whatever an event names is read again by REST, and the event is done.
+
+Nothing depends on webhooks but speed: the mirror's own looks find what they missed (`follow.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Engine
+
+from tillroll.ecwid.client import Client
+from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.tables import events
+from tillroll.track.mirror import CARTS, CATEGORIES, COUPONS, CUSTOMERS, ORDERS, PRODUCTS, Area
+from tillroll.track.redeem import mark_redemptions
+from tillroll.track.sync import sync, sync_one, sync_profile
+
+log = structlog.get_logger("tillroll.track")
+
+_AREA_OF = {
+    "order": ORDERS,
+    "unfinished_order": CARTS,
+    "product": PRODUCTS,
+    "category": CATEGORIES,
+    "customer": CUSTOMERS,
+    "discount_coupon": COUPONS,
+}
+_NAMED_IN_DATA = {ORDERS.name: "orderId", CARTS.name: "cartId"}  # the event's own entity id is another one
+_ONE_BY_ONE = 25  # more than so many of an area are read by one look at what changed
+_MOST = 2_000  # events a look
+_KEPT_FOR = timedelta(days=30)
+
+
+def handle_events(engine: Engine, client: Client, *, store_id: int, now: datetime) -> int:
+    """Read again what the waiting events name; returns how many events are done."""
+    waiting = _waiting(engine, store_id)
+    by_area: dict[str, list[sa.Row[Any]]] = defaultdict(list)
+    for event in waiting:
+        by_area[event.kind.partition(".")[0]].append(event)
+    for name, of_area in by_area.items():
+        if name in _AREA_OF:
+            _read_area(engine, client, _AREA_OF[name], of_area, store_id=store_id, now=now)
+        elif name in {"profile", "application"}:
+            # an uninstall is no more signed than anything else: the call is refused if it is true
+            sync_profile(engine, client, store_id=store_id, now=now)
+            _done(engine, of_area, "read", now)
+        else:
+            _done(engine, of_area, "kept", now)
+    if waiting:
+        log.info("events.handled", store=client.connection.store_id, events=len(waiting))
+    _clear(engine, store_id, now)
+    return len(waiting)
+
+
+def _waiting(engine: Engine, store_id: int) -> list[sa.Row[Any]]:
+    where = (events.c.store_id == store_id, events.c.handled_at.is_(None))
+    with reading(engine) as connection:
+        return list(connection.execute(sa.select(events).where(*where).order_by(events.c.id).limit(_MOST)))
+
+
+def _read_area(
+    engine: Engine, client: Client, area: Area, waiting: list[sa.Row[Any]], *, store_id: int, now: datetime
+) -> None:
+    named = {_id_of(area, event) for event in waiting}
+    if len(named) > _ONE_BY_ONE or "" in named:
+        sync(engine, client, area, store_id=store_id, now=now)
+    else:
+        for id_ in sorted(named):
+            sync_one(engine, client, area, store_id=store_id, id_=id_, now=now)
+    if area is ORDERS:
+        mark_redemptions(engine, store_id=store_id, seen_since=now)
+    _done(engine, waiting, "read", now)
+
+
+def _id_of(area: Area, event: sa.Row[Any]) -> str:
+    """What to read again; empty when the event doesn't name it as the API wants it named."""
+    name = _NAMED_IN_DATA.get(area.name)
+    id_ = str(event.data.get(name, "") if name else event.entity)
+    number = not isinstance(area.key.type, sa.Text)
+    return id_ if not number or (id_.isascii() and id_.isdigit()) else ""
+
+
+def _done(engine: Engine, handled: Iterable[sa.Row[Any]], outcome: str, now: datetime) -> None:
+    ids = [event.id for event in handled]
+    for start in range(0, len(ids), 500):
+        where = (events.c.id.in_(ids[start : start + 500]), events.c.handled_at.is_(None))
+        with writing(engine) as connection:
+            connection.execute(sa.update(events).where(*where).values(handled_at=now, outcome=outcome))
+
+
+def _clear(engine: Engine, store_id: int, now: datetime) -> None:
+    """Forget events that can't come again."""
+    where = (events.c.store_id == store_id, events.c.handled_at < now - _KEPT_FOR)
+    with reading(engine) as connection:
+        if not connection.scalar(sa.select(sa.exists().where(*where))):
+            return
+    with writing(engine) as connection:
+        connection.execute(sa.delete(events).where(*where))
