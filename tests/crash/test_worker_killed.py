@@ -161,7 +161,7 @@ def outbox(parts: Services) -> list[dict[str, Any]]:
 def test_killed_ten_times_nothing_is_missing_and_nothing_is_twice(database_url: str, tmp_path: Path) -> None:
     draw = random.Random(20261123)
     with (
-        running(tmp_path / "store", customers=CUSTOMERS, batch_pause=0.05) as store,
+        running(tmp_path / "store", customers=CUSTOMERS, batch_pause=0.2) as store,
         installation(store, database_url, tmp_path) as (parts, environment),
     ):
         plan_and_approve(parts)
