@@ -9,7 +9,7 @@ import click
 import structlog
 
 from tillroll import __version__
-from tillroll.cli import admin, campaigns, codes, demo, runs, serve
+from tillroll.cli import admin, campaigns, catalog, codes, demo, runs, serve
 from tillroll.cli.show import say_error
 from tillroll.cli.store import store
 from tillroll.errors import NeedsPerson, OutcomeUnknown, Refused, TillrollError, TryLater
@@ -72,6 +72,7 @@ for command in (
     runs.halt_run,
     runs.status,
     codes.codes,
+    catalog.catalog,
     demo.demo,
     serve.up,
     serve.web,

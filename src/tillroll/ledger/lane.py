@@ -15,30 +15,33 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-_LANE = 0x7111_1A4E
+_LOCKS = {"lane": 0x7111_1A4E, "import": 0x7111_1A4F}
 
 
 @contextmanager
-def lane(engine: Engine, store_id: int) -> Iterator[bool]:
-    """Hold the store's lane for the block if it is free; yields whether it is held."""
+def lane(engine: Engine, store_id: int, *, name: str = "lane") -> Iterator[bool]:
+    """Hold the store's lane for the block if it is free; yields whether it is held.
+
+    `name`: "import" is a lock of its own, so that one import runs at a time and the worker's lane stays free.
+    """
     if engine.dialect.name == "postgresql":
-        with _advisory(engine, store_id) as held:
+        with _advisory(engine, _LOCKS[name], store_id) as held:
             yield held
     else:
-        with _file(f"{engine.url.database}.lane-{store_id}") as held:
+        with _file(f"{engine.url.database}.{name}-{store_id}") as held:
             yield held
 
 
 @contextmanager
-def _advisory(engine: Engine, store_id: int) -> Iterator[bool]:
+def _advisory(engine: Engine, lock: int, store_id: int) -> Iterator[bool]:
     with engine.connect() as connection:
-        held = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_LANE, store_id))))
+        held = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(lock, store_id))))
         connection.commit()
         try:
             yield held
         finally:
             if held:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(_LANE, store_id)))
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(lock, store_id)))
                 connection.commit()
 
 

@@ -1,0 +1,33 @@
+"""Going on through passing trouble: storms of 429, 5xx, lost answers.
+
+Only work that may be begun anew is handed in here: what was sent is in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from tillroll.catalog.parts import Catalogue
+from tillroll.errors import OutcomeUnknown, TryLater
+
+PATIENCE = timedelta(minutes=10)
+_NAP = 1.0
+_LONGEST_NAP = 30.0
+_T = TypeVar("_T")
+
+
+def patiently(room: Catalogue, work: Callable[[], _T]) -> _T:
+    """Do it, again and again while the store has passing trouble, ten minutes at most."""
+    since = room.clock.now()
+    while True:
+        try:
+            return work()
+        except (TryLater, OutcomeUnknown) as trouble:
+            now = room.clock.now()
+            if now - since > PATIENCE:
+                trouble.hint = "Everything up to here is in the journal: run the same command again later, it goes on from here."
+                raise
+            pause = (trouble.retry_at - now).total_seconds() if isinstance(trouble, TryLater) else _NAP
+            room.clock.sleep(min(max(pause, 0.1), _LONGEST_NAP))
