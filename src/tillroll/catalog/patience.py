@@ -13,14 +13,14 @@ from tillroll.catalog.parts import Catalogue
 from tillroll.errors import OutcomeUnknown, TryLater
 
 PATIENCE = timedelta(minutes=10)
-_NAP = 1.0
+_NAP = 0.25
 _LONGEST_NAP = 30.0
 _T = TypeVar("_T")
 
 
 def patiently(room: Catalogue, work: Callable[[], _T]) -> _T:
     """Do it, again and again while the store has passing trouble, ten minutes at most."""
-    since = room.clock.now()
+    since, nap = room.clock.now(), _NAP
     while True:
         try:
             return work()
@@ -29,5 +29,6 @@ def patiently(room: Catalogue, work: Callable[[], _T]) -> _T:
             if now - since > PATIENCE:
                 trouble.hint = "Everything up to here is in the journal: run the same command again later, it goes on from here."
                 raise
-            pause = (trouble.retry_at - now).total_seconds() if isinstance(trouble, TryLater) else _NAP
-            room.clock.sleep(min(max(pause, 0.1), _LONGEST_NAP))
+            told = (trouble.retry_at - now).total_seconds() if isinstance(trouble, TryLater) else 0.0
+            room.clock.sleep(min(max(told, nap), _LONGEST_NAP))
+            nap *= 2
