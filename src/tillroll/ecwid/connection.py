@@ -37,6 +37,7 @@ from tillroll.errors import (
 
 _TIMEOUT = (5.0, 30.0)
 _READ_TRIES = 4
+_FIRST_PAUSE, _PAUSE_GROWS = 0.3, 3  # seconds: 0.3, 0.9, 2.7
 _DEFAULT_WAIT = 10.0
 
 Query = Mapping[str, Any]
@@ -89,16 +90,15 @@ class Connection:
 
     def read(self, path: str, query: Query | None = None) -> dict[str, Any]:
         """A GET: harmless to repeat, so passing trouble is tried again a few times, seconds apart."""
-        for attempt in range(_READ_TRIES):
+        for attempt in range(_READ_TRIES - 1):
             try:
                 return self._call("GET", path, query=query)
-            except TryLater as trouble:
-                pause = max((trouble.retry_at - self._clock.now()).total_seconds(), 0.2 * 2**attempt)
-                if attempt == _READ_TRIES - 1 or pause > LONGEST_PAUSE:
+            except StoreBusy as busy:  # its wait is kept by the pace, if it isn't too long
+                if (busy.retry_at - self._clock.now()).total_seconds() > LONGEST_PAUSE:
                     raise
-                if not isinstance(trouble, StoreBusy):  # a busy store's wait is kept by the pace
-                    self._clock.sleep(pause)
-        raise AssertionError("unreachable")
+            except TryLater:
+                self._clock.sleep(_FIRST_PAUSE * _PAUSE_GROWS**attempt)
+        return self._call("GET", path, query=query)
 
     def write(
         self, method: str, path: str, *, query: Query | None = None, body: Any = None

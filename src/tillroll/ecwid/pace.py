@@ -25,9 +25,9 @@ LONGEST_PAUSE = 20.0
 
 _BURST_SHARE, _REFILL_SHARE = 0.05, 0.94  # what is left of the whole is for calls that bunch up on their way
 _KEPT_FOR_PEOPLE = 1 / 3  # of the bucket
-_TAKEN_AHEAD = (
-    0.5  # seconds' worth of calls that a process takes at once, so that it needn't ask for every call
-)
+# calls that a process takes at once, so that it need not ask for every one: so many seconds of them, and no more than it may
+# send before it hears that another process was told to wait
+_TAKEN_AHEAD, _MOST_AHEAD = 0.5, 5
 _GOOD_FOR = 1.0  # seconds that calls taken ahead may be kept
 _T = TypeVar("_T")
 
@@ -127,7 +127,7 @@ class Pace:
             if self._ahead and now < self._ahead_until:
                 self._ahead -= 1
                 return 0.0
-        many = 1 if person else max(1, int(self._rate.per_second * _TAKEN_AHEAD))
+        many = 1 if person else min(_MOST_AHEAD, max(1, int(self._rate.per_second * _TAKEN_AHEAD)))
         taken, pause = self._keeper.change(lambda kept: self._take(kept, now, many, person))
         if taken > 1:
             with self._lock:
