@@ -177,6 +177,8 @@ def survive(tmp_path: Path, url: str, *, products: int, faults: dict[str, Any], 
         for sku, fields in before.items():
             assert {**fields, **wanted.get(sku, {})} == after[sku], sku
         applied_once(parts, store, rows)
+        again = finish(start(environment, *words), patience=patience)
+        assert (again["done"], again["unchanged"]) == (0, rows)
 
         lay_faults(store, **faults)
         began = time.monotonic()

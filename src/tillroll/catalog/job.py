@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tillroll.catalog.apply import Told, apply
 from tillroll.catalog.compare import category_paths, compare
-from tillroll.catalog.decide import SETTLES, Counts, ImportState
+from tillroll.catalog.decide import SETTLES, Counts, ImportState, RowState
 from tillroll.catalog.journal import (
     IMPORT,
     UNDO,
@@ -30,7 +30,7 @@ from tillroll.catalog.read import judge, rows
 from tillroll.catalog.undo import compare_undo, turn_round
 from tillroll.errors import Conflict
 from tillroll.ledger.engine import reading
-from tillroll.ledger.tables import imports
+from tillroll.ledger.tables import import_rows, imports
 
 
 def import_file(room: Catalogue, path: Path, *, person: str, told: Told) -> int:
@@ -130,11 +130,13 @@ def _tally(room: Catalogue, import_id: int) -> Counts:
 
 def _let_settle(room: Catalogue) -> None:
     """The store's lists show a write seconds later: wait them out after an import that has only just ended."""
+    now = room.clock.now()
+    lately = (imports.c.store_id == room.store_id, imports.c.finished_at > now - SETTLES)
+    query = sa.select(sa.func.max(import_rows.c.changed_at)).join(imports)
     with reading(room.engine) as connection:
-        query = sa.select(sa.func.max(imports.c.finished_at)).where(imports.c.store_id == room.store_id)
-        ended = connection.scalar(query)
-    if ended is not None:
-        left = (ended + SETTLES - room.clock.now()).total_seconds()
+        wrote = connection.scalar(query.where(*lately, import_rows.c.state == RowState.DONE))
+    if wrote is not None:
+        left = (wrote + SETTLES - now).total_seconds()
         room.clock.sleep(min(max(0.0, left), SETTLES.total_seconds()))
 
 

@@ -14,7 +14,7 @@ from tillroll.errors import OutcomeUnknown, TryLater
 
 PATIENCE = timedelta(minutes=10)
 _NAP = 0.25
-_LONGEST_NAP = 30.0
+_LONGEST_OWN_NAP, _LONGEST_NAP = 2.0, 30.0  # by itself, and when the store asks for it
 _T = TypeVar("_T")
 
 
@@ -31,4 +31,4 @@ def patiently(room: Catalogue, work: Callable[[], _T]) -> _T:
                 raise
             told = (trouble.retry_at - now).total_seconds() if isinstance(trouble, TryLater) else 0.0
             room.clock.sleep(min(max(told, nap), _LONGEST_NAP))
-            nap *= 2
+            nap = min(2 * nap, _LONGEST_OWN_NAP)

@@ -174,7 +174,8 @@ def _dry_run(file: Path, *, as_json: bool) -> None:
             else:
                 out().print(
                     f"Would create {tally.created} and change {tally.updated} of {tally.total} rows;"
-                    f" {tally.unchanged} are so already, {tally.failed} can't be done. Nothing was changed."
+                    f" {tally.unchanged} are so already, {tally.failed} can't be done. Nothing was changed.",
+                    soft_wrap=True,
                 )
                 _show_failures(engine, import_id, tally, _FAILURES_SHOWN)
         finally:
@@ -252,7 +253,8 @@ def _report(engine: sa.Engine, import_id: int, *, as_json: bool, most: int | Non
     _show_failures(engine, import_id, tally, most)
     if not over:
         again = f"undo {row.undoes}" if row.kind == UNDO else f"import {row.file}"
-        out().print(f"  It was interrupted, or is running now. Go on with: tillroll catalog {again}")
+        said = f"  It was interrupted, or is running now. Go on with: tillroll catalog {again}"
+        out().print(Text(said), soft_wrap=True)
     elif row.kind != UNDO and tally.done:
         out().print(f"  Take it back with: tillroll catalog undo {import_id}")
     return not tally.failed
