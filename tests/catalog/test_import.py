@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests.catalog.room import quiet, reasons, room_of, shop, tally, write_csv
-from tests.store import turn
+from tests.store import lay_faults, turn
 from tillroll.catalog.compare import compare
-from tillroll.catalog.decide import Counts, ImportState, RowState
+from tillroll.catalog.decide import KEY_GOOD_FOR, Counts, ImportState, RowState
 from tillroll.catalog.job import import_file, undo_import
 from tillroll.catalog.journal import add_rows, begin, only_import
 from tillroll.catalog.parts import Catalogue
@@ -161,6 +161,18 @@ def test_what_a_forgotten_ticket_had_done_is_found_and_not_done_again(
     assert (found.done, found.created, found.updated) == (3, 2, 1)
     with room.engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.max(import_rows.c.attempts))) == 1
+
+
+def test_a_batch_that_stalls_for_an_hour_is_cancelled_and_its_rows_are_looked_up(
+    room: Catalogue, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    lay_faults(sandbox, stalled_batches={"times": 1, "seconds": 86_400.0})
+    before = room.clock.now()
+    assert tally(room, put_one(room, tmp_path, NEW, SMALL, CHANGED)).done == 3
+    assert room.clock.now() - before >= KEY_GOOD_FOR
+    rows = sandbox.store.state.rows("select answer from inner_requests order by batch, position")
+    ran = [answer["code"] for answer in (json.loads(row["answer"]) for row in rows) if answer]
+    assert (len(rows), ran) == (5, [200, 200, 200])
 
 
 def test_a_product_that_somebody_makes_meanwhile_is_brought_to_the_files_values(

@@ -52,7 +52,7 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import import_chunks, import_rows
 
 Told = Callable[[Counts], None]
-_LONGEST_PAUSE = 5.0
+_LONGEST_PAUSE = 30.0
 
 
 def apply(room: Catalogue, import_id: int, told: Told, *, closing: bool = False) -> None:

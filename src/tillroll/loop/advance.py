@@ -41,7 +41,8 @@ __all__ = ["Lane", "advance"]
 log = structlog.get_logger("tillroll.loop")
 
 _SOON = timedelta(seconds=1)
-_HISTORY = timedelta(seconds=2)  # so much of a slice goes to old orders when nothing else waits
+_QUIET = timedelta(seconds=5)  # nothing has waited for so long: the store's past may be read,
+_HISTORY = timedelta(seconds=2)  # so much of it in one go
 
 
 def advance(lane_: Lane, *, until: datetime) -> datetime | None:
@@ -127,8 +128,20 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     end_runs(engine, store_id=lane_.store_id, now=clock.now())
     lane_runs_again(engine, store_id=lane_.store_id)
     next_at = min((moment for moment in waits if moment is not None), default=None)
-    if next_at is None and read_history(
-        engine, lane_.client, store_id=lane_.store_id, clock=clock, until=min(until, clock.now() + _HISTORY)
-    ):
+    if next_at is not None or made:
+        lane_.quiet_since = None
+    return next_at if next_at is not None else _use_the_quiet(lane_, until)
+
+
+def _use_the_quiet(lane_: Lane, until: datetime) -> datetime | None:
+    """Nothing waits, and hasn't for a while: read a little of the store's past. When to go on with it, or None."""
+    clock = lane_.services.clock
+    now = clock.now()
+    lane_.quiet_since = lane_.quiet_since or now
+    if now - lane_.quiet_since < _QUIET:
+        return None
+    slice_ends = min(until, now + _HISTORY)
+    engine, client = lane_.services.engine, lane_.client
+    if read_history(engine, client, store_id=lane_.store_id, clock=clock, until=slice_ends):
         return clock.now()
-    return next_at
+    return None

@@ -42,6 +42,7 @@ class Lane:
     client: Client
     files_seen: str = ""
     following: Following = field(default_factory=Following)
+    quiet_since: datetime | None = None  # nothing has waited since then
     reconciled: bool = False  # since this process began
     wound_up: set[int] = field(default_factory=set)  # halted runs that have nothing open in the store
     way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with

@@ -18,6 +18,7 @@ _AREA = "orders, history"
 _WINDOW = timedelta(days=30)
 _LONGEST = timedelta(days=3_660)
 _ATOM = timedelta(seconds=1)
+_EPOCH = datetime.fromtimestamp(86_400, UTC)  # no store is older; and a query's seconds are never below zero
 
 
 def read_history(engine: Engine, client: Client, *, store_id: int, clock: Clock, until: datetime) -> bool:
@@ -37,11 +38,11 @@ def read_history(engine: Engine, client: Client, *, store_id: int, clock: Clock,
     )
     window = _WINDOW
     while clock.now() < until:
-        if not _older(client, back_to):
-            _note(engine, store_id, back_to=back_to, whole_at=clock.now())
-            return False
-        start = back_to - window
+        start = max(back_to - window, _EPOCH)
         read = _read(engine, client, store_id=store_id, start=start, end=back_to, now=clock.now())
+        if start == _EPOCH or (not read and not _older(client, start)):
+            _note(engine, store_id, back_to=start, whole_at=clock.now())
+            return False
         window = _WINDOW if read else min(window * 2, _LONGEST)  # a pause of years isn't crossed in months
         back_to = start
         _note(engine, store_id, back_to=back_to, whole_at=None)
@@ -56,8 +57,7 @@ def _older(client: Client, moment: datetime) -> bool:
 def _read(
     engine: Engine, client: Client, *, store_id: int, start: datetime, end: datetime, now: datetime
 ) -> int:
-    epoch = datetime.fromtimestamp(0, UTC)
-    bounds = {"createdFrom": max(start, epoch), "createdTo": end}
+    bounds = {"createdFrom": start, "createdTo": end}
     filters = {name: int(moment.timestamp()) for name, moment in bounds.items()}
     piece = list(client.orders.every(filters=filters))
     with writing(engine) as connection:
