@@ -31,7 +31,7 @@ class Hurried:
 
     def sleep(self, seconds: float) -> None:
         self._ahead += timedelta(seconds=seconds)
-        time.sleep(min(seconds, 0.02))
+        time.sleep(min(seconds, 0.005))
 
 
 def room_of(services: Services, client: Client) -> Catalogue:
