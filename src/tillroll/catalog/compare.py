@@ -8,7 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.catalog.decide import Decision, Kind, RowState, failed, for_existing, for_new, for_variation
+from tillroll.catalog.decide import (
+    Action,
+    Decision,
+    Kind,
+    RowState,
+    Value,
+    failed,
+    for_existing,
+    for_new,
+    for_variation,
+)
 from tillroll.catalog.journal import PIECE, decided, pieces, rows_where, write
 from tillroll.catalog.parts import Catalogue
 from tillroll.catalog.read import Categories
@@ -151,3 +161,33 @@ def _decide_the_rest(room: Catalogue, import_id: int) -> None:
             found.append(decided(row.id, decision))
         with writing(room.engine) as connection:
             write(connection, found, was=RowState.READ, now=room.clock.now())
+
+
+def refresh(room: Catalogue, import_id: int) -> None:
+    """An import that was interrupted goes on: the store may have moved on, so old values of what was never sent are read anew."""
+    unsent = (
+        import_rows.c.import_id == import_id,
+        import_rows.c.state == RowState.PLANNED,
+        import_rows.c.action == Action.UPDATE,
+        import_rows.c.attempts == 0,
+    )
+    with reading(room.engine) as connection:
+        if not rows_where(connection, *unsent, limit=1):
+            return
+    for piece in pieces(room.client.products.every(), _PRODUCTS):
+        products = {product.product_id: product for product in piece}
+        with writing(room.engine) as connection:
+            rows = rows_where(connection, *unsent, import_rows.c.product_id.in_(tuple(products)))
+            found = [
+                decided(row.id, for_existing(from_journal(row.wanted), there))
+                for row in rows
+                if (there := _present(products[row.product_id], row)) is not None
+            ]
+            write(connection, found, was=RowState.PLANNED, now=room.clock.now())
+
+
+def _present(product: Product, row: sa.Row[Any]) -> dict[str, Value] | None:
+    if row.kind == Kind.PRODUCT:
+        return of_product(product)
+    own = (one for one in product.variations if one.variation_id == row.variation_id)
+    return next(map(of_variation, own), None)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.catalog.apply import Told, apply
-from tillroll.catalog.compare import category_paths, compare
+from tillroll.catalog.compare import category_paths, compare, refresh
 from tillroll.catalog.decide import SETTLES, Counts, ImportState, RowState
 from tillroll.catalog.journal import (
     IMPORT,
@@ -112,14 +112,16 @@ def _carry_on(
 ) -> None:
     """From wherever it stands to its end."""
     with reading(room.engine) as connection:
-        state = load(connection, import_id).state
-    if state == ImportState.READING:
+        found = load(connection, import_id)
+    if found.state == ImportState.READING:
         forget_rows(room, import_id)
         fill()
         told(_tally(room, import_id))
         _let_settle(room)
         patiently(room, decide)
         move(room, import_id, was=ImportState.READING, to=ImportState.APPLYING)
+    elif found.kind == IMPORT:
+        patiently(room, lambda: refresh(room, import_id))
     apply(room, import_id, told)
 
 
