@@ -7,6 +7,12 @@ import pytest
 from tests.campaign.files import WINBACK, changed, only, place
 from tillroll.campaign import parse_book
 
+
+def _goods(said: str, at: str, says: str, suggests: str = "") -> tuple[str, str, str, str, str]:
+    """A fault of what the offer is on."""
+    return "uses: single", f"uses: single\n  applies_to: {said}", at, says, suggests
+
+
 FAULTS = [
     # what is replaced, by what, where the finding stands (the word it points at), and words it must say
     ("segment: lapsed-90", "segmnt: lapsed-90", "segmnt", "unknown key", "segment"),
@@ -40,6 +46,21 @@ FAULTS = [
     ("if_late: run_once", "if_late: later", "later", "is none of skip, run_once, catch_up", ""),
     ("within: 12h", "timezone: Europe/Lubljana", "Europe/Lubljana", "is not a time zone", ""),
     ("if_unknown: skip", "quiet_hours: 21-8", "21-8", "is not a stretch of the day", ""),
+    _goods("{product: [TEA-01]}", "product:", "unknown key", "products"),
+    _goods("{}", "{}", "name products by SKU, categories by name, or both"),
+    _goods("{products: []}", "[]", "the list is empty"),
+    _goods("{products: TEA-01}", "TEA-01}", "'TEA-01' is not a list"),
+    _goods("{products: [1001]}", "1001", "1001 is not text (put it in quotes)"),
+    _goods('{categories: [" "]}', '" "]', "one line of text, not blank"),
+    _goods("{products: [A, B, A ]}", "A ]", "the product 'A' is named twice"),
+    _goods("{categories: [Tea/Green, tea / GREEN]}", "tea / G", "the category 'tea / GREEN' is named twice"),
+    (
+        "kind: percent\n  value: 15",
+        "kind: free_shipping\n  applies_to: {products: [A]}",
+        "{products: [A]}",
+        "free_shipping is for the whole basket",
+        "",
+    ),
     ("who:\n", "who: everyone\nwhom:\n", "everyone", "is not a block of keys and values", ""),
 ]
 

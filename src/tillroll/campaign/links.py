@@ -1,15 +1,16 @@
-"""What a campaign says of other files: do they exist, and do its subject and its schedule make sense?
+"""What a campaign says of other files: do they exist, and do its subject, its schedule and its lists make sense?
 
 Works on the plain data, not on the model, so that a fault elsewhere in the file hides none of these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tillroll.campaign.findings import Finding, nearest
+from tillroll.campaign.goods import folded
 from tillroll.campaign.models import Codes
 from tillroll.campaign.schedule import cron_fault
 from tillroll.campaign.source import Path, Source
@@ -28,13 +29,15 @@ class Known:
 
 
 def check_links(source: Source, known: Known) -> list[Finding]:
-    """Every name that leads nowhere, and every fault of the subject and the cron line."""
+    """Every name that leads nowhere or is given twice, and every fault of the subject and the cron line."""
     found = _named(source, ("who", "segment"), "segment", known.segments)
     exclude = _at(source.data, ("who", "exclude"))
     for index in range(len(exclude) if isinstance(exclude, list) else 0):
         found += _named(source, ("who", "exclude", index), "segment", known.segments)
     found += _named(source, ("codes", "format"), "code format", known.formats, default=Codes().format)
     found += _check_template(source, known)
+    found += _twice(source, ("offer", "applies_to", "products"), "product", str.strip)
+    found += _twice(source, ("offer", "applies_to", "categories"), "category", folded)
     subject = _at(source.data, ("message", "subject"))
     if isinstance(subject, str):
         found += [
@@ -57,6 +60,15 @@ def _at(data: Any, path: Path) -> Any:
         else:
             return None
     return data
+
+
+def _twice(source: Source, path: Path, what: str, key: Callable[[str], str]) -> list[Finding]:
+    """Every item of a list that means the same as one before it."""
+    items, first, found = _at(source.data, path), dict[str, int](), list[Finding]()
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, str) and first.setdefault(key(item), index) != index:
+            found.append(source.finding((*path, index), f"the {what} {item[:80]!r} is named twice"))
+    return found
 
 
 def _named(

@@ -147,12 +147,26 @@ class Valid(Words):
         return self
 
 
+class AppliesTo(Words):
+    """What the discount is on: products by SKU, categories by name or path (`Tea/Green`). Without it, on everything."""
+
+    products: tuple[Line, ...] = Field(default=(), min_length=1, max_length=100)
+    categories: tuple[Line, ...] = Field(default=(), min_length=1, max_length=100)
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.products and not self.categories:
+            raise ValueError("name products by SKU, categories by name, or both")
+        return self
+
+
 class Offer(Words):
     """The discount. `value` is a percentage or an amount in the store's currency, by kind."""
 
     kind: OfferKind
     value: Number | None = Field(default=None, gt=0)
     minimum_subtotal: Number | None = Field(default=None, ge=0)
+    applies_to: AppliesTo | None = None
     uses: Uses = Uses.SINGLE
     customers: Customers = Customers.ANY
     valid: Valid
@@ -166,6 +180,13 @@ class Offer(Words):
             raise ValueError(f"{self.kind.value} needs a value:")
         elif self.kind in PERCENT_KINDS and self.value > 100:
             raise KeyFault("value", f"{self.value} is over 100 %")
+        return self
+
+    @model_validator(mode="after")
+    def _goods_fit_kind(self) -> Self:
+        if self.kind is OfferKind.FREE_SHIPPING and self.applies_to is not None:
+            problem = "free_shipping is for the whole basket (the store drops such a limit); leave it out"
+            raise KeyFault("applies_to", problem)
         return self
 
 

@@ -61,6 +61,42 @@ class Exposure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProductOn:
+    """A product the discount is on."""
+
+    product_id: int
+    sku: str
+    name: str
+    by_variation: str = (
+        ""  # the variation's SKU that named it: the store limits by product, so all of them count
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryOn:
+    """A category the discount is on."""
+
+    category_id: int
+    path: str  # from the top, like Tea/Green
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goods:
+    """What the discount is on, as the store knows it: its ids are what every coupon is limited to."""
+
+    products: tuple[ProductOn, ...] = ()
+    categories: tuple[CategoryOn, ...] = ()
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Goods:
+        """The goods of a plan row."""
+        return cls(
+            products=tuple(ProductOn(**one) for one in body["products"]),
+            categories=tuple(CategoryOn(**one) for one in body["categories"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Proposal:
     """The frozen plan of one run."""
 
@@ -87,6 +123,7 @@ class Proposal:
     calls: int
     minutes: float
     verdicts: tuple[Verdict, ...] = field(default=())
+    goods: Goods | None = None  # None: the discount is on everything
 
     @property
     def digest(self) -> str:
@@ -99,8 +136,13 @@ class Proposal:
         return tuple(verdict for verdict in self.verdicts if verdict.level is Level.REFUSE)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: amounts as text, so that nothing is rounded on the way."""
+        """Plain data: amounts as text, so that nothing is rounded on the way.
+
+        Without goods there is no word of them, so that a plan from before they could be named keeps its digest.
+        """
         body = asdict(self)
+        if self.goods is None:
+            del body["goods"]
         for name in ("worst_case", "expected"):
             amount = body["exposure"][name]
             body["exposure"][name] = None if amount is None else str(amount)
@@ -118,6 +160,7 @@ class Proposal:
                 **body,
                 "audience": Audience(**body["audience"]),
                 "exposure": Exposure(**exposure),
+                "goods": Goods.from_json(body["goods"]) if body.get("goods") else None,
                 "verdicts": tuple(
                     Verdict(**{**one, "level": Level(one["level"])}) for one in body["verdicts"]
                 ),

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from babel.numbers import format_currency
 
-from tillroll.campaign.models import Customers, Offer, OfferKind, Uses
+from tillroll.campaign.models import AppliesTo, Customers, Offer, OfferKind, Uses
+from tillroll.campaign.proposal import Goods, ProductOn
 from tillroll.campaign.segment import Condition, Count, Moment, Segment, Sum
 from tillroll.campaign.units import spell_duration
 
@@ -90,19 +91,23 @@ def say_money(amount: Decimal, currency: str) -> str:
     return format_currency(amount, currency, locale="en") if currency else f"{amount:f}"
 
 
-def say_offer(offer: Offer, currency: str) -> str:
-    """`15 % off from €30.00, for customers who have ordered before, once per code`."""
+def say_offer(offer: Offer, currency: str, goods: Goods | None = None) -> str:
+    """`15 % off Sencha and all of Tableware from €30.00, for customers who have ordered before, once per code`.
+
+    `goods` are the store's own names of what the offer is on; without them the file's names stand.
+    """
     value = offer.value if offer.value is not None else Decimal(0)
+    on = _say_goods(goods, offer.applies_to)
+    least = f" from {say_money(offer.minimum_subtotal, currency)}" if offer.minimum_subtotal else ""
+    shipping = f"{on}{least}, with free shipping" if on else f" and free shipping{least}"
     discount = {
-        OfferKind.PERCENT: f"{value:f} % off",
-        OfferKind.AMOUNT: f"{say_money(value, currency)} off",
-        OfferKind.FREE_SHIPPING: "free shipping",
-        OfferKind.PERCENT_AND_SHIPPING: f"{value:f} % off and free shipping",
-        OfferKind.AMOUNT_AND_SHIPPING: f"{say_money(value, currency)} off and free shipping",
+        OfferKind.PERCENT: f"{value:f} % off{on}{least}",
+        OfferKind.AMOUNT: f"{say_money(value, currency)} off{on}{least}",
+        OfferKind.FREE_SHIPPING: f"free shipping{least}",
+        OfferKind.PERCENT_AND_SHIPPING: f"{value:f} % off{shipping}",
+        OfferKind.AMOUNT_AND_SHIPPING: f"{say_money(value, currency)} off{shipping}",
     }[offer.kind]
     parts = [discount]
-    if offer.minimum_subtotal:
-        parts[0] += f" from {say_money(offer.minimum_subtotal, currency)}"
     if offer.customers is not Customers.ANY:
         parts.append(
             "for first orders"
@@ -117,3 +122,21 @@ def say_offer(offer: Offer, currency: str) -> str:
         }[offer.uses]
     )
     return ", ".join(parts)
+
+
+def _say_goods(goods: Goods | None, wanted: AppliesTo | None) -> str:
+    """` Sencha and all of Tableware`; nothing when the offer is on everything."""
+    if goods is not None and (goods.products or goods.categories):
+        names = [_say_product(one) for one in goods.products]
+        paths = [one.path for one in goods.categories]
+    elif wanted is not None:
+        names, paths = list(wanted.products), list(wanted.categories)
+    else:
+        return ""
+    words = [*names, *(f"all of {one}" for one in paths)]
+    return f" {words[0]}" if len(words) == 1 else f" {', '.join(words[:-1])} and {words[-1]}"
+
+
+def _say_product(product: ProductOn) -> str:
+    name = product.name or product.sku
+    return f"{name} in every variation" if product.by_variation else name

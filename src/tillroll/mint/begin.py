@@ -7,15 +7,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.proposal import POLICY
+from tillroll.campaign.proposal import POLICY, Goods
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
 from tillroll.ledger.runs import load_run, move_run
-from tillroll.ledger.tables import approvals, campaigns, stores
+from tillroll.ledger.tables import approvals, campaigns, categories, products, stores
 from tillroll.mint.decide import reasons_not_to_begin, validity
 
 
@@ -46,6 +46,8 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             approvals=[(row.person, row.digest) for row in connection.execute(agreed)],
             approval=campaign.approval,
             policy=POLICY,
+            gone=_gone(connection, run.store_id, plan.proposal.goods),
+            barred=_barred(connection, run.store_id, plan.proposal.goods),
         )
         if against:
             reason = "; ".join(against)
@@ -79,3 +81,31 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             connection, at=now, actor="loop", action="mint.begun", subject=f"run {run_id}", body=body
         )
     return RunState.MINTING
+
+
+def _gone(connection: Connection, store_id: int, goods: Goods | None) -> list[str]:
+    """Goods of the offer that the mirror of the store no longer has: the store would drop the limit without a word."""
+    if goods is None:
+        return []
+    left = _left(connection, products.c.product_id, store_id, [one.product_id for one in goods.products])
+    lost = [one.name or one.sku for one in goods.products if one.product_id not in left]
+    left = _left(
+        connection, categories.c.category_id, store_id, [one.category_id for one in goods.categories]
+    )
+    return lost + [one.path for one in goods.categories if one.category_id not in left]
+
+
+def _left(connection: Connection, key: sa.Column[Any], store_id: int, ids: list[int]) -> set[int]:
+    query = sa.select(key).where(key.table.c.store_id == store_id, key.in_(ids))
+    return set(connection.scalars(query))
+
+
+def _barred(connection: Connection, store_id: int, goods: Goods | None) -> list[str]:
+    """Products of the offer that nothing may be taken off any more."""
+    ids = [one.product_id for one in goods.products] if goods else []
+    query = sa.select(products.c.name).where(
+        products.c.store_id == store_id,
+        products.c.product_id.in_(ids),
+        products.c.discounts_allowed.is_(sa.false()),
+    )
+    return list(connection.scalars(query.order_by(products.c.product_id))) if ids else []

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Campaign
 from tillroll.campaign.models import Customers, OfferKind, Uses
+from tillroll.campaign.proposal import Goods
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.coupons import Coupon, CouponRequest
 from tillroll.errors import Conflict
@@ -54,7 +55,7 @@ def pattern(connection: Connection, run: sa.Row[Any]) -> CouponRequest:
     if plan is None or run.valid_from is None:
         raise Conflict(f"Run {run.id} has not begun to mint.")
     campaign: Campaign = load_revision(connection, plan.revision_id).campaign
-    offer = campaign.offer
+    offer, goods = campaign.offer, plan.proposal.goods or Goods()
     return CouponRequest(
         name=coupon_name(campaign.title, run.id),
         code="",
@@ -65,6 +66,8 @@ def pattern(connection: Connection, run: sa.Row[Any]) -> CouponRequest:
         minimum_subtotal=offer.minimum_subtotal,
         uses_limit=_USES[offer.uses],
         application_limit=_CUSTOMERS[offer.customers],
+        products=tuple(one.product_id for one in goods.products),
+        categories=tuple(one.category_id for one in goods.categories),
     )
 
 
@@ -80,12 +83,16 @@ def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> b
         discount_type=request.discount_type,
         discount=Decimal(str(float(request.discount))),  # the store keeps a double
         uses_limit=request.uses_limit,
+        products=frozenset(request.products),
+        categories=frozenset(request.categories),
     )
     found = Marks(
         name=coupon.name,
         discount_type=coupon.discount_type,
         discount=coupon.discount,
         uses_limit=coupon.uses_limit,
+        products=frozenset(coupon.products),
+        categories=frozenset(coupon.categories),
     )
     return is_ours(wanted=wanted, found=found, created_at=coupon.created_at, reserved_at=reserved_at)
 

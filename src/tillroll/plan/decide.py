@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
+from tillroll.campaign.goods import Found, Product
 from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Campaign, Offer, Uses
 from tillroll.campaign.proposal import Level, Verdict
 from tillroll.campaign.rules import CodeFormat, Guardrails
@@ -148,6 +150,48 @@ def verdicts(
             measured = "without bound" if worst is None else worst
             hold(rule, within, measured, limit, f"the worst case is {measured}, the limit {limit}")
     return tuple(found)
+
+
+def goods_verdicts(found: Found) -> tuple[Verdict, ...]:
+    """What the store's catalogue says of the goods that the offer names."""
+    off = [*(_called(one) for one in found.products if not one.enabled)]
+    shelves = zip(found.categories, found.goods.categories, strict=True)
+    off += [on.path for category, on in shelves if not category.enabled]
+    barred = [_called(one) for one in found.products if not one.discounts_allowed]
+    sold_out = [_called(one) for one in found.products if not one.in_stock]
+    varied = [f"{one.by_variation} ({one.name})" for one in found.goods.products if one.by_variation]
+    held = [
+        _held("applies_to", Level.REFUSE, found.unknown, "; ".join(found.unknown), "unknown"),
+        _held(
+            "discounts_allowed",
+            Level.REFUSE,
+            barred,
+            f"the store allows no discounts on {', '.join(barred)}",
+            "without discounts",
+        ),
+        _held("in_stock", Level.WARN, sold_out, f"out of stock: {', '.join(sold_out)}", "out of stock"),
+        _held("on_sale", Level.WARN, off, f"switched off in the store: {', '.join(off)}", "switched off"),
+    ]
+    if varied:
+        text = f"{', '.join(varied)}: the store limits by product, so every variation gets the discount"
+        held.append(_held("by_product", Level.WARN, varied, text, "variations named"))
+    if found.below:
+        paths = ", ".join(found.below)
+        text = f"{paths}: name the categories below it too if they are meant; the store may not count them"
+        held.append(_held("by_category", Level.WARN, found.below, text, "with categories below"))
+    return tuple(held)
+
+
+def _held(rule: str, level: Level, against: Sequence[str], text: str, what: str) -> Verdict:
+    """A verdict over names: it passes when none of them is against it."""
+    measured = f"{len(against)} {what}"
+    if not against:
+        return Verdict(rule=rule, level=Level.PASS, measured=measured, limit="0")
+    return Verdict(rule=rule, level=level, measured=measured, limit="0", text=text)
+
+
+def _called(product: Product) -> str:
+    return product.name or product.sku
 
 
 def _too_guessable(code_format: CodeFormat, guardrails: Guardrails) -> str:

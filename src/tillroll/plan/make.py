@@ -22,11 +22,13 @@ from tillroll.campaign.proposal import Audience, AudienceDigest, Exposure, Propo
 from tillroll.campaign.sentence import say_offer, say_segment
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.campaign.units import spell_duration
+from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import approvals, codes, customers, plans, recipients, redemptions, runs, stores
 from tillroll.plan import decide
 from tillroll.plan.audience import Selection, select_recipients
+from tillroll.plan.catalog import find_goods, unread
 from tillroll.plan.record import current_revision
 
 _PIECE = 5_000
@@ -84,6 +86,9 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
         revision_id=found[0],
         revision=found[1],
     )
+    if reason := unread(engine, store, found[1].campaign.offer.applies_to):
+        later = now + timedelta(minutes=1)
+        return _settle(engine, run_id, RunState.PLANNING, reason, now, not_before=later)
     _clear_unfinished(engine, run_id)
     plan_id, selection, digest = _freeze_audience(engine, subject, now)
     proposal = _propose(engine, subject, selection, digest, per_minute)
@@ -101,6 +106,10 @@ def preview(
     engine: Engine, *, store: sa.Row[Any], revision: Revision, now: datetime, per_minute: int
 ) -> Proposal:
     """The plan a run of the campaign would get at a moment; nothing is written anywhere."""
+    if reason := unread(engine, store, revision.campaign.offer.applies_to):
+        raise Refused(
+            f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
+        )
     subject = _Subject(
         run_id=0, slot_key="preview", slot_at=now, store=store, revision_id=0, revision=revision
     )
@@ -171,6 +180,8 @@ def _propose(
     worst = decide.worst_case(campaign.offer, guardrails, figures)
     likely = decide.expected(campaign.offer, guardrails, figures)
     calls = decide.calls_for(figures.codes)
+    found = find_goods(engine, store.id, campaign.offer.applies_to)
+    goods = found.goods if found and not found.unknown else None
     return Proposal(
         store_id=store.ecwid_id,
         store_name=store.name,
@@ -182,7 +193,7 @@ def _propose(
         slot_key=subject.slot_key,
         slot_at=subject.slot_at.isoformat(),
         revision=revision.digest,
-        offer=say_offer(campaign.offer, store.currency),
+        offer=say_offer(campaign.offer, store.currency, goods),
         valid=say_valid(campaign.offer.valid, ZoneInfo(store.timezone)),
         code_format=campaign.codes.format,
         code_example=campaign.codes.prefix + "•" * revision.code_format.length,
@@ -212,7 +223,9 @@ def _propose(
             code_format=revision.code_format,
             figures=figures,
             worst=worst.amount,
-        ),
+        )
+        + (decide.goods_verdicts(found) if found else ()),
+        goods=goods,
     )
 
 
