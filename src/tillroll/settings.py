@@ -47,6 +47,9 @@ class Settings:
     mail_from: str = ""  # TILLROLL_MAIL_FROM: "Shop <hello@shop.example>"; none means the store's own
     port: int = 8000  # PORT
     proxies: int = 0  # TILLROLL_PROXIES: how many proxies stand before the pages (Heroku: 1)
+    metrics_token: str = field(
+        default="", repr=False
+    )  # TILLROLL_METRICS_TOKEN: what /metrics wants; none, no page
     log_level: str = "info"  # TILLROLL_LOG_LEVEL
 
     @property
@@ -92,6 +95,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         mail_from=names.get("TILLROLL_MAIL_FROM", ""),
         port=_whole(names, "PORT", 8000, 1, 65_535, faults),
         proxies=_whole(names, "TILLROLL_PROXIES", 0, 0, 5, faults),
+        metrics_token=names.get("TILLROLL_METRICS_TOKEN", ""),
         log_level=_choice(names, "TILLROLL_LOG_LEVEL", ("debug", "info", "warning", "error"), "info", faults),
     )
     if not values.on_sqlite and not values.secret_keys:

@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Event, local
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from tests.crash.test_worker_killed import installation
@@ -147,6 +148,7 @@ def site(environment: dict[str, str]) -> Iterator[Site]:
         made.kill()
 
 
+@pytest.mark.slow
 def test_every_event_counts_once(database_url: str, tmp_path: Path) -> None:
     with (
         running(tmp_path / "store") as store,

@@ -18,6 +18,7 @@ from tillroll.web import (
     health,
     here,
     home,
+    metrics,
     runs,
     show,
     signin,
@@ -46,7 +47,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     signin.set_up(app, services)
     errors.set_up(app)
     show.set_up(app)
-    for room in (home, campaigns, runs, decisions, stores, webhooks, health):
+    for room in (home, campaigns, runs, decisions, stores, webhooks, metrics, health):
         app.register_blueprint(room.pages)
     app.jinja_env.globals.update(
         asset=_asset,

@@ -27,7 +27,9 @@ from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.web")
 
-OPEN = frozenset({"static", "health.healthz", "webhooks.webhook", "security.login", "security.static"})
+OPEN = frozenset(
+    {"static", "health.healthz", "webhooks.webhook", "metrics.metrics", "security.login", "security.static"}
+)
 _WITHIN = timedelta(minutes=5)
 _SIGNED_IN_FOR = timedelta(hours=12)
 
