@@ -18,10 +18,9 @@ from tillroll.ecwid.client import Client
 from tillroll.ecwid.shop import LatestStats
 from tillroll.errors import ScopeMissing
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import stores
 from tillroll.track.mirror import CARTS, CATEGORIES, COUPONS, CUSTOMERS, ORDERS, PRODUCTS, Area
 from tillroll.track.redeem import mark_redemptions
-from tillroll.track.sync import last_look, settled, sync, sync_profile
+from tillroll.track.sync import last_look, mark_fresh, settled, sync, sync_profile
 
 log = structlog.get_logger("tillroll.track")
 
@@ -83,7 +82,8 @@ def _look(
         return
     look, changed_at = last_look(engine, store.id, area), area.changed_at(stats)
     if settled(look, changed_at):
-        _still_fresh(engine, area, store.id, now)
+        with writing(engine) as connection:
+            mark_fresh(connection, store.id, area, now)
         return
     if look is not None and look.looked_at > client.connection.store_time() - _RHYTHM[area.name]:
         return
@@ -100,11 +100,3 @@ def _look(
         log.info("orders.read", store=store.ecwid_id, orders=read, redemptions=used)
     elif read:
         log.info("area.read", store=store.ecwid_id, area=area.name, rows=read)
-
-
-def _still_fresh(engine: Engine, area: Area, store_id: int, now: datetime) -> None:
-    """The store says that nothing changed since: as good as having read it now."""
-    column = {CUSTOMERS.name: "customers_at", ORDERS.name: "orders_at"}.get(area.name)
-    if column is not None:
-        with writing(engine) as connection:
-            connection.execute(sa.update(stores).where(stores.c.id == store_id).values({column: now}))

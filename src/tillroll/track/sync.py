@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.errors import StoreSaysNotFound
@@ -31,6 +31,8 @@ ORDERS_LOOK_BACK = timedelta(days=30)
 
 WHOLE_EVERY = timedelta(hours=6)  # at most so often an area is read whole because its count differs
 _MOST_ASKED_AFTER = 200  # rows that are asked after one by one in a look; the rest waits for the next
+
+_FRESH_SINCE = {CUSTOMERS.name: "customers_at", ORDERS.name: "orders_at"}  # columns of the store's own row
 
 _T = TypeVar("_T")
 
@@ -158,9 +160,14 @@ def _looked(engine: Engine, store_id: int, area: Area, *, now: datetime, **stamp
         row = {"store_id": store_id, "area": area.name, **stamps}
         if "looked_at" in stamps:
             upsert(connection, looks, [row])
-            column = {CUSTOMERS.name: "customers_at", ORDERS.name: "orders_at"}.get(area.name)
-            if column is not None:
-                connection.execute(sa.update(stores).where(stores.c.id == store_id).values({column: now}))
+            mark_fresh(connection, store_id, area, now)
         else:
             where = (looks.c.store_id == store_id, looks.c.area == area.name)
             connection.execute(sa.update(looks).where(*where).values(stamps))
+
+
+def mark_fresh(connection: Connection, store_id: int, area: Area, now: datetime) -> None:
+    """The area is up to date: read just now, or unchanged since it was, as the store says."""
+    if area.name in _FRESH_SINCE:
+        fresh = {_FRESH_SINCE[area.name]: now}
+        connection.execute(sa.update(stores).where(stores.c.id == store_id).values(fresh))
