@@ -1,0 +1,79 @@
+"""A small catalogue in the ledger's mirror, and campaigns whose offers name parts of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.shop import ANA, NOW, add_customers, add_store, campaign_text, lapsed, sample_book
+from tillroll.campaign import Book
+from tillroll.ledger.engine import writing
+from tillroll.ledger.tables import categories, looks, products, variations
+from tillroll.plan.record import record_book
+from tillroll.plan.slots import start_by_hand
+
+TEA, POT, CUP = 701, 719, 721
+GREEN, TABLEWARE = 2, 4
+
+
+def book_for(goods: str) -> Book:
+    """The sample files with the win-back offer on some goods, like `{products: [TEA-01]}`."""
+    text = campaign_text("winback")
+    assert "  uses: single\n" in text
+    return sample_book(winback=text.replace("  uses: single\n", f"  uses: single\n  applies_to: {goods}\n"))
+
+
+def run_for(engine: Engine, goods: str, *, catalogue: bool = True) -> tuple[int, int]:
+    """(store, run): a run by hand whose offer is on some goods, not planned yet."""
+    store_id = add_store(engine)
+    add_customers(engine, store_id, *(lapsed(number) for number in range(1, 9)))
+    if catalogue:
+        add_catalogue(engine, store_id)
+    record_book(engine, store_id=store_id, book=book_for(goods), now=NOW)
+    return store_id, start_by_hand(engine, store_id=store_id, name="winback", person=ANA.email, now=NOW)
+
+
+def add_catalogue(engine: Engine, store_id: int) -> None:
+    """Three products, one in two sizes; tea in two kinds, and tableware. Both areas were looked at."""
+    with writing(engine) as connection:
+        for product_id, sku, name in (
+            (TEA, "TEA-01", "Sencha"),
+            (POT, "POT-01", "Pot"),
+            (CUP, "CUP-01", "Cup"),
+        ):
+            connection.execute(sa.insert(products).values(_product(store_id, product_id, sku, name)))
+        for number, sku in enumerate(("TEA-01-S", "TEA-01-L"), start=1):
+            row = {"product_id": TEA, "variation_id": number, "sku": sku, "in_stock": True, "options": []}
+            connection.execute(sa.insert(variations).values(row | {"store_id": store_id, "seen_at": NOW}))
+        for category_id, parent_id, name in (
+            (1, None, "Tea"),
+            (GREEN, 1, "Green"),
+            (TABLEWARE, None, "Tableware"),
+        ):
+            row = {"category_id": category_id, "parent_id": parent_id, "name": name, "enabled": True}
+            connection.execute(sa.insert(categories).values(row | {"store_id": store_id, "seen_at": NOW}))
+        for area in ("products", "categories"):
+            connection.execute(sa.insert(looks).values(store_id=store_id, area=area, looked_at=NOW))
+
+
+def _product(store_id: int, product_id: int, sku: str, name: str) -> dict[str, Any]:
+    return {
+        "store_id": store_id,
+        "product_id": product_id,
+        "sku": sku,
+        "name": name,
+        "in_stock": True,
+        "enabled": True,
+        "discounts_allowed": True,
+        "category_ids": [],
+        "seen_at": NOW,
+    }
+
+
+def change(engine: Engine, table: sa.Table, where: sa.ColumnElement[bool], **values: Any) -> None:
+    """Change rows of the mirror as a look at the store would, or forget them when nothing is said."""
+    with writing(engine) as connection:
+        statement = sa.update(table).values(values) if values else sa.delete(table)
+        connection.execute(statement.where(where))
