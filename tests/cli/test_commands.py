@@ -140,7 +140,7 @@ def test_without_a_store_it_says_how_to_connect_one(home: Path) -> None:
     assert tillroll(home, "db", "upgrade").returncode == 0
     answer = tillroll(home, "status")
     assert answer.returncode == 1
-    assert "ECWID_STORE_ID" in answer.stderr
+    assert "tillroll store connect" in answer.stderr
 
 
 def test_a_port_in_use_is_told_with_another(home: Path) -> None:
