@@ -17,6 +17,7 @@ from tillroll.ecwid.errors import (
     StoreSaysConflict,
     StoreSaysNo,
     StoreSaysNotFound,
+    StoreUnknown,
     StoreUnreachable,
 )
 from tillroll.errors import OutcomeUnknown, PlanLacksApi, ScopeMissing, StoreDisconnected
@@ -199,7 +200,7 @@ def test_a_revoked_token_is_told_by_its_empty_answer(sandbox: Sandbox, client: C
 def test_a_store_that_does_not_exist_is_not_taken_for_a_wrong_token(sandbox: Sandbox) -> None:
     with (
         client_of(sandbox, store_id=9) as stranger,
-        pytest.raises(StoreDisconnected, match="There is no store 9"),
+        pytest.raises(StoreUnknown, match="There is no store 9"),
     ):
         stranger.shop.profile()
 

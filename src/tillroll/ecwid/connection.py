@@ -22,6 +22,7 @@ from tillroll.ecwid.errors import (
     StoreSaysConflict,
     StoreSaysNo,
     StoreSaysNotFound,
+    StoreUnknown,
     StoreUnreachable,
 )
 from tillroll.ecwid.pace import LONGEST_PAUSE, Pace
@@ -186,7 +187,7 @@ class Connection:
                 f"The store had trouble with {where} (HTTP {status}); it may or may not have done it."
             )
         if code == "STORE_NOT_FOUND":
-            return StoreDisconnected(
+            return StoreUnknown(
                 f"There is no store {self.store_id} at {self._root}.",
                 hint="Check ECWID_STORE_ID and ECWID_API_URL.",
             )

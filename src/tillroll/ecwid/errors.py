@@ -5,6 +5,7 @@ Raised by every call of `client.py`:
 | class | when | what the caller does |
 |---|---|---|
 | `StoreDisconnected` | 403 with an empty body, or `INVALID_API_TOKEN` | stop this lane at once; knocking lengthens the block |
+| `StoreUnknown` | 404 `STORE_NOT_FOUND` | stop; the store's number or address is wrong |
 | `ScopeMissing` | 403 with another code | stop; ask for the scope or the feature |
 | `PlanLacksApi` | 402 | stop; the owner must change the plan |
 | `StoreBusy` | 429 | wait until `retry_at` |
@@ -17,7 +18,7 @@ Source: docs.ecwid.com/api-reference/rest-api/rest-api-error-codes.
 
 from __future__ import annotations
 
-from tillroll.errors import Refused, TryLater
+from tillroll.errors import Refused, StoreDisconnected, TryLater
 
 
 class StoreBusy(TryLater):
@@ -26,6 +27,10 @@ class StoreBusy(TryLater):
 
 class StoreUnreachable(TryLater):
     """No answer, and nothing can have been changed."""
+
+
+class StoreUnknown(StoreDisconnected):
+    """There is no store of this number at this address."""
 
 
 class StoreRefusal(Refused):
