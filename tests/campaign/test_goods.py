@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.shop import ROOT
 from tillroll.campaign.goods import Category, Found, Product, Shelf, folded, look_up, paths
 from tillroll.campaign.models import AppliesTo, Offer
 from tillroll.campaign.proposal import CategoryOn, Goods, ProductOn
 from tillroll.campaign.sentence import say_offer
+from tillroll.campaign.source import read_source
 
 
 def product(product_id: int, sku: str, name: str = "", **values: Any) -> Product:
@@ -239,6 +241,15 @@ def test_an_offer_on_goods_with_free_shipping_leaves_no_doubt_what_is_off() -> N
 def test_an_offer_by_a_variation_says_that_every_variation_counts() -> None:
     sort = ProductOn(product_id=1, sku="TEA-01", name="Sencha", by_variation="TEA-01-L")
     assert "15 % off Sencha in every variation," in say_offer(offer(), "EUR", Goods(products=(sort,)))
+
+
+def test_the_designs_example_is_an_offer_on_some_goods() -> None:
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    example = design.partition("## 7. A campaign file")[2].partition("```yaml")[2].partition("```")[0]
+    source = read_source("design.md", example.encode())
+    assert source.findings == []
+    shown = Offer.model_validate(source.data["offer"])
+    assert say_offer(shown, "EUR").startswith("15 % off all of Shoes from €30.00")
 
 
 def test_free_shipping_says_what_it_always_said() -> None:
