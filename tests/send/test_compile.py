@@ -26,6 +26,7 @@ def render(name: str, first_name: str, files: dict[str, bytes] | None = None) ->
     facts = facts_for(
         shop=SHOP,
         campaign=revision.campaign,
+        offer_text="15 % off",
         reader=Reader(
             email="a@example.com", name=first_name, first_name=first_name, language="sl", country="SI"
         ),

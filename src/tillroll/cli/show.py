@@ -86,6 +86,9 @@ def facts_table(rows: Mapping[str, str]) -> Table:
     return table
 
 
+_MARKS = {Level.PASS: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.REFUSE: ("✗", "red")}
+
+
 def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
     """A plan for a reader at a terminal."""
     audience, exposure, currency = proposal.audience, proposal.exposure, proposal.currency
@@ -113,10 +116,6 @@ def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
         )
     )
     for verdict in proposal.verdicts:
-        good = verdict.level is Level.PASS
-        mark = ("✓ ", "green") if good else ("✗ ", "bold red")
-        console.print(
-            Text.assemble(
-                mark, f"{verdict.rule}: {verdict.measured} (limit {verdict.limit}) ", (verdict.text, "red")
-            )
-        )
+        mark, colour = _MARKS[verdict.level]
+        figures = f"{verdict.rule}: {verdict.measured} (limit {verdict.limit}) "
+        console.print(Text.assemble((f"{mark} ", f"bold {colour}"), figures, (verdict.text, colour)))

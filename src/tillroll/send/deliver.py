@@ -51,6 +51,7 @@ class Sending:
     sender: str  # "Shop <hello@shop.example>"
     run: sa.Row[Any]
     revision: Revision
+    offer_text: str  # as the plan says it
     shop: Shop
     compiled: Compiled
 
@@ -99,6 +100,7 @@ def _open(
         sender=sender or f"{shop.name} <{shop.email}>",
         run=run,
         revision=revision,
+        offer_text=plan.proposal.offer,
         shop=shop,
         compiled=compile_message(revision, filters_for(shop)),
     )
@@ -176,6 +178,7 @@ def _compose(sending: Sending, row: sa.Row[Any], now: datetime) -> Outgoing:
     facts = facts_for(
         shop=sending.shop,
         campaign=sending.revision.campaign,
+        offer_text=sending.offer_text,
         reader=reader_of(row),
         code=row.code,
         valid_from=sending.run.valid_from,

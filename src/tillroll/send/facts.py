@@ -14,7 +14,6 @@ from babel.dates import format_date
 from babel.numbers import format_currency
 
 from tillroll.campaign import Campaign
-from tillroll.campaign.sentence import say_offer
 
 EXAMPLE_CODE = "EXAMPLE-0000"
 
@@ -43,9 +42,19 @@ class Reader:
 
 
 def facts_for(
-    *, shop: Shop, campaign: Campaign, reader: Reader, code: str, valid_from: datetime, valid_until: datetime
+    *,
+    shop: Shop,
+    campaign: Campaign,
+    offer_text: str,
+    reader: Reader,
+    code: str,
+    valid_from: datetime,
+    valid_until: datetime,
 ) -> dict[str, Any]:
-    """The variables of one message; `campaign/` checks templates against the same names."""
+    """The variables of one message; `campaign/` checks templates against the same names.
+
+    `offer_text` is the sentence the plan was approved with.
+    """
     offer = campaign.offer
     return {
         "customer": {
@@ -64,7 +73,7 @@ def facts_for(
         },
         "store": {"name": shop.name, "url": shop.url, "email": shop.email},
         "campaign": {"title": campaign.title},
-        "offer": {"kind": offer.kind.value, "value": offer.value, "text": say_offer(offer, shop.currency)},
+        "offer": {"kind": offer.kind.value, "value": offer.value, "text": offer_text},
     }
 
 

@@ -61,6 +61,7 @@ def previews(
         facts = facts_for(
             shop=shop,
             campaign=revision.campaign,
+            offer_text=plan.proposal.offer,
             reader=reader,
             code=EXAMPLE_CODE,
             valid_from=run.valid_from or now,
