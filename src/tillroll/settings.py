@@ -77,6 +77,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
     """Settings from names and texts; `Misconfigured` lists everything that is wrong with them."""
     faults: list[str] = []
     home = Path(names.get("TILLROLL_HOME") or "var")
+    api_url = _url(names, "ECWID_API_URL", faults) or API_URL
     values = Settings(
         home=home,
         database_url=names.get("DATABASE_URL") or f"sqlite:///{home / 'tillroll.sqlite3'}",
@@ -84,12 +85,12 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         secret_keys=tuple(
             key for key in names.get("TILLROLL_SECRET_KEYS", "").replace(" ", "").split(",") if key
         ),
-        store=_store(names, faults),
+        store=_store(names, api_url, faults),
         client_id=names.get("ECWID_CLIENT_ID", ""),
         client_secret=names.get("ECWID_CLIENT_SECRET", ""),
         oauth_url=_url(names, "ECWID_OAUTH_URL", faults) or OAUTH_URL,
         public_url=_url(names, "TILLROLL_URL", faults),
-        api_url=_url(names, "ECWID_API_URL", []) or API_URL,
+        api_url=api_url,
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         smtp_url=names.get("SMTP_URL", ""),
         mail_from=names.get("TILLROLL_MAIL_FROM", ""),
@@ -105,7 +106,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
     return values
 
 
-def _store(names: Mapping[str, str], faults: list[str]) -> StoreAccess | None:
+def _store(names: Mapping[str, str], api_url: str, faults: list[str]) -> StoreAccess | None:
     store_id, token = names.get("ECWID_STORE_ID", ""), names.get("ECWID_TOKEN", "")
     if not store_id and not token:
         return None
@@ -113,8 +114,7 @@ def _store(names: Mapping[str, str], faults: list[str]) -> StoreAccess | None:
         faults.append(f"ECWID_STORE_ID is {store_id!r}; it is the number in the store admin's address")
     if not token:
         faults.append("ECWID_TOKEN is missing; it is the secret token of your app in the store")
-    url = _url(names, "ECWID_API_URL", faults) or API_URL
-    return StoreAccess(ecwid_id=int(store_id) if store_id.isdigit() else 0, token=token, base_url=url)
+    return StoreAccess(ecwid_id=int(store_id) if store_id.isdigit() else 0, token=token, base_url=api_url)
 
 
 def _url(names: Mapping[str, str], name: str, faults: list[str]) -> str:

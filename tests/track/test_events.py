@@ -189,6 +189,29 @@ def test_a_cart_is_named_by_its_data(ledger: Engine, client: Client) -> None:
         assert list(connection.scalars(sa.select(carts.c.cart_id))) == [cart.cart_id]
 
 
+@pytest.mark.parametrize("entity", [10**17, 10**30, "9" * 190, "x"])
+def test_an_event_that_names_nonsense_does_not_hold_up_the_lane(
+    ledger: Engine, client: Client, entity: object
+) -> None:
+    store_id = add_store(ledger)
+    take(ledger, fresh("customer.updated", entity), fresh("order.updated", 1, orderId="../../x?y#z"))
+    assert handle_events(ledger, client, store_id=store_id, now=CLOCK.now()) == 2
+    assert handle_events(ledger, client, store_id=store_id, now=CLOCK.now()) == 0
+
+
+def test_an_event_of_an_area_the_token_may_not_read_is_done_and_says_so(
+    ledger: Engine, sandbox: Sandbox, client: Client
+) -> None:
+    store_id = add_store(ledger)
+    turn(sandbox, missing_scopes=["read_catalog"])
+    take(ledger, fresh("product.updated", 701), fresh("customer.updated", 5))
+    assert handle_events(ledger, client, store_id=store_id, now=CLOCK.now()) == 2
+    with ledger.connect() as connection:
+        outcomes = dict(connection.execute(sa.select(events.c.kind, events.c.outcome)).all())
+    assert outcomes["customer.updated"] == "read"
+    assert "read_catalog" in outcomes["product.updated"]
+
+
 def test_an_uninstall_is_believed_when_the_store_refuses_the_token(
     ledger: Engine, sandbox: Sandbox, client: Client
 ) -> None:

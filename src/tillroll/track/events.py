@@ -15,6 +15,8 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from tillroll.ecwid.client import Client
+from tillroll.ecwid.errors import StoreRefusal
+from tillroll.errors import ScopeMissing, TillrollError
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import events
 from tillroll.track.mirror import CARTS, CATEGORIES, COUPONS, CUSTOMERS, ORDERS, PRODUCTS, Area
@@ -33,6 +35,7 @@ _AREA_OF = {
 }
 _NAMED_IN_DATA = {ORDERS.name: "orderId", CARTS.name: "cartId"}  # the event's own entity id is another one
 _ONE_BY_ONE = 25  # more than so many of an area are read by one look at what changed
+_LONGEST_ID = 18  # digits: more is no id of the store, and no number of the ledger
 _MOST = 2_000  # events a look
 _KEPT_FOR = timedelta(days=30)
 
@@ -67,15 +70,32 @@ def _waiting(engine: Engine, store_id: int) -> list[sa.Row[Any]]:
 def _read_area(
     engine: Engine, client: Client, area: Area, waiting: list[sa.Row[Any]], *, store_id: int, now: datetime
 ) -> None:
-    named = {_id_of(area, event) for event in waiting}
-    if len(named) > _ONE_BY_ONE or "" in named:
-        sync(engine, client, area, store_id=store_id, now=now)
-    else:
-        for id_ in sorted(named):
-            sync_one(engine, client, area, store_id=store_id, id_=id_, now=now)
+    """Read what the events name. One that can't be read is done too, and says why: it must not hold up the lane for ever."""
+    try:
+        named = {_id_of(area, event) for event in waiting}
+        if len(named) > _ONE_BY_ONE or "" in named:
+            sync(engine, client, area, store_id=store_id, now=now)
+        else:
+            for id_ in sorted(named):
+                sync_one(engine, client, area, store_id=store_id, id_=id_, now=now)
+    except StoreRefusal as refusal:
+        _unread(engine, area, waiting, refusal, now)
+        return
+    except ScopeMissing as missing:
+        if area.needed:
+            raise
+        _unread(engine, area, waiting, missing, now)
+        return
     if area is ORDERS:
         mark_redemptions(engine, store_id=store_id, seen_since=now)
     _done(engine, waiting, "read", now)
+
+
+def _unread(
+    engine: Engine, area: Area, waiting: list[sa.Row[Any]], trouble: TillrollError, now: datetime
+) -> None:
+    log.warning("events.unread", area=area.name, events=len(waiting), reason=trouble.message)
+    _done(engine, waiting, f"not read: {trouble.message}", now)
 
 
 def _id_of(area: Area, event: sa.Row[Any]) -> str:
@@ -83,7 +103,7 @@ def _id_of(area: Area, event: sa.Row[Any]) -> str:
     name = _NAMED_IN_DATA.get(area.name)
     id_ = str(event.data.get(name, "") if name else event.entity)
     number = not isinstance(area.key.type, sa.Text)
-    return id_ if not number or (id_.isascii() and id_.isdigit()) else ""
+    return id_ if not number or (id_.isascii() and id_.isdigit() and len(id_) <= _LONGEST_ID) else ""
 
 
 def _done(engine: Engine, handled: Iterable[sa.Row[Any]], outcome: str, now: datetime) -> None:
