@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from tests.catalog.room import quiet, reasons, room_of, shop, tally, write_csv
 from tests.store import lay_faults, turn
 from tillroll.catalog.compare import compare
-from tillroll.catalog.decide import KEY_GOOD_FOR, Counts, ImportState, RowState
+from tillroll.catalog.decide import Counts, ImportState, RowState
 from tillroll.catalog.job import import_file, undo_import
 from tillroll.catalog.journal import add_rows, begin, only_import
 from tillroll.catalog.parts import Catalogue
+from tillroll.ecwid.batches import KEY_GOOD_FOR
 from tillroll.ecwid.client import Client
 from tillroll.errors import Conflict, NeedsPerson, TillrollError
 from tillroll.ledger.audit import first_broken_row

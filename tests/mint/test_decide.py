@@ -8,14 +8,13 @@ import pytest
 
 from tests.shop import NOW
 from tillroll.campaign.models import Valid
+from tillroll.ecwid.batches import key_still_good, poll_pause
 from tillroll.mint.decide import (
     MOST_ATTEMPTS,
     Marks,
     Outcome,
     is_ours,
-    key_still_good,
     outcome,
-    poll_pause,
     validity,
 )
 

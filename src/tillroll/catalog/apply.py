@@ -28,9 +28,7 @@ from tillroll.catalog.decide import (
     Outcome,
     RowState,
     changes,
-    key_still_good,
     outcome,
-    poll_pause,
 )
 from tillroll.catalog.journal import (
     PIECE,
@@ -45,7 +43,7 @@ from tillroll.catalog.parts import Catalogue
 from tillroll.catalog.patience import patiently
 from tillroll.catalog.resolve import resolve
 from tillroll.catalog.shape import body, from_journal, options_of
-from tillroll.ecwid.batches import BatchStatus, InnerAnswer, InnerRequest
+from tillroll.ecwid.batches import BatchStatus, InnerAnswer, InnerRequest, key_still_good, poll_pause
 from tillroll.ecwid.errors import StoreRefusal, StoreSaysNo, StoreSaysNotFound
 from tillroll.errors import NeedsPerson
 from tillroll.ledger.engine import reading, writing

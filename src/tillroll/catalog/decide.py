@@ -18,7 +18,6 @@ Options = tuple[tuple[str, str], ...]
 
 CHUNK = 500  # the most a batch may hold
 IN_FLIGHT = 3  # batches handed over at a time: the store works them off in order
-KEY_GOOD_FOR = timedelta(minutes=55)  # the store remembers a deduplication key for an hour
 MOST_ATTEMPTS = 5
 SETTLES = timedelta(seconds=6)  # the store's search shows a write after 1.5 to 5 seconds
 _SKEW = timedelta(seconds=5)
@@ -222,16 +221,6 @@ def undo_creation(*, set_: Fields, present: Fields | None, strangers: int, force
     if strangers and not force:
         return failed("not deleted: it has variations that the import didn't make")
     return Decision(state=RowState.PLANNED, action=Action.DELETE)
-
-
-def poll_pause(polls: int) -> timedelta:
-    """How long to wait before asking again: growing, as the vendor's own client does, up to half a minute."""
-    return timedelta(seconds=min(0.5 + 0.5 * polls, 30.0))
-
-
-def key_still_good(created_at: datetime, now: datetime) -> bool:
-    """Whether posting a batch again under its key can't make a second one."""
-    return now - created_at < KEY_GOOD_FOR
 
 
 def say(value: Value) -> str:

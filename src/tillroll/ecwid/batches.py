@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from tillroll.ecwid.connection import Connection
@@ -16,6 +17,7 @@ from tillroll.ecwid.errors import StoreSaysNotFound
 from tillroll.ecwid.wire import Raw, text
 
 MOST_IN_A_BATCH = 500
+KEY_GOOD_FOR = timedelta(minutes=55)  # the store remembers a deduplication key for an hour
 _PAGE = 100
 
 
@@ -59,6 +61,16 @@ class BatchStatus:
     def finished(self) -> bool:
         """Whether every inner request has its answer."""
         return self.status == "COMPLETED"
+
+
+def poll_pause(polls: int) -> timedelta:
+    """How long to wait before asking again: growing, as the vendor's own client does, up to half a minute."""
+    return timedelta(seconds=min(0.5 + 0.5 * polls, 30.0))
+
+
+def key_still_good(created_at: datetime, now: datetime) -> bool:
+    """Whether posting a batch again under its key can't make a second one."""
+    return now - created_at < KEY_GOOD_FOR
 
 
 class Batches:

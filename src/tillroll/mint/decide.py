@@ -15,7 +15,6 @@ from tillroll.campaign.proposal import StoredPlan
 CHUNK = 500  # the most a batch may hold
 FEW = 5  # up to so many codes go one by one
 IN_FLIGHT = 3  # batches handed over at a time: the store works them off in order, more would only wait there
-KEY_GOOD_FOR = timedelta(minutes=55)  # the store remembers a deduplication key for an hour
 MOST_ATTEMPTS = 5
 SKEW = timedelta(minutes=5)  # how far the store's clock may be from ours
 
@@ -82,16 +81,6 @@ def outcome(*, executed: bool, status: int, attempts: int) -> Outcome:
     if status in {402, 403}:
         return Outcome.STOP
     return Outcome.FAIL
-
-
-def poll_pause(polls: int) -> timedelta:
-    """How long to wait before asking again: growing, as the vendor's own client does, up to half a minute."""
-    return timedelta(seconds=min(0.5 + 0.5 * polls, 30.0))
-
-
-def key_still_good(created_at: datetime, now: datetime) -> bool:
-    """Whether posting a chunk again under its key can't make a second batch."""
-    return now - created_at < KEY_GOOD_FOR
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.campaign.states import ChunkState, CodeState
-from tillroll.ecwid.batches import BatchStatus, InnerAnswer
+from tillroll.ecwid.batches import BatchStatus, InnerAnswer, key_still_good, poll_pause
 from tillroll.ecwid.errors import StoreSaysNo, StoreSaysNotFound
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import chunks, codes
 from tillroll.mint.coupon import pattern
-from tillroll.mint.decide import key_still_good, poll_pause
 from tillroll.mint.parts import Mint
 from tillroll.mint.settle import Answer, settle, settle_by_lookup
 
