@@ -34,7 +34,7 @@ def render(name: str, first_name: str, files: dict[str, bytes] | None = None) ->
         valid_from=NOW,
         valid_until=NOW + timedelta(days=14),
     )
-    return compile_message(revision, filters_for(SHOP)).render(facts)
+    return compile_message(revision, revision.message(), filters_for(SHOP)).render(facts)
 
 
 @pytest.mark.parametrize("first_name", NAMES)

@@ -13,10 +13,21 @@ from tillroll.campaign.digest import digest
 from tillroll.campaign.findings import Finding, nearest
 from tillroll.campaign.links import Known, check_links
 from tillroll.campaign.models import Campaign
+from tillroll.campaign.overlay import ENVIRONMENTS, extended, in_environment, said_environments
+from tillroll.campaign.revision import (
+    ENVIRONMENT_MARK,
+    LIVE,
+    Revision,
+    formats_of,
+    segments_of,
+    templates_of,
+)
 from tillroll.campaign.rules import Calendar, CodeFormat, Guardrails
 from tillroll.campaign.segment import Segment
 from tillroll.campaign.source import Source, read_source
 from tillroll.campaign.templates import HTML, MJML, PARTS, TEXT, check_template
+from tillroll.campaign.units import shown
+from tillroll.campaign.uses import check_uses
 from tillroll.campaign.validate import validate
 from tillroll.errors import FaultyFiles
 
@@ -26,28 +37,6 @@ GUARDRAILS, CALENDAR = "rules/guardrails.yaml", "rules/calendar.yaml"
 _SINGLE_RULES: Mapping[str, type[BaseModel]] = {GUARDRAILS: Guardrails, CALENDAR: Calendar}
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
 _RULE_PLACES = ("guardrails.yaml", "calendar.yaml", "segments/", "codes/")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Revision:
-    """One version of a campaign: its file and everything it uses, as they stood together."""
-
-    name: str
-    digest: str  # SHA-256 over path and text of every file below
-    campaign: Campaign
-    files: Mapping[str, str]  # relative POSIX path → text
-    segments: Mapping[str, Segment]  # the audience's and the excluded ones
-    code_format: CodeFormat
-    guardrails: Guardrails
-    calendar: Calendar
-
-    @property
-    def template_files(self) -> Mapping[str, str]:
-        """The e-mail's files by their names within the template folder."""
-        folder = f"templates/{self.campaign.message.template}/"
-        return {
-            path.removeprefix(folder): text for path, text in self.files.items() if path.startswith(folder)
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +55,14 @@ class _Shelf:
 
     files: Mapping[str, bytes]
     unreadable: Mapping[str, str]
+    environment: str
     sources: dict[str, Source] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)  # by file; faultless ones only
     segments: dict[str, str] = field(default_factory=dict)  # name → file
     formats: dict[str, str] = field(default_factory=dict)
     templates: dict[str, set[str]] = field(default_factory=dict)  # folder name → its files
+    bases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # campaign file → those it extends
+    texts: dict[str, str] = field(default_factory=dict)  # of the templates' files
     strays: list[str] = field(default_factory=list)  # in rules/ itself: perhaps meant as the guardrails
     findings: dict[str, list[Finding]] = field(default_factory=dict)  # by file
 
@@ -84,13 +76,16 @@ class _Shelf:
         self.add(file, [found])
 
 
-def parse_book(files: Mapping[str, bytes], *, unreadable: Mapping[str, str] | None = None) -> Book:
+def parse_book(
+    files: Mapping[str, bytes], *, unreadable: Mapping[str, str] | None = None, environment: str = LIVE
+) -> Book:
     """Read all files: relative POSIX path → content. Never raises: whatever is wrong is a finding.
 
-    `unreadable` are files that are there but couldn't be read, with the reason.
+    `unreadable` are files that are there but couldn't be read, with the reason. Of the campaigns' `environments`, the given
+    one is in force; the others are checked all the same.
     """
     missed = unreadable or {}
-    shelf = _Shelf(files={**files, **dict.fromkeys(missed, b"")}, unreadable=missed)
+    shelf = _Shelf(files={**files, **dict.fromkeys(missed, b"")}, unreadable=missed, environment=environment)
     for path in sorted(shelf.files):
         _read_shared(shelf, path)
     known = Known(
@@ -103,7 +98,10 @@ def parse_book(files: Mapping[str, bytes], *, unreadable: Mapping[str, str] | No
     for path in sorted(shelf.files):
         if _folder(path) == "campaigns":
             _claim_name(shelf, read, path)
-            _read_campaign(shelf, path, known)
+            _open(shelf, path)
+    for path in sorted(shelf.files):
+        if _folder(path) == "campaigns":
+            _read_campaign(shelf, path, known, read)
     for name, path in read.items():
         if (revision := _revision(shelf, path, name)) is not None:
             revisions[name] = revision
@@ -118,7 +116,8 @@ def parse_book(files: Mapping[str, bytes], *, unreadable: Mapping[str, str] | No
 
 def revision_of(name: str, files: Mapping[str, str]) -> Revision:
     """A revision built again from recorded files; `FaultyFiles` if this version of Tillroll can't read them any more."""
-    book = parse_book({path: text.encode() for path, text in files.items()})
+    texts = {path: text.encode() for path, text in files.items() if path != ENVIRONMENT_MARK}
+    book = parse_book(texts, environment=files.get(ENVIRONMENT_MARK, LIVE))
     if name not in book.revisions:
         lines = tuple(finding.render() for finding in book.findings)
         raise FaultyFiles(f"The recorded files of campaign {name!r} can't be read.", lines=lines)
@@ -166,17 +165,28 @@ def _read_shared(shelf: _Shelf, path: str) -> None:
 
 
 def _read(shelf: _Shelf, path: str, model: type[BaseModel]) -> None:
-    if path in shelf.unreadable:
-        shelf.complain(path, f"the file can't be read: {shelf.unreadable[path]}")
+    source = _open(shelf, path)
+    if source is None:
         return
-    source = read_source(path, shelf.files[path])
-    shelf.sources[path] = source
     value, findings = validate(model, source)
     if value is not None:
         shelf.models[path] = value
-    if not _NAME.fullmatch(_stem(path)):
-        findings = [*findings, source.finding((), _NAME_PROBLEM)]
     shelf.add(path, findings)
+
+
+def _open(shelf: _Shelf, path: str) -> Source | None:
+    """The file as plain data; None when it can't be read at all, or isn't YAML."""
+    if path in shelf.unreadable:
+        shelf.complain(path, f"the file can't be read: {shelf.unreadable[path]}")
+        return None
+    source = read_source(path, shelf.files[path])
+    shelf.add(path, source.findings)
+    if not _NAME.fullmatch(_stem(path)):
+        shelf.add(path, [source.finding((), _NAME_PROBLEM)])
+    if source.findings:
+        return None
+    shelf.sources[path] = source
+    return source
 
 
 def _read_template(shelf: _Shelf, path: str, name: str) -> None:
@@ -187,7 +197,8 @@ def _read_template(shelf: _Shelf, path: str, name: str) -> None:
         shelf.complain(path, problem, nearest(name, PARTS))
     else:
         try:
-            shelf.add(path, check_template(path, shelf.files[path].decode("utf-8-sig")))
+            shelf.texts[path] = shelf.files[path].decode("utf-8-sig")
+            shelf.add(path, check_template(path, shelf.texts[path]))
         except UnicodeDecodeError as fault:
             line = shelf.files[path][: fault.start].count(b"\n") + 1
             problem = "a character is not UTF-8; save the file as UTF-8"
@@ -196,14 +207,65 @@ def _read_template(shelf: _Shelf, path: str, name: str) -> None:
             shelf.complain(path, _NAME_PROBLEM.replace("file", "folder"))
 
 
-def _read_campaign(shelf: _Shelf, path: str, known: Known) -> None:
-    _read(shelf, path, Campaign)
+def _read_campaign(shelf: _Shelf, path: str, known: Known, names: Mapping[str, str]) -> None:
+    """Check a campaign as every environment has it; the one in force is what runs."""
     source = shelf.sources.get(path)
-    if source is not None and not source.findings and isinstance(source.data, dict):
-        told = {(one.line, one.column) for one in shelf.findings.get(path, ())}
-        # the model's word comes first: a place that isn't even a name needs no second complaint
-        links = [one for one in check_links(source, known) if (one.line, one.column) not in told]
-        shelf.add(path, links)
+    if source is None:
+        return
+    whole = _with_bases(shelf, path, source, names, (path,))
+    if whole is None:
+        return
+    _check_environments(shelf, path, whole)
+    for environment in {shelf.environment, *said_environments(whole.data)}:
+        here = in_environment(whole, environment) if isinstance(whole.data, dict) else whole
+        value, findings = validate(Campaign, here)
+        if environment == shelf.environment and value is not None:
+            shelf.models[path] = value
+        if isinstance(here.data, dict):
+            told = {(one.line, one.column) for one in findings}
+            # the model's word comes first: a place that isn't even a name needs no second complaint
+            findings += [one for one in check_links(here, known) if (one.line, one.column) not in told]
+        if value is not None:
+            findings += check_uses(here, value, shelf.texts)
+        shelf.add(path, findings)
+
+
+def _with_bases(
+    shelf: _Shelf, path: str, source: Source, names: Mapping[str, str], way: tuple[str, ...]
+) -> Source | None:
+    """The file over those it extends; None, with a finding, when there is no such campaign or they go round in a ring."""
+    name = source.data.get("extends") if isinstance(source.data, dict) else None
+    if not isinstance(name, str):
+        return source
+    base_path = names.get(name)
+    if base_path is None:
+        problem = f"there is no campaign {name[:80]!r} to extend"
+        shelf.add(way[0], [source.finding(("extends",), problem, suggestion=nearest(name, names))])
+        return None
+    if base_path in way:
+        shelf.add(way[0], [source.finding(("extends",), f"{name} extends this one: they go round in a ring")])
+        return None
+    base = shelf.sources.get(base_path)
+    if base is None or not isinstance(base.data, dict):
+        shelf.add(way[0], [source.finding(("extends",), f"{base_path} has faults of its own")])
+        return None
+    shelf.bases[way[0]] = (*shelf.bases.get(way[0], ()), base_path)
+    under = _with_bases(shelf, base_path, base, names, (*way, base_path))
+    return None if under is None else extended(under, source)
+
+
+def _check_environments(shelf: _Shelf, path: str, source: Source) -> None:
+    said = source.data.get("environments") if isinstance(source.data, dict) else None
+    if not isinstance(said, dict):
+        return
+    for name in said:
+        place = ("environments", name)
+        if name not in ENVIRONMENTS:
+            problem = f"there is no such environment; there are {', '.join(ENVIRONMENTS)}"
+            word = nearest(str(name), ENVIRONMENTS)
+            shelf.add(path, [source.finding(place, problem, suggestion=word, at_key=True)])
+        elif not isinstance(said[name], dict):
+            shelf.add(path, [source.finding(place, f"{shown(said[name])} is not a block of keys and values")])
 
 
 def _revision(shelf: _Shelf, path: str, name: str) -> Revision | None:
@@ -212,19 +274,23 @@ def _revision(shelf: _Shelf, path: str, name: str) -> Revision | None:
     if campaign is None:
         return None
     used = _used_files(shelf, path, campaign)
-    folder = f"templates/{campaign.message.template}"
-    beside = [f"{folder}/{part}" for part in shelf.templates.get(campaign.message.template, ())]
+    beside = [
+        f"templates/{folder}/{part}"
+        for folder in templates_of(campaign)
+        for part in shelf.templates.get(folder, ())
+    ]
     if any(shelf.findings.get(file) for file in (*used, *beside, *shelf.strays)):
         return None
     files = {file: shelf.files[file].decode("utf-8-sig") for file in used}
-    wanted = {campaign.who.segment, *campaign.who.exclude}
+    if shelf.environment in campaign.environments:
+        files[ENVIRONMENT_MARK] = shelf.environment
     return Revision(
         name=name,
         digest=digest(files),
         campaign=campaign,
         files=files,
-        segments={one: shelf.models[shelf.segments[one]] for one in sorted(wanted)},
-        code_format=shelf.models[shelf.formats[campaign.codes.format]],
+        segments={one: shelf.models[shelf.segments[one]] for one in sorted(segments_of(campaign))},
+        code_formats={one: shelf.models[shelf.formats[one]] for one in sorted(formats_of(campaign))},
         guardrails=shelf.models.get(GUARDRAILS) or Guardrails(),
         calendar=shelf.models.get(CALENDAR) or Calendar(),
     )
@@ -232,8 +298,8 @@ def _revision(shelf: _Shelf, path: str, name: str) -> Revision | None:
 
 def _used_files(shelf: _Shelf, path: str, campaign: Campaign) -> list[str]:
     """Every file whose text has a part in what the campaign does."""
-    template = campaign.message.template
-    named = [shelf.segments.get(name) for name in (campaign.who.segment, *campaign.who.exclude)]
-    parts = [f"templates/{template}/{part}" for part in PARTS]
-    maybe = {path, GUARDRAILS, CALENDAR, shelf.formats.get(campaign.codes.format), *named, *parts}
-    return sorted(file for file in maybe if file is not None and file in shelf.files)
+    maybe = {path, GUARDRAILS, CALENDAR, *shelf.bases.get(path, ())}
+    maybe |= {shelf.segments[one] for one in segments_of(campaign) if one in shelf.segments}
+    maybe |= {shelf.formats[one] for one in formats_of(campaign) if one in shelf.formats}
+    maybe |= {f"templates/{one}/{part}" for one in templates_of(campaign) for part in PARTS}
+    return sorted(file for file in maybe if file in shelf.files)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tillroll.campaign.book import Book, parse_book
+from tillroll.campaign.revision import LIVE
 from tillroll.campaign.source import MOST_BYTES
 from tillroll.errors import FaultyFiles
 
@@ -18,7 +19,7 @@ _PLACES = (
 _BACKUPS = ("~", "#", ".bak", ".orig", ".swp", ".tmp")
 
 
-def read_book(root: Path) -> Book:
+def read_book(root: Path, *, environment: str = LIVE) -> Book:
     """Everything under `campaigns/`, `rules/` and `templates/`. `FaultyFiles` when there is no `campaigns/` folder."""
     files: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
@@ -33,7 +34,7 @@ def read_book(root: Path) -> Book:
             if not path.is_symlink() and isinstance(fault, FileNotFoundError):
                 continue  # deleted since it was listed
             unreadable[relative] = getattr(fault, "strerror", None) or "its links lead nowhere"
-    return parse_book(files, unreadable=unreadable)
+    return parse_book(files, unreadable=unreadable, environment=environment)
 
 
 def fingerprint(root: Path) -> str:

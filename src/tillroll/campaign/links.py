@@ -29,24 +29,49 @@ class Known:
 
 
 def check_links(source: Source, known: Known) -> list[Finding]:
-    """Every name that leads nowhere or is given twice, and every fault of the subject and the cron line."""
+    """Every name that leads nowhere or is given twice, and every fault of the subjects and the cron line."""
     found = _named(source, ("who", "segment"), "segment", known.segments)
-    exclude = _at(source.data, ("who", "exclude"))
-    for index in range(len(exclude) if isinstance(exclude, list) else 0):
-        found += _named(source, ("who", "exclude", index), "segment", known.segments)
-    found += _named(source, ("codes", "format"), "code format", known.formats, default=Codes().format)
-    found += _check_template(source, known)
-    found += _twice(source, ("offer", "applies_to", "products"), "product", str.strip)
-    found += _twice(source, ("offer", "applies_to", "categories"), "category", folded)
-    subject = _at(source.data, ("message", "subject"))
-    if isinstance(subject, str):
-        found += [
-            source.finding(("message", "subject"), one.problem, suggestion=one.suggestion)
-            for one in check_template(source.file, subject, key="message.subject")
-        ]
+    found += _each_named(source, ("who", "exclude"), "segment", known.segments)
+    blocks = [(), *(("steps", index) for index in range(_length(source, ("steps",))))]
+    for block in blocks:
+        found += _each_named(source, (*block, "unless_in"), "segment", known.segments)
+        found += _check_codes(source, block, known)
+        found += _check_message(source, (*block, "message"), known)
+        found += _check_goods(source, (*block, "offer"))
+    for index in range(_length(source, ("variants",))):
+        found += _check_message(source, ("variants", index, "message"), known)
+        found += _check_goods(source, ("variants", index, "offer"))
     cron = _at(source.data, ("when", "cron"))
     if isinstance(cron, str) and (fault := cron_fault(cron)):
         found.append(source.finding(("when", "cron"), fault))
+    return found
+
+
+def _check_codes(source: Source, block: Path, known: Known) -> list[Finding]:
+    if not block and _at(source.data, ("offer",)) is None and not _length(source, ("steps",)):
+        return []
+    if _at(source.data, (*block, "codes", "shared")) is not None:
+        return []
+    default = None if block else Codes().format
+    return _named(source, (*block, "codes", "format"), "code format", known.formats, default=default)
+
+
+def _check_goods(source: Source, offer: Path) -> list[Finding]:
+    found = _twice(source, (*offer, "applies_to", "products"), "product", str.strip)
+    return found + _twice(source, (*offer, "applies_to", "categories"), "category", folded)
+
+
+def _check_message(source: Source, message: Path, known: Known) -> list[Finding]:
+    """The templates and subjects of an e-mail and of its reminder."""
+    found: list[Finding] = []
+    for where in (message, (*message, "reminder")):
+        found += _check_template(source, (*where, "template"), known)
+        subject = _at(source.data, (*where, "subject"))
+        if isinstance(subject, str):
+            found += [
+                source.finding((*where, "subject"), one.problem, suggestion=one.suggestion)
+                for one in check_template(source.file, subject, key="message.subject")
+            ]
     return found
 
 
@@ -71,6 +96,17 @@ def _twice(source: Source, path: Path, what: str, key: Callable[[str], str]) -> 
     return found
 
 
+def _length(source: Source, path: Path) -> int:
+    items = _at(source.data, path)
+    return len(items) if isinstance(items, list) else 0
+
+
+def _each_named(source: Source, path: Path, what: str, known: Collection[str]) -> list[Finding]:
+    return [
+        one for index in range(_length(source, path)) for one in _named(source, (*path, index), what, known)
+    ]
+
+
 def _named(
     source: Source, path: Path, what: str, known: Collection[str], default: str | None = None
 ) -> list[Finding]:
@@ -90,8 +126,7 @@ def _listed(known: Collection[str]) -> str:
     return f"; there are {', '.join(names[:_MOST_LISTED])}{more}" if names else ""
 
 
-def _check_template(source: Source, known: Known) -> list[Finding]:
-    where: Path = ("message", "template")
+def _check_template(source: Source, where: Path, known: Known) -> list[Finding]:
     name = _at(source.data, where)
     if isinstance(name, str) and name in known.templates:
         if not {MJML, HTML} & known.templates[name]:

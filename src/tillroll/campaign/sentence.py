@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from babel.numbers import format_currency
 
-from tillroll.campaign.models import AppliesTo, Customers, Offer, OfferKind, Uses
+from tillroll.campaign.models import AppliesTo, Customers, Offer, OfferKind, PerCustomer, Uses
 from tillroll.campaign.proposal import Goods, ProductOn
 from tillroll.campaign.segment import Condition, Count, Moment, Segment, Sum
 from tillroll.campaign.units import spell_duration
@@ -96,18 +96,20 @@ def say_offer(offer: Offer, currency: str, goods: Goods | None = None) -> str:
 
     `goods` are the store's own names of what the offer is on; without them the file's names stand.
     """
-    value = offer.value if offer.value is not None else Decimal(0)
+    value, upto = offer.largest_value, "up to " if offer.per_customer is not None else ""
     on = _say_goods(goods, offer.applies_to)
     least = f" from {say_money(offer.minimum_subtotal, currency)}" if offer.minimum_subtotal else ""
     shipping = f"{on}{least}, with free shipping" if on else f" and free shipping{least}"
     discount = {
-        OfferKind.PERCENT: f"{value:f} % off{on}{least}",
-        OfferKind.AMOUNT: f"{say_money(value, currency)} off{on}{least}",
+        OfferKind.PERCENT: f"{upto}{value:f} % off{on}{least}",
+        OfferKind.AMOUNT: f"{upto}{say_money(value, currency)} off{on}{least}",
         OfferKind.FREE_SHIPPING: f"free shipping{least}",
-        OfferKind.PERCENT_AND_SHIPPING: f"{value:f} % off{shipping}",
-        OfferKind.AMOUNT_AND_SHIPPING: f"{say_money(value, currency)} off{shipping}",
+        OfferKind.PERCENT_AND_SHIPPING: f"{upto}{value:f} % off{shipping}",
+        OfferKind.AMOUNT_AND_SHIPPING: f"{upto}{say_money(value, currency)} off{shipping}",
     }[offer.kind]
     parts = [discount]
+    if offer.per_customer is not None:
+        parts.append(_say_per_customer(offer.per_customer))
     if offer.customers is not Customers.ANY:
         parts.append(
             "for first orders"
@@ -122,6 +124,14 @@ def say_offer(offer: Offer, currency: str, goods: Goods | None = None) -> str:
         }[offer.uses]
     )
     return ", ".join(parts)
+
+
+def _say_per_customer(value: PerCustomer) -> str:
+    """`by what they spent: 10 from 0, 15 from 500`; a formula is shown as it is written."""
+    if value.table is None:
+        return f"for each customer {value.formula}"
+    steps = ", ".join(f"{row.value:f} from {row.from_:f}" for row in value.table.rows)
+    return f"by {value.table.by.value.replace('_', ' ')}: {steps}"
 
 
 def _say_goods(goods: Goods | None, wanted: AppliesTo | None) -> str:

@@ -41,11 +41,12 @@ class Source:
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)  # where a key stands
     values: dict[Path, tuple[int, int]] = field(default_factory=dict)  # where its value stands
     findings: list[Finding] = field(default_factory=list)
+    origins: dict[Path, Source] = field(default_factory=dict)  # of a merged file: where each part was written
 
     def finding(self, path: Path, problem: str, *, suggestion: str = "", at_key: bool = False) -> Finding:
         """A finding at a place in the data: at the key or its value, or the nearest place above that is known."""
-        line, column = self._place(path, at_key)
-        return self.finding_at(line, column, problem, key=dotted(path), suggestion=suggestion)
+        line, column, origin = self._place(path, at_key)
+        return origin.finding_at(line, column, problem, key=dotted(path), suggestion=suggestion)
 
     def finding_at(
         self, line: int, column: int, problem: str, *, key: str = "", suggestion: str = ""
@@ -62,13 +63,14 @@ class Source:
             source_line=shown[:200],
         )
 
-    def _place(self, path: Path, at_key: bool) -> tuple[int, int]:
+    def _place(self, path: Path, at_key: bool) -> tuple[int, int, Source]:
         order = (self.keys, self.values) if at_key else (self.values, self.keys)
         for end in range(len(path), -1, -1):
             for places in order:
                 if path[:end] in places:
-                    return places[path[:end]]
-        return 1, 1
+                    line, column = places[path[:end]]
+                    return line, column, self.origins.get(path[:end], self)
+        return 1, 1, self
 
 
 def dotted(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -23,8 +24,15 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "store": frozenset({"name", "url", "email"}),
     "campaign": frozenset({"title"}),
     "offer": frozenset({"kind", "value", "text"}),
+    "order": frozenset({"id", "total"}),
+    "cart": frozenset({"total"}),
+    "product": frozenset({"name", "sku", "price", "url"}),
+    "review": frozenset({"rating"}),
+    "event": frozenset(),
 }
-"""What a template may use; `send/facts.py` fills in exactly these."""
+"""What a template may use; `send/facts.py` fills in exactly these. Of `event` nobody knows beforehand what it holds."""
+
+OPEN = frozenset({"event"})
 
 OUR_FILTERS = frozenset({"money", "date"})
 
@@ -34,6 +42,15 @@ _TESTS = frozenset(_environment.tests)
 _OTHER_FILES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _IN_MACROS = frozenset({"loop", "caller", "varargs", "kwargs"})
 _environment.filters.update(dict.fromkeys(OUR_FILTERS, str))
+
+
+@lru_cache(maxsize=4096)
+def names_used(text: str) -> frozenset[str]:
+    """The variables a template asks for; none of one that doesn't parse, since that is told already."""
+    try:
+        return frozenset(find_undeclared_variables(_environment.parse(text)))
+    except (TemplateSyntaxError, RecursionError, ValueError):
+        return frozenset()
 
 
 Fault = tuple[int, str, str, str]
@@ -95,7 +112,7 @@ def _faults(tree: list[nodes.Node]) -> Iterator[Fault]:
             yield from _name_fault(node, owned=id(node) in owners)
         elif isinstance(node, nodes.Getattr | nodes.Getitem) and isinstance(node.node, nodes.Name):
             owner, word = node.node.name, _attribute(node)
-            if word is not None and owner not in made_here and owner in VARIABLES:
+            if word is not None and owner not in made_here and owner in VARIABLES.keys() - OPEN:
                 yield from _attribute_fault(node.lineno, owner, word)
         elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
             yield node.lineno, node.name, f"there is no filter {node.name!r}", nearest(node.name, _FILTERS)

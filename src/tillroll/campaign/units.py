@@ -131,6 +131,32 @@ def parse_clock_window(raw: Any) -> ClockWindow:
     return ClockWindow(start=start, end=end)
 
 
+_RATE = re.compile(r"([0-9]{1,7})\s*/\s*([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pacing:
+    """So many in a stretch of time."""
+
+    count: int
+    seconds: int
+
+    def __str__(self) -> str:
+        unit = next(unit for unit, seconds in _SECONDS.items() if seconds == self.seconds)
+        return f"{self.count}/{unit}"
+
+
+def parse_rate(raw: Any) -> Pacing:
+    """`50/s`, `1000/h`: how many a second, minute or hour."""
+    if isinstance(raw, Pacing):
+        return raw
+    match = _RATE.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    if match is None or int(match[1]) == 0:
+        raise ValueError(f"{shown(raw)} is not a rate; write it like 50/s, 600/m or 1000/h")
+    return Pacing(count=int(match[1]), seconds=_SECONDS[match[2]])
+
+
 _WALL_FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
 
@@ -186,5 +212,6 @@ Share = Annotated[Decimal, BeforeValidator(parse_share)]
 Window = Annotated[ClockWindow, BeforeValidator(parse_clock_window)]
 WallTime = Annotated[datetime, BeforeValidator(parse_wall_time)]
 Day = Annotated[date, BeforeValidator(parse_day)]
+Rate = Annotated[Pacing, BeforeValidator(parse_rate)]
 Whole = Annotated[int, Strict()]
 """A whole number: `true` is not 1, and text is not a number."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from tillroll.campaign.findings import MOST_FINDINGS, Finding, nearest
-from tillroll.campaign.models import LINE_PATTERN
+from tillroll.campaign.models import LINE_PATTERN, SHARED_PATTERN
 from tillroll.campaign.source import Path, Source
 from tillroll.campaign.units import KeyFault, shown
 
@@ -42,6 +42,7 @@ _PATTERNS = {
     "^[A-Z0-9]{0,12}$": "at most 12 capital letters and digits, like BACK",
     "^[A-Z]{2}$": "a country is two capital letters, like SI",
     "^[0-9A-Z]{10,36}$": "10 to 36 different digits and capital letters",
+    SHARED_PATTERN: "a shared code has 3 to 36 capital letters, digits and hyphens, like SUMMER26",
     LINE_PATTERN: "one line of text, not blank, without control characters",
     "^[a-z]{2,3}(-[A-Za-z]{2,4})?$": "a language is a code like en or pt-BR",
 }
@@ -63,12 +64,18 @@ def validate(model: type[_Model], source: Source) -> tuple[_Model | None, list[F
 
 
 def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> Finding:
-    path, kind, context = _path_in_file(source, fault["loc"]), str(fault["type"]), fault.get("ctx") or {}
+    path, kind, context = _path_in_file(source, fault), str(fault["type"]), fault.get("ctx") or {}
     if kind == "extra_forbidden":
         known = _keys_at(model, path[:-1])
         listed = f"; known here: {', '.join(sorted(known))}" if known else ""
         word = nearest(str(path[-1]), known)
-        return source.finding(path, f"unknown key{'' if word else listed}", suggestion=word, at_key=True)
+        written = path in source.keys  # a word can stand for a block with that key
+        return source.finding(
+            path,
+            f"unknown {'key' if written else 'word'}{'' if word else listed}",
+            suggestion=word,
+            at_key=written,
+        )
     if kind == "missing":
         return source.finding(path, "this key is missing", at_key=True)
     if kind in {"enum", "literal_error"}:
@@ -105,12 +112,13 @@ def _sentence(kind: str, context: dict[str, Any], fault: dict[str, Any], given: 
     return f"{shown(given)} is not allowed here"
 
 
-def _path_in_file(source: Source, loc: tuple[Any, ...]) -> Path:
+def _path_in_file(source: Source, fault: dict[str, Any]) -> Path:
     """The location without what the machinery adds to it; a missing key keeps its name at the end."""
     path: list[str | int] = []
-    node = source.data
+    node, loc = source.data, fault["loc"]
+    names_a_key = fault["type"] in {"missing", "extra_forbidden"}
     for index, part in enumerate(loc):
-        last = index == len(loc) - 1
+        last = index == len(loc) - 1 and names_a_key
         known = (isinstance(node, dict) and part in node) or (
             isinstance(node, list) and isinstance(part, int)
         )

@@ -8,6 +8,7 @@ import click
 from rich.text import Text
 
 from tillroll.campaign import Revision, read_book
+from tillroll.campaign.revision import messages_of
 from tillroll.cli.show import out, say_json, services, show_proposal
 from tillroll.errors import FaultyFiles, NotFound, Refused, TillrollError
 from tillroll.ledger.engine import reading
@@ -58,7 +59,8 @@ def _compile_trouble(revision: Revision) -> str:
     """What is wrong with a campaign's MJML; the names in its templates are checked with the files."""
     shop = Shop(name="", url="", email="", currency="EUR", timezone="UTC", language="en")
     try:
-        compile_message(revision, filters_for(shop))
+        for message in messages_of(revision.campaign):
+            compile_message(revision, message, filters_for(shop))
     except TillrollError as trouble:
         return trouble.message
     return ""

@@ -35,7 +35,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
                 campaigns.c.store_id == run.store_id, campaigns.c.name == run.campaign
             )
         )
-        campaign = load_revision(connection, plan.revision_id).campaign
+        revision = load_revision(connection, plan.revision_id)
         agreed = sa.select(approvals.c.person, approvals.c.digest).where(
             approvals.c.plan_id == plan.plan_id, approvals.c.decision == "approve"
         )
@@ -44,7 +44,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             digest_now=digest_now,
             revision_now=revision_now,
             approvals=[(row.person, row.digest) for row in connection.execute(agreed)],
-            approval=campaign.approval,
+            approval=revision.campaign.approval,
             policy=POLICY,
             gone=_gone(connection, run.store_id, plan.proposal.goods),
             barred=_barred(connection, run.store_id, plan.proposal.goods),
@@ -66,7 +66,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             )
             return RunState.PLANNING
         zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == run.store_id)).one()
-        start, end = validity(campaign.offer.valid, ZoneInfo(zone), now)
+        start, end = validity(revision.offer().valid, ZoneInfo(zone), now)
         move_run(
             connection,
             run_id,

@@ -54,13 +54,14 @@ def pattern(connection: Connection, run: sa.Row[Any]) -> CouponRequest:
     plan = load_plan(connection, run.id)
     if plan is None or run.valid_from is None:
         raise Conflict(f"Run {run.id} has not begun to mint.")
-    campaign: Campaign = load_revision(connection, plan.revision_id).campaign
-    offer, goods = campaign.offer, plan.proposal.goods or Goods()
+    revision = load_revision(connection, plan.revision_id)
+    campaign: Campaign = revision.campaign
+    offer, goods = revision.offer(), plan.proposal.goods or Goods()
     return CouponRequest(
         name=coupon_name(campaign.title, run.id),
         code="",
         discount_type=_KINDS[offer.kind],
-        discount=offer.value or Decimal(0),
+        discount=offer.fixed_value or Decimal(0),
         launches_at=run.valid_from,
         expires_at=run.valid_until,
         minimum_subtotal=offer.minimum_subtotal,

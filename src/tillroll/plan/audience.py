@@ -117,9 +117,10 @@ def select_recipients(
         sa.func.coalesce(matches(segments[one], now), sa.false()).label(f"x_{i}")
         for i, one in enumerate(who.exclude)
     ]
+    chosen = matches(segments[who.segment], now) if who.segment else sa.true()
     query = (
         sa.select(customers, *excluded)
-        .where(customers.c.store_id == store_id, matches(segments[who.segment], now))
+        .where(customers.c.store_id == store_id, chosen)
         .order_by(customers.c.customer_id)
     )
     with streaming(connection, query) as rows:

@@ -40,8 +40,10 @@ class Cost:
     basis: str
 
 
-def worst_case(offer: Offer, guardrails: Guardrails, figures: Figures) -> Cost:
+def worst_case(offer: Offer | None, guardrails: Guardrails, figures: Figures) -> Cost:
     """What every code used once on the dearest basket would cost."""
+    if offer is None:
+        return Cost(amount=Decimal(0), basis="no codes")
     if offer.uses is not Uses.SINGLE:
         return Cost(amount=None, basis=f"uses: {offer.uses} has no bound: a code can be passed on")
     basket = max(
@@ -49,9 +51,9 @@ def worst_case(offer: Offer, guardrails: Guardrails, figures: Figures) -> Cost:
     )
     each, parts = _discount(offer, basket), []
     if offer.kind in PERCENT_KINDS:
-        parts.append(f"{offer.value} % of a basket of {basket:.2f}")
+        parts.append(f"{offer.largest_value} % of a basket of {basket:.2f}")
     if offer.kind in AMOUNT_KINDS:
-        parts.append(f"{offer.value} each")
+        parts.append(f"{offer.largest_value} each")
     if offer.kind in SHIPPING_KINDS:
         each += guardrails.largest_shipping
         parts.append(f"shipping of {guardrails.largest_shipping:.2f}")
@@ -59,8 +61,10 @@ def worst_case(offer: Offer, guardrails: Guardrails, figures: Figures) -> Cost:
     return Cost(amount=amount, basis=f"{figures.codes} codes × {' + '.join(parts)}")
 
 
-def expected(offer: Offer, guardrails: Guardrails, figures: Figures) -> Cost:
+def expected(offer: Offer | None, guardrails: Guardrails, figures: Figures) -> Cost:
     """What the run will probably cost, from the audience's own orders and earlier runs of the campaign."""
+    if offer is None:
+        return Cost(amount=Decimal(0), basis="no codes")
     if figures.average_order is None:
         return Cost(amount=None, basis="no orders to tell from")
     rate, source = _ASSUMED_REDEMPTION, "assumed"
@@ -78,11 +82,9 @@ def expected(offer: Offer, guardrails: Guardrails, figures: Figures) -> Cost:
 
 def _discount(offer: Offer, basket: Decimal) -> Decimal:
     """Money off one basket, shipping aside."""
-    if offer.value is None:
-        return Decimal(0)
     if offer.kind in PERCENT_KINDS:
-        return basket * offer.value / 100
-    return min(offer.value, basket)
+        return basket * offer.largest_value / 100
+    return min(offer.largest_value, basket)
 
 
 def calls_for(codes: int) -> int:
@@ -114,8 +116,8 @@ def verdicts(
             )
         )
 
-    value = offer.value or Decimal(0)
-    if offer.kind in PERCENT_KINDS:
+    value = offer.largest_value if offer else Decimal(0)
+    if offer and offer.kind in PERCENT_KINDS:
         most = guardrails.largest_percent
         hold(
             "largest_percent",
@@ -124,7 +126,7 @@ def verdicts(
             f"{most} %",
             f"{value} % off is more than {most} % allowed",
         )
-    if offer.kind in AMOUNT_KINDS:
+    if offer and offer.kind in AMOUNT_KINDS:
         most = guardrails.largest_amount
         hold("largest_amount", value <= most, value, most, f"{value} off is more than the {most} allowed")
     hold(

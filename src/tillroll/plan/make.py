@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
-from tillroll.campaign.models import Status, Valid
+from tillroll.campaign.models import AppliesTo, Status, Valid
 from tillroll.campaign.proposal import Audience, AudienceDigest, Exposure, Proposal
 from tillroll.campaign.sentence import say_offer, say_segment
 from tillroll.campaign.states import CodeState, RunState
@@ -86,7 +86,7 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
         revision_id=found[0],
         revision=found[1],
     )
-    if reason := unread(engine, store, found[1].campaign.offer.applies_to):
+    if reason := unread(engine, store, _applies_to(found[1])):
         later = now + timedelta(minutes=1)
         return _settle(engine, run_id, RunState.PLANNING, reason, now, not_before=later)
     _clear_unfinished(engine, run_id)
@@ -106,7 +106,7 @@ def preview(
     engine: Engine, *, store: sa.Row[Any], revision: Revision, now: datetime, per_minute: int
 ) -> Proposal:
     """The plan a run of the campaign would get at a moment; nothing is written anywhere."""
-    if reason := unread(engine, store, revision.campaign.offer.applies_to):
+    if reason := unread(engine, store, _applies_to(revision)):
         raise Refused(
             f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
         )
@@ -180,7 +180,7 @@ def _propose(
     worst = decide.worst_case(campaign.offer, guardrails, figures)
     likely = decide.expected(campaign.offer, guardrails, figures)
     calls = decide.calls_for(figures.codes)
-    found = find_goods(engine, store.id, campaign.offer.applies_to)
+    found = find_goods(engine, store.id, _applies_to(revision))
     goods = found.goods if found and not found.unknown else None
     return Proposal(
         store_id=store.ecwid_id,
@@ -193,17 +193,17 @@ def _propose(
         slot_key=subject.slot_key,
         slot_at=subject.slot_at.isoformat(),
         revision=revision.digest,
-        offer=say_offer(campaign.offer, store.currency, goods),
-        valid=say_valid(campaign.offer.valid, ZoneInfo(store.timezone)),
+        offer=say_offer(campaign.offer, store.currency, goods) if campaign.offer else "",
+        valid=say_valid(campaign.offer.valid, ZoneInfo(store.timezone)) if campaign.offer else "",
         code_format=campaign.codes.format,
         code_example=campaign.codes.prefix + "•" * revision.code_format.length,
         code_bits=round(revision.code_format.bits, 1),
-        template=campaign.message.template,
-        subject=campaign.message.subject,
+        template=campaign.message.template if campaign.message else "",
+        subject=campaign.message.subject if campaign.message else "",
         approvers=campaign.approval.by,
         audience=Audience(
-            segment=campaign.who.segment,
-            sentence=say_segment(revision.segments[campaign.who.segment]),
+            segment=campaign.who.segment or "",
+            sentence=say_segment(revision.segments[campaign.who.segment]) if campaign.who.segment else "",
             matched=selection.matched,
             excluded=dict(sorted(selection.excluded.items())),
             count=selection.count,
@@ -227,6 +227,11 @@ def _propose(
         + (decide.goods_verdicts(found) if found else ()),
         goods=goods,
     )
+
+
+def _applies_to(revision: Revision) -> AppliesTo | None:
+    offer = revision.campaign.offer
+    return offer.applies_to if offer is not None else None
 
 
 def say_valid(valid: Valid, zone: ZoneInfo) -> str:

@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from mjml import mjml2html
 
 from tillroll.campaign import Revision
+from tillroll.campaign.models import Message
 from tillroll.errors import Refused
 
 MJML, HTML, TEXT = "message.mjml.j2", "message.html.j2", "message.txt.j2"
@@ -50,21 +51,23 @@ class Compiled:
             raise Refused(f"The template can't be filled in: {fault}", hint="Run: tillroll check") from fault
 
 
-def compile_message(revision: Revision, filters: Mapping[str, Callable[..., Any]]) -> Compiled:
-    """Compile a revision's message. `Refused` when the MJML or a template is faulty."""
-    files = revision.template_files
+def compile_message(
+    revision: Revision, message: Message, filters: Mapping[str, Callable[..., Any]]
+) -> Compiled:
+    """Compile one of a revision's messages. `Refused` when the MJML or a template is faulty."""
+    files = revision.template_files(message.template)
     try:
         html_source = _from_mjml(files[MJML]) if MJML in files else _inlined(files[HTML])
         marked, plain = _environment(True, filters), _environment(False, filters)
         return Compiled(
-            subject=plain.from_string(revision.campaign.message.subject),
+            subject=plain.from_string(message.subject),
             html=marked.from_string(html_source),
             text=plain.from_string(files[TEXT])
             if TEXT in files
             else plain.from_string(_as_text(html_source)),
         )
     except (TemplateError, ValueError) as fault:
-        folder = f"templates/{revision.campaign.message.template}"
+        folder = f"templates/{message.template}"
         raise Refused(f"{folder} can't be compiled: {fault}", hint="Run: tillroll check") from fault
 
 

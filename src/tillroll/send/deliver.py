@@ -102,7 +102,7 @@ def _open(
         revision=revision,
         offer_text=plan.proposal.offer,
         shop=shop,
-        compiled=compile_message(revision, filters_for(shop)),
+        compiled=compile_message(revision, revision.message(), filters_for(shop)),
     )
 
 
@@ -112,7 +112,7 @@ def _allowed_from(sending: Sending, now: datetime) -> datetime:
     return earliest_send(
         now,
         zone=campaign.when.zone(sending.shop.timezone),
-        quiet_hours=campaign.message.send.quiet_hours,
+        quiet_hours=sending.revision.message().send.quiet_hours,
         quiet_days=sending.revision.calendar.quiet_days,
     )
 
@@ -234,7 +234,7 @@ def _record(sending: Sending, deliveries: Iterable[Delivery]) -> None:
     """Write what became of messages that are `sending`."""
     outcomes = list(deliveries)
     now = sending.clock.now()
-    policy: IfUnknown = sending.revision.campaign.message.send.if_unknown
+    policy: IfUnknown = sending.revision.message().send.if_unknown
     with writing(sending.engine) as connection:
         for delivery in outcomes:
             attempts = connection.scalars(

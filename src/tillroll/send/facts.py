@@ -56,7 +56,7 @@ def facts_for(
     `offer_text` is the sentence the plan was approved with.
     """
     offer = campaign.offer
-    return {
+    facts: dict[str, Any] = {
         "customer": {
             "first_name": reader.first_name,
             "name": reader.name,
@@ -64,17 +64,19 @@ def facts_for(
             "language": reader.language,
             "country": reader.country,
         },
-        "code": {
+        "store": {"name": shop.name, "url": shop.url, "email": shop.email},
+        "campaign": {"title": campaign.title},
+    }
+    if offer is not None:
+        facts["code"] = {
             "text": code,
             "valid_from": valid_from,
             "valid_until": valid_until,
-            "value": offer.value,
+            "value": offer.fixed_value,
             "minimum_subtotal": offer.minimum_subtotal,
-        },
-        "store": {"name": shop.name, "url": shop.url, "email": shop.email},
-        "campaign": {"title": campaign.title},
-        "offer": {"kind": offer.kind.value, "value": offer.value, "text": offer_text},
-    }
+        }
+        facts["offer"] = {"kind": offer.kind.value, "value": offer.fixed_value, "text": offer_text}
+    return facts
 
 
 def filters_for(shop: Shop) -> Mapping[str, Callable[..., str]]:

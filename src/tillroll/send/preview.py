@@ -53,8 +53,8 @@ def previews(
         connection, sa.select(stores).where(stores.c.id == run.store_id), missing="The store is gone."
     )
     revision, shop = load_revision(connection, plan.revision_id), shop_of(store)
-    compiled = compile_message(revision, filters_for(shop))
-    until = run.valid_until or _about(revision.campaign.offer.valid, ZoneInfo(store.timezone), now)
+    compiled = compile_message(revision, revision.message(), filters_for(shop))
+    until = run.valid_until or _about(revision.offer().valid, ZoneInfo(store.timezone), now)
     found = []
     for recipient in sample(connection, plan.plan_id, most=most)[:most]:
         reader = reader_of(recipient)

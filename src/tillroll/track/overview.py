@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.models import Status
+from tillroll.campaign.revision import offers_of
 from tillroll.campaign.schedule import describe, next_slot
 from tillroll.campaign.sentence import say_offer
 from tillroll.campaign.states import CODE_OPEN, MESSAGE_OPEN, RUN_OPEN, CodeState, MessageState, RunState
@@ -207,7 +208,7 @@ def _campaign_line(
         owner=campaign.owner,
         when=describe(campaign.when, zone),
         next_at=upcoming.at if upcoming and campaign.status is Status.ACTIVE else None,
-        offer=say_offer(campaign.offer, store.currency),
+        offer=" · ".join(say_offer(one, store.currency) for one in offers_of(campaign)),
         digest=revision.digest,
         findings=findings,
     )
