@@ -17,6 +17,9 @@ metadata = sa.MetaData(
 )
 
 
+_SINGULAR = {"entries": "entry"}
+
+
 def identity() -> sa.Column[int]:
     return sa.Column("id", Identity, primary_key=True, autoincrement=True)
 
@@ -24,7 +27,7 @@ def identity() -> sa.Column[int]:
 def of(table: str, *, nullable: bool = False) -> sa.Column[int]:
     """A reference to another table's row, named after it in the singular."""
     return sa.Column(
-        f"{table.removesuffix('s')}_id", Identity, sa.ForeignKey(f"{table}.id"), nullable=nullable
+        f"{_SINGULAR.get(table) or table.removesuffix('s')}_id", Identity, sa.ForeignKey(f"{table}.id"), nullable=nullable
     )
 
 

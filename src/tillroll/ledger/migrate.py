@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from tillroll.errors import Misconfigured
 
@@ -29,6 +29,8 @@ def upgrade(engine: Engine) -> str:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_lock(_LOCK)))
             connection.commit()
+        else:
+            _check_references(connection, on=False)
         try:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -37,7 +39,19 @@ def upgrade(engine: Engine) -> str:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
                 connection.commit()
+            else:
+                _check_references(connection, on=True)
     return current(engine)
+
+
+def _check_references(connection: Connection, *, on: bool) -> None:
+    """SQLite changes a table by copying it to a new one; meanwhile what refers to it must not be in the way.
+
+    Outside any transaction, so past SQLAlchemy: within one the pragma does nothing (https://sqlite.org/lang_altertable.html).
+    """
+    raw = connection.connection.driver_connection
+    assert raw is not None  # noqa: S101 - it is checked out
+    raw.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
 
 
 def current(engine: Engine) -> str:

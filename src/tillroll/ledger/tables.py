@@ -10,6 +10,8 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         │  coupons, looks
         ├─ imports ── import_rows,           catalogue files: what each row wanted, what the store had before,
         │             import_chunks          and what it answered
+        ├─ entries                           whom an event brought into a campaign, and their next step
+        ├─ reviews, stock_changes            what else happened in the store
         ├─ events                            what the store's webhooks said happened
         ├─ levels                            how much of the token's allowance of requests is left
         └─ redemptions                       which order used which code
@@ -22,6 +24,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tillroll.ledger.columns import count, identity, metadata, of, text
+from tillroll.ledger.event_tables import entries, reviews, stock_changes
 from tillroll.ledger.import_tables import import_chunks, import_rows, imports
 from tillroll.ledger.mirror_tables import (
     carts,
@@ -47,6 +50,7 @@ __all__ = [
     "codes",
     "coupons",
     "customers",
+    "entries",
     "events",
     "import_chunks",
     "import_rows",
@@ -60,10 +64,12 @@ __all__ = [
     "products",
     "recipients",
     "redemptions",
+    "reviews",
     "revisions",
     "roles",
     "roles_users",
     "runs",
+    "stock_changes",
     "stores",
     "users",
     "variations",
@@ -134,6 +140,9 @@ runs = sa.Table(
     sa.Column("slot_at", Moment, nullable=False),
     text("state"),
     text("reason", ""),
+    text("kind", ""),  # pool: codes made ahead, for nobody yet
+    of("entries", nullable=True),  # what happened to whom; none for a run by the clock or by hand
+    sa.Column("step", sa.Integer, nullable=False, server_default="1"),  # of the campaign's flow
     text("started_by", ""),  # a person for manual runs, else the schedule
     sa.Column("plan_id", Identity),  # the plan in force; no foreign key, since plans refer to runs
     sa.Column("valid_from", Moment),  # when its codes work, fixed as minting begins
@@ -175,6 +184,8 @@ recipients = sa.Table(
     text("first_name", ""),
     text("language", ""),
     text("country", ""),
+    text("arm", ""),  # of the campaign's variants
+    sa.Column("value", Amount),  # their own value of the discount; none: the offer's
     sa.UniqueConstraint("plan_id", "customer_id"),
 )
 
@@ -217,9 +228,12 @@ codes = sa.Table(
     identity(),
     of("stores"),
     of("runs"),
-    of("recipients"),
+    of("recipients", nullable=True),  # none: shared by all, or in a pool and not handed out yet
     text("code"),
     text("state"),
+    text("arm", ""),
+    sa.Column("value", Amount),  # none: the offer's
+    sa.Column("handed_at", Moment),  # when a code of a pool got its recipient
     of("chunks", nullable=True),
     sa.Column("coupon_id", sa.BigInteger),
     count("attempts"),
@@ -246,7 +260,7 @@ messages = sa.Table(
     of("stores"),
     of("runs"),
     of("recipients"),
-    of("codes"),
+    of("codes", nullable=True),  # none: an e-mail without a code
     text("kind", "offer"),
     text("state"),
     text("reason", ""),
