@@ -20,7 +20,7 @@ FAULTS = [
     ("template: winback", "template: winbak", "winbak", "there is no template 'winbak'", "winback"),
     ("format: short", "format: shrt", "shrt", "there is no code format 'shrt'", "short"),
     ("kind: percent", "kind: percnt", "percnt", "is none of percent, amount", "percent"),
-    ("value: 15", "value: fifteen", "fifteen", "is not a number; write it like 15 or 7.50", ""),
+    ("value: 15", "value: fifteen", "fifteen", "is not an amount; write it like 15, 7.50 or EUR 20", ""),
     ("value: 15", "value: 150", "150", "150 is over 100 %", ""),
     ("value: 15", "value: -1", "-1", "must be more than 0", ""),
     ("value: 15", "value: .nan", ".nan", "is not a number", ""),

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from tillroll.campaign.message import IfUnknown, Message, MessageChange, Reminder, Send, Unless, Via
+from tillroll.campaign.money import Amount
 from tillroll.campaign.offer import (
     AMOUNT_KINDS,
     PERCENT_KINDS,
@@ -27,7 +28,7 @@ from tillroll.campaign.offer import (
     Valid,
 )
 from tillroll.campaign.trigger import Again, Event, IfLate, Stops, When
-from tillroll.campaign.units import Duration, KeyFault, Number, Share, Whole
+from tillroll.campaign.units import Duration, KeyFault, Share, Whole
 from tillroll.campaign.value import Figure, PerCustomer
 from tillroll.campaign.words import LINE_PATTERN, Line, Name, Words
 
@@ -133,7 +134,7 @@ class AutoWhen(Words):
     """A plan within these bounds is approved by the campaign's own policy; anything larger waits for people."""
 
     codes: Whole = Field(ge=0)
-    worst_case: Number = Field(ge=0)
+    worst_case: Amount = Field(ge=0)
 
 
 class Approval(Words):
@@ -147,7 +148,7 @@ class Approval(Words):
 class Budget(Words):
     """What all live runs of this campaign together may cost in the worst case, in the store's currency."""
 
-    worst_case: Number = Field(gt=0)
+    worst_case: Amount = Field(gt=0)
 
 
 class Step(Words):
@@ -184,7 +185,7 @@ class Variant(Words):
 class Campaign(Words):
     """One campaign file."""
 
-    title: Line
+    title: Line = Field(description="What it is called, for people.", examples=["We miss you"])
     owner: Line = Field(description="Who answers for it: an e-mail address or a name.")
     status: Status = Field(default=Status.DRAFT, description="Whether the loop acts on it.")
     extends: Name | None = Field(

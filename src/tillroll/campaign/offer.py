@@ -8,7 +8,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from tillroll.campaign.units import Duration, KeyFault, Number, WallTime
+from tillroll.campaign.money import Amount, Money
+from tillroll.campaign.units import Duration, KeyFault, WallTime
 from tillroll.campaign.value import PerCustomer, Value
 from tillroll.campaign.words import Line, Words
 
@@ -102,7 +103,7 @@ class Offer(Words):
         description="A percentage or an amount by kind, or a value for each customer.",
         examples=[15, {"formula": "min(0.15 * average_order, 20)", "at_most": 20}],
     )
-    minimum_subtotal: Number | None = Field(
+    minimum_subtotal: Amount | None = Field(
         default=None, ge=0, description="The smallest basket it works on."
     )
     applies_to: AppliesTo | None = None
@@ -120,6 +121,8 @@ class Offer(Words):
             raise ValueError(f"{self.kind.value} needs a value:")
         if self.largest_value <= 0:
             raise KeyFault("value", f"{self.largest_value} must be more than 0")
+        if self.kind in PERCENT_KINDS and isinstance(self.fixed_value, Money):
+            raise KeyFault("value", "a percentage has no currency; write it like 15")
         if self.kind in PERCENT_KINDS and self.largest_value > 100:
             raise KeyFault("value", f"{self.largest_value} is over 100 %")
         return self
@@ -154,7 +157,7 @@ class OfferChange(Words):
 
     kind: OfferKind | None = None
     value: Value | None = None
-    minimum_subtotal: Number | None = Field(default=None, ge=0)
+    minimum_subtotal: Amount | None = Field(default=None, ge=0)
     applies_to: AppliesTo | None = None
     uses: Uses | None = None
     customers: Customers | None = None

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from tillroll.campaign.units import Duration, Number, WallTime, Whole, shown
+from tillroll.campaign.money import Amount
+from tillroll.campaign.units import Duration, WallTime, Whole, shown
 from tillroll.campaign.words import Line, Name, Words
 
 
@@ -32,7 +33,7 @@ class OrderPlaced(Words):
     number: Whole | None = Field(
         default=None, ge=1, le=10_000, description="Only their first order (1), second order (2), ..."
     )
-    total_at_least: Number | None = Field(
+    total_at_least: Amount | None = Field(
         default=None, ge=0, description="Only orders of at least this total, in the store's currency."
     )
 
@@ -40,7 +41,7 @@ class OrderPlaced(Words):
 class CartAbandoned(Words):
     """A cart was left behind. Ends by itself when it becomes an order."""
 
-    total_at_least: Number | None = Field(
+    total_at_least: Amount | None = Field(
         default=None, ge=0, description="Only carts worth at least this much, in the store's currency."
     )
 
@@ -48,7 +49,7 @@ class CartAbandoned(Words):
 class SpentReached(Words):
     """A customer's orders together reached an amount."""
 
-    amount: Number = Field(gt=0, description="The tier, in the store's currency.")
+    amount: Amount = Field(gt=0, description="The tier, in the store's currency.")
 
 
 class Inactive(Words):

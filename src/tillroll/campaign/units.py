@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Strict
+from pydantic import BeforeValidator, Strict, WithJsonSchema
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"([0-9]{1,5})\s*([mhdw])")
@@ -205,13 +205,26 @@ def spell_duration(length: timedelta) -> str:
     return f"{number} {unit}{'' if number == '1' else 's'}"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Ago = Annotated[timedelta, BeforeValidator(parse_ago)]
-Number = Annotated[Decimal, BeforeValidator(parse_decimal)]
-Share = Annotated[Decimal, BeforeValidator(parse_share)]
-Window = Annotated[ClockWindow, BeforeValidator(parse_clock_window)]
-WallTime = Annotated[datetime, BeforeValidator(parse_wall_time)]
-Day = Annotated[date, BeforeValidator(parse_day)]
-Rate = Annotated[Pacing, BeforeValidator(parse_rate)]
+def _text(pattern: str) -> WithJsonSchema:
+    """What an editor is told of a quantity: text of this form."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+_ONE_DURATION = r"[0-9]{1,5}\s*[mhdw]"
+_MINUTE = r"([01]\d|2[0-3]):[0-5]\d"
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), _text(rf"^\s*{_ONE_DURATION}\s*$")]
+Ago = Annotated[timedelta, BeforeValidator(parse_ago), _text(rf"^\s*{_ONE_DURATION}\s+ago\s*$")]
+Number = Annotated[Decimal, BeforeValidator(parse_decimal), WithJsonSchema({"type": "number"})]
+Share = Annotated[Decimal, BeforeValidator(parse_share), _text(r"^\s*[0-9]{1,2}([.][0-9]+)?\s*%\s*$")]
+Window = Annotated[
+    ClockWindow, BeforeValidator(parse_clock_window), _text(rf"^\s*{_MINUTE}\s*-\s*{_MINUTE}\s*$")
+]
+WallTime = Annotated[
+    datetime,
+    BeforeValidator(parse_wall_time),
+    _text(r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?\s*$"),
+]
+Day = Annotated[date, BeforeValidator(parse_day), _text(r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*$")]
+Rate = Annotated[Pacing, BeforeValidator(parse_rate), _text(r"^\s*[0-9]{1,7}\s*/\s*[smh]\s*$")]
 Whole = Annotated[int, Strict()]
 """A whole number: `true` is not 1, and text is not a number."""

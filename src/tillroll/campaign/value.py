@@ -15,6 +15,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from tillroll.campaign.money import Amount
 from tillroll.campaign.units import KeyFault, Number, parse_decimal, shown
 from tillroll.campaign.words import Words
 
@@ -207,5 +208,5 @@ def _form(raw: Any) -> str:
     return "each" if isinstance(raw, dict | PerCustomer) else "all"
 
 
-Value = Annotated[Annotated[Number, Tag("all")] | Annotated[PerCustomer, Tag("each")], Discriminator(_form)]
+Value = Annotated[Annotated[Amount, Tag("all")] | Annotated[PerCustomer, Tag("each")], Discriminator(_form)]
 """A percentage or an amount: one for all, or one for each customer."""

@@ -27,7 +27,10 @@ def identity() -> sa.Column[int]:
 def of(table: str, *, nullable: bool = False) -> sa.Column[int]:
     """A reference to another table's row, named after it in the singular."""
     return sa.Column(
-        f"{_SINGULAR.get(table) or table.removesuffix('s')}_id", Identity, sa.ForeignKey(f"{table}.id"), nullable=nullable
+        f"{_SINGULAR.get(table) or table.removesuffix('s')}_id",
+        Identity,
+        sa.ForeignKey(f"{table}.id"),
+        nullable=nullable,
     )
 
 

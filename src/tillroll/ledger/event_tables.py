@@ -16,7 +16,9 @@ entries = sa.Table(
     text("key"),  # what happened to whom, like order 1234: the same thing is never entered twice
     sa.Column("customer_id", sa.BigInteger),  # none: it happened to a product
     sa.Column("product_id", sa.BigInteger),
-    sa.Column("facts", sa.JSON, nullable=False),  # what messages may say of it: order, cart, product, review, event
+    sa.Column(
+        "facts", sa.JSON, nullable=False
+    ),  # what messages may say of it: order, cart, product, review, event
     sa.Column("happened_at", Moment, nullable=False),
     sa.Column("step", sa.Integer, nullable=False, server_default="1"),  # the next one
     sa.Column("due_at", Moment),  # when that step is due; none: the flow is over
