@@ -220,8 +220,8 @@ class Campaign(Words):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        _check_shape(self)
         _check_event(self)
+        _check_shape(self)
         _check_codes(self)
         _check_variants(self)
         return self
@@ -231,7 +231,7 @@ class Campaign(Words):
 
         Raises `ValueError` where an arm's changes make no sense with what they change (`tillroll check` tells it with its place).
         """
-        said = self.model_dump(by_alias=True, exclude_unset=True)
+        said = self.said()
         steps, variants = said.pop("steps", ()), said.pop("variants", ())
         if steps:
             here = dict(steps[step - 1])
@@ -259,7 +259,8 @@ def _check_shape(campaign: Campaign) -> None:
         raise KeyFault("codes", "a pool needs an offer:")
     by_itself = campaign.when.on is not None and not campaign.when.on.about_product
     if campaign.who.segment is None and not by_itself and not only_pool:
-        raise KeyFault("who", "who: must name a segment:, since no customer comes with this trigger")
+        place = "who" if "who" in campaign.model_fields_set else "when"
+        raise KeyFault(place, "who: must name a segment:, since no customer comes with this trigger")
     if only_pool and campaign.who.segment is not None:
         raise KeyFault("who", "a pool without message: is sent to nobody; leave out segment:")
 

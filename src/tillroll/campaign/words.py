@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -22,3 +22,17 @@ class Words(BaseModel):
     """Base of everything a YAML file can say: frozen, and no key it doesn't know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    def said(self) -> dict[str, Any]:
+        """What the file says, by its own keys; the quantities stay values, so that a model can be made of it again."""
+        return {
+            field.alias or name: _said(getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if name in self.model_fields_set
+        }
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, Words):
+        return value.said()
+    return [_said(one) for one in value] if isinstance(value, tuple) else value

@@ -1,0 +1,110 @@
+"""Every key of the language: said once by a sound file, and refused at its place when its value makes no sense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any, get_args
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from tests.campaign.whole import whole_folder
+from tillroll.campaign import parse_book
+from tillroll.campaign.models import Campaign
+from tillroll.campaign.rules import Calendar, CodeFormat, Guardrails
+from tillroll.campaign.segment import Segment
+from tillroll.campaign.source import Path, read_source
+
+FOLDER = whole_folder()
+KINDS: Mapping[str, type[BaseModel]] = {
+    "campaigns/": Campaign,
+    "rules/segments/": Segment,
+    "rules/codes/": CodeFormat,
+    "rules/guardrails.yaml": Guardrails,
+    "rules/calendar.yaml": Calendar,
+}
+NONSENSE = [[[]]]  # a list in a list in a list: no key takes that
+
+
+def _model_of(path: str) -> type[BaseModel]:
+    return next(model for start, model in KINDS.items() if path.startswith(start))
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def _all_keys(model: type[BaseModel], seen: set[type[BaseModel]]) -> set[tuple[str, str]]:
+    """Every key of a model and of what it is made of."""
+    if model in seen:
+        return set()
+    seen.add(model)
+    found = {(model.__name__, field.alias or name) for name, field in model.model_fields.items()}
+    for field in model.model_fields.values():
+        for part in _models_in(field.annotation):
+            found |= _all_keys(part, seen)
+    return found
+
+
+def _said(model: type[BaseModel], data: Any, at: Path) -> Iterator[tuple[tuple[str, str], Path]]:
+    """Every key that a file says, with the model it belongs to and its place."""
+    if isinstance(data, list):
+        for index, one in enumerate(data):
+            yield from _said(model, one, (*at, index))
+    elif isinstance(data, dict):
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        for key, value in data.items():
+            if key in fields:
+                yield (model.__name__, key), (*at, key)
+                for part in _models_in(fields[key].annotation):
+                    yield from _said(part, value, (*at, key))
+
+
+def _yaml_files() -> dict[str, Any]:
+    return {
+        path: read_source(path, text.encode()).data for path, text in FOLDER.items() if path.endswith(".yaml")
+    }
+
+
+CASES = {
+    key: (path, place)
+    for path, data in _yaml_files().items()
+    for key, place in _said(_model_of(path), data, ())
+}
+
+
+def test_the_files_that_say_every_key_are_sound() -> None:
+    book = parse_book({path: text.encode() for path, text in FOLDER.items()})
+    assert [finding.render() for finding in book.findings] == []
+
+
+def test_no_key_of_the_language_is_left_out() -> None:
+    seen: set[type[BaseModel]] = set()
+    every = {key for model in KINDS.values() for key in _all_keys(model, seen)}
+    assert every - CASES.keys() == set()
+
+
+@pytest.mark.parametrize("key", sorted(CASES), ids=lambda key: ".".join(key))
+def test_a_wrong_value_is_refused_where_it_stands(key: tuple[str, str]) -> None:
+    path, place = CASES[key]
+    data = deepcopy(_yaml_files()[path])
+    here = data
+    for part in place[:-1]:
+        here = here[part]
+    here[place[-1]] = NONSENSE
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    source = read_source(path, text.encode())
+    line, column = source.values[place]
+    files = {**FOLDER, path: text}
+    found = parse_book({name: content.encode() for name, content in files.items()}).findings
+    mine = [one for one in found if one.file == path]
+    assert any(
+        (one.line, one.column) == (line, column) or (one.line == line and one.column > column) for one in mine
+    ), (
+        text,
+        [one.render() for one in found],
+    )

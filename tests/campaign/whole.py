@@ -1,0 +1,178 @@
+"""Campaign files that together say every key of the language once, and all of it sound."""
+
+from __future__ import annotations
+
+CAMPAIGNS = {
+    "scheduled": """
+title: Every key of a scheduled campaign
+owner: ana@shop.example
+status: active
+when: {cron: "0 10 * * MON", timezone: Europe/Ljubljana, if_late: catch_up, within: 3h}
+who: {segment: whole, exclude: [other], limit: 100, holdout: 5%}
+offer:
+  kind: amount
+  value: {table: {by: spent, rows: [{from: 0, value: 5}, {from: 500, value: 9.5}]}, at_least: 1, at_most: 9, step: 0.5}
+  minimum_subtotal: EUR 30
+  applies_to: {products: [TEA-1], categories: [Tea/Green]}
+  uses: single
+  customers: repeat
+  valid: {from: 2026-12-01 00:00, until: 2026-12-31 23:59}
+stops: {stock_below: 5}
+codes: {format: whole, prefix: TEA}
+message:
+  template: plain
+  subject: "{{ code.text }}"
+  send:
+    via: smtp
+    quiet_hours: "21:00-08:00"
+    quiet_days: [2026-12-24]
+    rate: 50/s
+    if_unknown: resend
+  reminder: {before_expiry: 3d, template: plain, subject: Soon}
+approval: {by: 2, expires: 24h, auto_when: {codes: 10, worst_case: 100}}
+budget: {worst_case: 1000}
+variants:
+  - name: one
+    weight: 2
+    offer:
+      kind: amount
+      value: 5
+      minimum_subtotal: 20
+      applies_to: {products: [TEA-2]}
+      uses: once_per_customer
+      customers: any
+      valid: {for: 3d}
+    message: {template: plain, subject: Other}
+  - {name: two}
+environments:
+  sandbox: {who: {limit: 5}}
+""",
+    "flow": """
+title: A flow
+owner: ana@shop.example
+when: {on: {cart_abandoned: {total_at_least: 20}}, again: {after: 30d, most: 3}}
+unless: [ordered]
+steps:
+  - wait: 2h
+    message: {template: note, subject: One}
+  - wait: 2d
+    unless: [code_used]
+    unless_in: [other]
+    offer: {kind: percent, value: {formula: "min(10, orders)", at_most: 10}, valid: {for: 7d}}
+    codes: {prefix: CART}
+    message: {template: plain, subject: Two}
+  - same_code: true
+    message: {template: plain, subject: Three}
+""",
+    "pooled": """
+title: A pool
+owner: ana@shop.example
+extends: shared
+when: {at: ~, manual: true}
+offer: {kind: free_shipping, value: ~, uses: single}
+codes: {shared: ~, format: whole, pool: {size: 100, low_water: 10}}
+""",
+    "shared": """
+title: One code for all
+owner: ana@shop.example
+when: {at: 2026-11-27 09:00}
+who: {segment: whole}
+offer: {kind: percent, value: 10, uses: once_per_customer, valid: {for: 3d}}
+codes: {shared: SUMMER26}
+message: {template: plain, subject: Now}
+""",
+    "every": """
+title: Every two weeks
+owner: ana@shop.example
+when: {every: 2w}
+who: {segment: whole}
+message: {template: note, subject: Hello}
+""",
+}
+"""By name; `{event: words}` of `EVENTS` are made of `event_campaign`."""
+
+EVENTS = {
+    "customer_created": "{customer_created: {}}",
+    "order_placed": "{order_placed: {number: 1, total_at_least: 50}}",
+    "spent_reached": "{spent_reached: {amount: 500}}",
+    "inactive": "{inactive: {for: 90d}}",
+    "first_order_anniversary": "{first_order_anniversary: {before: 7d}}",
+    "birthday": "{birthday: {field: Birthday, before: 7d}}",
+    "review_left": "{review_left: {rating_at_least: 4}}",
+    "favourite_added": "{favourite_added: {}}",
+    "back_in_stock": "{back_in_stock: {}}",
+    "overstocked": "{overstocked: {over: 100}}",
+    "low_stock": "{low_stock: {below: 5}}",
+    "custom": "{custom: {event: quiz-finished}}",
+}
+"""How `on:` says each event, with all its conditions."""
+
+RULES = {
+    "rules/segments/whole.yaml": """
+title: Everybody
+where:
+  any:
+    - all: [{orders: {at_least: 0, at_most: 9}}, {spent: {at_least: 0, at_most: 9}}]
+    - not: {average_order: {at_least: 5}}
+    - first_order: {more_than: 90d ago}
+    - last_order: {more_than: 90d ago, less_than: 180d ago}
+    - registered: {never: true}
+    - accepts_marketing: true
+    - country: {in: [SI]}
+    - language: {in: [sl]}
+    - group: {in: [Staff]}
+""",
+    "rules/segments/other.yaml": """
+title: Nobody
+where: {orders: {at_least: 1000000}}
+""",
+    "rules/codes/short.yaml": """
+title: Short
+""",
+    "rules/codes/whole.yaml": """
+title: Long
+alphabet: 0123456789ABCDEFGHJKMNPQRSTVWXYZ
+length: 12
+group: 4
+""",
+    "rules/guardrails.yaml": """
+largest_percent: 30
+largest_amount: 25
+codes_per_run: 50000
+worst_case_per_run: 400000
+worst_case_of_live_runs: 800000
+largest_basket: 150
+largest_shipping: 8
+least_bits: 45
+""",
+    "rules/calendar.yaml": """
+quiet_days: [2026-12-25]
+""",
+}
+
+TEMPLATES = {
+    "templates/plain/message.html.j2": "<p>{{ code.text }}</p>",
+    "templates/note/message.html.j2": "<p>{{ customer.first_name }}</p>",
+}
+
+
+def event_campaign(on: str) -> str:
+    """A campaign that one event sets off."""
+    return f"""
+title: When it happens
+owner: ana@shop.example
+when: {{on: {on}, after: 2h}}
+who: {{segment: whole}}
+message: {{template: note, subject: Hello}}
+"""
+
+
+def whole_folder() -> dict[str, str]:
+    """Every file, by its path."""
+    files = {f"campaigns/{name}.yaml": text.lstrip() for name, text in CAMPAIGNS.items()}
+    files |= {
+        f"campaigns/on-{name.replace('_', '-')}.yaml": event_campaign(on).lstrip()
+        for name, on in EVENTS.items()
+    }
+    files |= {path: text.lstrip() for path, text in RULES.items()}
+    return {**files, **TEMPLATES}
