@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from tests.shop import NOW, add_customers, add_store, lapsed, sample_book
 from tillroll.campaign.segment import Condition, Segment
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import customers
-from tillroll.plan.audience import Selection, matches, select_recipients
+from tillroll.plan.audience import Asked, Selection, matches, select_recipients
 
 
 def chosen(engine: Engine, where: dict[str, Any]) -> set[int]:
@@ -160,21 +161,11 @@ def test_the_query_means_what_plain_python_says(
 def select(engine: Engine, store_id: int, **changes: Any) -> tuple[list[int], Selection]:
     revision = sample_book().revisions["winback"]
     who = revision.campaign.who.model_copy(update=changes)
+    revision = replace(revision, campaign=revision.campaign.model_copy(update={"who": who}))
+    asked = Asked(store_id=store_id, revision=revision, key=b"key", now=NOW)
     selection = Selection()
     with engine.connect() as connection:
-        found = [
-            row["customer_id"]
-            for row in select_recipients(
-                connection,
-                store_id=store_id,
-                name="winback",
-                campaign=revision.campaign.model_copy(update={"who": who}),
-                segments=revision.segments,
-                holdout_key=b"key",
-                now=NOW,
-                selection=selection,
-            )
-        ]
+        found = [row["customer_id"] for row in select_recipients(connection, asked, selection)]
     return found, selection
 
 

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from tillroll.campaign.models import Campaign, Offer
 from tillroll.campaign.proposal import Level
 from tillroll.campaign.rules import CodeFormat, Guardrails
-from tillroll.plan.decide import Figures, calls_for, expected, minutes_for, verdicts, worst_case
+from tillroll.plan.decide import (
+    Cost,
+    Figures,
+    calls_for,
+    expected,
+    minutes_for,
+    together,
+    verdicts,
+    worst_case,
+)
 
 
 def offer(**values: Any) -> Offer:
@@ -25,7 +34,8 @@ def figures(**values: Any) -> Figures:
         "past_codes": 0,
         "past_redemptions": 0,
     }
-    return Figures(**{**plain, **values})
+    filled = {**plain, **values}
+    return Figures(**{"values": Decimal(10) * filled["codes"], **filled})
 
 
 def test_a_percentage_is_taken_of_the_dearest_basket_the_policy_knows() -> None:
@@ -60,7 +70,9 @@ def test_the_expected_cost_never_passes_the_worst_case(
     kind: str, value: Decimal, codes: int, average: Decimal
 ) -> None:
     rails = Guardrails.model_validate({"largest_basket": 400})
-    given_figures = figures(codes=codes, average_order=average, largest_average_order=average)
+    given_figures = figures(
+        codes=codes, values=value * codes, average_order=average, largest_average_order=average
+    )
     worst, likely = (
         worst_case(offer(kind=kind, value=value), rails, given_figures),
         expected(offer(kind=kind, value=value), rails, given_figures),
@@ -68,6 +80,25 @@ def test_the_expected_cost_never_passes_the_worst_case(
     assert worst.amount is not None
     assert likely.amount is not None
     assert likely.amount <= worst.amount
+
+
+def test_values_that_differ_are_added_up_over_the_recipients() -> None:
+    rails = Guardrails.model_validate({"largest_basket": 200})
+    own = offer(value={"formula": "orders", "at_most": 30})
+    cost = worst_case(own, rails, figures(codes=4, values=Decimal(50)))
+    assert cost.amount == Decimal("100.00")  # 50 percent points in all, of baskets of 200
+    assert "on average 12.50 %" in cost.basis
+
+
+def test_an_email_without_a_code_costs_nothing() -> None:
+    assert worst_case(None, Guardrails(), figures()).amount == 0
+    assert expected(None, Guardrails(), figures()).amount == 0
+
+
+def test_arms_cost_together_what_they_cost_each() -> None:
+    costs = [Cost(amount=Decimal(5), basis="a"), Cost(amount=Decimal(7), basis="b")]
+    assert together(costs) == Cost(amount=Decimal(12), basis="a; b")
+    assert together([*costs, Cost(amount=None, basis="no bound")]).amount is None
 
 
 def test_without_any_orders_the_expected_cost_is_not_invented() -> None:
@@ -109,7 +140,7 @@ def refused(
         campaign=campaign(**values),
         guardrails=Guardrails.model_validate(rails),
         code_format=CodeFormat(title="f", length=10),
-        figures=figures(codes=codes),
+        codes=codes,
         worst=worst,
     )
     return {verdict.rule for verdict in found if verdict.level is Level.REFUSE}
@@ -147,7 +178,7 @@ def test_a_guessable_format_says_which_length_would_do() -> None:
         campaign=campaign(),
         guardrails=Guardrails(),
         code_format=CodeFormat(title="f", length=5),
-        figures=figures(),
+        codes=100,
         worst=None,
     )
     said = next(verdict.text for verdict in found if verdict.rule == "least_bits")

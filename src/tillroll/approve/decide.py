@@ -88,4 +88,7 @@ def goes_by_policy(plan: StoredPlan, approval: Approval) -> bool:
     bounds, worst = approval.auto_when, plan.proposal.exposure.worst_case
     if bounds is None or worst is None:
         return False
-    return plan.proposal.audience.count <= bounds.codes and worst <= bounds.worst_case
+    return (
+        max(plan.proposal.audience.count, plan.proposal.code_count) <= bounds.codes
+        and worst <= bounds.worst_case
+    )

@@ -97,6 +97,44 @@ class Goods:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArmOn:
+    """One arm of a comparison: how many get what."""
+
+    name: str
+    count: int
+    offer: str  # a sentence
+    template: str
+    subject: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """What the discount is worth to the recipients, when each has their own value."""
+
+    least: Decimal
+    mean: Decimal
+    most: Decimal
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, str]) -> Values:
+        """The values of a plan row."""
+        return cls(**{name: Decimal(value) for name, value in body.items()})
+
+
+_LATER = {
+    "goods": None,
+    "codes": None,
+    "arms": (),
+    "values": None,
+    "step": 1,
+    "happened": "",
+    "facts": None,
+}
+"""Fields that came to the proposal later, and what they hold where nothing is said: then there is no word of them, so that
+a plan from before keeps its digest."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Proposal:
     """The frozen plan of one run."""
 
@@ -124,6 +162,17 @@ class Proposal:
     minutes: float
     verdicts: tuple[Verdict, ...] = field(default=())
     goods: Goods | None = None  # None: the discount is on everything
+    codes: int | None = None  # how many are made; None: one for each recipient
+    arms: tuple[ArmOn, ...] = ()
+    values: Values | None = None  # None: the same for all
+    step: int = 1  # of the campaign's flow
+    happened: str = ""  # what the run is about, as a sentence; empty: the clock or a person started it
+    facts: Mapping[str, Any] | None = None  # what messages may say of it
+
+    @property
+    def code_count(self) -> int:
+        """How many codes the run makes."""
+        return self.audience.count if self.codes is None else self.codes
 
     @property
     def digest(self) -> str:
@@ -136,13 +185,13 @@ class Proposal:
         return tuple(verdict for verdict in self.verdicts if verdict.level is Level.REFUSE)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: amounts as text, so that nothing is rounded on the way.
-
-        Without goods there is no word of them, so that a plan from before they could be named keeps its digest.
-        """
+        """Plain data: amounts as text, so that nothing is rounded on the way."""
         body = asdict(self)
-        if self.goods is None:
-            del body["goods"]
+        for name, nothing in _LATER.items():
+            if body[name] == nothing:
+                del body[name]
+        if self.values is not None:
+            body["values"] = {name: str(value) for name, value in body["values"].items()}
         for name in ("worst_case", "expected"):
             amount = body["exposure"][name]
             body["exposure"][name] = None if amount is None else str(amount)
@@ -161,6 +210,8 @@ class Proposal:
                 "audience": Audience(**body["audience"]),
                 "exposure": Exposure(**exposure),
                 "goods": Goods.from_json(body["goods"]) if body.get("goods") else None,
+                "arms": tuple(ArmOn(**one) for one in body.get("arms", ())),
+                "values": Values.from_json(body["values"]) if body.get("values") else None,
                 "verdicts": tuple(
                     Verdict(**{**one, "level": Level(one["level"])}) for one in body["verdicts"]
                 ),
@@ -172,8 +223,12 @@ class AudienceDigest(RunningDigest):
     """The digest of an audience; its recipients come in the order of their customer ids."""
 
     def add_recipient(self, recipient: Mapping[str, Any]) -> None:
-        """Take one recipient in: everything a message can show of them counts."""
-        self.add([recipient[name] for name in RECIPIENT_FIELDS])
+        """Take one recipient in: everything a message can show of them counts, and so do their arm and value if they have any."""
+        said = [recipient[name] for name in RECIPIENT_FIELDS]
+        arm, value = recipient.get("arm") or "", recipient.get("value")
+        if arm or value is not None:
+            said += [arm, None if value is None else f"{value.normalize():f}"]
+        self.add(said)
 
 
 @dataclass(frozen=True, kw_only=True)

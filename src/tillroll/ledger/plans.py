@@ -48,7 +48,7 @@ def load_plan(connection: Connection, run_id: int) -> StoredPlan | None:
 def digest_in_ledger(connection: Connection, plan: StoredPlan) -> str:
     """The plan's digest worked out anew from what the ledger holds now: its body and every recipient row."""
     running = AudienceDigest()
-    columns = [recipients.c[name] for name in RECIPIENT_FIELDS]
+    columns = [recipients.c[name] for name in (*RECIPIENT_FIELDS, "arm", "value")]
     query = sa.select(*columns).where(recipients.c.plan_id == plan.plan_id).order_by(recipients.c.customer_id)
     with streaming(connection, query) as rows:
         for row in rows:

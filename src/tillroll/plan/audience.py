@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign import Campaign, Segment
-from tillroll.campaign.holdout import held_back
+from tillroll.campaign import Revision, Segment
+from tillroll.campaign.holdout import arm_of, held_back
 from tillroll.campaign.segment import Condition, Count, Moment, Sum
+from tillroll.campaign.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import customers
 
@@ -95,46 +96,69 @@ class Selection:
     orders: int = 0
     spent: Decimal = Decimal(0)
     largest_average: Decimal = Decimal(0)
+    arms: Counter[str] = field(default_factory=Counter)  # recipients by arm
+    values: dict[str, Decimal] = field(default_factory=dict)  # their own values, added up by arm
+    least_value: Decimal | None = None
+    most_value: Decimal | None = None
+
+    def take(self, row: sa.Row[Any], arm: str, value: Decimal | None) -> None:
+        """Count one recipient in; `value` is their own, if they have one."""
+        self.count += 1
+        self.orders += row.orders
+        self.spent += row.spent
+        if row.orders:
+            self.largest_average = max(self.largest_average, row.spent / row.orders)
+        self.arms[arm] += 1
+        if value is not None:
+            self.values[arm] = self.values.get(arm, Decimal(0)) + value
+            self.least_value = value if self.least_value is None else min(self.least_value, value)
+            self.most_value = value if self.most_value is None else max(self.most_value, value)
 
 
-def select_recipients(
-    connection: Connection,
-    *,
-    store_id: int,
-    name: str,
-    campaign: Campaign,
-    segments: Mapping[str, Segment],
-    holdout_key: bytes,
-    now: datetime,
-    selection: Selection,
-) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Whom a run asks for."""
+
+    store_id: int
+    revision: Revision
+    step: int = 1
+    only: int | None = None  # the customer that the run's event happened to
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    key: bytes  # of the splits
+    now: datetime
+
+
+def select_recipients(connection: Connection, asked: Asked, selection: Selection) -> Iterator[dict[str, Any]]:
     """The recipients in the order of their customer ids, one at a time; what is left out is counted by reason.
 
     Somebody without consent or address is never a recipient, whatever the segment says.
     """
-    who = campaign.who
+    revision, now = asked.revision, asked.now
+    who, segments = revision.campaign.who, revision.segments
     excluded = [
         sa.func.coalesce(matches(segments[one], now), sa.false()).label(f"x_{i}")
         for i, one in enumerate(who.exclude)
     ]
-    chosen = matches(segments[who.segment], now) if who.segment else sa.true()
-    query = (
-        sa.select(customers, *excluded)
-        .where(customers.c.store_id == store_id, chosen)
-        .order_by(customers.c.customer_id)
-    )
-    with streaming(connection, query) as rows:
+    query = sa.select(customers, *excluded).where(customers.c.store_id == asked.store_id)
+    if who.segment:
+        query = query.where(matches(segments[who.segment], now))
+    if asked.only is not None:
+        query = query.where(customers.c.customer_id == asked.only)
+    weights = [(one.name, one.weight) for one in revision.campaign.variants]
+    offers = {arm: revision.as_run(step=asked.step, arm=arm).offer for arm in revision.arms}
+    with streaming(connection, query.order_by(customers.c.customer_id)) as rows:
         for row in rows:
             selection.matched += 1
-            reason = _left_out(row, campaign, name, holdout_key, selection.count)
+            arm = arm_of(campaign=revision.name, customer_id=row.customer_id, arms=weights, key=asked.key)
+            offer, value = offers[arm], None
+            reason = _left_out(row, asked, selection.count)
+            if not reason and offer is not None and offer.per_customer is not None:
+                value = offer.per_customer.value_for(figures_of(row, asked.facts, now))
+                reason = "too little for a code" if value is None else ""
             if reason:
                 selection.excluded[reason] += 1
                 continue
-            selection.count += 1
-            selection.orders += row.orders
-            selection.spent += row.spent
-            if row.orders:
-                selection.largest_average = max(selection.largest_average, row.spent / row.orders)
+            selection.take(row, arm, value)
             yield {
                 "customer_id": row.customer_id,
                 "email": row.email,
@@ -142,12 +166,27 @@ def select_recipients(
                 "first_name": row.first_name,
                 "language": row.language,
                 "country": row.country,
+                "arm": arm,
+                "value": value,
             }
 
 
-def _left_out(row: sa.Row[Any], campaign: Campaign, name: str, holdout_key: bytes, so_far: int) -> str:
+def figures_of(row: sa.Row[Any], facts: Mapping[str, Any], now: datetime) -> dict[str, Decimal]:
+    """What a formula or a table may ask of a customer; `facts` are those of the event, if one happened."""
+    found = {Figure.ORDERS: Decimal(row.orders), Figure.SPENT: Decimal(row.spent)}
+    if row.orders:
+        found[Figure.AVERAGE_ORDER] = Decimal(row.spent) / row.orders
+    if row.last_order_at is not None:
+        found[Figure.DAYS_SINCE_LAST_ORDER] = Decimal((now - row.last_order_at).days)
+    for figure, name in ((Figure.ORDER_TOTAL, "order"), (Figure.CART_TOTAL, "cart")):
+        if name in facts:
+            found[figure] = Decimal(str(facts[name]["total"]))
+    return {figure.value: number for figure, number in found.items()}
+
+
+def _left_out(row: sa.Row[Any], asked: Asked, so_far: int) -> str:
     """Why a customer of the segment gets nothing; empty when they do."""
-    who = campaign.who
+    who = asked.revision.campaign.who
     for index, excluded in enumerate(who.exclude):
         if getattr(row, f"x_{index}"):
             return f"in {excluded}"
@@ -155,7 +194,8 @@ def _left_out(row: sa.Row[Any], campaign: Campaign, name: str, holdout_key: byte
         return "no consent to e-mails"
     if "@" not in row.email:
         return "no e-mail address"
-    if held_back(campaign=name, customer_id=row.customer_id, share=who.holdout, key=holdout_key):
+    name = asked.revision.name
+    if held_back(campaign=name, customer_id=row.customer_id, share=who.holdout, key=asked.key):
         return "held back to compare with"
     if who.limit is not None and so_far >= who.limit:
         return f"over the limit of {who.limit}"

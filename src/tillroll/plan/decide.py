@@ -26,6 +26,7 @@ class Figures:
     """What the ledger knows of the audience and of the past."""
 
     codes: int
+    values: Decimal  # the discount's value, added up over the codes: percentages or amounts by kind
     largest_average_order: Decimal  # over the audience
     average_order: Decimal | None  # of the audience, else of the store; None without any order
     past_codes: int  # live codes of earlier runs of this campaign
@@ -49,15 +50,16 @@ def worst_case(offer: Offer | None, guardrails: Guardrails, figures: Figures) ->
     basket = max(
         guardrails.largest_basket, figures.largest_average_order, offer.minimum_subtotal or Decimal(0)
     )
-    each, parts = _discount(offer, basket), []
+    amount, parts = _discounts(offer, basket, figures), []
+    value = _mean(offer, figures)
     if offer.kind in PERCENT_KINDS:
-        parts.append(f"{offer.largest_value} % of a basket of {basket:.2f}")
+        parts.append(f"{value} % of a basket of {basket:.2f}")
     if offer.kind in AMOUNT_KINDS:
-        parts.append(f"{offer.largest_value} each")
+        parts.append(f"{value} each")
     if offer.kind in SHIPPING_KINDS:
-        each += guardrails.largest_shipping
+        amount += guardrails.largest_shipping * figures.codes
         parts.append(f"shipping of {guardrails.largest_shipping:.2f}")
-    amount = (each * figures.codes).quantize(_CENT, ROUND_CEILING)
+    amount = amount.quantize(_CENT, ROUND_CEILING)
     return Cost(amount=amount, basis=f"{figures.codes} codes × {' + '.join(parts)}")
 
 
@@ -71,20 +73,38 @@ def expected(offer: Offer | None, guardrails: Guardrails, figures: Figures) -> C
     if figures.past_codes >= 100:
         rate, source = Decimal(figures.past_redemptions) / figures.past_codes, "as in earlier runs"
     basket = max(figures.average_order, offer.minimum_subtotal or Decimal(0))
-    each = _discount(offer, basket)
+    amount = _discounts(offer, basket, figures)
     if offer.kind in SHIPPING_KINDS:
-        each += guardrails.largest_shipping / 2
-    amount = (each * figures.codes * rate).quantize(_CENT, ROUND_CEILING)
+        amount += guardrails.largest_shipping / 2 * figures.codes
     return Cost(
-        amount=amount, basis=f"{rate:.0%} of codes used ({source}), on an average order of {basket:.2f}"
+        amount=(amount * rate).quantize(_CENT, ROUND_CEILING),
+        basis=f"{rate:.0%} of codes used ({source}), on an average order of {basket:.2f}",
     )
 
 
-def _discount(offer: Offer, basket: Decimal) -> Decimal:
-    """Money off one basket, shipping aside."""
+def together(costs: Sequence[Cost]) -> Cost:
+    """What several arms cost: their sum, without bound or untold as soon as one of them is."""
+    if len(costs) == 1:
+        return costs[0]
+    basis = "; ".join(dict.fromkeys(cost.basis for cost in costs))
+    unknown = [cost for cost in costs if cost.amount is None]
+    if unknown:
+        return Cost(amount=None, basis=unknown[0].basis)
+    return Cost(amount=sum((cost.amount or Decimal(0) for cost in costs), Decimal(0)), basis=basis)
+
+
+def _discounts(offer: Offer, basket: Decimal, figures: Figures) -> Decimal:
+    """Money off so many baskets, shipping aside."""
     if offer.kind in PERCENT_KINDS:
-        return basket * offer.largest_value / 100
-    return min(offer.largest_value, basket)
+        return basket * figures.values / 100
+    return min(figures.values, basket * figures.codes) if offer.kind in AMOUNT_KINDS else Decimal(0)
+
+
+def _mean(offer: Offer, figures: Figures) -> str:
+    """The value of one code, or the average of values that differ."""
+    if offer.per_customer is None or not figures.codes:
+        return f"{offer.largest_value}"
+    return f"on average {figures.values / figures.codes:.2f}"
 
 
 def calls_for(codes: int) -> int:
@@ -102,7 +122,7 @@ def verdicts(
     campaign: Campaign,
     guardrails: Guardrails,
     code_format: CodeFormat,
-    figures: Figures,
+    codes: int,
     worst: Decimal | None,
 ) -> tuple[Verdict, ...]:
     """Every guardrail that applies, held against the plan's own figures. Budgets over live runs are `approve`'s."""
@@ -131,18 +151,19 @@ def verdicts(
         hold("largest_amount", value <= most, value, most, f"{value} off is more than the {most} allowed")
     hold(
         "codes_per_run",
-        figures.codes <= guardrails.codes_per_run,
-        figures.codes,
+        codes <= guardrails.codes_per_run,
+        codes,
         guardrails.codes_per_run,
-        f"{figures.codes} codes are more than one run may make",
+        f"{codes} codes are more than one run may make",
     )
-    hold(
-        "least_bits",
-        code_format.bits >= guardrails.least_bits,
-        f"{code_format.bits:.1f}",
-        f"{guardrails.least_bits:.1f}",
-        _too_guessable(code_format, guardrails),
-    )
+    if codes and campaign.codes.shared is None:
+        hold(
+            "least_bits",
+            code_format.bits >= guardrails.least_bits,
+            f"{code_format.bits:.1f}",
+            f"{guardrails.least_bits:.1f}",
+            _too_guessable(code_format, guardrails),
+        )
     for rule, limit in (
         ("worst_case_per_run", guardrails.worst_case_per_run),
         ("campaign_budget", campaign.budget.worst_case if campaign.budget else None),

@@ -5,6 +5,7 @@ A changed file sends back what was planned but not begun: an approval is for a d
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Book, Revision
+from tillroll.campaign.models import Status
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, writing
@@ -114,6 +116,29 @@ def _send_back(
             state=RunState.PLANNING, reason="its files changed", plan_id=None, not_before=None, changed_at=now
         )
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Active:
+    """An active campaign as it stands."""
+
+    row: sa.Row[Any]
+    name: str
+    revision: Revision
+
+
+def active_campaigns(connection: Connection, store_id: int) -> list[Active]:
+    """The campaigns that the loop acts on: sound, there, and `status: active`."""
+    query = (
+        sa.select(campaigns)
+        .join(revisions, revisions.c.id == campaigns.c.revision_id)
+        .where(campaigns.c.store_id == store_id, revisions.c.status == Status.ACTIVE)
+        .order_by(campaigns.c.name)
+    )
+    return [
+        Active(row=row, name=row.name, revision=load_revision(connection, row.revision_id))
+        for row in connection.execute(query)
+    ]
 
 
 def current_revision(connection: Connection, store_id: int, name: str) -> tuple[int, Revision] | None:

@@ -13,8 +13,8 @@ from tillroll.campaign.states import RunState
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, reading, writing
-from tillroll.ledger.plans import load_revision
 from tillroll.ledger.tables import campaigns, revisions, runs, stores
+from tillroll.plan.record import active_campaigns
 
 
 def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
@@ -25,18 +25,13 @@ def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
     made = 0
     with reading(engine) as connection:
         zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == store_id)).one()
-        active = connection.execute(
-            sa.select(campaigns)
-            .join(revisions, revisions.c.id == campaigns.c.revision_id)
-            .where(
-                campaigns.c.store_id == store_id,
-                revisions.c.status == Status.ACTIVE,
-                campaigns.c.considered_until < now,
-            )
-        ).all()
-        schedules = {row.name: load_revision(connection, row.revision_id).campaign.when for row in active}
-    for row in active:
-        when = schedules[row.name]
+        active = [
+            one
+            for one in active_campaigns(connection, store_id)
+            if one.row.considered_until < now and one.revision.campaign.when.on is None
+        ]
+    for one in active:
+        row, when = one.row, one.revision.campaign.when
         found = due(
             when,
             zone=when.zone(zone),
