@@ -172,7 +172,7 @@ def test_a_code_that_somebody_made_by_hand_is_replaced(
     run_id = start(lane)
     agree(services, run_id)
     begin(services.engine, run_id=run_id, now=services.clock.now())
-    reserve(services.engine, store_id=1, run_id=run_id, now=services.clock.now())
+    reserve(services.engine, run=run_row(services.engine, run_id), now=services.clock.now())
     with services.engine.connect() as connection:
         taken = connection.scalars(sa.select(codes.c.code).order_by(codes.c.id).limit(2)).all()
     for code in taken:

@@ -83,9 +83,9 @@ def test_changed_files_go_back_to_planning_even_if_the_run_was_missed(
 def test_every_recipient_gets_one_code_however_often_it_is_reserved(
     ledger: Engine, approved: tuple[int, int]
 ) -> None:
-    store_id, run_id = approved
+    _, run_id = approved
     for _ in range(3):
-        reserve(ledger, store_id=store_id, run_id=run_id, now=NOW)
+        reserve(ledger, run=run_row(ledger, run_id), now=NOW)
     with ledger.connect() as connection:
         per_recipient = list(connection.scalars(sa.select(codes.c.recipient_id)))
         wanted = list(connection.scalars(sa.select(recipients.c.id)))
@@ -95,12 +95,12 @@ def test_every_recipient_gets_one_code_however_often_it_is_reserved(
 def test_a_clashed_code_is_replaced_and_kept_for_the_record(
     ledger: Engine, approved: tuple[int, int]
 ) -> None:
-    store_id, run_id = approved
-    reserve(ledger, store_id=store_id, run_id=run_id, now=NOW)
+    _, run_id = approved
+    reserve(ledger, run=run_row(ledger, run_id), now=NOW)
     with writing(ledger) as connection:
         first = connection.scalar(sa.select(sa.func.min(codes.c.id)))
         connection.execute(sa.update(codes).where(codes.c.id == first).values(state=CodeState.CLASHED))
-    reserve(ledger, store_id=store_id, run_id=run_id, now=NOW)
+    reserve(ledger, run=run_row(ledger, run_id), now=NOW)
     with ledger.connect() as connection:
         states = list(connection.scalars(sa.select(codes.c.state)))
         planned = connection.scalar(sa.select(plans.c.code_count))
@@ -109,8 +109,8 @@ def test_a_clashed_code_is_replaced_and_kept_for_the_record(
 
 
 def test_a_recipient_cannot_have_two_standing_codes(ledger: Engine, approved: tuple[int, int]) -> None:
-    store_id, run_id = approved
-    reserve(ledger, store_id=store_id, run_id=run_id, now=NOW)
+    _, run_id = approved
+    reserve(ledger, run=run_row(ledger, run_id), now=NOW)
     with ledger.connect() as connection:
         row = dict(connection.execute(sa.select(codes).limit(1)).one()._mapping)
     second = {**row, "code": "OTHER", "id": 10_000}
@@ -119,16 +119,16 @@ def test_a_recipient_cannot_have_two_standing_codes(ledger: Engine, approved: tu
 
 
 def test_codes_do_not_follow_the_customers_order(ledger: Engine, approved: tuple[int, int]) -> None:
-    store_id, run_id = approved
-    reserve(ledger, store_id=store_id, run_id=run_id, now=NOW)
+    _, run_id = approved
+    reserve(ledger, run=run_row(ledger, run_id), now=NOW)
     with ledger.connect() as connection:
         by_customer = list(connection.scalars(sa.select(codes.c.code).order_by(codes.c.recipient_id)))
     assert by_customer != sorted(by_customer)
 
 
 def test_a_reveal_is_audited_before_the_first_code_shows(ledger: Engine, approved: tuple[int, int]) -> None:
-    store_id, run_id = approved
-    reserve(ledger, store_id=store_id, run_id=run_id, now=NOW)
+    _, run_id = approved
+    reserve(ledger, run=run_row(ledger, run_id), now=NOW)
     shown = reveal(ledger, run_id=run_id, person="ana@shop.example", now=NOW)
     assert next(shown)["code"].startswith("BACK")
     with ledger.connect() as connection:

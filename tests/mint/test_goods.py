@@ -41,7 +41,7 @@ def approved(ledger: Engine) -> int:
 def request_of(ledger: Engine, run_id: int) -> CouponRequest:
     assert begin(ledger, run_id=run_id, now=NOW) is RunState.MINTING
     with ledger.connect() as connection:
-        return pattern(connection, run_row(ledger, run_id))
+        return pattern(connection, run_row(ledger, run_id)).arms[""]
 
 
 def test_a_coupon_is_asked_for_with_the_ids_that_were_approved(ledger: Engine, approved: int) -> None:

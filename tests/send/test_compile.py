@@ -8,7 +8,7 @@ from tests.shop import NOW, campaign_text, sample_book, sample_files
 from tillroll.campaign import parse_book
 from tillroll.errors import Refused
 from tillroll.send.compile import Rendered, compile_message
-from tillroll.send.facts import Reader, Shop, facts_for, filters_for
+from tillroll.send.facts import Code, Reader, Shop, facts_for, filters_for
 
 SHOP = Shop(
     name="Sample <Shop>",
@@ -23,16 +23,21 @@ NAMES = ["Živa", "محمد", "<script>alert(1)</script>", "さくら 🍵", "",
 
 def render(name: str, first_name: str, files: dict[str, bytes] | None = None) -> Rendered:
     revision = parse_book(files or sample_files()).revisions[name]
+    offer = revision.offer()
     facts = facts_for(
         shop=SHOP,
-        campaign=revision.campaign,
-        offer_text="15 % off",
+        title=revision.campaign.title,
         reader=Reader(
             email="a@example.com", name=first_name, first_name=first_name, language="sl", country="SI"
         ),
-        code="BACK7K2Q9M",
-        valid_from=NOW,
-        valid_until=NOW + timedelta(days=14),
+        code=Code(
+            text="BACK7K2Q9M",
+            valid_from=NOW,
+            valid_until=NOW + timedelta(days=14),
+            offer=offer,
+            value=offer.fixed_value,
+            offer_text="15 % off",
+        ),
     )
     return compile_message(revision, revision.message(), filters_for(SHOP)).render(facts)
 

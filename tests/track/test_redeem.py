@@ -22,7 +22,7 @@ from tillroll.track.redeem import end_runs, mark_redemptions
 def live(ledger: Engine) -> tuple[int, int, str]:
     """(store, run, one of its codes)."""
     store_id, run_id = planned_run(ledger)
-    reserve(ledger, store_id=store_id, run_id=run_id, now=NOW)
+    reserve(ledger, run=run_row(ledger, run_id), now=NOW)
     with writing(ledger) as connection:
         connection.execute(sa.update(codes).values(state="live"))
         connection.execute(

@@ -18,8 +18,9 @@ from tillroll.campaign.folder import fingerprint
 from tillroll.errors import FaultyFiles, NeedsPerson, OutcomeUnknown, PlanLacksApi, Refused, TryLater
 from tillroll.ledger.engine import reading
 from tillroll.ledger.lane import lane
-from tillroll.loop.stages import REST, Lane, mint_runs, plan_runs, reconcile_codes, send_runs
+from tillroll.loop.stages import REST, Lane, mint_runs, plan_runs, reconcile_codes, remind_runs, send_runs
 from tillroll.mint.parts import Mint
+from tillroll.plan.pool import fill_pools
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import materialise
 from tillroll.track.connect import (
@@ -118,13 +119,14 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     handle_events(engine, lane_.client, store_id=lane_.store_id, now=clock.now())
     follow_shop(engine, lane_.client, lane_.following, store=store, now=clock.now())
     made = materialise(engine, store_id=lane_.store_id, now=clock.now())
+    made += fill_pools(engine, store_id=lane_.store_id, now=clock.now())
     if made:
         log.info("runs.due", store=store.ecwid_id, runs=made)
     plan_runs(lane_, until)
     settle_waiting(engine, store_id=lane_.store_id, now=clock.now())
     mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id)
     reconcile_codes(lane_, mint)
-    waits = [mint_runs(lane_, mint, until), send_runs(lane_, until)]
+    waits = [mint_runs(lane_, mint, until), send_runs(lane_, until), remind_runs(lane_, until)]
     end_runs(engine, store_id=lane_.store_id, now=clock.now())
     lane_runs_again(engine, store_id=lane_.store_id)
     next_at = min((moment for moment in waits if moment is not None), default=None)

@@ -22,6 +22,8 @@ from tillroll.mint.parts import Mint
 from tillroll.mint.reconcile import reconcile
 from tillroll.plan.make import make_plan
 from tillroll.send.deliver import send_slice
+from tillroll.send.remind import remind_slice
+from tillroll.send.sending import Post
 from tillroll.track.connect import CONNECTED, load_store
 from tillroll.track.follow import Following, sync_customers
 from tillroll.wiring import Services
@@ -146,18 +148,34 @@ def send_runs(lane_: Lane, until: datetime) -> datetime | None:
 
 def _send_run(services: Services, run: sa.Row[Any], until: datetime) -> datetime | None:
     """A slice of sending; a run whose hour is far off (quiet hours) is left alone until then."""
-    next_at = send_slice(
-        services.engine,
-        clock=services.clock,
-        transport=services.transport,
-        sender=services.settings.mail_from,
-        run_id=run.id,
-        until=until,
-    )
+    next_at = send_slice(_post(services), run_id=run.id, until=until)
     if next_at is not None and next_at > services.clock.now() + REST:
         with writing(services.engine) as connection:
             put_off(connection, run.id, until=next_at, reason="its messages wait for their hour")
     return next_at
+
+
+def remind_runs(lane_: Lane, until: datetime) -> datetime | None:
+    """Reminders of codes that expire soon. A run that has none to send is left alone until it may have."""
+    services = lane_.services
+    with reading(services.engine) as connection:
+        tracking = runs_in(connection, lane_.store_id, {RunState.TRACKING}, now=services.clock.now())
+    waits = []
+    for run in tracking:
+        with _set_aside_when_refused(lane_, run):
+            next_at = remind_slice(_post(services), run_id=run.id, until=until)
+            if next_at is not None:
+                waits.append(next_at)
+    return min(waits, default=None)
+
+
+def _post(services: Services) -> Post:
+    return Post(
+        engine=services.engine,
+        clock=services.clock,
+        transport=services.transport,
+        sender=services.settings.mail_from,
+    )
 
 
 @contextmanager

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import CODE_OPEN, CodeState, RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.runs import load_run, move_run
+from tillroll.ledger.plans import load_plan, load_revision
+from tillroll.ledger.pools import POOL
+from tillroll.ledger.runs import load_run, move_run, put_off
 from tillroll.ledger.tables import codes, plans
+from tillroll.mint.hand_out import hand_out
 from tillroll.mint.parts import Mint
 from tillroll.mint.poll import poll
 from tillroll.mint.push import push, resume_unsent
-from tillroll.mint.reserve import reserve
+from tillroll.mint.reserve import reserve, shared_code
+
+_POOL_REST = timedelta(seconds=30)
+
+
+class Way(StrEnum):
+    """How a run comes by its codes."""
+
+    MAKE = "make"  # in the store
+    POOL = "pool"  # made ahead, handed out now
+    NONE = "none"  # its e-mails carry none of their own
 
 
 def mint_slice(mint: Mint, *, run_id: int, until: datetime) -> datetime | None:
     """Work on a run in `minting` until it is done, it must wait, or the slice is over.
 
     Returns when it wants to go on: None when it has left `minting`, a moment in the past or present when there is work now.
+    Raises `Refused` when its codes can't be made as the campaign says: a shared one that is taken.
     """
     with reading(mint.engine) as connection:
         run = load_run(connection, run_id)
+        way, shared = _way(connection, run)
     while run.state == RunState.MINTING:
-        now = mint.clock.now()
-        reserve(mint.engine, store_id=mint.store_id, run_id=run_id, now=now)
-        push(mint, run)
-        next_poll = poll(mint, run)
-        if _finish(mint, run):
+        next_poll = None
+        if way is Way.POOL and not hand_out(mint.engine, run=run, now=mint.clock.now()):
+            return _wait_for_pool(mint, run)
+        if way is Way.MAKE:
+            reserve(mint.engine, run=run, now=mint.clock.now())
+            push(mint, run)
+            next_poll = poll(mint, run)
+        if _finish(mint, run, shared):
             return None
         if next_poll is not None and next_poll > mint.clock.now():
             return next_poll
@@ -39,6 +59,25 @@ def mint_slice(mint: Mint, *, run_id: int, until: datetime) -> datetime | None:
         with reading(mint.engine) as connection:
             run = load_run(connection, run_id)
     return None
+
+
+def _way(connection: Connection, run: sa.Row[Any]) -> tuple[Way, str | None]:
+    """How the run comes by its codes, and the one code if it is shared by all."""
+    plan = load_plan(connection, run.id)
+    if plan is None:
+        return Way.NONE, None
+    campaign = load_revision(connection, plan.revision_id).as_run(step=run.step)
+    if plan.proposal.code_count:
+        return Way.MAKE, campaign.codes.shared
+    takes = campaign.offer is not None and campaign.codes.pool is not None and run.kind != POOL
+    return (Way.POOL if takes else Way.NONE), None
+
+
+def _wait_for_pool(mint: Mint, run: sa.Row[Any]) -> datetime:
+    until = mint.clock.now() + _POOL_REST
+    with writing(mint.engine) as connection:
+        put_off(connection, run.id, until=until, reason="its pool has too few codes; it waits for more")
+    return until
 
 
 def wind_up(mint: Mint, *, run_id: int) -> datetime | None:
@@ -52,8 +91,8 @@ def wind_up(mint: Mint, *, run_id: int) -> datetime | None:
     return poll(mint, run)
 
 
-def _finish(mint: Mint, run: sa.Row[Any]) -> bool:
-    """Hand the run over to sending when no code is open and every recipient has a standing one."""
+def _finish(mint: Mint, run: sa.Row[Any], shared: str | None) -> bool:
+    """Hand the run over to sending when no code is open and every recipient has a standing one; a pool is ready then."""
     now = mint.clock.now()
     with reading(mint.engine) as connection:
         query = (
@@ -63,14 +102,20 @@ def _finish(mint: Mint, run: sa.Row[Any]) -> bool:
         )
         counts = {CodeState(row.state): int(row.n) for row in connection.execute(query)}
         planned = connection.scalars(sa.select(plans.c.code_count).where(plans.c.id == run.plan_id)).one()
+        if shared is not None:
+            code = shared_code(connection, run.store_id, shared)
+            if code is None or code.state not in {CodeState.LIVE, CodeState.FAILED}:
+                return False
+            planned = 0
     if any(counts.get(state) for state in CODE_OPEN):
         return False
     if sum(number for state, number in counts.items() if state is not CodeState.CLASHED) < planned:
         return False  # a clashed code wants its replacement drawn
     failed = counts.get(CodeState.FAILED, 0)
     reason = f"{failed} codes were refused by the store" if failed else ""
+    to = RunState.TRACKING if run.kind == POOL else RunState.SENDING
     with writing(mint.engine) as connection:
-        if move_run(connection, run.id, was={RunState.MINTING}, to=RunState.SENDING, now=now, reason=reason):
+        if move_run(connection, run.id, was={RunState.MINTING}, to=to, now=now, reason=reason):
             body = {state.value: number for state, number in sorted(counts.items())}
             audit.record(
                 connection, at=now, actor="loop", action="mint.done", subject=f"run {run.id}", body=body

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tillroll.campaign.models import Offer
 from tillroll.campaign.proposal import POLICY, Goods
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
@@ -66,7 +67,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             )
             return RunState.PLANNING
         zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == run.store_id)).one()
-        start, end = validity(revision.offer().valid, ZoneInfo(zone), now)
+        start, end = _validity(revision.as_run(step=run.step).offer, ZoneInfo(zone), now)
         move_run(
             connection,
             run_id,
@@ -81,6 +82,13 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             connection, at=now, actor="loop", action="mint.begun", subject=f"run {run_id}", body=body
         )
     return RunState.MINTING
+
+
+def _validity(
+    offer: Offer | None, zone: ZoneInfo, now: datetime
+) -> tuple[datetime, datetime] | tuple[None, None]:
+    """When the run's codes work; never for an e-mail without one."""
+    return validity(offer.valid, zone, now) if offer is not None else (None, None)
 
 
 def _gone(connection: Connection, store_id: int, goods: Goods | None) -> list[str]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign import Campaign
-from tillroll.campaign.models import Customers, OfferKind, Uses
+from tillroll.campaign.models import Customers, Offer, OfferKind, Uses
 from tillroll.campaign.proposal import Goods
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.coupons import Coupon, CouponRequest
@@ -49,16 +48,35 @@ def run_named_by(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def pattern(connection: Connection, run: sa.Row[Any]) -> CouponRequest:
-    """What every coupon of the run has in common; `with_code` makes it one code's."""
+@dataclass(frozen=True, kw_only=True)
+class Pattern:
+    """What the coupons of a run have in common: one request for each arm."""
+
+    arms: Mapping[str, CouponRequest]
+
+    def of(self, row: sa.Row[Any]) -> CouponRequest:
+        """The request for one code row: its arm's, with its own value if it has one."""
+        request = replace(self.arms[row.arm], code=row.code)
+        return request if row.value is None else replace(request, discount=row.value)
+
+
+def pattern(connection: Connection, run: sa.Row[Any]) -> Pattern:
+    """What every coupon of the run has in common, for each arm of the campaign."""
     plan = load_plan(connection, run.id)
     if plan is None or run.valid_from is None:
         raise Conflict(f"Run {run.id} has not begun to mint.")
     revision = load_revision(connection, plan.revision_id)
-    campaign: Campaign = revision.campaign
-    offer, goods = revision.offer(), plan.proposal.goods or Goods()
+    goods = plan.proposal.goods or Goods()
+    arms = {
+        arm: _request(revision.campaign.title, revision.offer(step=run.step, arm=arm), goods, run)
+        for arm in ("", *revision.arms)
+    }
+    return Pattern(arms=arms)
+
+
+def _request(title: str, offer: Offer, goods: Goods, run: sa.Row[Any]) -> CouponRequest:
     return CouponRequest(
-        name=coupon_name(campaign.title, run.id),
+        name=coupon_name(title, run.id),
         code="",
         discount_type=_KINDS[offer.kind],
         discount=offer.fixed_value or Decimal(0),
@@ -70,11 +88,6 @@ def pattern(connection: Connection, run: sa.Row[Any]) -> CouponRequest:
         products=tuple(one.product_id for one in goods.products),
         categories=tuple(one.category_id for one in goods.categories),
     )
-
-
-def with_code(request: CouponRequest, code: str) -> CouponRequest:
-    """The request for one code."""
-    return replace(request, code=code)
 
 
 def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> bool:

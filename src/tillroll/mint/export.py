@@ -31,7 +31,7 @@ def reveal(engine: Engine, *, run_id: int, person: str, now: datetime) -> Iterat
         )
     query = (
         sa.select(codes, recipients.c.email, recipients.c.customer_id)
-        .join(recipients, recipients.c.id == codes.c.recipient_id)
+        .outerjoin(recipients, recipients.c.id == codes.c.recipient_id)
         .where(codes.c.run_id == run_id)
         .order_by(codes.c.id)
     )

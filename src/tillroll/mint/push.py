@@ -18,11 +18,10 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import ChunkState, CodeState
 from tillroll.ecwid.batches import key_still_good, poll_pause
-from tillroll.ecwid.coupons import CouponRequest
 from tillroll.ecwid.errors import StoreRefusal, StoreSaysConflict
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import chunks, codes
-from tillroll.mint.coupon import pattern, with_code
+from tillroll.mint.coupon import Pattern, pattern
 from tillroll.mint.decide import CHUNK, FEW, IN_FLIGHT
 from tillroll.mint.draw import new_key
 from tillroll.mint.parts import Mint
@@ -94,7 +93,7 @@ def _intend(mint: Mint, run: sa.Row[Any]) -> sa.Row[Any] | None:
         return connection.execute(sa.select(chunks).where(chunks.c.id == chunk_id)).one()
 
 
-def _post(mint: Mint, run: sa.Row[Any], request: CouponRequest, chunk: sa.Row[Any]) -> None:
+def _post(mint: Mint, run: sa.Row[Any], request: Pattern, chunk: sa.Row[Any]) -> None:
     with reading(mint.engine) as connection:
         rows = _open_codes(connection, chunk.id)
     now = mint.clock.now()
@@ -103,7 +102,7 @@ def _post(mint: Mint, run: sa.Row[Any], request: CouponRequest, chunk: sa.Row[An
     elif not key_still_good(chunk.created_at, now):
         settle_by_lookup(mint, request, chunk, rows)
     else:
-        inner = [mint.client.coupons.creation(str(row.id), with_code(request, row.code)) for row in rows]
+        inner = [mint.client.coupons.creation(str(row.id), request.of(row)) for row in rows]
         ticket = mint.client.batches.create(
             inner, deduplication_key=chunk.deduplication_key, group=f"run-{run.id}"
         )
@@ -119,7 +118,7 @@ def _posted(mint: Mint, chunk_id: int, ticket: str, now: datetime) -> None:
         )
 
 
-def _one_by_one(mint: Mint, request: CouponRequest, chunk: sa.Row[Any], rows: list[sa.Row[Any]]) -> None:
+def _one_by_one(mint: Mint, request: Pattern, chunk: sa.Row[Any], rows: list[sa.Row[Any]]) -> None:
     """A call each. A chunk that was begun before is looked up first, since any of its calls may have arrived."""
     if chunk.polls:
         settle_by_lookup(mint, request, chunk, rows)
@@ -128,7 +127,7 @@ def _one_by_one(mint: Mint, request: CouponRequest, chunk: sa.Row[Any], rows: li
         connection.execute(sa.update(chunks).where(chunks.c.id == chunk.id).values(polls=1))
     for row in rows:
         try:
-            coupon_id = mint.client.coupons.create(with_code(request, row.code))
+            coupon_id = mint.client.coupons.create(request.of(row))
             answer = Answer(executed=True, status=200, coupon_id=coupon_id)
         except StoreSaysConflict as conflict:
             answer = Answer(executed=True, status=409, reason=conflict.message)

@@ -1,67 +1,156 @@
 """Every recipient gets a code row before the store hears of any: unique in the store's whole ledger.
 
-Crash points: between pieces. A restart looks at who has no standing code and draws for them only, which also draws the
+A code for each recipient is the rule; a pool's codes are for nobody yet, and a shared one is for all.
+
+Crash points: between pieces. A restart looks at what has no standing code and draws for that only, which also draws the
 replacement where a code turned out to be somebody else's.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tillroll.campaign import Revision
+from tillroll.campaign.proposal import StoredPlan
 from tillroll.campaign.states import CodeState
+from tillroll.errors import Refused
 from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.plans import load_plan, load_revision
-from tillroll.ledger.tables import codes, recipients
+from tillroll.ledger.pools import POOL
+from tillroll.ledger.tables import codes, recipients, runs
 from tillroll.mint.draw import draw_codes, shuffled
 
 _PIECE = 5_000
+_SHARED_STANDING = (CodeState.RESERVED, CodeState.POSTING, CodeState.LIVE)
 
 
-def reserve(engine: Engine, *, store_id: int, run_id: int, now: datetime) -> bool:
-    """Draw codes for recipients that have none, a piece at a time; whether all have one now."""
+def reserve(engine: Engine, *, run: sa.Row[Any], now: datetime) -> None:
+    """Draw the codes that the run's plan wants and that aren't there yet, a piece at a time."""
     with reading(engine) as connection:
-        plan = load_plan(connection, run_id)
-        if plan is None:
-            return False
+        plan = load_plan(connection, run.id)
+        if plan is None or plan.proposal.code_count == 0:
+            return
         revision = load_revision(connection, plan.revision_id)
+    shared = revision.as_run(step=run.step).codes.shared
+    if shared is not None:
+        _reserve_shared(engine, run, shared, now)
+    elif run.kind == POOL:
+        _reserve_for_nobody(engine, run, plan, revision, now)
+    else:
+        _reserve_for_each(engine, run, plan, revision, now)
+
+
+def _reserve_for_each(
+    engine: Engine, run: sa.Row[Any], plan: StoredPlan, revision: Revision, now: datetime
+) -> None:
     after = 0
     while True:
         with reading(engine) as connection:
             lacking = _without_code(connection, plan.plan_id, after)
         if not lacking:
             if after == 0:
-                return True
+                return
             after = 0  # once more from the start: a drawn code that existed already was passed over
             continue
-        drawn = draw_codes(
-            len(lacking), code_format=revision.code_format, prefix=revision.campaign.codes.prefix
-        )
+        drawn = _drawn(revision, run, len(lacking))
+        theirs = {row.id: row for row in lacking}
         rows = [
-            {
-                "store_id": store_id,
-                "run_id": run_id,
-                "recipient_id": recipient_id,
-                "code": code,
-                "state": CodeState.RESERVED,
-                "reserved_at": now,
-                "changed_at": now,
-            }
-            for recipient_id, code in zip(shuffled(lacking), drawn, strict=True)
+            _row(run, code, now, recipient_id=one, arm=theirs[one].arm, value=theirs[one].value)
+            for one, code in zip(shuffled(list(theirs)), drawn, strict=True)
         ]
         with writing(engine) as connection:
             insert_new(connection, codes, rows)
-        after = lacking[-1]
+        after = lacking[-1].id
 
 
-def _without_code(connection: Connection, plan_id: int, after: int) -> list[int]:
+def _reserve_for_nobody(
+    engine: Engine, run: sa.Row[Any], plan: StoredPlan, revision: Revision, now: datetime
+) -> None:
+    while True:
+        with reading(engine) as connection:
+            standing = (codes.c.run_id == run.id, codes.c.state != CodeState.CLASHED)
+            there = int(connection.scalar(sa.select(sa.func.count()).where(*standing)) or 0)
+        lacking = min(plan.proposal.code_count - there, _PIECE)
+        if lacking <= 0:
+            return
+        rows = [_row(run, code, now) for code in _drawn(revision, run, lacking)]
+        with writing(engine) as connection:
+            insert_new(connection, codes, rows)
+
+
+def _reserve_shared(engine: Engine, run: sa.Row[Any], shared: str, now: datetime) -> None:
+    """One code for all. `Refused` when it can't be this run's: nobody is given another one silently."""
+    with reading(engine) as connection:
+        standing = shared_code(connection, run.store_id, shared)
+    if standing is None:
+        with writing(engine) as connection:
+            insert_new(connection, codes, [_row(run, shared, now)])
+        return
+    if standing.run_id == run.id and standing.state != CodeState.CLASHED:
+        return
+    hint = "Choose another one under codes: shared:, or delete that coupon in the store."
+    if standing.state == CodeState.CLASHED:
+        raise Refused(f"The store has a coupon {shared!r} that isn't ours.", hint=hint)
+    reusable = (
+        standing.campaign == run.campaign
+        and standing.state in _SHARED_STANDING
+        and standing.valid_until is not None
+        and standing.valid_until > now
+    )
+    if not reusable:
+        raise Refused(
+            f"The code {shared!r} was made for run {standing.run_id} ({standing.campaign}) and can't be used again.",
+            hint=hint,
+        )
+
+
+def shared_code(connection: Connection, store_id: int, shared: str) -> sa.Row[Any] | None:
+    """The row of a shared code, with the run that made it; None while nobody has."""
+    query = (
+        sa.select(codes, runs.c.campaign, runs.c.valid_until)
+        .join(runs, runs.c.id == codes.c.run_id)
+        .where(codes.c.store_id == store_id, codes.c.code == shared)
+    )
+    return connection.execute(query).first()
+
+
+def _drawn(revision: Revision, run: sa.Row[Any], count: int) -> list[str]:
+    campaign = revision.as_run(step=run.step)
+    return draw_codes(count, code_format=revision.format_of(campaign), prefix=campaign.codes.prefix)
+
+
+def _row(
+    run: sa.Row[Any],
+    code: str,
+    now: datetime,
+    *,
+    recipient_id: int | None = None,
+    arm: str = "",
+    value: Any = None,
+) -> dict[str, Any]:
+    return {
+        "store_id": run.store_id,
+        "run_id": run.id,
+        "recipient_id": recipient_id,
+        "code": code,
+        "state": CodeState.RESERVED,
+        "arm": arm,
+        "value": value,
+        "reserved_at": now,
+        "changed_at": now,
+    }
+
+
+def _without_code(connection: Connection, plan_id: int, after: int) -> list[sa.Row[Any]]:
     standing = sa.exists().where(codes.c.recipient_id == recipients.c.id, codes.c.state != CodeState.CLASHED)
     query = (
-        sa.select(recipients.c.id)
+        sa.select(recipients.c.id, recipients.c.arm, recipients.c.value)
         .where(recipients.c.plan_id == plan_id, recipients.c.id > after, ~standing)
         .order_by(recipients.c.id)
         .limit(_PIECE)
     )
-    return list(connection.scalars(query))
+    return list(connection.execute(query))

@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import ChunkState, CodeState
-from tillroll.ecwid.coupons import Coupon, CouponRequest
+from tillroll.ecwid.coupons import Coupon
 from tillroll.errors import NeedsPerson
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import chunks, codes
-from tillroll.mint.coupon import found_is_ours, look_up
+from tillroll.mint.coupon import Pattern, found_is_ours, look_up
 from tillroll.mint.decide import Outcome, outcome
 from tillroll.mint.parts import Mint
 
@@ -33,9 +33,7 @@ class Answer:
     reason: str = ""
 
 
-def settle(
-    mint: Mint, request: CouponRequest, answers: Mapping[int, Answer], rows: Sequence[sa.Row[Any]]
-) -> None:
+def settle(mint: Mint, request: Pattern, answers: Mapping[int, Answer], rows: Sequence[sa.Row[Any]]) -> None:
     """Record the answers of some codes that are `posting`; `answers` by the code row's id.
 
     Raises `NeedsPerson` when the store says that nothing will be made until somebody acts; the codes wait, reserved.
@@ -78,12 +76,12 @@ def _settle_one(
 
 
 def _settle_taken(
-    connection: Connection, request: CouponRequest, row: sa.Row[Any], coupon: Coupon | None, now: datetime
+    connection: Connection, request: Pattern, row: sa.Row[Any], coupon: Coupon | None, now: datetime
 ) -> None:
     """The store has such a code, or had a moment ago."""
     if coupon is None:  # gone again, or not to be found yet: try anew
         _write(connection, row, CodeState.RESERVED, now, chunk_id=None, reason="taken, yet not to be found")
-    elif found_is_ours(request, coupon, row.reserved_at):
+    elif found_is_ours(request.of(row), coupon, row.reserved_at):
         _write(connection, row, CodeState.LIVE, now, coupon_id=coupon.coupon_id)
     else:
         _write(connection, row, CodeState.CLASHED, now, reason=f"the store had it: coupon {coupon.coupon_id}")
@@ -95,9 +93,7 @@ def _write(connection: Connection, row: sa.Row[Any], state: CodeState, now: date
     connection.execute(sa.update(codes).where(*where).values(values))
 
 
-def settle_by_lookup(
-    mint: Mint, request: CouponRequest, chunk: sa.Row[Any], rows: Sequence[sa.Row[Any]]
-) -> None:
+def settle_by_lookup(mint: Mint, request: Pattern, chunk: sa.Row[Any], rows: Sequence[sa.Row[Any]]) -> None:
     """Close a chunk whose batch can't tell any more: what the store has is live or clashed, the rest is reserved again."""
     found = look_up(mint.client, rows) if rows else {}
     now = mint.clock.now()

@@ -22,15 +22,19 @@ class Word:
 
 def may_send(
     *,
-    code_state: CodeState,
+    code_state: CodeState | None,
     consent: bool | None,
     known: bool,
     email: str,
-    valid_until: datetime,
+    valid_until: datetime | None,
     now: datetime,
+    used: bool = False,
 ) -> Word:
-    """Whether a message may go now. `consent` is the mirror's present word; `known`: the customer is still there."""
-    if code_state is not CodeState.LIVE:
+    """Whether a message may go now. `consent` is the mirror's present word; `known`: the customer is still there.
+
+    `used`: a reminder of the code would come too late. `code_state` and `valid_until` are None for an e-mail without a code.
+    """
+    if code_state not in {CodeState.LIVE, None}:
         return Word(go=False, reason=f"its code is {code_state}, not live")
     if not known:
         return Word(go=False, reason="the customer is gone from the store")
@@ -38,7 +42,9 @@ def may_send(
         return Word(go=False, reason="consent was withdrawn")
     if "@" not in email or any(sign in email for sign in "\r\n"):
         return Word(go=False, reason="the address can't be written to")
-    if now >= valid_until:
+    if used:
+        return Word(go=False, reason="its code was used meanwhile")
+    if valid_until is not None and now >= valid_until:
         return Word(go=False, reason="its code has expired")
     return Word(go=True)
 

@@ -12,127 +12,107 @@ message is unknown, and the campaign's `if_unknown` decides.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
-from tillroll.campaign import Revision
 from tillroll.campaign.models import IfUnknown
 from tillroll.campaign.quiet import earliest_send
 from tillroll.campaign.states import CodeState, MessageState, RunState
-from tillroll.clock import Clock
 from tillroll.errors import Refused
 from tillroll.ledger import audit
-from tillroll.ledger.engine import one, reading, writing
-from tillroll.ledger.plans import load_plan, load_revision
+from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import load_run, move_run
-from tillroll.ledger.tables import codes, customers, messages, recipients, stores
-from tillroll.send.compile import Compiled, compile_message
+from tillroll.ledger.tables import codes, customers, messages, recipients, redemptions, runs
 from tillroll.send.decide import Outcome, after, may_send, pause_before_retry
-from tillroll.send.facts import Shop, facts_for, filters_for
+from tillroll.send.facts import facts_for
 from tillroll.send.mime import Outgoing, build
 from tillroll.send.prepare import prepare
-from tillroll.send.preview import reader_of, shop_of
-from tillroll.send.transport import Delivery, Transport
+from tillroll.send.preview import reader_of
+from tillroll.send.sending import Kind, Post, Sending, Source, open_sending, sent_since
+from tillroll.send.transport import Delivery
 
 _BATCH = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sending:
-    """What sending one run works with, read once a slice."""
-
-    engine: Engine
-    clock: Clock
-    transport: Transport
-    sender: str  # "Shop <hello@shop.example>"
-    run: sa.Row[Any]
-    revision: Revision
-    offer_text: str  # as the plan says it
-    shop: Shop
-    compiled: Compiled
-
-
-def send_slice(
-    engine: Engine, *, clock: Clock, transport: Transport, sender: str, run_id: int, until: datetime
-) -> datetime | None:
+def send_slice(post: Post, *, run_id: int, until: datetime) -> datetime | None:
     """Send a run's messages until all are settled, they must wait, or the slice is over.
 
     Returns when it wants to go on, or None when the run has left `sending`. The caller holds the store's lane.
     """
-    now = clock.now()
-    with reading(engine) as connection:
+    with reading(post.engine) as connection:
         run = load_run(connection, run_id)
         if run.state != RunState.SENDING:
             return None
-        sending = _open(connection, engine, clock, transport, sender, run)
-    prepare(engine, run=run, now=now)
+        sending = open_sending(connection, post, run, Kind.OFFER)
+    prepare(sending, now=post.clock.now())
+    next_at = work_off(sending, until=until)
+    return _finish(sending) if next_at is None else next_at
+
+
+def work_off(sending: Sending, *, until: datetime) -> datetime | None:
+    """Send what is ready. Returns when to go on, or None when nothing is due now."""
+    clock = sending.post.clock
     _settle_interrupted(sending)
     while True:
         now = clock.now()
         start = _allowed_from(sending, now)
         if start > now:
             return start
-        claimed, looked_at = _claim(sending, now)
+        room = _room(sending, now)
+        if room <= 0:
+            return now + timedelta(seconds=1)
+        claimed, looked_at = _claim(sending, now, room)
         if not looked_at:
-            return _finish(sending)
-        _record(sending, sending.transport.deliver(claimed))
+            return None
+        _record(sending, sending.post.transport.deliver(claimed))
         if clock.now() >= until:
             return clock.now()
 
 
-def _open(
-    connection: Connection, engine: Engine, clock: Clock, transport: Transport, sender: str, run: sa.Row[Any]
-) -> Sending:
-    plan = load_plan(connection, run.id)
-    store = one(
-        connection, sa.select(stores).where(stores.c.id == run.store_id), missing="The store is gone."
-    )
-    assert plan is not None  # noqa: S101 - a run that sends has begun, so it has a plan
-    revision, shop = load_revision(connection, plan.revision_id), shop_of(store)
-    return Sending(
-        engine=engine,
-        clock=clock,
-        transport=transport,
-        sender=sender or f"{shop.name} <{shop.email}>",
-        run=run,
-        revision=revision,
-        offer_text=plan.proposal.offer,
-        shop=shop,
-        compiled=compile_message(revision, revision.message(), filters_for(shop)),
-    )
-
-
 def _allowed_from(sending: Sending, now: datetime) -> datetime:
-    """When messages may leave: outside the campaign's quiet hours and the store's quiet days."""
-    campaign = sending.revision.campaign
+    """When messages may leave: outside the campaign's quiet hours, its quiet days and the store's."""
+    send = sending.message.send
     return earliest_send(
         now,
-        zone=campaign.when.zone(sending.shop.timezone),
-        quiet_hours=sending.revision.message().send.quiet_hours,
-        quiet_days=sending.revision.calendar.quiet_days,
+        zone=sending.campaign.when.zone(sending.shop.timezone),
+        quiet_hours=send.quiet_hours,
+        quiet_days=(*sending.revision.calendar.quiet_days, *send.quiet_days),
     )
 
 
-def _claim(sending: Sending, now: datetime) -> tuple[list[Outgoing], int]:
+def _room(sending: Sending, now: datetime) -> int:
+    """How many may leave now: of the campaign's rate, what the last stretch of time has left."""
+    rate = sending.message.send.rate
+    if rate is None:
+        return _BATCH
+    since = now - timedelta(seconds=rate.seconds)
+    with reading(sending.post.engine) as connection:
+        left = rate.count - sent_since(connection, messages, sending.run.id, since)
+    return min(_BATCH, left)
+
+
+def _claim(sending: Sending, now: datetime, most: int) -> tuple[list[Outgoing], int]:
     """Take the next messages: hold those that may not go, write `sending` for those that may, and build them.
 
     Returns those to hand over, and how many were looked at: none looked at means that none is due.
     """
-    with reading(sending.engine) as connection:
-        rows = list(connection.execute(_next_messages(sending.run, now)))
+    with reading(sending.post.engine) as connection:
+        rows = list(connection.execute(_next_messages(sending, now, most)))
     held: list[tuple[int, MessageState, str]] = []
     going: list[Outgoing] = []
     for row in rows:
+        bare = row.code is None and sending.source is Source.NONE
+        used = sending.kind is Kind.REMINDER and row.used
         word = may_send(
-            code_state=CodeState(row.code_state),
+            used=used,
+            code_state=None if bare else CodeState(row.code_state or CodeState.FAILED),
             consent=row.accepts_marketing,
             known=row.known is not None,
             email=row.email,
-            valid_until=sending.run.valid_until,
+            valid_until=row.valid_until,
             now=now,
         )
         if not word.go:
@@ -142,15 +122,17 @@ def _claim(sending: Sending, now: datetime) -> tuple[list[Outgoing], int]:
             going.append(_compose(sending, row, now))
         except Refused as fault:
             held.append((row.id, MessageState.FAILED, fault.message))
-    with writing(sending.engine) as connection:
+    with writing(sending.post.engine) as connection:
         for message_id, state, reason in held:
             _write(connection, message_id, MessageState.READY, state, now, reason=reason)
         claimed = [one for one in going if _write_intent(connection, sending, one, now)]
     return claimed, len(rows)
 
 
-def _next_messages(run: sa.Row[Any], now: datetime) -> sa.Select[Any]:
+def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]:
+    run = sending.run
     known = sa.and_(customers.c.store_id == run.store_id, customers.c.customer_id == recipients.c.customer_id)
+    made_by = runs.alias("made_by")  # a pool's, a shared and an earlier step's code have a run of their own
     return (
         sa.select(
             messages.c.id,
@@ -158,33 +140,38 @@ def _next_messages(run: sa.Row[Any], now: datetime) -> sa.Select[Any]:
             recipients,
             codes.c.code,
             codes.c.state.label("code_state"),
+            codes.c.value.label("code_value"),
+            made_by.c.valid_from,
+            made_by.c.valid_until,
             customers.c.accepts_marketing,
             customers.c.customer_id.label("known"),
+            sa.exists().where(redemptions.c.code_id == codes.c.id).label("used"),
         )
         .join(recipients, recipients.c.id == messages.c.recipient_id)
-        .join(codes, codes.c.id == messages.c.code_id)
+        .outerjoin(codes, codes.c.id == messages.c.code_id)
+        .outerjoin(made_by, made_by.c.id == codes.c.run_id)
         .outerjoin(customers, known)
         .where(
             messages.c.run_id == run.id,
+            messages.c.kind == sending.kind.value,
             messages.c.state == MessageState.READY,
             sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
         )
         .order_by(messages.c.id)
-        .limit(_BATCH)
+        .limit(most)
     )
 
 
 def _compose(sending: Sending, row: sa.Row[Any], now: datetime) -> Outgoing:
+    voice = sending.voices[row.arm]
     facts = facts_for(
         shop=sending.shop,
-        campaign=sending.revision.campaign,
-        offer_text=sending.offer_text,
+        title=sending.revision.campaign.title,
         reader=reader_of(row),
-        code=row.code,
-        valid_from=sending.run.valid_from,
-        valid_until=sending.run.valid_until,
+        code=sending.code_of(row, voice),
+        happened=sending.happened,
     )
-    rendered = sending.compiled.render(facts)
+    rendered = voice.compiled.render(facts)
     content = build(
         rendered=rendered,
         sender=sending.sender,
@@ -201,7 +188,7 @@ def _compose(sending: Sending, row: sa.Row[Any], now: datetime) -> Outgoing:
         sender=sending.sender,
         to=row.email,
         subject=rendered.subject,
-        code=row.code,
+        code=row.code or "",
         content=content,
     )
 
@@ -213,7 +200,7 @@ def _write_intent(connection: Connection, sending: Sending, message: Outgoing, n
         MessageState.READY,
         MessageState.SENDING,
         now,
-        transport=sending.transport.name,
+        transport=sending.post.transport.name,
         subject=message.subject,
         body_digest=message.digest,
         size=len(message.content),
@@ -233,9 +220,9 @@ def _write(
 def _record(sending: Sending, deliveries: Iterable[Delivery]) -> None:
     """Write what became of messages that are `sending`."""
     outcomes = list(deliveries)
-    now = sending.clock.now()
-    policy: IfUnknown = sending.revision.message().send.if_unknown
-    with writing(sending.engine) as connection:
+    now = sending.post.clock.now()
+    policy: IfUnknown = sending.message.send.if_unknown
+    with writing(sending.post.engine) as connection:
         for delivery in outcomes:
             attempts = connection.scalars(
                 sa.select(messages.c.attempts).where(messages.c.id == delivery.message_id)
@@ -251,20 +238,24 @@ def _record(sending: Sending, deliveries: Iterable[Delivery]) -> None:
 
 def _settle_interrupted(sending: Sending) -> None:
     """Rows that say `sending` were left by a process that is gone: ask the transport what became of them."""
-    with reading(sending.engine) as connection:
-        where = (messages.c.run_id == sending.run.id, messages.c.state == MessageState.SENDING)
+    with reading(sending.post.engine) as connection:
+        where = (
+            messages.c.run_id == sending.run.id,
+            messages.c.kind == sending.kind.value,
+            messages.c.state == MessageState.SENDING,
+        )
         rows = list(connection.execute(sa.select(messages.c.id, messages.c.message_key).where(*where)))
     if not rows:
         return
-    known = sending.transport.delivered([row.message_key for row in rows])
+    known = sending.post.transport.delivered([row.message_key for row in rows])
     if known is None:
         reason = "the process died while it was being sent"
         _record(
             sending, [Delivery(message_id=row.id, outcome=Outcome.UNKNOWN, reason=reason) for row in rows]
         )
         return
-    now = sending.clock.now()
-    with writing(sending.engine) as connection:
+    now = sending.post.clock.now()
+    with writing(sending.post.engine) as connection:
         for row in rows:
             if row.message_key in known:
                 _write(
@@ -276,8 +267,8 @@ def _settle_interrupted(sending: Sending) -> None:
 
 def _finish(sending: Sending) -> datetime | None:
     """Move the run on when no message is open; otherwise say when the earliest of them may be tried again."""
-    now = sending.clock.now()
-    with writing(sending.engine) as connection:
+    now = sending.post.clock.now()
+    with writing(sending.post.engine) as connection:
         where = (messages.c.run_id == sending.run.id, messages.c.state == MessageState.READY)
         waiting: datetime | None = connection.scalar(
             sa.select(sa.func.min(messages.c.not_before)).where(*where)

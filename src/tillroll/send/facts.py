@@ -13,9 +13,11 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
 
-from tillroll.campaign import Campaign
+from tillroll.campaign.models import Offer
+from tillroll.campaign.uses import BROUGHT
 
 EXAMPLE_CODE = "EXAMPLE-0000"
+_OF_EVENTS = frozenset().union(*BROUGHT.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +43,25 @@ class Reader:
     country: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """The code that a message shows, and what it gives."""
+
+    text: str
+    valid_from: datetime
+    valid_until: datetime
+    offer: Offer
+    value: Decimal | None  # the reader's own, or the offer's
+    offer_text: str  # the sentence the plan was approved with, about this reader's value
+
+
 def facts_for(
-    *,
-    shop: Shop,
-    campaign: Campaign,
-    offer_text: str,
-    reader: Reader,
-    code: str,
-    valid_from: datetime,
-    valid_until: datetime,
+    *, shop: Shop, title: str, reader: Reader, code: Code | None, happened: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The variables of one message; `campaign/` checks templates against the same names.
 
-    `offer_text` is the sentence the plan was approved with.
+    `title` is the campaign's; `happened` are the facts of the event that the run is about.
     """
-    offer = campaign.offer
     facts: dict[str, Any] = {
         "customer": {
             "first_name": reader.first_name,
@@ -65,17 +71,19 @@ def facts_for(
             "country": reader.country,
         },
         "store": {"name": shop.name, "url": shop.url, "email": shop.email},
-        "campaign": {"title": campaign.title},
+        "campaign": {"title": title},
     }
-    if offer is not None:
+    for name in _OF_EVENTS & (happened or {}).keys():
+        facts[name] = (happened or {})[name]
+    if code is not None:
         facts["code"] = {
-            "text": code,
-            "valid_from": valid_from,
-            "valid_until": valid_until,
-            "value": offer.fixed_value,
-            "minimum_subtotal": offer.minimum_subtotal,
+            "text": code.text,
+            "valid_from": code.valid_from,
+            "valid_until": code.valid_until,
+            "value": code.value,
+            "minimum_subtotal": code.offer.minimum_subtotal,
         }
-        facts["offer"] = {"kind": offer.kind.value, "value": offer.fixed_value, "text": offer_text}
+        facts["offer"] = {"kind": code.offer.kind.value, "value": code.value, "text": code.offer_text}
     return facts
 
 

@@ -10,66 +10,104 @@ from sqlalchemy.engine import Engine
 
 from tillroll.campaign.states import CodeState, MessageState
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.tables import codes, messages, plans
+from tillroll.ledger.tables import codes, messages, plans, recipients, redemptions
+from tillroll.send.sending import Kind, Sending, Source
 
 _PIECE = 5_000
-_KIND = "offer"
+_SETTLED = (CodeState.LIVE, CodeState.FAILED, CodeState.REVOKED)
+_COLUMNS = (
+    "store_id",
+    "run_id",
+    "recipient_id",
+    "code_id",
+    "kind",
+    "state",
+    "reason",
+    "message_key",
+    "changed_at",
+)
 
 
-def prepare(engine: Engine, *, run: sa.Row[Any], now: datetime) -> int:
+def prepare(sending: Sending, *, now: datetime) -> int:
     """Write the rows that are missing, a piece at a time; returns how many. Harmless to repeat."""
+    engine, run = sending.post.engine, sending.run
     with reading(engine) as connection:
         digest = connection.scalars(sa.select(plans.c.digest).where(plans.c.id == run.plan_id)).one()
     made, after = 0, 0
     while True:
-        with reading(engine) as connection:
-            last: int | None = connection.scalar(_last_of_piece(run.id, after))
+        last = _last_of_piece(engine, run.plan_id, after)
         if last is None:
             return made
+        source = _rows(sending, digest[:12], after, last, now)
         with writing(engine) as connection:
-            made += connection.execute(_insert(run, digest[:12], after, last, now)).rowcount
+            made += connection.execute(sa.insert(messages).from_select(list(_COLUMNS), source)).rowcount
         after = last
 
 
-def _last_of_piece(run_id: int, after: int) -> sa.Select[Any]:
+def _last_of_piece(engine: Engine, plan_id: int, after: int) -> int | None:
     piece = (
-        sa.select(codes.c.id)
-        .where(codes.c.run_id == run_id, codes.c.id > after)
-        .order_by(codes.c.id)
+        sa.select(recipients.c.id)
+        .where(recipients.c.plan_id == plan_id, recipients.c.id > after)
+        .order_by(recipients.c.id)
         .limit(_PIECE)
         .subquery()
     )
-    return sa.select(sa.func.max(piece.c.id))
+    with reading(engine) as connection:
+        last: int | None = connection.scalar(sa.select(sa.func.max(piece.c.id)))
+    return last
 
 
-def _insert(run: sa.Row[Any], tag: str, after: int, last: int, now: datetime) -> sa.Insert:
-    """One statement for the piece: the codes' recipients that have no message yet."""
+def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> sa.Select[Any]:
+    """One statement for the piece: its recipients that have no message of this kind yet."""
+    run, kind = sending.run, sending.kind.value
+    mark = "" if sending.kind is Kind.OFFER else f"-{kind}"
+    key = sa.literal(f"r{run.id}-") + sa.cast(recipients.c.id, sa.Text) + sa.literal(f"-{tag}{mark}")
     live = codes.c.state == CodeState.LIVE
-    written = sa.exists().where(messages.c.recipient_id == codes.c.recipient_id, messages.c.kind == _KIND)
-    reason = sa.case((live, ""), else_=sa.literal("its code is ") + codes.c.state)
-    settled = codes.c.state.in_((CodeState.LIVE, CodeState.FAILED, CodeState.REVOKED))
-    key = sa.literal(f"r{run.id}-") + sa.cast(codes.c.recipient_id, sa.Text) + sa.literal(f"-{tag}")
-    moment = sa.literal(now, messages.c.changed_at.type)
-    source = sa.select(
-        sa.literal(run.store_id),
-        sa.literal(run.id),
-        codes.c.recipient_id,
-        codes.c.id,
-        sa.literal(_KIND),
-        sa.case((live, MessageState.READY.value), else_=MessageState.HELD.value),
-        reason,
-        key,
-        moment,
-    ).where(codes.c.run_id == run.id, codes.c.id > after, codes.c.id <= last, settled, ~written)
-    columns = [
-        "store_id",
-        "run_id",
-        "recipient_id",
-        "code_id",
-        "kind",
-        "state",
-        "reason",
-        "message_key",
-        "changed_at",
-    ]
-    return sa.insert(messages).from_select(columns, source)
+    state: sa.ColumnElement[str] = sa.case((live, MessageState.READY.value), else_=MessageState.HELD.value)
+    reason: sa.ColumnElement[str] = sa.case(
+        (live, ""),
+        (codes.c.id.is_(None), "there is no code"),
+        else_=sa.literal("its code is ") + codes.c.state,
+    )
+    if sending.source is Source.NONE:
+        state, reason = sa.literal(MessageState.READY.value), sa.literal("")
+    written = sa.exists().where(messages.c.recipient_id == recipients.c.id, messages.c.kind == kind)
+    query = (
+        sa.select(
+            sa.literal(run.store_id),
+            sa.literal(run.id),
+            recipients.c.id,
+            codes.c.id,
+            sa.literal(kind),
+            state,
+            reason,
+            key,
+            sa.literal(now, messages.c.changed_at.type),
+        )
+        .select_from(recipients.outerjoin(codes, _code_of(sending)))
+        .where(
+            recipients.c.plan_id == run.plan_id, recipients.c.id > after, recipients.c.id <= last, ~written
+        )
+    )
+    if sending.source is Source.OWN:
+        query = query.where(codes.c.state.in_(_SETTLED))
+    return _those_to_remind(query) if sending.kind is Kind.REMINDER else query
+
+
+def _code_of(sending: Sending) -> sa.ColumnElement[bool]:
+    """Which code belongs to a recipient."""
+    if sending.source is Source.OWN:
+        return sa.and_(codes.c.recipient_id == recipients.c.id, codes.c.state != CodeState.CLASHED)
+    return codes.c.id == sending.code_id if sending.code_id is not None else sa.false()
+
+
+def _those_to_remind(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Only who got the offer, and whose code is live and not used yet."""
+    first = messages.alias("first")
+    got_it = sa.exists().where(
+        first.c.recipient_id == recipients.c.id,
+        first.c.kind == Kind.OFFER.value,
+        first.c.state == MessageState.SENT,
+    )
+    used = sa.exists().where(redemptions.c.code_id == codes.c.id)
+    return query.where(got_it, codes.c.state == CodeState.LIVE, ~used)

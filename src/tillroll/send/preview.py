@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.models import Valid
+from tillroll.campaign import Revision
+from tillroll.campaign.models import Offer, Valid
+from tillroll.campaign.proposal import Proposal
+from tillroll.campaign.sentence import say_offer
 from tillroll.ledger.engine import one
 from tillroll.ledger.plans import load_plan, load_revision, sample
 from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import stores
 from tillroll.send.compile import Rendered, compile_message
-from tillroll.send.facts import EXAMPLE_CODE, Reader, Shop, facts_for, filters_for
+from tillroll.send.facts import EXAMPLE_CODE, Code, Reader, Shop, facts_for, filters_for
 
 
 def shop_of(store: sa.Row[Any]) -> Shop:
@@ -53,21 +58,64 @@ def previews(
         connection, sa.select(stores).where(stores.c.id == run.store_id), missing="The store is gone."
     )
     revision, shop = load_revision(connection, plan.revision_id), shop_of(store)
-    compiled = compile_message(revision, revision.message(), filters_for(shop))
-    until = run.valid_until or _about(revision.offer().valid, ZoneInfo(store.timezone), now)
+    if revision.as_run(step=run.step).message is None:
+        return []
+    compiled = {
+        arm: compile_message(revision, revision.message(step=run.step, arm=arm), filters_for(shop))
+        for arm in ("", *revision.arms)
+    }
     found = []
     for recipient in sample(connection, plan.plan_id, most=most)[:most]:
         reader = reader_of(recipient)
         facts = facts_for(
             shop=shop,
-            campaign=revision.campaign,
-            offer_text=plan.proposal.offer,
+            title=revision.campaign.title,
             reader=reader,
-            code=EXAMPLE_CODE,
-            valid_from=run.valid_from or now,
-            valid_until=until,
+            code=_example_code(revision, plan.proposal, run, recipient, ZoneInfo(store.timezone), now),
+            happened=with_amounts(plan.proposal.facts),
         )
-        found.append((reader, compiled.render(facts)))
+        found.append((reader, compiled[recipient.arm].render(facts)))
+    return found
+
+
+def _example_code(
+    revision: Revision,
+    proposal: Proposal,
+    run: sa.Row[Any],
+    recipient: sa.Row[Any],
+    zone: ZoneInfo,
+    now: datetime,
+) -> Code | None:
+    """A made-up code with the recipient's own value; none where the e-mail carries none."""
+    steps = revision.campaign.steps
+    offers: list[Offer | None] = [revision.as_run(step=run.step, arm=recipient.arm).offer]
+    if steps and steps[run.step - 1].same_code:
+        offers = [one.offer for one in steps[: run.step - 1] if one.offer is not None] or offers
+    offer = offers[-1]
+    if offer is None:
+        return None
+    if recipient.value is not None:
+        offer = offer.model_copy(update={"value": recipient.value})
+    shared = revision.as_run(step=run.step).codes.shared
+    return Code(
+        text=shared or EXAMPLE_CODE,
+        valid_from=run.valid_from or now,
+        valid_until=run.valid_until or _about(offer.valid, zone, now),
+        offer=offer,
+        value=offer.fixed_value,
+        offer_text=say_offer(offer, proposal.currency, proposal.goods),
+    )
+
+
+def with_amounts(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The facts of an event with their amounts as numbers again: JSON keeps them as text."""
+    if facts is None:
+        return None
+    found = dict(facts)
+    for name, key in (("order", "total"), ("cart", "total"), ("product", "price")):
+        said = found.get(name)
+        if isinstance(said, dict) and said.get(key) is not None:
+            found[name] = {**said, key: Decimal(str(said[key]))}
     return found
 
 

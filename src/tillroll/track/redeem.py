@@ -57,7 +57,7 @@ def end_runs(engine: Engine, *, store_id: int, now: datetime) -> int:
         over = [
             run.id
             for run in runs_in(connection, store_id, {RunState.TRACKING})
-            if run_is_over(run.valid_until, now)
+            if run_is_over(run.valid_until or run.changed_at, now)
         ]
     for run_id in over:
         with writing(engine) as connection:
