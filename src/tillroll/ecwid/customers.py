@@ -10,13 +10,21 @@ from typing import Any
 
 from tillroll.ecwid.connection import Connection
 from tillroll.ecwid.deletions import Deletion, deletions
-from tillroll.ecwid.wire import Raw, date_in, decimal, maybe_flag, part, seconds_out, text
+from tillroll.ecwid.wire import Raw, date_in, decimal, maybe_flag, maybe_whole, part, parts, seconds_out, text
 
 _FIELDS = (
     "total,count,offset,limit,items(id,email,name,billingPerson(name,firstName,countryCode,city),customerGroupId,"
     "customerGroupName,acceptMarketing,lang,stats(numberOfOrders,salesValue,firstOrderDate,lastOrderDate),registered,"
-    "updated)"
+    "updated,favorites(productId,addedTimestamp),extrafields(title,value))"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Favourite:
+    """A product that somebody marked."""
+
+    product_id: int
+    added_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,8 @@ class Customer:
     last_order_at: datetime | None
     registered_at: datetime | None
     updated_at: datetime | None
+    favourites: tuple[Favourite, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()  # the store's own extra fields: title and value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,4 +126,17 @@ def _customer(raw: Raw) -> Customer:
         last_order_at=date_in(stats.get("lastOrderDate")),
         registered_at=date_in(raw.get("registered")),
         updated_at=date_in(raw.get("updated")),
+        favourites=_favourites(raw),
+        fields=tuple(
+            {text(one.get("title")): text(one.get("value")) for one in parts(raw, "extrafields")}.items()
+        ),
     )
+
+
+def _favourites(raw: Raw) -> tuple[Favourite, ...]:
+    found = {}
+    for one in parts(raw, "favorites"):
+        product_id = maybe_whole(one.get("productId"))
+        if product_id is not None:
+            found[product_id] = Favourite(product_id=product_id, added_at=date_in(one.get("addedTimestamp")))
+    return tuple(found.values())

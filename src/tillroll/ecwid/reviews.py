@@ -40,6 +40,10 @@ class Reviews:
             query["updatedFrom"] = seconds_out(updated_from)
         yield from map(_review, self._connection.every("/reviews", query, identity=lambda row: row["id"]))
 
+    def get(self, review_id: int) -> Review:
+        """`GET /reviews/{reviewId}`. `StoreSaysNotFound` when it is gone."""
+        return _review(self._connection.read(f"/reviews/{review_id}"))
+
     def deleted(self, since: datetime) -> Iterator[Deletion]:
         """`GET /reviews/deleted?from_date=…`: ids of reviews deleted since."""
         return deletions(self._connection, "reviews", since)

@@ -26,8 +26,42 @@ customers = sa.Table(
     sa.Column("last_order_at", Moment),
     sa.Column("registered_at", Moment),
     sa.Column("updated_at", Moment),
+    sa.Column("recency", sa.SmallInteger),  # scores from 1 to 5 among the store's buyers (track/scores.py)
+    sa.Column("frequency", sa.SmallInteger),
+    sa.Column("monetary", sa.SmallInteger),
     sa.Column("seen_at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "customer_id"),
+    sa.Index(None, "store_id", "last_order_at"),
+)
+
+favourites = sa.Table(
+    "favourites",
+    metadata,
+    of("stores"),
+    sa.Column("customer_id", sa.BigInteger, nullable=False),
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    sa.Column("added_at", Moment),
+    sa.PrimaryKeyConstraint("store_id", "customer_id", "product_id"),
+)
+
+customer_fields = sa.Table(
+    "customer_fields",
+    metadata,
+    of("stores"),
+    sa.Column("customer_id", sa.BigInteger, nullable=False),
+    text("title"),  # as the store's owner called the field
+    text("value", ""),
+    sa.PrimaryKeyConstraint("store_id", "customer_id", "title"),
+    sa.Index(None, "store_id", "title", "value"),
+)
+
+list_members = sa.Table(
+    "list_members",
+    metadata,
+    of("stores"),
+    text("digest"),  # of the list's file: a changed list is another list
+    text("member"),  # an e-mail address in lower case, or a customer's number
+    sa.PrimaryKeyConstraint("store_id", "digest", "member"),
 )
 
 orders = sa.Table(
@@ -47,6 +81,21 @@ orders = sa.Table(
     sa.Column("updated_at", Moment),
     sa.Column("seen_at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "order_id"),
+    sa.Index(None, "store_id", "customer_id"),
+)
+
+order_items = sa.Table(
+    "order_items",
+    metadata,
+    of("stores"),
+    text("order_id"),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("product_id", sa.BigInteger),
+    text("sku", ""),
+    count("quantity"),
+    sa.Column("price", Amount, nullable=False, server_default="0"),  # each
+    sa.PrimaryKeyConstraint("store_id", "order_id", "line"),
+    sa.Index(None, "store_id", "product_id"),
 )
 
 carts = sa.Table(
@@ -90,6 +139,15 @@ products = sa.Table(
     sa.Column("seen_at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "product_id"),
     sa.Index(None, "store_id", "sku"),
+)
+
+product_categories = sa.Table(
+    "product_categories",
+    metadata,
+    of("stores"),
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    sa.Column("category_id", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "category_id", "product_id"),
 )
 
 variations = sa.Table(

@@ -5,9 +5,12 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         │        ├─ approvals                who agreed to which digest
         │        ├─ codes ── chunks          what the store was asked for, and what it answered
         │        └─ messages                 what reached whom
-        ├─ customers, orders, carts,         the mirror of the store
-        │  products, variations, categories,
-        │  coupons, looks
+        ├─ customers, favourites,            the mirror of the store
+        │  customer_fields, orders,
+        │  order_items, carts, products,
+        │  product_categories, variations,
+        │  categories, coupons, looks
+        ├─ list_members                      who stands in uploaded lists
         ├─ imports ── import_rows,           catalogue files: what each row wanted, what the store had before,
         │             import_chunks          and what it answered
         ├─ entries                           whom an event brought into a campaign, and their next step
@@ -30,11 +33,16 @@ from tillroll.ledger.mirror_tables import (
     carts,
     categories,
     coupons,
+    customer_fields,
     customers,
     events,
+    favourites,
     levels,
+    list_members,
     looks,
+    order_items,
     orders,
+    product_categories,
     products,
     variations,
 )
@@ -49,18 +57,23 @@ __all__ = [
     "chunks",
     "codes",
     "coupons",
+    "customer_fields",
     "customers",
     "entries",
     "events",
+    "favourites",
     "import_chunks",
     "import_rows",
     "imports",
     "levels",
+    "list_members",
     "looks",
     "messages",
     "metadata",
+    "order_items",
     "orders",
     "plans",
+    "product_categories",
     "products",
     "recipients",
     "redemptions",
@@ -96,6 +109,7 @@ stores = sa.Table(
     sa.Column("customers_at", Moment),  # when the mirror of customers was last brought up to date
     sa.Column("orders_at", Moment),
     sa.Column("reconciled_at", Moment),
+    sa.Column("scored_at", Moment),  # when the customers' scores were last drawn up
     sa.Column("webhook_at", Moment),  # when the last webhook came
     count("turn"),  # raised to take the store's row: whoever writes it decides alone
     sa.Column("created_at", Moment, nullable=False),

@@ -18,7 +18,7 @@ from tillroll.ecwid.client import Client
 from tillroll.ecwid.shop import LatestStats
 from tillroll.errors import ScopeMissing
 from tillroll.ledger.engine import writing
-from tillroll.track.mirror import CARTS, CATEGORIES, COUPONS, CUSTOMERS, ORDERS, PRODUCTS, Area
+from tillroll.track.mirror import CARTS, CATEGORIES, COUPONS, CUSTOMERS, ORDERS, PRODUCTS, REVIEWS, Area
 from tillroll.track.redeem import mark_redemptions
 from tillroll.track.sync import last_look, mark_fresh, settled, sync, sync_profile
 
@@ -32,6 +32,7 @@ _RHYTHM = {
     CARTS.name: timedelta(minutes=5),
     PRODUCTS.name: timedelta(minutes=5),
     CATEGORIES.name: timedelta(hours=1),
+    REVIEWS.name: timedelta(minutes=15),
     COUPONS.name: timedelta(hours=1),  # ours are known to the ledger; those made by hand may wait
 }
 """How often an area is read at most, and at least when the store doesn't say whether it changed."""
@@ -54,7 +55,7 @@ def follow_shop(
     if following.polled_at is not None and following.polled_at > now - POLL_EVERY:
         return
     stats = client.shop.latest_stats()
-    for area in (ORDERS, CARTS, PRODUCTS, CATEGORIES, COUPONS):
+    for area in (ORDERS, CARTS, PRODUCTS, CATEGORIES, COUPONS, REVIEWS):
         _look(engine, client, following, area, stats, store=store, now=now)
     if store.customers_at is not None:  # the first look at customers is the first plan's
         _look(engine, client, following, CUSTOMERS, stats, store=store, now=now)

@@ -12,17 +12,25 @@ from sqlalchemy.engine import Connection
 
 from tillroll.ecwid.catalog import Product
 from tillroll.ecwid.client import Client
+from tillroll.ecwid.customers import Customer
 from tillroll.ecwid.deletions import Deletion
+from tillroll.ecwid.orders import Order
 from tillroll.ecwid.shop import LatestStats
 from tillroll.ledger.engine import upsert
 from tillroll.ledger.tables import (
     carts,
     categories,
     coupons,
+    customer_fields,
     customers,
+    favourites,
+    order_items,
     orders,
+    product_categories,
     products,
     redemptions,
+    reviews,
+    stock_changes,
     variations,
 )
 
@@ -61,10 +69,71 @@ def _fitting(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name in table.c}
 
 
+def _write_customers(
+    connection: Connection, store_id: int, values: Sequence[Customer], now: datetime
+) -> None:
+    """Customers with their favourites and fields; what is no longer listed is gone."""
+    _writes(customers)(connection, store_id, values, now)
+    ids = [one.customer_id for one in values]
+    for table in (favourites, customer_fields):
+        connection.execute(sa.delete(table).where(table.c.store_id == store_id, table.c.customer_id.in_(ids)))
+    marked = [
+        {"store_id": store_id, "customer_id": one.customer_id, **asdict(each)}
+        for one in values
+        for each in one.favourites
+    ]
+    said = [
+        {"store_id": store_id, "customer_id": one.customer_id, "title": title, "value": value}
+        for one in values
+        for title, value in one.fields
+    ]
+    if marked:
+        connection.execute(sa.insert(favourites), marked)
+    if said:
+        connection.execute(sa.insert(customer_fields), said)
+
+
+def _write_orders(connection: Connection, store_id: int, values: Sequence[Order], now: datetime) -> None:
+    """Orders with what was bought."""
+    _writes(orders)(connection, store_id, values, now)
+    ids = [one.order_id for one in values]
+    connection.execute(
+        sa.delete(order_items).where(order_items.c.store_id == store_id, order_items.c.order_id.in_(ids))
+    )
+    rows = [
+        {
+            "store_id": store_id,
+            "order_id": one.order_id,
+            "line": line,
+            "product_id": item.product_id,
+            "sku": item.sku,
+            "quantity": item.quantity,
+            "price": item.price,
+        }
+        for one in values
+        for line, item in enumerate(one.items)
+    ]
+    if rows:
+        connection.execute(sa.insert(order_items), rows)
+
+
 def _write_products(connection: Connection, store_id: int, values: Sequence[Product], now: datetime) -> None:
-    """Products with their variations; a variation that is no longer listed is gone."""
-    _writes(products)(connection, store_id, values, now)
+    """Products with their categories and variations; a variation that is no longer listed is gone. A change of stock is kept."""
     ids = [one.product_id for one in values]
+    _note_stock(connection, store_id, values, ids, now)
+    _writes(products)(connection, store_id, values, now)
+    connection.execute(
+        sa.delete(product_categories).where(
+            product_categories.c.store_id == store_id, product_categories.c.product_id.in_(ids)
+        )
+    )
+    shelves = [
+        {"store_id": store_id, "product_id": one.product_id, "category_id": category}
+        for one in values
+        for category in dict.fromkeys(one.category_ids)
+    ]
+    if shelves:
+        connection.execute(sa.insert(product_categories), shelves)
     connection.execute(
         sa.delete(variations).where(variations.c.store_id == store_id, variations.c.product_id.in_(ids))
     )
@@ -75,6 +144,31 @@ def _write_products(connection: Connection, store_id: int, values: Sequence[Prod
     ]
     if rows:
         connection.execute(sa.insert(variations), rows)
+
+
+def _note_stock(
+    connection: Connection, store_id: int, values: Sequence[Product], ids: Sequence[int], now: datetime
+) -> None:
+    """Write down whose stock is another than the mirror has: what came back, and what runs low."""
+    query = sa.select(products.c.product_id, products.c.in_stock, products.c.quantity)
+    where = (products.c.store_id == store_id, products.c.product_id.in_(ids))
+    before = {row.product_id: row for row in connection.execute(query.where(*where))}
+    rows = [
+        {
+            "store_id": store_id,
+            "product_id": one.product_id,
+            "was_in_stock": was.in_stock,
+            "in_stock": one.in_stock,
+            "quantity_before": was.quantity,
+            "quantity": one.quantity,
+            "at": now,
+        }
+        for one in values
+        if (was := before.get(one.product_id)) is not None
+        and (was.in_stock, was.quantity) != (one.in_stock, one.quantity)
+    ]
+    if rows:
+        connection.execute(sa.insert(stock_changes), rows)
 
 
 def _removes(key: sa.Column[Any], *others: sa.Column[Any]) -> Remove:
@@ -101,8 +195,8 @@ CUSTOMERS = Area(
     get=lambda client, id_: client.customers.get(int(id_)),
     count=lambda client: client.customers.count(),
     changed_at=lambda stats: stats.customers,
-    write=_writes(customers),
-    remove=_removes(customers.c.customer_id),
+    write=_write_customers,
+    remove=_removes(customers.c.customer_id, favourites.c.customer_id, customer_fields.c.customer_id),
 )
 ORDERS = Area(
     name="orders",
@@ -114,8 +208,8 @@ ORDERS = Area(
     get=lambda client, id_: client.orders.get(id_),
     count=None,  # the mirror's history is read little by little (`history.py`)
     changed_at=lambda stats: stats.orders,
-    write=_writes(orders),
-    remove=_removes(orders.c.order_id, redemptions.c.order_id),
+    write=_write_orders,
+    remove=_removes(orders.c.order_id, redemptions.c.order_id, order_items.c.order_id),
 )
 CARTS = Area(
     name="carts",
@@ -141,7 +235,7 @@ PRODUCTS = Area(
     count=lambda client: client.products.count(),
     changed_at=lambda stats: stats.products,
     write=_write_products,
-    remove=_removes(products.c.product_id, variations.c.product_id),
+    remove=_removes(products.c.product_id, variations.c.product_id, product_categories.c.product_id),
 )
 CATEGORIES = Area(
     name="categories",
@@ -169,4 +263,17 @@ COUPONS = Area(
     write=_writes(coupons),
     remove=_removes(coupons.c.coupon_id),
 )
-AREAS = {area.name: area for area in (CUSTOMERS, ORDERS, CARTS, PRODUCTS, CATEGORIES, COUPONS)}
+REVIEWS = Area(
+    name="reviews",
+    table=reviews,
+    key=reviews.c.review_id,
+    needed=False,
+    every=lambda client, since: client.reviews.every(updated_from=since),
+    deleted=lambda client, since: client.reviews.deleted(since),
+    get=lambda client, id_: client.reviews.get(int(id_)),
+    count=None,
+    changed_at=lambda _stats: None,
+    write=_writes(reviews),
+    remove=_removes(reviews.c.review_id),
+)
+AREAS = {area.name: area for area in (CUSTOMERS, ORDERS, CARTS, PRODUCTS, CATEGORIES, COUPONS, REVIEWS)}
