@@ -216,3 +216,16 @@ def test_an_unfinished_order_that_is_paid_becomes_real(api: Any) -> None:
     shown = api.get(f"/orders/{order}")
     assert api.get(f"/customers/{shown['customerId']}")["stats"]["numberOfOrders"] == 1
     assert found(api) == [order]
+
+
+def test_an_invoice_of_an_order_is_made_and_told(api: Any, receiver: Any) -> None:
+    order = make(api)
+    api.admin("webhooks", {"url": receiver.url, "events": ["invoice.created"]})
+    made = api.call("POST", f"/orders/{order}/invoices/create-invoice").json()
+    [invoice] = api.get(f"/orders/{order}/invoices")["invoices"]
+    assert (invoice["id"], invoice["type"], invoice["created"]) == (
+        made["id"], "SALE", "2026-03-02 12:00:00 +0000",
+    )  # fmt: skip
+    [told] = receiver.wait(1)
+    assert (told["entityId"], told["data"]) == (invoice["internalId"], {"orderId": order})
+    assert api.call("POST", "/orders/NONE/invoices/create-invoice").status_code == 404

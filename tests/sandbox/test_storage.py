@@ -59,3 +59,24 @@ def test_an_uninstalled_app_has_no_token_any_more(api: Any) -> None:
     assert api.call("DELETE", "/application").status_code == 400
     assert api.call("DELETE", "/application", params={"namespace": "tillroll"}).json() == {"deleteCount": 1}
     assert api.call("GET", "/profile").status_code == 403
+
+
+def test_a_value_that_is_no_json_is_kept_as_it_stands(api: Any) -> None:
+    kind = {"Content-Type": "application/json"}
+    assert api.call("PUT", "/storage/plain", data="čaj, 50 %".encode(), headers=kind).status_code == 200
+    assert api.get("/storage/plain")["value"] == "čaj, 50 %"
+    assert api.call("PUT", "/storage/plain", data=b"\xff", headers=kind).status_code == 400
+    assert api.call("PUT", "/storage/plain", data=b"x", headers={"Content-Type": "a/b"}).status_code == 415
+    assert api.call("POST", "/customers", data=b"not json", headers=kind).status_code == 400
+
+
+def test_an_invited_person_waits_until_the_invitation_is_cancelled(api: Any) -> None:
+    before, sent = api.get("/staff")["staffList"], {"email": "new@example.com"}
+    assert api.call("POST", "/staff", json={**sent, "staffScopes": ["REPORT_ACCESS"]}).json() == {
+        "success": True
+    }
+    assert api.get("/staff")["staffList"][-1]["inviteAccepted"] is False
+    assert api.call("POST", "/staff", json={"email": "NEW@example.com"}).status_code == 409
+    assert api.call("PUT", "/staff/99", json=sent).status_code == 404
+    assert api.call("DELETE", "/staff/invite", json=sent).json() == {"deleteCount": 1}
+    assert api.get("/staff")["staffList"] == before

@@ -6,8 +6,11 @@ import base64
 import hashlib
 import hmac
 import signal
+import threading
 from collections.abc import Callable
-from typing import Any
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, ClassVar
 
 import pytest
 
@@ -57,7 +60,8 @@ def test_an_event_is_sent_signed_with_its_type_in_the_query(heard: Any, receiver
 def test_nothing_is_queued_while_nobody_listens(api: Any) -> None:
     happened(api)
     assert counts(api) == {
-        "url": None, "events": None, "queued": 0, "blocked": False, "delivered": 0, "failed": 0, "given_up": 0, "dropped": 0,
+        "url": None, "events": None, "headers": {},
+        "queued": 0, "blocked": False, "delivered": 0, "failed": 0, "given_up": 0, "dropped": 0,
     }  # fmt: skip
 
 
@@ -107,7 +111,8 @@ def test_an_event_is_given_up_a_day_after_its_first_failure(heard: Any, receiver
         eventually(lambda count=count: counts(heard)["failed"] == count)
         heard.clock.pass_by(3600)
     assert counts(heard) | {"url": ""} == {
-        "url": "", "events": None, "queued": 0, "blocked": False, "delivered": 0, "failed": 25, "given_up": 1, "dropped": 0,
+        "url": "", "events": None, "headers": {}, "queued": 0, "blocked": False, "delivered": 0,
+        "failed": 25, "given_up": 1, "dropped": 0,
     }  # fmt: skip
 
 
@@ -238,3 +243,43 @@ def test_an_event_outlives_the_death_of_the_sandbox(process: Any, receiver: Any)
     eventually(lambda: counts(again)["delivered"] == 1)
     assert bodies[0]["eventId"] == bodies[-1]["eventId"]
     assert counts(again)["queued"] == 1
+
+
+class Told(BaseHTTPRequestHandler):
+    """Keeps the headers of what it is sent, each as often as it came."""
+
+    heard: ClassVar[list[Message]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.heard.append(self.headers)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to say."""
+
+
+def test_an_apps_own_headers_are_sent_beside_the_stores_own(store: Open) -> None:
+    api = store(requests_per_minute=1_000_000)
+    Told.heard.clear()
+    with HTTPServer(("127.0.0.1", 0), Told) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        headers = {"X-Shop": "till 1", "Content-Type": "text/plain"}
+        url = f"http://127.0.0.1:{server.server_port}/"
+        assert api.admin("webhooks", {"url": url, "headers": headers}).json()["headers"] == headers
+        happened(api)
+        thread.join(timeout=15)
+    [heard] = Told.heard
+    assert heard["X-Shop"] == "till 1"
+    assert heard.get_all("Content-Type") == ["application/json; charset=UTF-8", "text/plain"]
+    assert heard["X-Ecwid-Webhook-Signature"]
+
+
+@pytest.mark.parametrize(
+    "headers", [["X-Shop"], {"X Shop": "1"}, {"X-Shop": "1\r\nX-Other: 2"}, {"X-Shop": "č"}], ids=str
+)
+def test_headers_that_cannot_be_sent_are_refused(api: Any, headers: Any) -> None:
+    assert api.admin("webhooks", {"url": "http://127.0.0.1:1/", "headers": headers}).status_code == 400

@@ -12,7 +12,7 @@ from tillroll.sandbox.checkout import checkout
 from tillroll.sandbox.delivery import Sender
 from tillroll.sandbox.faults import PlanFault
 from tillroll.sandbox.store import Store
-from tillroll.sandbox.webhooks import check_registration
+from tillroll.sandbox.webhooks import Registration, check_registration
 from tillroll.sandbox.wire import ApiError
 
 
@@ -81,14 +81,14 @@ def _clear_faults(desk: Desk, _body: dict[str, Any]) -> Any:
 
 
 def _register(desk: Desk, body: dict[str, Any]) -> Any:
-    desk.store.outbox.register(*check_registration(body))
+    desk.store.outbox.register(check_registration(body))
     if desk.store.outbox.url:
         desk.sender.start()
     return desk.store.outbox.show()
 
 
 def _unregister(desk: Desk, _body: dict[str, Any]) -> Any:
-    desk.store.outbox.register("", None)
+    desk.store.outbox.register(Registration(url=""))
     return desk.store.outbox.show()
 
 

@@ -11,7 +11,7 @@ import re
 import sqlite3
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
 from tillroll.clock import Clock
@@ -82,10 +82,11 @@ class Sender:
         }
         if row["data"]:
             body["data"] = json.loads(row["data"])
-        headers = {
-            "Content-Type": "application/json; charset=UTF-8",
-            "X-Ecwid-Webhook-Signature": signature(self._secret, row["created"], row["event_id"]),
-        }
+        headers = [
+            ("Content-Type", "application/json; charset=UTF-8"),
+            ("X-Ecwid-Webhook-Signature", signature(self._secret, row["created"], row["event_id"])),
+            *self._outbox.headers.items(),  # one of the same name as ours is sent beside it
+        ]
         try:
             status = _post(self._outbox.url, event_type, dump(body).encode(), headers)
         except (OSError, http.client.HTTPException, ValueError):
@@ -99,7 +100,7 @@ def signature(secret: str, created: int, event_id: str) -> str:
     return base64.b64encode(digest).decode()
 
 
-def _post(url: str, event_type: str, content: bytes, headers: Mapping[str, str]) -> int:
+def _post(url: str, event_type: str, content: bytes, headers: Sequence[tuple[str, str]]) -> int:
     parts = urlsplit(url)
     target = (parts.path or "/") + "?" + (parts.query + "&" if parts.query else "")
     if parts.scheme == "https":
@@ -112,7 +113,10 @@ def _post(url: str, event_type: str, content: bytes, headers: Mapping[str, str])
     try:
         connection.connect()
         connection.sock.settimeout(_ANSWER_SECONDS)
-        connection.request("POST", f"{target}eventtype={quote(event_type)}", content, dict(headers))
+        connection.putrequest("POST", f"{target}eventtype={quote(event_type)}")
+        for name, value in [*headers, ("Content-Length", str(len(content)))]:
+            connection.putheader(name, value)
+        connection.endheaders(content)
         return connection.getresponse().status
     finally:
         connection.close()

@@ -135,7 +135,9 @@ class Server:
         if method == "GET" and store.switches.fail_reads:
             store.switches = store.switches.changed({"fail_reads": store.switches.fail_reads - 1})
             raise ApiError(500, "Internal error", "INTERNAL_ERROR")
-        return _endpoint(site, token, method, path, query, lambda: _body(request))
+        return _endpoint(
+            site, token, method, path, query, lambda: _body(request, raw=path.startswith("/storage/"))
+        )
 
     def _oauth(self, request: Request) -> Answer:
         """The page that asks the merchant, and the exchange of codes."""
@@ -227,7 +229,8 @@ def _endpoint(
     return dispatch(store, method, path, query, read_body)
 
 
-def _body(request: Request) -> Any:
+def _body(request: Request, *, raw: bool) -> Any:
+    """What was sent; `raw`: a text that isn't JSON is taken as it stands, as the app storage's older pages have it."""
     if not request.content:
         return None
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
@@ -236,6 +239,8 @@ def _body(request: Request) -> Any:
     try:
         return json.loads(request.content)
     except ValueError as fault:
+        if raw and not isinstance(fault, UnicodeDecodeError):
+            return request.content.decode()
         raise ApiError(400, "Request body is not JSON", "WRONG_PARAMETER") from fault
 
 

@@ -20,8 +20,8 @@ _WORDS = {
     2: "The tin was dented.",
 }
 _STAFF = [
-    ("Ana Novak", "owner@sample-shop.example", ["OWNER"]),
-    ("Luka Kovač", "luka@sample-shop.example", ["MANAGE_SALES", "MANAGE_PROMOTIONS"]),
+    ("Ana Novak", "owner@sample-shop.example", []),
+    ("Luka Kovač", "luka@sample-shop.example", ["SALES_MANAGEMENT", "MARKETING_MANAGEMENT"]),
 ]
 _CARTS = 6
 _REVIEWS = 12

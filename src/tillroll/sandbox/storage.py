@@ -28,7 +28,7 @@ def get(store: Store, key: str) -> dict[str, Any]:
 def keep(store: Store, key: str, body: Any) -> dict[str, Any]:
     """`POST` and `PUT /storage/{key}`: either makes the key or overwrites it.
 
-    The value is the body; or, as the newest table has it, the `value` of an object.
+    The value is the body, JSON or any other text; or, as the newest table has it, the `value` of an object.
     """
     if isinstance(body, dict) and body.keys() == {"value"}:
         body = body["value"]

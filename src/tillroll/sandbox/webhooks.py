@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tillroll.clock import Clock
@@ -56,11 +57,22 @@ _RETRIES = [15 * 60.0, 30 * 60.0, 45 * 60.0, *(hour * 3600.0 for hour in range(1
 _DEAD_AFTER = 14 * 86_400.0
 """Seconds of failures alone until the app's webhooks are blocked."""
 
+_HEADER_NAME, _HEADER_VALUE = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", r"[\x20-\x7e]*"
+
 _TABLE = """create table if not exists webhooks (
     number integer primary key autoincrement, event_id text not null, created integer not null,
     type text not null, entity text not null, data text, tries integer not null, first_failed real,
     not_before real not null);
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """Where an app wants its events, which, and with which headers besides the store's own."""
+
+    url: str
+    events: list[str] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Outbox:
@@ -73,15 +85,17 @@ class Outbox:
         kept = json.loads(state.fact("webhooks") or "{}")
         self.url: str = kept.get("url", "")
         self.events: frozenset[str] | None = frozenset(kept["events"]) if kept.get("events") else None
+        self.headers: dict[str, str] = kept.get("headers", {})
         self.wake = threading.Event()
 
-    def register(self, url: str, events: list[str] | None) -> None:
+    def register(self, asked: Registration) -> None:
         """Send to this address from now on; an empty one ends it, and what waits is forgotten."""
-        self.url, self.events = url, frozenset(events) if events else None
-        self._state.keep_fact("webhooks", dump({"url": url, "events": events}))
+        self.url, self.headers = asked.url, dict(asked.headers)
+        self.events = frozenset(asked.events) if asked.events else None
+        self._state.keep_fact("webhooks", dump(asdict(asked)))
         for name in ("blocked", "failing_since"):
             self._state.keep_fact(f"webhooks:{name}", "")
-        if not url:
+        if not asked.url:
             self._state.run("delete from webhooks")
 
     def queue(self, event: str, entity: int | str, data: Mapping[str, str] | None, skewed: float) -> None:
@@ -152,15 +166,22 @@ class Outbox:
         queued = self._state.value("select count(*) from webhooks")
         events = sorted(self.events) if self.events is not None else None
         blocked = bool(self._state.fact("webhooks:blocked"))
-        return {"url": self.url or None, "events": events, "queued": queued, "blocked": blocked, **counts}
+        return {
+            "url": self.url or None,
+            "events": events,
+            "headers": self.headers,
+            "queued": queued,
+            "blocked": blocked,
+            **counts,
+        }
 
     def _count(self, name: str) -> None:
         self._state.keep_fact(f"webhooks:{name}", str(int(self._state.fact(f"webhooks:{name}") or 0) + 1))
 
 
-def check_registration(body: Any) -> tuple[str, list[str] | None]:
-    """(address, events) of `POST /sandbox/webhooks`; `ValueError` says what is wrong with it."""
-    url, events = body.get("url"), body.get("events")
+def check_registration(body: Any) -> Registration:
+    """What `POST /sandbox/webhooks` asks for; `ValueError` says what is wrong with it."""
+    url, events, headers = body.get("url"), body.get("events"), body.get("headers") or {}
     if not isinstance(url, str) or (url and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", url)):
         raise ValueError("url is the address of the app's endpoint, or an empty text to end it")
     if events is not None:
@@ -169,4 +190,9 @@ def check_registration(body: Any) -> tuple[str, list[str] | None]:
         for event in events:
             if event not in EVENTS:
                 raise ValueError(f"there is no event {event!r}")
-    return url, events
+    if not isinstance(headers, dict):
+        raise ValueError("headers is an object of names and values, sent with every event")
+    for name, value in headers.items():
+        if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, str(value)):
+            raise ValueError(f"a header can't be {name!r}: {value!r}")
+    return Registration(url=url, events=events, headers={name: str(one) for name, one in headers.items()})
