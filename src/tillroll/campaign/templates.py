@@ -26,7 +26,7 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "offer": frozenset({"kind", "value", "text"}),
     "order": frozenset({"id", "total"}),
     "cart": frozenset({"total"}),
-    "product": frozenset({"name", "sku", "price", "url"}),
+    "product": frozenset({"name", "sku", "price"}),
     "review": frozenset({"rating"}),
     "event": frozenset(),
 }

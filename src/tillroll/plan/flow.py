@@ -1,0 +1,200 @@
+"""The steps of those who entered a campaign: a step that is due becomes a run, and the entry moves on to the next.
+
+Crash points: none between: the run and the entry's next step are one transaction, and a step's run has a unique key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from tillroll.campaign import Revision
+from tillroll.campaign.models import Unless
+from tillroll.campaign.states import RunState
+from tillroll.ledger.engine import insert_if_new, reading, writing
+from tillroll.ledger.tables import (
+    carts,
+    codes,
+    customers,
+    entries,
+    orders,
+    plans,
+    recipients,
+    redemptions,
+    runs,
+)
+from tillroll.plan.audience import matches
+from tillroll.plan.notice import DONE, LEFT, WAITING
+from tillroll.plan.record import active_campaigns
+
+_MOST = 500  # entries a slice
+_NO_SALE = ("CANCELLED", "REFUNDED", "INCOMPLETE")
+
+
+def take_steps(engine: Engine, *, store_id: int, now: datetime) -> int:
+    """Make runs of the steps that are due; returns how many. Entries of a campaign that isn't active wait."""
+    with reading(engine) as connection:
+        revisions = {
+            one.name: one.revision
+            for one in active_campaigns(connection, store_id)
+            if one.revision.campaign.when.on is not None
+        }
+        if not revisions:
+            return 0
+        due = connection.execute(
+            sa.select(entries)
+            .where(
+                entries.c.store_id == store_id,
+                entries.c.state == WAITING,
+                entries.c.due_at <= now,
+                entries.c.campaign.in_(revisions),
+            )
+            .order_by(entries.c.due_at)
+            .limit(_MOST)
+        ).all()
+    made = 0
+    for entry in due:
+        with writing(engine) as connection:
+            made += _take_step(connection, entry, revisions[entry.campaign], now)
+    return made
+
+
+def _take_step(connection: Connection, entry: sa.Row[Any], revision: Revision, now: datetime) -> bool:
+    campaign = revision.campaign
+    if entry.step > max(1, len(campaign.steps)):
+        return not _move(
+            connection, entry, now, state=LEFT, due_at=None, reason="the campaign has fewer steps now"
+        )
+    cart = _cart(connection, entry)
+    if reason := _left_by_itself(connection, entry, cart) or _reason_to_leave(
+        connection, entry, revision, now
+    ):
+        _move(connection, entry, now, state=LEFT, due_at=None, reason=reason)
+        return False
+    wait = campaign.steps[0].wait if campaign.steps else None
+    if (
+        cart is not None
+        and entry.step == 1
+        and cart.updated_at is not None
+        and cart.updated_at > entry.happened_at
+    ):
+        # they came back to it: it isn't left behind until they have left it again
+        due = cart.updated_at + (wait if wait is not None else campaign.when.delay)
+        facts = {**entry.facts, "cart": {"id": cart.cart_id, "total": str(cart.total)}}
+        _move(connection, entry, now, due_at=due, happened_at=cart.updated_at, facts=facts)
+        return False
+    late = now - entry.due_at > campaign.when.within
+    if not _move(connection, entry, now, **_next(entry, revision)):
+        return False
+    return _add_run(connection, entry, revision, late, now) and not late
+
+
+def _next(entry: sa.Row[Any], revision: Revision) -> dict[str, Any]:
+    """The step after this one, or the end."""
+    steps = revision.campaign.steps
+    if entry.step >= len(steps):
+        return {"state": DONE, "due_at": None, "step": entry.step + 1}
+    return {"step": entry.step + 1, "due_at": entry.due_at + (steps[entry.step].wait or timedelta(0))}
+
+
+def _add_run(
+    connection: Connection, entry: sa.Row[Any], revision: Revision, late: bool, now: datetime
+) -> bool:
+    within = revision.campaign.when.within
+    return insert_if_new(
+        connection,
+        runs,
+        {
+            "store_id": entry.store_id,
+            "campaign": entry.campaign,
+            "slot_key": f"{entry.key} step {entry.step}" if revision.campaign.steps else entry.key,
+            "slot_at": entry.due_at,
+            "state": RunState.SKIPPED if late else RunState.PLANNING,
+            "reason": f"its moment is more than {within} past" if late else "",
+            "entry_id": entry.id,
+            "step": entry.step,
+            "started_by": "event",
+            "created_at": now,
+            "changed_at": now,
+            "finished_at": now if late else None,
+        },
+    )
+
+
+def _move(connection: Connection, entry: sa.Row[Any], now: datetime, **values: Any) -> bool:
+    """Write what becomes of an entry, if it still stands where it was read."""
+    still = (entries.c.id == entry.id, entries.c.state == WAITING, entries.c.step == entry.step)
+    changed = sa.update(entries).where(*still).values(changed_at=now, **values)
+    return connection.execute(changed).rowcount == 1
+
+
+def _cart(connection: Connection, entry: sa.Row[Any]) -> sa.Row[Any] | None:
+    """The cart that the entry is about, as the store has it now."""
+    if "cart" not in entry.facts:
+        return None
+    where = (carts.c.store_id == entry.store_id, carts.c.cart_id == entry.facts["cart"]["id"])
+    return connection.execute(sa.select(carts).where(*where)).first()
+
+
+def _left_by_itself(connection: Connection, entry: sa.Row[Any], cart: sa.Row[Any] | None) -> str:
+    """What ends every flow about a cart or a customer that is no more."""
+    if "cart" in entry.facts:
+        if cart is None or cart.hidden:
+            return "the cart is gone"
+        if cart.recovered_order is not None:
+            return "the cart became an order"
+    if entry.customer_id is not None:
+        where = (customers.c.store_id == entry.store_id, customers.c.customer_id == entry.customer_id)
+        if not connection.scalar(sa.select(sa.exists().where(*where))):
+            return "the customer is gone"
+    return ""
+
+
+def _reason_to_leave(connection: Connection, entry: sa.Row[Any], revision: Revision, now: datetime) -> str:
+    """What the campaign says ends the flow before this step."""
+    campaign = revision.campaign
+    unless: Sequence[Unless] = campaign.unless
+    segments: Sequence[str] = ()
+    if campaign.steps:
+        step = campaign.steps[entry.step - 1]
+        unless, segments = (*unless, *step.unless), step.unless_in
+    if Unless.ORDERED in unless and _ordered_since(connection, entry):
+        return "they ordered"
+    if Unless.CODE_USED in unless and _code_used(connection, entry):
+        return "they used their code"
+    for name in segments:
+        where = (
+            customers.c.store_id == entry.store_id,
+            customers.c.customer_id == entry.customer_id,
+            matches(revision.segments[name], now),
+        )
+        if connection.scalar(sa.select(sa.exists().where(*where))):
+            return f"they are in {name}"
+    return ""
+
+
+def _ordered_since(connection: Connection, entry: sa.Row[Any]) -> bool:
+    own = entry.facts.get("order", {}).get("id", "")
+    where = (
+        orders.c.store_id == entry.store_id,
+        orders.c.customer_id == entry.customer_id,
+        orders.c.created_at > entry.happened_at,
+        orders.c.order_id != own,
+        orders.c.payment_status.not_in(_NO_SALE),
+    )
+    return bool(connection.scalar(sa.select(sa.exists().where(*where))))
+
+
+def _code_used(connection: Connection, entry: sa.Row[Any]) -> bool:
+    given = (
+        sa.select(codes.c.id)
+        .join(recipients, recipients.c.id == codes.c.recipient_id)
+        .join(plans, plans.c.id == recipients.c.plan_id)
+        .join(runs, runs.c.id == plans.c.run_id)
+        .where(runs.c.entry_id == entry.id)
+    )
+    return bool(connection.scalar(sa.select(sa.exists().where(redemptions.c.code_id.in_(given)))))
