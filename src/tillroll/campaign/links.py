@@ -48,12 +48,16 @@ def check_links(source: Source, known: Known) -> list[Finding]:
 
 
 def _check_codes(source: Source, block: Path, known: Known) -> list[Finding]:
-    if not block and _at(source.data, ("offer",)) is None and not _length(source, ("steps",)):
+    """The code format, where codes are drawn by it: of the campaign, or of a step that says its own."""
+    if block:
+        used = isinstance(_at(source.data, (*block, "codes")), dict)
+    else:
+        steps = [("steps", index) for index in range(_length(source, ("steps",)))]
+        bare = [one for one in steps if _at(source.data, (*one, "codes")) is None]
+        used = any(_at(source.data, (*one, "offer")) is not None for one in [(), *bare])
+    if not used or _at(source.data, (*block, "codes", "shared")) is not None:
         return []
-    if _at(source.data, (*block, "codes", "shared")) is not None:
-        return []
-    default = None if block else Codes().format
-    return _named(source, (*block, "codes", "format"), "code format", known.formats, default=default)
+    return _named(source, (*block, "codes", "format"), "code format", known.formats, default=Codes().format)
 
 
 def _check_goods(source: Source, offer: Path) -> list[Finding]:

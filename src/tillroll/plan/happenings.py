@@ -401,7 +401,7 @@ def _days(look: Look, before: timedelta) -> Iterator[date]:
     start = max(look.first_seen, look.since) + before
     day = start.astimezone(look.zone).date()
     while _start(day, look.zone) - before <= look.now:
-        if _start(day, look.zone) - before >= look.first_seen - timedelta(days=1):
+        if _start(day, look.zone) - before >= look.first_seen:
             yield day
         day += timedelta(days=1)
 

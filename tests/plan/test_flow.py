@@ -1,0 +1,225 @@
+"""Steps become runs when they are due, once each, and a flow ends when there is a reason to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.plan.events import (
+    add_cart,
+    add_order,
+    add_product,
+    all_runs,
+    book_of,
+    campaign,
+    change_cart,
+    entered,
+    person,
+    shop_with,
+)
+from tests.shop import NOW
+from tillroll.campaign.states import RunState
+from tillroll.ledger.engine import writing
+from tillroll.ledger.plans import load_plan
+from tillroll.ledger.tables import carts, customers, looks, recipients, stock_changes
+from tillroll.plan.flow import take_steps
+from tillroll.plan.make import make_plan
+from tillroll.plan.notice import DONE, LEFT, WAITING, notice
+from tillroll.plan.record import record_book
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+FLOW = """steps:
+  - wait: 2h
+    message: {template: note, subject: One}
+  - wait: 2d
+    unless: [ordered]
+    unless_in: [staff]
+    offer: {kind: percent, value: 10, valid: {for: 7d}}
+    codes: {prefix: CART}
+    message: {template: note, subject: Two}
+  - wait: 1d
+    unless: [code_used]
+    same_code: true
+    message: {template: note, subject: Three}
+"""
+
+
+def flow(engine: Engine, more: str = FLOW) -> int:
+    store_id = shop_with(engine, person(1), cart=campaign("cart_abandoned", more))
+    add_cart(engine, store_id, "c1")
+    notice(engine, store_id=store_id, now=NOW)
+    return store_id
+
+
+def steps(engine: Engine, store_id: int, *at: timedelta) -> list[str]:
+    """The runs' keys after the clock showed these times."""
+    for after in at:
+        take_steps(engine, store_id=store_id, now=NOW + after)
+    return [run.slot_key for run in all_runs(engine)]
+
+
+def test_each_step_becomes_a_run_when_it_is_due_and_only_once(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    assert steps(ledger, store_id, HOUR) == []
+    assert steps(ledger, store_id, 2 * HOUR, 2 * HOUR, 3 * HOUR) == ["cart c1 step 1"]
+    assert steps(ledger, store_id, 2 * HOUR + 2 * DAY) == ["cart c1 step 1", "cart c1 step 2"]
+    assert len(steps(ledger, store_id, 2 * HOUR + 3 * DAY, 9 * DAY)) == 3
+    assert entered(ledger)[0].state == DONE
+    assert [run.step for run in all_runs(ledger)] == [1, 2, 3]
+    assert {run.state for run in all_runs(ledger)} == {RunState.PLANNING}
+
+
+def test_a_cart_that_became_an_order_ends_the_flow(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    change_cart(ledger, "c1", recovered_order=9)
+    assert steps(ledger, store_id, 2 * HOUR) == []
+    assert (entered(ledger)[0].state, entered(ledger)[0].reason) == (LEFT, "the cart became an order")
+
+
+def test_a_cart_that_is_gone_ends_the_flow(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    with writing(ledger) as connection:
+        connection.execute(sa.delete(carts))
+    assert steps(ledger, store_id, 2 * HOUR) == []
+    assert entered(ledger)[0].reason == "the cart is gone"
+
+
+def test_who_comes_back_to_the_cart_is_left_alone_until_they_leave_it_again(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    change_cart(ledger, "c1", updated_at=NOW + HOUR, total=Decimal(95))
+    assert steps(ledger, store_id, 2 * HOUR) == []
+    assert entered(ledger)[0].due_at == NOW + 3 * HOUR
+    assert steps(ledger, store_id, 3 * HOUR) == ["cart c1 step 1"]
+    assert Decimal(entered(ledger)[0].facts["cart"]["total"]) == 95
+
+
+def test_who_orders_gets_no_further_step_that_says_unless_ordered(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    steps(ledger, store_id, 2 * HOUR)
+    add_order(ledger, store_id, "A", created_at=NOW + DAY)
+    assert steps(ledger, store_id, 3 * DAY) == ["cart c1 step 1"]
+    assert entered(ledger)[0].reason == "they ordered"
+
+
+def test_an_order_from_before_or_one_that_was_undone_does_not_count(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    steps(ledger, store_id, 2 * HOUR)
+    add_order(ledger, store_id, "A", created_at=NOW - DAY)
+    add_order(ledger, store_id, "B", created_at=NOW + DAY, payment_status="REFUNDED")
+    assert len(steps(ledger, store_id, 2 * HOUR + 2 * DAY)) == 2
+
+
+def test_who_is_in_a_segment_by_then_leaves(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    steps(ledger, store_id, 2 * HOUR)
+    with writing(ledger) as connection:
+        connection.execute(sa.update(customers).values(group_name="Staff"))
+    assert len(steps(ledger, store_id, 3 * DAY)) == 1
+    assert entered(ledger)[0].reason == "they are in staff"
+
+
+def test_a_step_that_is_found_too_late_is_let_pass_and_the_flow_goes_on(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    steps(ledger, store_id, 9 * HOUR)
+    (run,) = all_runs(ledger)
+    assert run.state == RunState.SKIPPED
+    assert "past" in run.reason
+    assert (entered(ledger)[0].state, entered(ledger)[0].step) == (WAITING, 2)
+    assert steps(ledger, store_id, 2 * HOUR + 2 * DAY)[1:] == ["cart c1 step 2"]
+
+
+def test_a_paused_campaign_keeps_its_entries_waiting(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    text = campaign("cart_abandoned", FLOW)
+    record_book(ledger, store_id=store_id, book=book_of(cart=text.replace("active", "paused")), now=NOW)
+    assert steps(ledger, store_id, 2 * HOUR) == []
+    record_book(ledger, store_id=store_id, book=book_of(cart=text), now=NOW)
+    assert steps(ledger, store_id, 3 * HOUR) == ["cart c1 step 1"]
+
+
+def test_a_flow_that_was_shortened_meanwhile_ends_where_it_is(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    steps(ledger, store_id, 2 * HOUR)
+    short = campaign("cart_abandoned", FLOW[: FLOW.index("  - wait: 2d")])
+    record_book(ledger, store_id=store_id, book=book_of(cart=short), now=NOW)
+    assert len(steps(ledger, store_id, 3 * DAY)) == 1
+    assert entered(ledger)[0].reason == "the campaign has fewer steps now"
+
+
+def test_a_steps_plan_is_for_the_one_it_happened_to_and_says_what_happened(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    steps(ledger, store_id, 2 * HOUR, 2 * HOUR + 2 * DAY)
+    for run in all_runs(ledger):
+        assert make_plan(ledger, run_id=run.id, now=NOW + 3 * DAY, per_minute=600) is RunState.WAITING
+    with ledger.connect() as connection:
+        first, second = (load_plan(connection, run.id) for run in all_runs(ledger))
+        found = connection.execute(sa.select(recipients.c.customer_id)).scalars().all()
+    assert first is not None
+    assert second is not None
+    assert found == [1, 1]
+    assert first.proposal.happened == "A cart over €80.00 was left behind"
+    assert (first.proposal.code_count, second.proposal.code_count) == (0, 1)
+    assert (first.proposal.subject, second.proposal.subject) == ("One", "Two")
+    assert first.proposal.exposure.worst_case == 0
+    assert second.proposal.to_json()["facts"]["cart"]["total"] == "80.00"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"accepts_marketing": False}, "no consent to e-mails"),
+        ({"email": "nobody"}, "no e-mail address"),
+    ],
+)
+def test_who_may_not_be_written_to_ends_the_run_without_asking_anybody(
+    ledger: Engine, change: dict[str, object], reason: str
+) -> None:
+    store_id = flow(ledger)
+    with writing(ledger) as connection:
+        connection.execute(sa.update(customers).values(change))
+    steps(ledger, store_id, 2 * HOUR)
+    (run,) = all_runs(ledger)
+    assert make_plan(ledger, run_id=run.id, now=NOW + 3 * HOUR, per_minute=600) is RunState.DONE
+    (run,) = all_runs(ledger)
+    assert run.reason == reason
+
+
+def test_a_products_run_is_for_its_segment_and_offers_that_product(ledger: Engine) -> None:
+    text = campaign(
+        "back_in_stock",
+        """offer: {kind: percent, value: 10, applies_to: {products: ["{product}"]}, valid: {for: 7d}}
+message: {template: note, subject: "{{ product.name }} is back"}""",
+        who="who: {segment: newcomers}",
+    )
+    store_id = shop_with(ledger, person(1), person(2), back=text)
+    add_product(ledger, store_id, 5)
+    with writing(ledger) as connection:
+        connection.execute(
+            sa.insert(looks), [{"store_id": store_id, "area": "products", "looked_at": NOW, "whole_at": NOW}]
+        )
+        connection.execute(
+            sa.insert(stock_changes).values(
+                store_id=store_id,
+                product_id=5,
+                was_in_stock=False,
+                in_stock=True,
+                quantity_before=0,
+                quantity=10,
+                at=NOW,
+            )
+        )
+    notice(ledger, store_id=store_id, now=NOW)
+    steps(ledger, store_id, timedelta(0))
+    (run,) = all_runs(ledger)
+    make_plan(ledger, run_id=run.id, now=NOW, per_minute=600)
+    with ledger.connect() as connection:
+        plan = load_plan(connection, run.id)
+    assert plan is not None
+    assert plan.proposal.audience.count == 2
+    assert plan.proposal.happened == "Sencha 5 is back in stock"
+    assert plan.proposal.goods is not None
+    assert [one.sku for one in plan.proposal.goods.products] == ["TEA-5"]

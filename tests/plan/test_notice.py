@@ -1,0 +1,295 @@
+"""Each thing that happens brings its customer in once, and only what a campaign waits for."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.engine import Engine
+
+from tests.plan.events import (
+    BEFORE,
+    add_cart,
+    add_order,
+    add_product,
+    campaign,
+    entered,
+    person,
+    shop_with,
+)
+from tests.shop import NOW, add_customers
+from tillroll.campaign.birthdays import years_ago
+from tillroll.ledger.engine import writing
+from tillroll.ledger.tables import (
+    customer_fields,
+    customers,
+    events,
+    favourites,
+    reviews,
+    stock_changes,
+)
+from tillroll.plan.notice import notice
+
+DAY = timedelta(days=1)
+
+
+def looked(engine: Engine, store_id: int, at: datetime = NOW) -> list[str]:
+    """The keys of all entries after a look; a second look finds nothing new."""
+    notice(engine, store_id=store_id, now=at)
+    assert notice(engine, store_id=store_id, now=at) == 0
+    return [one.key for one in entered(engine)]
+
+
+def insert(engine: Engine, table: sa.Table, *rows: dict[str, Any]) -> None:
+    with writing(engine) as connection:
+        connection.execute(sa.insert(table), list(rows))
+
+
+def test_a_new_customer_enters_and_one_from_before_the_campaign_does_not(ledger: Engine) -> None:
+    people = (person(1, registered_at=NOW), person(2, registered_at=BEFORE - DAY))
+    store_id = shop_with(ledger, *people, hello=campaign("customer_created"))
+    assert looked(ledger, store_id) == ["customer 1"]
+    assert entered(ledger)[0].due_at == NOW
+
+
+def test_a_delay_moves_the_first_step(ledger: Engine) -> None:
+    text = campaign("customer_created").replace("on: customer_created", "on: customer_created, after: 2h")
+    store_id = shop_with(ledger, person(1, registered_at=NOW), hello=text)
+    looked(ledger, store_id)
+    assert entered(ledger)[0].due_at == NOW + timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("condition", "keys"),
+    [
+        ("{}", ["order A", "order B"]),
+        ("{total_at_least: 60}", ["order B"]),
+        ("{number: 1}", ["order A"]),
+        ("{number: 2}", ["order B"]),
+        ("{number: 3}", []),
+    ],
+)
+def test_orders_enter_by_their_number_and_total(ledger: Engine, condition: str, keys: list[str]) -> None:
+    text = campaign(f"{{order_placed: {condition}}}, again: {{after: 1m}}")
+    store_id = shop_with(ledger, person(1, orders=2, last_order_at=NOW), thanks=text)
+    add_order(ledger, store_id, "A", created_at=NOW - timedelta(hours=2))
+    add_order(ledger, store_id, "B", created_at=NOW, total=Decimal(60))
+    add_order(ledger, store_id, "C", created_at=NOW, payment_status="CANCELLED")
+    add_order(ledger, store_id, "D", created_at=BEFORE - DAY)
+    with writing(ledger) as connection:  # the first order of all is not the one that the mirror knows first
+        connection.execute(sa.update(customers).values(orders=3))
+    if condition.startswith("{number"):
+        keys = {"{number: 1}": [], "{number: 2}": ["order A"], "{number: 3}": ["order B"]}[condition]
+    assert looked(ledger, store_id) == keys
+
+
+def test_a_guests_order_belongs_to_the_customer_with_that_address(ledger: Engine) -> None:
+    store_id = shop_with(ledger, person(7, email="Ziva@Example.com"), thanks=campaign("order_placed"))
+    add_order(ledger, store_id, "A", customer_id=None, email="ziva@example.com")
+    add_order(ledger, store_id, "B", customer_id=None, email="nobody@example.com")
+    notice(ledger, store_id=store_id, now=NOW)
+    assert [one.customer_id for one in entered(ledger)] == [7]
+    add_customers(ledger, store_id, person(8, email="nobody@example.com"))
+    notice(ledger, store_id=store_id, now=NOW)
+    assert [one.customer_id for one in entered(ledger)] == [7, 8]
+
+
+def test_a_cart_enters_when_it_is_left_and_worth_it(ledger: Engine) -> None:
+    store_id = shop_with(
+        ledger, person(1), person(2), cart=campaign("{cart_abandoned: {total_at_least: 50}}")
+    )
+    add_cart(ledger, store_id, "left")
+    add_cart(ledger, store_id, "cheap", total=Decimal(20))
+    add_cart(ledger, store_id, "hidden", hidden=True, customer_id=2)
+    add_cart(ledger, store_id, "bought", recovered_order=5, customer_id=2)
+    assert looked(ledger, store_id) == ["cart left"]
+    assert entered(ledger)[0].due_at == NOW + timedelta(hours=1)  # an hour, when the file says nothing
+    assert entered(ledger)[0].facts["cart"]["total"] == "80.00"
+
+
+def test_a_tier_is_reached_by_who_passes_it_and_not_by_who_was_above(ledger: Engine) -> None:
+    people = (
+        person(1, orders=5, spent=Decimal(520), last_order_at=NOW),
+        person(2, orders=5, spent=Decimal(900), last_order_at=NOW),
+        person(3, orders=5, spent=Decimal(499), last_order_at=NOW),
+    )
+    store_id = shop_with(ledger, *people, vip=campaign("{spent_reached: {amount: 500}}"))
+    for number, total in ((1, 50), (2, 50), (3, 50)):
+        add_order(ledger, store_id, str(number), customer_id=number, total=Decimal(total))
+    assert looked(ledger, store_id) == ["spent 500 customer 1"]
+
+
+def test_who_orders_nothing_for_so_long_enters_at_that_moment(ledger: Engine) -> None:
+    people = (
+        person(1, last_order_at=NOW - 91 * DAY),
+        person(2, last_order_at=NOW - 89 * DAY),
+        person(3, last_order_at=BEFORE - 100 * DAY),  # was inactive before the campaign began
+        person(4),
+    )
+    store_id = shop_with(ledger, *people, winback=campaign("{inactive: {for: 90d}}"))
+    assert [one.customer_id for one in entered(ledger) or (looked(ledger, store_id) and entered(ledger))] == [
+        1
+    ]
+    assert entered(ledger)[0].due_at == NOW - DAY
+
+
+def test_the_first_orders_day_comes_round_every_year(ledger: Engine) -> None:
+    zone = ZoneInfo("Europe/Ljubljana")
+    today = NOW.astimezone(zone).replace(hour=0, minute=0)
+    people = (
+        person(1, first_order_at=today.replace(year=2024).astimezone(UTC)),
+        person(
+            2, first_order_at=(today.replace(year=2023) + timedelta(hours=23, minutes=59)).astimezone(UTC)
+        ),
+        person(3, first_order_at=(today.replace(year=2024) - timedelta(minutes=1)).astimezone(UTC)),
+        person(4, first_order_at=today.astimezone(UTC)),
+    )
+    text = campaign("first_order_anniversary, again: {after: 300d}")
+    store_id = shop_with(ledger, *people, first_seen=NOW - timedelta(hours=20), year=text)
+    assert sorted(looked(ledger, store_id)) == ["anniversary 2026 customer 1", "anniversary 2026 customer 2"]
+    assert entered(ledger)[0].happened_at == today.astimezone(UTC)
+    assert len(looked(ledger, store_id, NOW + 365 * DAY)) >= 4
+
+
+def test_a_birthday_is_read_from_the_field_the_file_names(ledger: Engine) -> None:
+    store_id = shop_with(
+        ledger,
+        person(1),
+        person(2),
+        person(3),
+        first_seen=NOW - timedelta(hours=20),
+        cake=campaign("{birthday: {field: Birthday, before: 2d}}"),
+    )
+    for number, title, value in (
+        (1, "Birthday", "1990-11-25"),
+        (2, "Birthday", "25 November"),
+        (3, "Name day", "1990-11-25"),
+    ):
+        insert(
+            ledger,
+            customer_fields,
+            {"store_id": store_id, "customer_id": number, "title": title, "value": value},
+        )
+    assert looked(ledger, store_id) == ["birthday 2026 customer 1"]
+
+
+@given(st.dates(min_value=date(2000, 1, 1), max_value=date(2099, 12, 31)), st.integers(1, 60))
+def test_every_day_comes_round_exactly_once_a_year(born: date, age: int) -> None:
+    year = born.year + age
+    days = [date(year, 1, 1) + timedelta(days=number) for number in range(366)]
+    kept = [day for day in days if day.year == year and born in years_ago(day)]
+    assert len(kept) == 1
+    assert (kept[0].month, kept[0].day) == (born.month, born.day) or (born.month, born.day) == (2, 29)
+
+
+def test_a_good_review_enters_when_it_is_published(ledger: Engine) -> None:
+    store_id = shop_with(ledger, person(1), person(2), thanks=campaign("{review_left: {rating_at_least: 4}}"))
+    add_product(ledger, store_id, 5)
+    plain = {
+        "store_id": store_id,
+        "product_id": 5,
+        "order_id": "",
+        "email": "",
+        "published": True,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "seen_at": NOW,
+    }
+    insert(
+        ledger,
+        reviews,
+        {**plain, "review_id": 1, "customer_id": 1, "rating": 5},
+        {**plain, "review_id": 2, "customer_id": 2, "rating": 3},
+        {**plain, "review_id": 3, "customer_id": 2, "rating": 5, "published": False},
+    )
+    assert looked(ledger, store_id) == ["review 1"]
+    assert entered(ledger)[0].facts == {
+        "review": {"rating": 5},
+        "product": {"id": 5, "name": "Sencha 5", "sku": "TEA-5", "price": "12.00"},
+    }
+
+
+def test_a_favourite_enters_when_it_is_marked(ledger: Engine) -> None:
+    store_id = shop_with(ledger, person(1), love=campaign("favourite_added"))
+    add_product(ledger, store_id, 5)
+    marked = {"store_id": store_id, "customer_id": 1, "product_id": 5, "added_at": NOW}
+    insert(ledger, favourites, marked, {**marked, "product_id": 6, "added_at": BEFORE - DAY})
+    assert looked(ledger, store_id) == ["favourite 5 customer 1"]
+
+
+def test_a_product_that_is_back_enters_for_itself(ledger: Engine) -> None:
+    store_id = shop_with(ledger, back=campaign("back_in_stock", who="who: {segment: regulars}"))
+    add_product(ledger, store_id, 5)
+    add_product(ledger, store_id, 6, in_stock=False, quantity=0)
+    change = {
+        "store_id": store_id,
+        "product_id": 5,
+        "was_in_stock": False,
+        "in_stock": True,
+        "quantity_before": 0,
+        "quantity": 10,
+        "at": NOW,
+    }
+    insert(ledger, stock_changes, change, {**change, "product_id": 6})
+    found = looked(ledger, store_id)
+    assert len(found) == 1
+    assert entered(ledger)[0].product_id == 5
+    assert entered(ledger)[0].customer_id is None
+
+
+@pytest.mark.parametrize(
+    ("on", "products_in"),
+    [("{overstocked: {over: 50}}", [5]), ("{low_stock: {below: 5}}", [6]), ("low_stock", [7])],
+)
+def test_products_enter_by_how_many_there_are(ledger: Engine, on: str, products_in: list[int]) -> None:
+    store_id = shop_with(ledger, stock=campaign(on, who="who: {segment: regulars}"))
+    add_product(ledger, store_id, 5, quantity=51)
+    add_product(ledger, store_id, 6, quantity=4)
+    add_product(ledger, store_id, 7, quantity=9, low_stock_at=9)
+    add_product(ledger, store_id, 8, quantity=None)
+    looked(ledger, store_id)
+    assert [one.product_id for one in entered(ledger)] == products_in
+    assert looked(ledger, store_id, NOW + DAY)
+    assert len(entered(ledger)) == 1, "a product doesn't enter again unless the file says so"
+
+
+def test_somebody_elses_event_enters_with_what_it_says(ledger: Engine) -> None:
+    store_id = shop_with(ledger, person(1), quiz=campaign("{custom: {event: quiz}}"))
+    event = {
+        "store_id": store_id,
+        "event_id": "q1",
+        "kind": "custom.quiz",
+        "entity": "",
+        "data": {"email": "customer1@example.com", "data": {"score": 9, "name": "مرحبا 🎉"}},
+        "happened_at": NOW,
+        "received_at": NOW,
+    }
+    insert(ledger, events, event, {**event, "event_id": "q2", "kind": "custom.other"})
+    assert looked(ledger, store_id) == ["event q1"]
+    assert entered(ledger)[0].facts == {"event": {"score": 9, "name": "مرحبا 🎉"}}
+
+
+@pytest.mark.parametrize(
+    ("again", "times"),
+    [("", 1), (", again: {after: 1h}", 3), (", again: {after: 3h}", 2), (", again: {after: 1m, most: 2}", 2)],
+)
+def test_the_same_customer_enters_again_only_as_often_as_the_file_says(
+    ledger: Engine, again: str, times: int
+) -> None:
+    store_id = shop_with(ledger, person(1), thanks=campaign(f"order_placed{again}"))
+    for number in range(3):
+        add_order(ledger, store_id, str(number), created_at=NOW - timedelta(hours=4 - 2 * number))
+    looked(ledger, store_id)
+    assert len(entered(ledger)) == times
+
+
+def test_a_campaign_that_is_not_active_lets_nobody_in(ledger: Engine) -> None:
+    text = campaign("customer_created").replace("status: active", "status: paused")
+    store_id = shop_with(ledger, person(1, registered_at=NOW), hello=text)
+    assert looked(ledger, store_id) == []
