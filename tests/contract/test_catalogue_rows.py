@@ -168,3 +168,51 @@ def test_products_are_put_on_a_shelf_and_taken_down(client: Client) -> None:
     for deed in ("assignProducts", "unassignProducts"):
         with refused(404):
             client.connection.write("POST", f"/categories/{MISSING}/{deed}", body=body)
+
+
+@drives("GET /classes", "POST /classes", "GET /classes/{id}", "PUT /classes/{id}", "DELETE /classes/{id}")
+def test_a_product_type_keeps_the_attributes_that_were_sent_last(client: Client) -> None:
+    (general,) = client.connection.read("/classes")["items"]
+    assert (general["id"], "name" in general) == (0, False)
+    body = {"name": "Tea", "attributes": [{"name": "Harvest"}, {"name": "Garden", "show": "NOTSHOW"}]}
+    made = client.connection.write("POST", "/classes", body=body)["id"]
+    path = f"/classes/{made}"
+    harvest, garden = client.connection.read(path)["attributes"]
+    assert (harvest["type"], harvest["show"], garden["show"]) == ("CUSTOM", "DESCR", "NOTSHOW")
+    change = {"attributes": [harvest, {"name": "Letnik", "type": "CUSTOM"}]}
+    assert client.connection.write("PUT", path, body=change) == {"updateCount": 1}
+    after = client.connection.read(path)
+    assert (after["name"], [one["name"] for one in after["attributes"]]) == ("Tea", ["Harvest", "Letnik"])
+    assert after["attributes"][0] == harvest, "an attribute is known by its id"
+    with refused(400, "WRONG_PARAMETER"):
+        client.connection.write("PUT", path, body={"attributes": [{"name": "x", "type": "SMELL"}]})
+    with refused(400):
+        client.connection.write("POST", "/classes", body={})
+    with refused(400):
+        client.connection.write("DELETE", "/classes/0")
+    assert client.connection.write("DELETE", path) == {"deleteCount": 1}
+    for method in ("PUT", "DELETE"):
+        with refused(404):
+            client.connection.write(method, path, body={})
+
+
+@drives("GET /brands", "GET /swatches")
+def test_brands_and_colours_are_gathered_from_the_products(client: Client) -> None:
+    def make(sku: str, brand: str, **body: Any) -> None:
+        attributes = [{"name": "Brand", "value": brand}]
+        client.products.create({"sku": sku, "name": sku, "price": 1, "attributes": attributes, **body})
+
+    make("B-1", "Čajna hiša")
+    make("B-2", "Čajna hiša")
+    colours = [{"text": "Rdeča", "hexCodes": ["#ff0000"]}]
+    make("B-3", "Zen", options=[{"type": "SWATCHES", "name": "Colour", "choices": colours}])
+    make("B-4", "Hidden", enabled=False)
+    page = client.connection.read("/brands")
+    assert [one["name"] for one in page["items"]] == ["Čajna hiša", "Zen"]
+    assert page["total"] == page["count"] == 2
+    assert page["items"][1]["productsFilteredByBrandUrl"].endswith("attribute_Brand=Zen")
+    every = client.connection.read("/brands", {"hidden_brands": "true", "sortBy": "NAME_ASC", "limit": 1})
+    assert (every["total"], [one["name"] for one in every["items"]]) == (3, ["Hidden"])
+    with refused(400, "WRONG_PARAMETER"):
+        client.connection.read("/brands", {"sortBy": "FAME"})
+    assert client.connection.read("/swatches") == {"colors": [{"name": "Rdeča", "hexCode": "#ff0000"}]}

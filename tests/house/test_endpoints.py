@@ -20,12 +20,8 @@ NOT_DRIVEN = {
     "GET /promotions/{}": "the dossier has it as not documented",
     "GET /orders/{}/invoice-pdf": "a PDF, which neither client nor sandbox has a use for",
     **dict.fromkeys(
-        (
-            "POST /products/filters", "GET /brands", "GET /swatches", "GET /products/sort", "PUT /products/sort",
-            "GET /classes", "POST /classes", "GET /classes/{}", "PUT /classes/{}", "DELETE /classes/{}",
-            "GET /categories/sort", "PUT /categories/sort",
-        ),
-        "the dossier says it isn't needed here and tells neither its fields nor its answer; the sandbox has none",
+        ("POST /products/filters", "GET /products/sort", "PUT /products/sort", "GET /categories/sort", "PUT /categories/sort"),
+        "the storefront's facets and shelves: the dossier says it isn't needed here, and the sandbox has none",
     ),
 }  # fmt: skip
 """Rows that no contract test drives, and why."""

@@ -30,6 +30,7 @@ create table if not exists combinations (
     id integer primary key, product integer not null, number integer not null, sku text not null,
     options text not null, body text not null, unique (product, options));
 create table if not exists categories (id integer primary key, body text not null);
+create table if not exists classes (id integer primary key, body text not null);
 create table if not exists reviews (
     id integer primary key, product integer not null, number integer, customer integer, status text not null,
     rating integer not null, created real not null, updated real not null, body text not null);
