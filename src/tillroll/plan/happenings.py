@@ -7,54 +7,18 @@ from a little before the last look, since the store's lists lag; what happened b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.birthdays import years_ago
-from tillroll.campaign.trigger import Event
-from tillroll.ledger.tables import (
-    carts,
-    customer_fields,
-    customers,
-    events,
-    favourites,
-    orders,
-    products,
-    reviews,
-    stock_changes,
-)
+from tillroll.ledger.tables import carts, customers, events, favourites, orders, products, reviews
+from tillroll.plan.day_happenings import anniversaries, birthdays
+from tillroll.plan.happening import MOST, Happening, Look, new_rows, product_facts, same_product
+from tillroll.plan.product_happenings import back_in_stock, low_stock, overstocked
 
-MOST = 2_000  # of one campaign in a look
 _NO_SALE = ("CANCELLED", "REFUNDED", "INCOMPLETE")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Happening:
-    """One thing that happened to somebody, or to a product."""
-
-    key: str
-    happened_at: datetime
-    customer_id: int | None = None
-    email: str = ""  # of a guest, whom the store may know by another name
-    product_id: int | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """Where to look, and how far back."""
-
-    store_id: int
-    event: Event
-    zone: ZoneInfo
-    first_seen: datetime  # of the campaign
-    since: datetime  # the last look, less what lists lag
-    now: datetime
 
 
 def happenings(connection: Connection, look: Look) -> Iterator[Happening]:
@@ -65,7 +29,7 @@ def happenings(connection: Connection, look: Look) -> Iterator[Happening]:
 def _customers_created(connection: Connection, look: Look) -> Iterator[Happening]:
     query = (
         sa.select(customers.c.customer_id, customers.c.registered_at)
-        .where(*_new(customers, customers.c.registered_at, look))
+        .where(*new_rows(customers, customers.c.registered_at, look))
         .order_by(customers.c.registered_at)
         .limit(MOST)
     )
@@ -78,7 +42,7 @@ def _customers_created(connection: Connection, look: Look) -> Iterator[Happening
 def _orders_placed(connection: Connection, look: Look) -> Iterator[Happening]:
     said = look.event.order_placed
     query = sa.select(orders).where(
-        *_new(orders, orders.c.created_at, look), orders.c.payment_status.not_in(_NO_SALE)
+        *new_rows(orders, orders.c.created_at, look), orders.c.payment_status.not_in(_NO_SALE)
     )
     if said is not None and said.total_at_least is not None:
         query = query.where(orders.c.total >= said.total_at_least)
@@ -121,7 +85,7 @@ def _carts_abandoned(connection: Connection, look: Look) -> Iterator[Happening]:
     said = look.event.cart_abandoned
     changed_at = sa.func.coalesce(carts.c.updated_at, carts.c.created_at)
     query = sa.select(carts, changed_at.label("changed_at")).where(
-        *_new(carts, changed_at, look), carts.c.hidden.is_(sa.false()), carts.c.recovered_order.is_(None)
+        *new_rows(carts, changed_at, look), carts.c.hidden.is_(sa.false()), carts.c.recovered_order.is_(None)
     )
     if said is not None and said.total_at_least is not None:
         query = query.where(carts.c.total >= said.total_at_least)
@@ -194,58 +158,14 @@ def _inactive(connection: Connection, look: Look) -> Iterator[Happening]:
         )
 
 
-def _anniversaries(connection: Connection, look: Look) -> Iterator[Happening]:
-    """The first order's day of the year, in the campaign's zone; of February 29 in other years on the 28th."""
-    assert look.event.first_order_anniversary is not None  # noqa: S101
-    before = look.event.first_order_anniversary.before or timedelta(0)
-    for day in _days(look, before):
-        starts = [
-            sa.and_(
-                customers.c.first_order_at >= _start(first, look.zone),
-                customers.c.first_order_at < _start(first + timedelta(days=1), look.zone),
-            )
-            for first in years_ago(day)
-        ]
-        query = sa.select(customers.c.customer_id, customers.c.first_order_at)
-        where = (customers.c.store_id == look.store_id, sa.or_(*starts))
-        for row in connection.execute(query.where(*where).order_by(customers.c.customer_id)):
-            yield Happening(
-                key=f"anniversary {day.year} customer {row.customer_id}",
-                customer_id=row.customer_id,
-                happened_at=_start(day, look.zone) - before,
-                facts={"day": row.first_order_at.astimezone(look.zone).date().isoformat()},
-            )
-
-
-def _birthdays(connection: Connection, look: Look) -> Iterator[Happening]:
-    """By the dates that the store keeps in a field of its own, written as 1990-05-17 (a time after it is left aside)."""
-    assert look.event.birthday is not None  # noqa: S101
-    before = look.event.birthday.before or timedelta(0)
-    for day in _days(look, before):
-        days = {f"{one:%m-%d}" for one in years_ago(day)}
-        query = sa.select(customer_fields.c.customer_id, customer_fields.c.value).where(
-            customer_fields.c.store_id == look.store_id,
-            customer_fields.c.title == look.event.birthday.field,
-            sa.func.substr(customer_fields.c.value, 6, 5).in_(sorted(days)),
-        )
-        for row in connection.execute(query.order_by(customer_fields.c.customer_id)):
-            if _is_date(row.value[:10]):
-                yield Happening(
-                    key=f"birthday {day.year} customer {row.customer_id}",
-                    customer_id=row.customer_id,
-                    happened_at=_start(day, look.zone) - before,
-                    facts={"day": row.value[:10]},
-                )
-
-
 def _reviews_left(connection: Connection, look: Look) -> Iterator[Happening]:
     said = look.event.review_left
     least = said.rating_at_least if said is not None and said.rating_at_least is not None else 0
     query = (
         sa.select(reviews, products.c.name, products.c.sku, products.c.price)
-        .outerjoin(products, _same_product(reviews))
+        .outerjoin(products, same_product(reviews))
         .where(
-            *_new(reviews, reviews.c.created_at, look),
+            *new_rows(reviews, reviews.c.created_at, look),
             reviews.c.published.is_(sa.true()),
             reviews.c.rating >= least,
         )
@@ -259,14 +179,14 @@ def _reviews_left(connection: Connection, look: Look) -> Iterator[Happening]:
             email=row.email,
             product_id=None,
             happened_at=row.created_at,
-            facts={"review": {"rating": row.rating}, "product": _product(row)},
+            facts={"review": {"rating": row.rating}, "product": product_facts(row)},
         )
 
 
 def _favourites_added(connection: Connection, look: Look) -> Iterator[Happening]:
     query = (
         sa.select(favourites, products.c.name, products.c.sku, products.c.price)
-        .outerjoin(products, _same_product(favourites))
+        .outerjoin(products, same_product(favourites))
         .where(
             favourites.c.store_id == look.store_id,
             favourites.c.added_at >= max(look.first_seen, look.since),
@@ -279,61 +199,7 @@ def _favourites_added(connection: Connection, look: Look) -> Iterator[Happening]
             key=f"favourite {row.product_id} customer {row.customer_id}",
             customer_id=row.customer_id,
             happened_at=row.added_at,
-            facts={"product": _product(row)},
-        )
-
-
-def _back_in_stock(connection: Connection, look: Look) -> Iterator[Happening]:
-    query = (
-        sa.select(stock_changes, products.c.name, products.c.sku, products.c.price)
-        .join(products, _same_product(stock_changes))
-        .where(
-            stock_changes.c.store_id == look.store_id,
-            stock_changes.c.at >= max(look.first_seen, look.since),
-            stock_changes.c.was_in_stock.is_(sa.false()),
-            stock_changes.c.in_stock.is_(sa.true()),
-            products.c.in_stock.is_(sa.true()),
-        )
-        .order_by(stock_changes.c.id)
-        .limit(MOST)
-    )
-    for row in connection.execute(query):
-        yield Happening(
-            key=f"product {row.product_id} back, change {row.id}",
-            product_id=row.product_id,
-            happened_at=row.at,
-            facts={"product": _product(row), "quantity": row.quantity},
-        )
-
-
-def _overstocked(connection: Connection, look: Look) -> Iterator[Happening]:
-    assert look.event.overstocked is not None  # noqa: S101
-    over = look.event.overstocked.over
-    yield from _by_quantity(connection, look, products.c.quantity > over, f"over {over}")
-
-
-def _low_stock(connection: Connection, look: Look) -> Iterator[Happening]:
-    said = look.event.low_stock
-    if said is not None and said.below is not None:
-        low: sa.ColumnElement[bool] = products.c.quantity < said.below
-    else:
-        low = products.c.quantity <= products.c.low_stock_at
-    yield from _by_quantity(connection, look, sa.and_(low, products.c.in_stock.is_(sa.true())), "low")
-
-
-def _by_quantity(
-    connection: Connection, look: Look, holds: sa.ColumnElement[bool], words: str
-) -> Iterator[Happening]:
-    """Products whose quantity is so now, whenever it became so; a day's key, and `again:` decides about another day's."""
-    today = look.now.astimezone(look.zone).date()
-    where = (products.c.store_id == look.store_id, products.c.enabled.is_(sa.true()), holds)
-    query = sa.select(products).where(*where).order_by(products.c.product_id).limit(MOST)
-    for row in connection.execute(query):
-        yield Happening(
-            key=f"product {row.product_id} {words} on {today}",
-            product_id=row.product_id,
-            happened_at=look.now,
-            facts={"product": _product(row), "quantity": row.quantity},
+            facts={"product": product_facts(row)},
         )
 
 
@@ -366,56 +232,15 @@ _FINDERS: Mapping[str, Callable[[Connection, Look], Iterable[Happening]]] = {
     "cart_abandoned": _carts_abandoned,
     "spent_reached": _spent_reached,
     "inactive": _inactive,
-    "first_order_anniversary": _anniversaries,
-    "birthday": _birthdays,
+    "first_order_anniversary": anniversaries,
+    "birthday": birthdays,
     "review_left": _reviews_left,
     "favourite_added": _favourites_added,
-    "back_in_stock": _back_in_stock,
-    "overstocked": _overstocked,
-    "low_stock": _low_stock,
+    "back_in_stock": back_in_stock,
+    "overstocked": overstocked,
+    "low_stock": low_stock,
     "custom": _custom,
 }
-
-
-def _new(table: sa.Table, moment: sa.ColumnElement[Any], look: Look) -> tuple[sa.ColumnElement[bool], ...]:
-    """Rows of the store that the mirror saw since the last look, of what happened since the campaign was first seen."""
-    return (table.c.store_id == look.store_id, table.c.seen_at >= look.since, moment >= look.first_seen)
-
-
-def _same_product(table: sa.Table) -> sa.ColumnElement[bool]:
-    return sa.and_(products.c.store_id == table.c.store_id, products.c.product_id == table.c.product_id)
-
-
-def _product(row: sa.Row[Any]) -> dict[str, Any]:
-    """What messages may say of a product."""
-    return {
-        "id": row.product_id,
-        "name": row.name or "",
-        "sku": row.sku or "",
-        "price": None if row.price is None else str(row.price),
-    }
-
-
-def _days(look: Look, before: timedelta) -> Iterator[date]:
-    """The days whose moment (so long before their start) has come since the last look."""
-    start = max(look.first_seen, look.since) + before
-    day = start.astimezone(look.zone).date()
-    while _start(day, look.zone) - before <= look.now:
-        if _start(day, look.zone) - before >= look.first_seen:
-            yield day
-        day += timedelta(days=1)
-
-
-def _start(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(0), zone).astimezone(UTC)
-
-
-def _is_date(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _aware(moment: Any) -> datetime:

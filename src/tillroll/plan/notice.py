@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.models import Campaign
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.tables import campaigns, customers, entries, stores
-from tillroll.plan.happenings import Happening, Look, happenings
+from tillroll.plan.happening import Happening, Look
+from tillroll.plan.happenings import happenings
 from tillroll.plan.record import Active, active_campaigns
 
 WAITING, LEFT, DONE = "waiting", "left", "done"
