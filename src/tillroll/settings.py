@@ -29,6 +29,7 @@ class Settings:
     home: Path = Path("var")  # TILLROLL_HOME: ledger, outbox and keys when nothing else is said
     database_url: str = "sqlite:///var/tillroll.sqlite3"  # DATABASE_URL
     folder: Path = Path()  # TILLROLL_FOLDER: holds campaigns/, rules/ and templates/
+    environment: str = "live"  # TILLROLL_ENVIRONMENT: sandbox or live; what campaigns say of it is in force
     secret_keys: tuple[str, ...] = field(
         default=(), repr=False
     )  # TILLROLL_SECRET_KEYS: the first seals, all open
@@ -82,6 +83,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         home=home,
         database_url=names.get("DATABASE_URL") or f"sqlite:///{home / 'tillroll.sqlite3'}",
         folder=Path(names.get("TILLROLL_FOLDER") or "."),
+        environment=_choice(names, "TILLROLL_ENVIRONMENT", ("sandbox", "live"), "live", faults),
         secret_keys=tuple(
             key for key in names.get("TILLROLL_SECRET_KEYS", "").replace(" ", "").split(",") if key
         ),

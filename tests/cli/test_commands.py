@@ -86,7 +86,7 @@ def test_a_fault_is_told_with_its_place_and_a_way_out(home: Path, old: str, new:
     answer = tillroll(home, "check")
     assert answer.returncode == 1
     assert said in answer.stdout
-    assert re.search(r"✗ (1 fault|2 faults)\n", answer.stdout)
+    assert re.search(r"✗ (1 fault|2 faults) in 1 file; 3 campaigns without\n", answer.stdout)
 
 
 def test_all_faults_are_told_at_once_and_as_json_too(home: Path) -> None:

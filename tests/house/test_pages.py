@@ -14,7 +14,10 @@ from tillroll.cli import main
 
 
 def _walk(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         path = f"{before} {name}".strip()
         yield path, command
         if isinstance(command, click.Group):
@@ -22,6 +25,7 @@ def _walk(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Com
 
 
 COMMANDS = dict(_walk(main))
+COMMANDS_OF_MAIN = main.list_commands(click.Context(main))
 
 
 def _read(name: str) -> str:
@@ -42,7 +46,7 @@ def test_the_readme_mentions_every_command(path: str) -> None:
 
 def test_the_readme_mentions_no_command_that_does_not_exist() -> None:
     shown = re.findall(r"(?:`|^\s*\$? ?|bin/)tillroll ([a-z]+)", _read("README.md"), flags=re.MULTILINE)
-    assert set(shown) <= set(main.commands)
+    assert set(shown) <= set(COMMANDS_OF_MAIN)
 
 
 def _procfile() -> dict[str, list[str]]:
@@ -59,8 +63,12 @@ def test_the_procfile_starts_commands_that_exist() -> None:
         assert "tillroll" in words, f"{process} starts something else: {' '.join(words)}"
         rest = words[words.index("tillroll") + 1 :]
         command: click.Command = main
-        while isinstance(command, click.Group) and rest and rest[0] in command.commands:
-            command = command.commands[rest.pop(0)]
+        while isinstance(command, click.Group) and rest:
+            found = command.get_command(click.Context(command), rest[0])
+            if found is None:
+                break
+            command = found
+            rest.pop(0)
         assert not isinstance(command, click.Group), (
             f"{process}: tillroll has no such command: {' '.join(words)}"
         )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from babel.numbers import format_currency
-
 from tillroll.campaign.models import AppliesTo, Customers, Offer, OfferKind, PerCustomer, Uses
 from tillroll.campaign.proposal import Goods, ProductOn
 from tillroll.campaign.segment import Condition, Count, Moment, Segment, Sum
@@ -88,6 +86,8 @@ def _say_list(names: tuple[str, ...]) -> str:
 
 def say_money(amount: Decimal, currency: str) -> str:
     """An amount for people, in English."""
+    from babel.numbers import format_currency
+
     return format_currency(amount, currency, locale="en") if currency else f"{amount:f}"
 
 

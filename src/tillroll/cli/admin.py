@@ -7,7 +7,8 @@ import sys
 import click
 
 from tillroll.approve.decide import ADMIN, APPROVER, VIEWER
-from tillroll.cli.show import out, say_json, services
+from tillroll.cli.opening import services
+from tillroll.cli.show import out, say_json
 from tillroll.errors import Refused
 from tillroll.ledger import migrate
 from tillroll.ledger.sealing import new_key

@@ -2,68 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
-from rich.text import Text
 
-from tillroll.campaign import Revision, read_book
-from tillroll.campaign.revision import messages_of
-from tillroll.cli.show import out, say_json, services, show_proposal
-from tillroll.errors import FaultyFiles, NotFound, Refused, TillrollError
+from tillroll.campaign import read_book
+from tillroll.cli.opening import services
+from tillroll.cli.show import out, say_json, show_proposal
+from tillroll.errors import FaultyFiles, NotFound, Refused
 from tillroll.ledger.engine import reading
 from tillroll.plan.make import preview
-from tillroll.send.compile import compile_message
-from tillroll.send.facts import Shop, filters_for
-from tillroll.settings import from_environment
 from tillroll.track.connect import only_store
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object with every finding.")
-def check(as_json: bool) -> None:
-    """Check every campaign, rule and template file, and say all that is wrong at once.
-
-    Exit code 1 when anything is. Needs no database and no store.
-
-    \b
-    Example:
-      tillroll check
-      tillroll check --json | jq '.findings[].problem'
-    """
-    folder = from_environment().folder
-    book = read_book(folder)
-    faults = [trouble for revision in book.revisions.values() if (trouble := _compile_trouble(revision))]
-    sound = not book.findings and not faults
-    if as_json:
-        findings = [finding.to_json() for finding in book.findings]
-        say_json(
-            {"sound": sound, "campaigns": sorted(book.revisions), "findings": findings, "templates": faults}
-        )
-    else:
-        console = out()
-        for finding in book.findings:
-            console.print(Text(finding.render()), soft_wrap=True)
-        for fault in faults:
-            console.print(Text(fault), soft_wrap=True)
-        if sound:
-            console.print(Text.assemble(("✓ ", "green"), f"{len(book.revisions)} campaigns, no faults"))
-        else:
-            number = len(book.findings) + len(faults)
-            console.print(Text.assemble(("✗ ", "bold red"), f"{number} fault{'' if number == 1 else 's'}"))
-    if not sound:
-        raise click.exceptions.Exit(1)
-
-
-def _compile_trouble(revision: Revision) -> str:
-    """What is wrong with a campaign's MJML; the names in its templates are checked with the files."""
-    shop = Shop(name="", url="", email="", currency="EUR", timezone="UTC", language="en")
-    try:
-        for message in messages_of(revision.campaign):
-            compile_message(revision, message, filters_for(shop))
-    except TillrollError as trouble:
-        return trouble.message
-    return ""
 
 
 @click.command()
@@ -79,7 +26,7 @@ def plan(name: str, as_json: bool) -> None:
       tillroll plan winback
     """
     with services() as parts:
-        book = read_book(Path(parts.settings.folder))
+        book = read_book(parts.settings.folder, environment=parts.settings.environment)
         revision = book.revisions.get(name)
         if revision is None:
             if name in book.faulty:

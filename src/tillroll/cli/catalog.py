@@ -21,7 +21,8 @@ from tillroll.catalog.decide import Counts, ImportState, RowState
 from tillroll.catalog.job import import_file, try_out, undo_import
 from tillroll.catalog.journal import UNDO, counts, failures, load, newest
 from tillroll.catalog.parts import Catalogue
-from tillroll.cli.show import err, out, say_json, services
+from tillroll.cli.opening import services
+from tillroll.cli.show import err, out, say_json
 from tillroll.ledger.engine import open_engine, reading, writing
 from tillroll.ledger.tables import metadata, stores
 from tillroll.loop.worker import register_store

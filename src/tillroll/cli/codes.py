@@ -9,7 +9,8 @@ import sys
 import click
 
 from tillroll.approve.decide import MAY_DECIDE
-from tillroll.cli.show import err, say_json, services
+from tillroll.cli.opening import services
+from tillroll.cli.show import err, say_json
 from tillroll.errors import NotAllowed
 from tillroll.mint.export import COLUMNS, reveal
 from tillroll.web.accounts import person_of

@@ -171,6 +171,7 @@ def _store(place: Place, customers: int) -> Iterator[dict[str, str]]:
         yield child_environment(
             {
                 "TILLROLL_HOME": str(place.folder),
+                "TILLROLL_ENVIRONMENT": "sandbox",
                 "DATABASE_URL": f"sqlite:///{place.folder / 'tillroll.sqlite3'}",
                 "TILLROLL_SECRET_KEYS": "",
                 "SMTP_URL": "",
@@ -190,7 +191,7 @@ def _store(place: Place, customers: int) -> Iterator[dict[str, str]]:
 def _prepare(parts: Services, place: Place, settings: Settings) -> int:
     """Ledger, account, store, campaigns, and one run by hand of each active campaign; all harmless to repeat."""
     now = parts.clock.now()
-    book = read_book(settings.folder)
+    book = read_book(settings.folder, environment=settings.environment)
     if book.findings:
         lines = tuple(finding.render() for finding in book.findings)
         raise FaultyFiles(

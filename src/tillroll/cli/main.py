@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
-import structlog
 
 from tillroll import __version__
-from tillroll.cli import admin, campaigns, catalog, codes, demo, runs, serve
-from tillroll.cli.show import say_error
-from tillroll.cli.store import store
 from tillroll.errors import NeedsPerson, OutcomeUnknown, Refused, TillrollError, TryLater
+
+COMMANDS = {  # in the order of the path, not of the alphabet
+    "check": ("check", "check", "Are the campaign, rule and template files sound?"),
+    "new": ("new", "new", "Write a new campaign of a common kind."),
+    "schema": ("schema", "schema", "The JSON Schema of the files, for editors."),
+    "plan": ("campaigns", "plan", "What a run of a campaign would do now."),
+    "run": ("runs", "run", "Start a run by hand."),
+    "approve": ("runs", "approve_run", "Approve a run's plan."),
+    "reject": ("runs", "reject_run", "Reject a run's plan."),
+    "halt": ("runs", "halt_run", "Stop a run."),
+    "status": ("runs", "status", "How things stand."),
+    "codes": ("codes", "codes", "Codes in clear, and out of a pool."),
+    "catalog": ("catalog", "catalog", "Products and variations in bulk."),
+    "demo": ("demo", "demo", "Try it on this machine."),
+    "up": ("serve", "up", "Pages and worker in one process group."),
+    "web": ("serve", "web", "The pages."),
+    "worker": ("serve", "worker", "The loop."),
+    "sandbox": ("serve", "sandbox", "A store on this machine."),
+    "store": ("store", "store", "Connect and check a store."),
+    "db": ("admin", "db", "The ledger's tables."),
+    "user": ("admin", "user", "Who may sign in."),
+    "secret": ("admin", "secret", "Keys that seal."),
+}
+"""Name → module of this room, its command, and what it does. Modules are imported when they are asked for: `check` runs on
+every save, and must not wait for a web server it doesn't start."""
 
 EXIT_CODES = ((Refused, 1), (TryLater, 3), (NeedsPerson, 4), (OutcomeUnknown, 5))
 _BUG = 70
@@ -25,7 +47,7 @@ class Root(click.Group):
         try:
             return super().invoke(ctx)
         except TillrollError as trouble:
-            say_error(trouble)
+            _say(trouble)
             ctx.exit(next((code for kind, code in EXIT_CODES if isinstance(trouble, kind)), 1))
         except BrokenPipeError:  # the reader of our output has gone
             sys.stderr.close()
@@ -33,8 +55,8 @@ class Root(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as bug:
-            structlog.get_logger("tillroll").debug("bug", exc_info=bug)
-            say_error(
+            _log_bug(bug)
+            _say(
                 TillrollError(
                     f"Something went wrong inside Tillroll: {type(bug).__name__}: {bug}",
                     hint="This is a bug. Run it again with TILLROLL_LOG_LEVEL=debug and send us what it prints.",
@@ -43,8 +65,28 @@ class Root(click.Group):
             ctx.exit(_BUG)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the path, not of the alphabet."""
-        return list(self.commands)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        found = getattr(import_module(f"tillroll.cli.{module}"), attribute)
+        assert isinstance(found, click.Command)  # noqa: S101 - a test goes through them all
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, _, words) in COMMANDS.items()])
+
+
+def _say(trouble: TillrollError) -> None:
+    show = import_module("tillroll.cli.show")
+    show.say_error(trouble)
+
+
+def _log_bug(bug: Exception) -> None:
+    import_module("structlog").get_logger("tillroll").debug("bug", exc_info=bug)
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -61,26 +103,3 @@ def main() -> None:
       tillroll demo            try it on this machine
       tillroll check           are the campaign files sound?
     """
-
-
-for command in (
-    campaigns.check,
-    campaigns.plan,
-    runs.run,
-    runs.approve_run,
-    runs.reject_run,
-    runs.halt_run,
-    runs.status,
-    codes.codes,
-    catalog.catalog,
-    demo.demo,
-    serve.up,
-    serve.web,
-    serve.worker,
-    serve.sandbox,
-    store,
-    admin.db,
-    admin.user,
-    admin.secret,
-):
-    main.add_command(command)

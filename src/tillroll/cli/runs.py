@@ -16,7 +16,8 @@ from tillroll.campaign import read_book
 from tillroll.campaign.proposal import StoredPlan
 from tillroll.campaign.sentence import say_money
 from tillroll.campaign.states import RUN_OPEN
-from tillroll.cli.show import STATE_STYLE, in_zone, out, say_json, services, show_proposal
+from tillroll.cli.opening import services
+from tillroll.cli.show import STATE_STYLE, in_zone, out, say_json, show_proposal
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.plans import load_plan
@@ -50,7 +51,8 @@ def run(name: str, email: str, as_json: bool) -> None:
         now = parts.clock.now()
         with reading(parts.engine) as connection:
             store = only_store(connection)
-        record_book(parts.engine, store_id=store.id, book=read_book(parts.settings.folder), now=now)
+        book = read_book(parts.settings.folder, environment=parts.settings.environment)
+        record_book(parts.engine, store_id=store.id, book=book, now=now)
         run_id = start_by_hand(parts.engine, store_id=store.id, name=name, person=email, now=now)
     if as_json:
         say_json({"run": run_id, "campaign": name, "state": "planning"})

@@ -16,7 +16,8 @@ from typing import Any
 import click
 
 from tillroll import sandbox as store_sandbox
-from tillroll.cli.show import err, out, services
+from tillroll.cli.opening import services
+from tillroll.cli.show import err, out
 from tillroll.clock import SystemClock
 from tillroll.errors import Misconfigured
 from tillroll.ledger import migrate

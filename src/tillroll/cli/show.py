@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,9 +17,6 @@ from tillroll.campaign.proposal import Level, Proposal
 from tillroll.campaign.sentence import say_money
 from tillroll.campaign.states import RunState
 from tillroll.errors import FaultyFiles, TillrollError
-from tillroll.ledger import migrate
-from tillroll.settings import from_environment
-from tillroll.wiring import Services, build, configure_logging
 
 STATE_STYLE = {
     RunState.WAITING: "yellow",
@@ -42,17 +38,6 @@ def out() -> Console:
 def err() -> Console:
     """Where progress and troubles go."""
     return Console(stderr=True, highlight=False)
-
-
-@contextmanager
-def services(*, any_version: bool = False) -> Iterator[Services]:
-    """The parts of this installation, from the environment; its ledger is of this version, unless any will do."""
-    settings = from_environment()
-    configure_logging(settings.log_level)
-    with build(settings) as built:
-        if not any_version:
-            migrate.require_current(built.engine)
-        yield built
 
 
 def say_json(value: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import click
 from rich.table import Table
 
-from tillroll.cli.show import out, say_json, services
+from tillroll.cli.opening import services
+from tillroll.cli.show import out, say_json
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.pace import Pace
 from tillroll.errors import Refused

@@ -103,7 +103,7 @@ def _read_files(lane_: Lane) -> None:
         seen = fingerprint(folder)
         if seen == lane_.files_seen:
             return
-        book = read_book(folder)
+        book = read_book(folder, environment=lane_.services.settings.environment)
     except FaultyFiles as trouble:
         if lane_.files_seen != trouble.message:
             log.error("campaigns.unreadable", reason=trouble.message, do=trouble.hint)

@@ -57,7 +57,7 @@ def compile_message(
     """Compile one of a revision's messages. `Refused` when the MJML or a template is faulty."""
     files = revision.template_files(message.template)
     try:
-        html_source = _from_mjml(files[MJML]) if MJML in files else _inlined(files[HTML])
+        html_source = to_html(files)
         marked, plain = _environment(True, filters), _environment(False, filters)
         return Compiled(
             subject=plain.from_string(message.subject),
@@ -69,6 +69,14 @@ def compile_message(
     except (TemplateError, ValueError) as fault:
         folder = f"templates/{message.template}"
         raise Refused(f"{folder} can't be compiled: {fault}", hint="Run: tillroll check") from fault
+
+
+def to_html(files: Mapping[str, str]) -> str:
+    """A template's HTML with its styles inlined and its Jinja marks in place. `Refused` when the MJML is faulty."""
+    try:
+        return _from_mjml(files[MJML]) if MJML in files else _inlined(files[HTML])
+    except ValueError as fault:
+        raise Refused(f"the template can't be compiled: {fault}", hint="Run: tillroll check") from fault
 
 
 def _environment(

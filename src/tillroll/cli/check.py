@@ -1,0 +1,117 @@
+"""`tillroll check`: everything that is wrong with the files, at once. Imported on every save, so it imports little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from tillroll.campaign import Book, Finding, Revision, read_book
+from tillroll.campaign.revision import messages_of
+from tillroll.cli.show import out, say_json
+from tillroll.errors import TillrollError
+from tillroll.settings import from_environment
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "github", "json"]),
+    default="text",
+    help="For whom to say it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def check(files: tuple[Path, ...], form: str, as_json: bool) -> None:
+    """Check every campaign, rule and template file, and say all that is wrong at once.
+
+    FILES limit what is told to these; the whole folder is read all the same. Exit code 1 when anything is wrong. Needs no
+    database and no store.
+
+    \b
+    Example:
+      tillroll check
+      tillroll check campaigns/winback.yaml
+      tillroll check --format github     in a workflow: marks the lines of a pull request
+      tillroll check --format json | jq '.findings[].problem'
+    """
+    settings = from_environment()
+    book = read_book(settings.folder, environment=settings.environment)
+    found = [*book.findings, *_uncompilable(book)]
+    if files:
+        wanted = {_relative(path, settings.folder) for path in files}
+        found = [one for one in found if one.file in wanted]
+    if as_json or form == "json":
+        body = {
+            "sound": not found,
+            "campaigns": sorted(book.revisions),
+            "findings": [one.to_json() for one in found],
+        }
+        say_json(body)
+    elif form == "github":
+        for one in found:
+            click.echo(_for_github(one))
+    else:
+        _for_people(found, book)
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+def _for_people(found: Sequence[Finding], book: Book) -> None:
+    console = out()
+    for one in found:
+        console.print(Text(one.render()), soft_wrap=True)
+        console.print()
+    sound = len(book.revisions)
+    campaigns = f"{sound} campaign{'' if sound == 1 else 's'}"
+    if not found:
+        console.print(Text.assemble(("✓ ", "green"), f"{campaigns}, no faults"))
+        return
+    number, places = len(found), len({one.file for one in found})
+    faults = f"{number} fault{'' if number == 1 else 's'} in {places} file{'' if places == 1 else 's'}"
+    console.print(Text.assemble(("✗ ", "bold red"), f"{faults}; {campaigns} without"))
+
+
+def _for_github(finding: Finding) -> str:
+    """A workflow command: docs.github.com/actions/reference/workflow-commands-for-github-actions."""
+    hint = f" (did you mean {finding.suggestion}?)" if finding.suggestion else ""
+    subject = f"{finding.key}: " if finding.key else ""
+    message = _escaped(f"{subject}{finding.problem}{hint}")
+    file = _escaped(finding.file).replace(":", "%3A").replace(",", "%2C")
+    return f"::error file={file},line={finding.line},col={finding.column}::{message}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _relative(path: Path, root: Path) -> str:
+    """A file as findings name it."""
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def _uncompilable(book: Book) -> Iterator[Finding]:
+    """Templates whose MJML can't be compiled, once each; the names in them are checked with the files."""
+    tried: set[str] = set()
+    for revision in book.revisions.values():
+        for message in messages_of(revision.campaign):
+            if message.template not in tried:
+                tried.add(message.template)
+                yield from _fault_of(revision, message.template)
+
+
+def _fault_of(revision: Revision, template: str) -> Iterator[Finding]:
+    from tillroll.send.compile import to_html
+
+    files = revision.template_files(template)
+    try:
+        to_html(files)
+    except TillrollError as trouble:
+        name = sorted(files)[0]
+        yield Finding(file=f"templates/{template}/{name}", line=1, column=1, key="", problem=trouble.message)

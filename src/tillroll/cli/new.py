@@ -1,0 +1,57 @@
+"""`tillroll new`: a campaign to begin with, from the library of common ones."""
+
+from __future__ import annotations
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from tillroll.campaign.drafts import draft, kinds
+from tillroll.cli.show import out
+from tillroll.clock import SystemClock
+from tillroll.errors import Refused
+from tillroll.settings import from_environment
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.option("--as", "name", help="What to call it; otherwise like its kind.")
+def new(kind: str | None, name: str | None) -> None:
+    """Write a new campaign of a common KIND, with its e-mails: a draft to read, change and switch on.
+
+    Without KIND, list what there is. Nothing that exists is written over.
+
+    \b
+    Example:
+      tillroll new winback
+      tillroll new flash-sale --as black-friday
+    """
+    console = out()
+    if kind is None:
+        table = Table.grid(padding=(0, 2))
+        for one, meaning in kinds().items():
+            table.add_row(Text(one, style="bold"), meaning)
+        console.print(table)
+        return
+    called = name or kind
+    root = from_environment().folder
+    files = draft(kind, name=called, today=SystemClock().now().date())
+    if (root / "campaigns" / f"{called}.yaml").exists():
+        raise Refused(
+            f"There is a campaign {called!r} already.",
+            hint=f"Call this one otherwise: tillroll new {kind} --as NAME",
+        )
+    for path, text in files.items():
+        target = root / path
+        if target.exists():
+            console.print(Text.assemble(("· ", "dim"), f"{path} is there already and stays as it is"))
+            continue
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        except OSError as fault:
+            raise Refused(f"{target} can't be written: {fault.strerror}.") from fault
+        console.print(Text.assemble(("✓ ", "green"), path))
+    console.print(
+        f"\nIt is a draft. Read it, then: tillroll check, tillroll plan {called}; and set status: active."
+    )

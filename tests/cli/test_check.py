@@ -1,0 +1,152 @@
+"""`tillroll check`, `new` and `schema`: quick to start, right for people, workflows and programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.campaign.whole import whole_folder
+from tests.cli.test_commands import break_file, tillroll
+from tests.shop import ROOT
+from tillroll.campaign.drafts import kinds
+from tillroll.campaign.reference import reference
+from tillroll.campaign.schema import KINDS, schema_of
+from tillroll.cli.schema import schema_text
+
+HEAVY = {"flask", "sqlalchemy", "requests", "mjml", "css_inline", "alembic", "babel", "structlog", "psycopg"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder of campaigns that say everything, and nothing else."""
+    for path, text in whole_folder().items():
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["new"], ["schema"]])
+def test_what_needs_no_server_imports_none(words: list[str]) -> None:
+    program = (
+        "import sys\nfrom tillroll.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit:\n    pass\n"
+        "print('\\n' + ' '.join(sorted(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(answer.stdout.splitlines()[-1].split()) & HEAVY == set()
+
+
+def test_a_sound_folder_is_said_to_be(home: Path) -> None:
+    answer = tillroll(home, "check")
+    assert answer.returncode == 0, answer.stdout
+    assert "no faults" in answer.stdout
+
+
+def test_a_workflow_gets_commands_that_mark_the_line(home: Path) -> None:
+    break_file(home, "campaigns/shared.yaml", "value: 10", "value: 110")
+    answer = tillroll(home, "check", "--format", "github")
+    assert answer.returncode == 1
+    assert (
+        "::error file=campaigns/shared.yaml,line=5,col=31::offer.value: 110 is over 100 %25\n"
+        in answer.stdout
+    )
+
+
+def test_a_program_gets_every_finding(home: Path) -> None:
+    break_file(home, "campaigns/shared.yaml", "value: 10", "value: 110")
+    found = json.loads(tillroll(home, "check", "--format", "json").stdout)
+    assert found["sound"] is False
+    assert [one["file"] for one in found["findings"]] == ["campaigns/shared.yaml"]
+
+
+def test_only_the_named_files_are_told_of(home: Path) -> None:
+    break_file(home, "campaigns/shared.yaml", "value: 10", "value: 110")
+    assert tillroll(home, "check", "campaigns/flow.yaml").returncode == 0
+    assert tillroll(home, "check", "campaigns/shared.yaml").returncode == 1
+
+
+def test_a_template_that_mjml_refuses_is_told_once(home: Path) -> None:
+    (home / "templates/plain/message.html.j2").unlink()
+    (home / "templates/plain/message.mjml.j2").write_text("<mjml><mj-body><mj-wrong></mjml>")
+    answer = tillroll(home, "check")
+    assert answer.stdout.count("can't be compiled") == 1
+
+
+def test_a_new_campaign_writes_over_nothing(tmp_path: Path) -> None:
+    (tmp_path / "rules/codes").mkdir(parents=True)
+    (tmp_path / "rules/codes/short.yaml").write_text("title: Mine\nlength: 12\n")
+    first = tillroll(tmp_path, "new", "welcome", "--as", "hello")
+    assert first.returncode == 0, first.stderr
+    assert (tmp_path / "campaigns/hello.yaml").exists()
+    assert "Mine" in (tmp_path / "rules/codes/short.yaml").read_text()
+    again = tillroll(tmp_path, "new", "winback", "--as", "hello")
+    assert again.returncode == 1
+    assert "already" in again.stderr
+    assert tillroll(tmp_path, "check").returncode == 0
+
+
+def test_the_list_of_kinds_says_what_each_is_for(tmp_path: Path) -> None:
+    answer = tillroll(tmp_path, "new")
+    assert all(kind in answer.stdout for kind in kinds())
+    assert "Did you mean winback" in tillroll(tmp_path, "new", "winbak").stderr
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_shipped_schemas_are_those_of_the_models(kind: str) -> None:
+    shipped = (ROOT / "schema" / f"{kind}.json").read_text(encoding="utf-8")
+    assert shipped == schema_text(kind), "write them anew: tillroll schema --write schema"
+
+
+def test_the_reference_page_is_that_of_the_models() -> None:
+    page = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    assert page == reference(), "write it anew: tillroll schema --reference > docs/reference.md"
+
+
+def _said(path: str) -> tuple[str, object]:
+    text = whole_folder()[path]
+    kind = "campaign" if path.startswith("campaigns/") else path.split("/")[1].removesuffix(".yaml")
+    kind = {"segments": "segment", "codes": "codes"}.get(kind, kind)
+    return kind, yaml.load(text, Loader=yaml.BaseLoader)
+
+
+@pytest.mark.parametrize("path", [path for path in whole_folder() if path.endswith(".yaml")])
+def test_an_editor_underlines_nothing_in_a_sound_file(path: str) -> None:
+    kind, said = _said(path)
+    checker = jsonschema.Draft202012Validator(schema_of(kind))
+    wrong = [one for one in checker.iter_errors(_as_yaml(said)) if one.validator != "format"]
+    assert [one.message for one in wrong] == []
+
+
+def _as_yaml(value: object) -> object:
+    """Text as YAML 1.2 reads it: numbers and truth values, and dates as text."""
+    if isinstance(value, dict):
+        return {key: _as_yaml(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_yaml(one) for one in value]
+    if value in {"true", "false"}:
+        return value == "true"
+    if value in {"~", ""}:
+        return None
+    try:
+        return (
+            int(str(value))
+            if str(value).lstrip("-").isdigit() and not str(value).startswith("0123")
+            else float(str(value))
+        )
+    except ValueError:
+        return value
+
+
+def test_an_editor_underlines_a_key_that_does_not_exist() -> None:
+    checker = jsonschema.Draft202012Validator(schema_of("campaign"))
+    _, said = _said("campaigns/shared.yaml")
+    assert isinstance(said, dict)
+    assert not checker.is_valid(_as_yaml({**said, "whom": {"segment": "x"}}))
+    assert not checker.is_valid(_as_yaml({**said, "when": {"on": "order_plced"}}))
