@@ -22,13 +22,13 @@ from tests.plan.events import (
     shop_with,
 )
 from tests.shop import NOW
-from tillroll.campaign.states import RunState
+from tillroll.campaign.states import EntryState, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import carts, customers, looks, recipients, stock_changes
 from tillroll.plan.flow import take_steps
 from tillroll.plan.make import make_plan
-from tillroll.plan.notice import DONE, LEFT, WAITING, notice
+from tillroll.plan.notice import notice
 from tillroll.plan.record import record_book
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -68,7 +68,7 @@ def test_each_step_becomes_a_run_when_it_is_due_and_only_once(ledger: Engine) ->
     assert steps(ledger, store_id, 2 * HOUR, 2 * HOUR, 3 * HOUR) == ["cart c1 step 1"]
     assert steps(ledger, store_id, 2 * HOUR + 2 * DAY) == ["cart c1 step 1", "cart c1 step 2"]
     assert len(steps(ledger, store_id, 2 * HOUR + 3 * DAY, 9 * DAY)) == 3
-    assert entered(ledger)[0].state == DONE
+    assert entered(ledger)[0].state == EntryState.DONE
     assert [run.step for run in all_runs(ledger)] == [1, 2, 3]
     assert {run.state for run in all_runs(ledger)} == {RunState.PLANNING}
 
@@ -77,7 +77,10 @@ def test_a_cart_that_became_an_order_ends_the_flow(ledger: Engine) -> None:
     store_id = flow(ledger)
     change_cart(ledger, "c1", recovered_order=9)
     assert steps(ledger, store_id, 2 * HOUR) == []
-    assert (entered(ledger)[0].state, entered(ledger)[0].reason) == (LEFT, "the cart became an order")
+    assert (entered(ledger)[0].state, entered(ledger)[0].reason) == (
+        EntryState.LEFT,
+        "the cart became an order",
+    )
 
 
 def test_a_cart_that_is_gone_ends_the_flow(ledger: Engine) -> None:
@@ -128,7 +131,7 @@ def test_a_step_that_is_found_too_late_is_let_pass_and_the_flow_goes_on(ledger: 
     (run,) = all_runs(ledger)
     assert run.state == RunState.SKIPPED
     assert "past" in run.reason
-    assert (entered(ledger)[0].state, entered(ledger)[0].step) == (WAITING, 2)
+    assert (entered(ledger)[0].state, entered(ledger)[0].step) == (EntryState.WAITING, 2)
     assert steps(ledger, store_id, 2 * HOUR + 2 * DAY)[1:] == ["cart c1 step 2"]
 
 
@@ -137,7 +140,12 @@ def test_a_paused_campaign_keeps_its_entries_waiting(ledger: Engine) -> None:
     text = campaign("cart_abandoned", FLOW)
     record_book(ledger, store_id=store_id, book=book_of(cart=text.replace("active", "paused")), now=NOW)
     assert steps(ledger, store_id, 2 * HOUR) == []
+    assert (entered(ledger)[0].state, entered(ledger)[0].reason) == (
+        EntryState.WAITING,
+        "the campaign is paused",
+    )
     record_book(ledger, store_id=store_id, book=book_of(cart=text), now=NOW)
+    assert entered(ledger)[0].reason == ""
     assert steps(ledger, store_id, 3 * HOUR) == ["cart c1 step 1"]
 
 

@@ -1,4 +1,4 @@
-"""The states of a run, a code, a chunk and a message, and the named sets that queries and pages share.
+"""The states of a run, a code, a chunk, a message and an entry, and the named sets that queries and pages share.
 
 States are written by the stages with compare-and-set (update where the state is still the one read), so the names
 here are also the values in the ledger.
@@ -81,3 +81,11 @@ class MessageState(StrEnum):
 MESSAGE_OPEN = frozenset({MessageState.READY, MessageState.SENDING})
 MESSAGE_FINAL = frozenset(MessageState) - MESSAGE_OPEN
 MESSAGE_NEEDS_A_PERSON = frozenset({MessageState.UNKNOWN})
+
+
+class EntryState(StrEnum):
+    """Where somebody (or a product) that an event brought into a campaign stands."""
+
+    WAITING = "waiting"  # a step is to come; the reason says so if the campaign doesn't act meanwhile
+    LEFT = "left"  # gone before the last step; the reason says why
+    DONE = "done"  # through all steps

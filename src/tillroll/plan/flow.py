@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
 from tillroll.campaign.models import Unless
-from tillroll.campaign.states import RunState
+from tillroll.campaign.states import EntryState, RunState
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.tables import (
     carts,
@@ -28,7 +28,6 @@ from tillroll.ledger.tables import (
     runs,
 )
 from tillroll.plan.audience import matches
-from tillroll.plan.notice import DONE, LEFT, WAITING
 from tillroll.plan.record import active_campaigns
 
 _MOST = 500  # entries a slice
@@ -49,7 +48,7 @@ def take_steps(engine: Engine, *, store_id: int, now: datetime) -> int:
             sa.select(entries)
             .where(
                 entries.c.store_id == store_id,
-                entries.c.state == WAITING,
+                entries.c.state == EntryState.WAITING,
                 entries.c.due_at <= now,
                 entries.c.campaign.in_(revisions),
             )
@@ -67,13 +66,18 @@ def _take_step(connection: Connection, entry: sa.Row[Any], revision: Revision, n
     campaign = revision.campaign
     if entry.step > max(1, len(campaign.steps)):
         return not _move(
-            connection, entry, now, state=LEFT, due_at=None, reason="the campaign has fewer steps now"
+            connection,
+            entry,
+            now,
+            state=EntryState.LEFT,
+            due_at=None,
+            reason="the campaign has fewer steps now",
         )
     cart = _cart(connection, entry)
     if reason := _left_by_itself(connection, entry, cart) or _reason_to_leave(
         connection, entry, revision, now
     ):
-        _move(connection, entry, now, state=LEFT, due_at=None, reason=reason)
+        _move(connection, entry, now, state=EntryState.LEFT, due_at=None, reason=reason)
         return False
     wait = campaign.steps[0].wait if campaign.steps else None
     if (
@@ -97,7 +101,7 @@ def _next(entry: sa.Row[Any], revision: Revision) -> dict[str, Any]:
     """The step after this one, or the end."""
     steps = revision.campaign.steps
     if entry.step >= len(steps):
-        return {"state": DONE, "due_at": None, "step": entry.step + 1}
+        return {"state": EntryState.DONE, "due_at": None, "step": entry.step + 1}
     return {"step": entry.step + 1, "due_at": entry.due_at + (steps[entry.step].wait or timedelta(0))}
 
 
@@ -127,7 +131,7 @@ def _add_run(
 
 def _move(connection: Connection, entry: sa.Row[Any], now: datetime, **values: Any) -> bool:
     """Write what becomes of an entry, if it still stands where it was read."""
-    still = (entries.c.id == entry.id, entries.c.state == WAITING, entries.c.step == entry.step)
+    still = (entries.c.id == entry.id, entries.c.state == EntryState.WAITING, entries.c.step == entry.step)
     changed = sa.update(entries).where(*still).values(changed_at=now, **values)
     return connection.execute(changed).rowcount == 1
 

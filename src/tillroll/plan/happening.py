@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from tillroll.campaign.trigger import Event
+from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import products
 
-MOST = 2_000  # of one campaign in a look
+PIECE = 500
+"""Happenings that are read and entered together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +39,21 @@ class Look:
     event: Event
     zone: ZoneInfo
     first_seen: datetime  # of the campaign
-    since: datetime  # the last look, less what lists lag
+    last: datetime  # when it was looked before
+    since: datetime  # the same, less what lists lag
     now: datetime
+
+    @property
+    def in_a_new_hour(self) -> bool:
+        """Whether what lasts is looked at whole again; in between, only rows that the mirror has seen anew."""
+        hours = (one.replace(minute=0, second=0, microsecond=0) for one in (self.last, self.now))
+        return self.last <= self.first_seen or len(set(hours)) > 1
+
+
+def read(connection: Connection, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+    """A query's rows, a piece at a time: a look finds as many as there are, in flat memory."""
+    with streaming(connection, query, piece=PIECE) as rows:
+        yield from rows
 
 
 def new_rows(

@@ -15,14 +15,14 @@ from sqlalchemy.engine import Connection
 
 from tillroll.ledger.tables import carts, customers, events, favourites, orders, products, reviews
 from tillroll.plan.day_happenings import anniversaries, birthdays
-from tillroll.plan.happening import MOST, Happening, Look, new_rows, product_facts, same_product
+from tillroll.plan.happening import Happening, Look, new_rows, product_facts, read, same_product
 from tillroll.plan.product_happenings import back_in_stock, low_stock, overstocked
 
 _NO_SALE = ("CANCELLED", "REFUNDED", "INCOMPLETE")
 
 
 def happenings(connection: Connection, look: Look) -> Iterator[Happening]:
-    """What happened since the last look, oldest first, and some of what was found then."""
+    """What happened since the last look, oldest first, and some of what was found then. Read within one connection."""
     yield from _FINDERS[look.event.name](connection, look)
 
 
@@ -31,9 +31,8 @@ def _customers_created(connection: Connection, look: Look) -> Iterator[Happening
         sa.select(customers.c.customer_id, customers.c.registered_at)
         .where(*new_rows(customers, customers.c.registered_at, look))
         .order_by(customers.c.registered_at)
-        .limit(MOST)
     )
-    for row in connection.execute(query):
+    for row in read(connection, query):
         yield Happening(
             key=f"customer {row.customer_id}", customer_id=row.customer_id, happened_at=row.registered_at
         )
@@ -46,7 +45,7 @@ def _orders_placed(connection: Connection, look: Look) -> Iterator[Happening]:
     )
     if said is not None and said.total_at_least is not None:
         query = query.where(orders.c.total >= said.total_at_least)
-    for row in connection.execute(query.order_by(orders.c.created_at).limit(MOST)).all():
+    for row in read(connection, query.order_by(orders.c.created_at)):
         if said is not None and said.number is not None and _number_of(connection, row) != said.number:
             continue
         yield Happening(
@@ -60,13 +59,13 @@ def _orders_placed(connection: Connection, look: Look) -> Iterator[Happening]:
 
 def _number_of(connection: Connection, order: sa.Row[Any]) -> int:
     """Which order of its customer this is. The store's own count less the later ones, since old orders come in slowly."""
-    if order.customer_id is None:
-        return 1
-    theirs = (
-        orders.c.store_id == order.store_id,
-        orders.c.customer_id == order.customer_id,
-        orders.c.payment_status.not_in(_NO_SALE),
-    )
+    if order.customer_id is not None:
+        whose = orders.c.customer_id == order.customer_id
+        who = customers.c.customer_id == order.customer_id
+    else:  # a guest is who had the address before
+        whose = sa.func.lower(orders.c.email) == order.email.lower()
+        who = sa.func.lower(customers.c.email) == order.email.lower()
+    theirs = (orders.c.store_id == order.store_id, whose, orders.c.payment_status.not_in(_NO_SALE))
     later = sa.or_(
         orders.c.created_at > order.created_at,
         sa.and_(orders.c.created_at == order.created_at, orders.c.order_id > order.order_id),
@@ -74,8 +73,8 @@ def _number_of(connection: Connection, order: sa.Row[Any]) -> int:
     counting = sa.select(sa.func.count()).select_from(orders)
     mirrored = int(connection.scalar(counting.where(*theirs, ~later)) or 0)
     after = int(connection.scalar(counting.where(*theirs, later)) or 0)
-    one = (customers.c.store_id == order.store_id, customers.c.customer_id == order.customer_id)
-    known = connection.execute(sa.select(customers.c.orders, customers.c.last_order_at).where(*one)).first()
+    query = sa.select(customers.c.orders, customers.c.last_order_at)
+    known = connection.execute(query.where(customers.c.store_id == order.store_id, who).limit(1)).first()
     if known is None or known.last_order_at is None or known.last_order_at < order.created_at:
         return mirrored  # the store's count is from before this order
     return max(mirrored, int(known.orders) - after)
@@ -89,7 +88,7 @@ def _carts_abandoned(connection: Connection, look: Look) -> Iterator[Happening]:
     )
     if said is not None and said.total_at_least is not None:
         query = query.where(carts.c.total >= said.total_at_least)
-    for row in connection.execute(query.order_by(changed_at).limit(MOST)):
+    for row in read(connection, query.order_by(changed_at)):
         yield Happening(
             key=f"cart {row.cart_id}",
             customer_id=row.customer_id,
@@ -124,9 +123,8 @@ def _spent_reached(connection: Connection, look: Look) -> Iterator[Happening]:
             < int(amount * 10_000),
         )
         .order_by(customers.c.last_order_at)
-        .limit(MOST)
     )
-    for row in connection.execute(query):
+    for row in read(connection, query):
         yield Happening(
             key=f"spent {amount:f} customer {row.customer_id}",
             customer_id=row.customer_id,
@@ -146,9 +144,8 @@ def _inactive(connection: Connection, look: Look) -> Iterator[Happening]:
             customers.c.last_order_at <= look.now - length,
         )
         .order_by(customers.c.last_order_at)
-        .limit(MOST)
     )
-    for row in connection.execute(query):
+    for row in read(connection, query):
         since = row.last_order_at.astimezone(look.zone).date()
         yield Happening(
             key=f"inactive since {since} customer {row.customer_id}",
@@ -170,9 +167,8 @@ def _reviews_left(connection: Connection, look: Look) -> Iterator[Happening]:
             reviews.c.rating >= least,
         )
         .order_by(reviews.c.created_at)
-        .limit(MOST)
     )
-    for row in connection.execute(query):
+    for row in read(connection, query):
         yield Happening(
             key=f"review {row.review_id}",
             customer_id=row.customer_id,
@@ -186,15 +182,18 @@ def _reviews_left(connection: Connection, look: Look) -> Iterator[Happening]:
 def _favourites_added(connection: Connection, look: Look) -> Iterator[Happening]:
     query = (
         sa.select(favourites, products.c.name, products.c.sku, products.c.price)
-        .outerjoin(products, same_product(favourites))
-        .where(
-            favourites.c.store_id == look.store_id,
-            favourites.c.added_at >= max(look.first_seen, look.since),
+        .join(
+            customers,
+            sa.and_(
+                customers.c.store_id == favourites.c.store_id,
+                customers.c.customer_id == favourites.c.customer_id,
+            ),
         )
+        .outerjoin(products, same_product(favourites))
+        .where(*new_rows(customers, favourites.c.added_at, look))
         .order_by(favourites.c.added_at)
-        .limit(MOST)
     )
-    for row in connection.execute(query):
+    for row in read(connection, query):
         yield Happening(
             key=f"favourite {row.product_id} customer {row.customer_id}",
             customer_id=row.customer_id,
@@ -210,15 +209,15 @@ def _custom(connection: Connection, look: Look) -> Iterator[Happening]:
         .where(
             events.c.store_id == look.store_id,
             events.c.kind == f"custom.{look.event.custom.event}",
-            events.c.received_at >= max(look.first_seen, look.since),
+            events.c.received_at >= look.since,
+            events.c.happened_at >= look.first_seen,
         )
         .order_by(events.c.id)
-        .limit(MOST)
     )
-    for row in connection.execute(query):
+    for row in read(connection, query):
         named = str(row.data.get("customer_id") or "")
         yield Happening(
-            key=f"event {row.event_id}",
+            key=f"event {row.entity}",
             customer_id=int(named) if named.isdigit() else None,
             email=str(row.data.get("email") or ""),
             happened_at=row.happened_at,

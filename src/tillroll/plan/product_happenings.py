@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.ledger.tables import products, stock_changes
-from tillroll.plan.happening import MOST, Happening, Look, product_facts, same_product
+from tillroll.plan.happening import Happening, Look, product_facts, read, same_product
 
 
 def back_in_stock(connection: Connection, look: Look) -> Iterator[Happening]:
@@ -23,9 +23,8 @@ def back_in_stock(connection: Connection, look: Look) -> Iterator[Happening]:
             products.c.in_stock.is_(sa.true()),
         )
         .order_by(stock_changes.c.id)
-        .limit(MOST)
     )
-    for row in connection.execute(query):
+    for row in read(connection, query):
         yield Happening(
             key=f"product {row.product_id} back, change {row.id}",
             product_id=row.product_id,
@@ -54,9 +53,12 @@ def _by_quantity(
 ) -> Iterator[Happening]:
     """Products whose quantity is so now, whenever it became so; a day's key, and `again:` decides about another day's."""
     today = look.now.astimezone(look.zone).date()
-    where = (products.c.store_id == look.store_id, products.c.enabled.is_(sa.true()), holds)
-    query = sa.select(products).where(*where).order_by(products.c.product_id).limit(MOST)
-    for row in connection.execute(query):
+    query = sa.select(products).where(
+        products.c.store_id == look.store_id, products.c.enabled.is_(sa.true()), holds
+    )
+    if not look.in_a_new_hour:
+        query = query.where(products.c.seen_at >= look.since)
+    for row in read(connection, query.order_by(products.c.product_id)):
         yield Happening(
             key=f"product {row.product_id} {words} on {today}",
             product_id=row.product_id,

@@ -14,11 +14,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Book, Revision
 from tillroll.campaign.models import Status
-from tillroll.campaign.states import RunState
+from tillroll.campaign.states import EntryState, RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, writing
 from tillroll.ledger.plans import load_revision
-from tillroll.ledger.tables import campaigns, plans, revisions, runs
+from tillroll.ledger.tables import campaigns, entries, plans, revisions, runs
 
 _NOT_BEGUN = (RunState.WAITING, RunState.APPROVED)
 
@@ -90,13 +90,39 @@ def _record_campaign(
     gone_at = (before.gone_at or now) if gone else None
     if (before.revision_id, before.findings, before.gone_at) == (revision_id, faults, gone_at):
         return
-    connection.execute(
-        sa.update(campaigns)
-        .where(campaigns.c.id == before.id)
-        .values(revision_id=revision_id, findings=faults, gone_at=gone_at)
-    )
+    was, status = (_status(connection, one) for one in (before.revision_id, revision_id))
+    values: dict[str, Any] = {"revision_id": revision_id, "findings": faults, "gone_at": gone_at}
+    if was == Status.DRAFT and status == Status.ACTIVE and _waits_for_events(connection, revision_id):
+        # it begins now: nothing that happened while it was being written is its business
+        values |= {"first_seen_at": now, "considered_until": now}
+    connection.execute(sa.update(campaigns).where(campaigns.c.id == before.id).values(values))
     if before.revision_id != revision_id:
         _send_back(connection, store_id, name, revision_id, now)
+    _tell_entries(connection, store_id, name, status, gone=gone)
+
+
+def _status(connection: Connection, revision_id: int | None) -> str | None:
+    """What a revision's file says of it; none while the files have faults or are gone."""
+    found: str | None = connection.scalar(sa.select(revisions.c.status).where(revisions.c.id == revision_id))
+    return found
+
+
+def _waits_for_events(connection: Connection, revision_id: int | None) -> bool:
+    return revision_id is not None and load_revision(connection, revision_id).campaign.when.on is not None
+
+
+def _tell_entries(
+    connection: Connection, store_id: int, name: str, status: str | None, *, gone: bool
+) -> None:
+    """Who waits for a step of a campaign that doesn't act now is told why; nobody is lost."""
+    if status == Status.ACTIVE:
+        reason = ""
+    elif status is not None:
+        reason = f"the campaign is {status}"
+    else:
+        reason = "the campaign's file is gone" if gone else "the campaign's files have faults"
+    waiting = (entries.c.store_id == store_id, entries.c.state == EntryState.WAITING)
+    connection.execute(sa.update(entries).where(*waiting, entries.c.campaign == name).values(reason=reason))
 
 
 def _send_back(
