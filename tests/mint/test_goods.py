@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from tests.plan.shelf import GREEN, POT, TABLEWARE, TEA, change, run_for
 from tests.shop import ANA, NOW, planned_run, run_row
 from tillroll.approve.act import approve
+from tillroll.campaign.proposal import Goods, Proposal
 from tillroll.campaign.states import RunState
 from tillroll.ecwid.coupons import Coupon, CouponRequest
 from tillroll.ledger.plans import load_plan
@@ -83,8 +84,32 @@ def test_a_product_that_takes_no_discounts_any_more_sends_the_run_back_to_planni
 
 
 def test_other_changes_of_the_catalogue_hold_nothing_up(ledger: Engine, approved: int) -> None:
-    change(ledger, products, products.c.product_id == POT, in_stock=False, name="Kettle", price=Decimal(1))
+    change(ledger, products, products.c.product_id == POT, in_stock=False, name="Kettle")
     assert begin(ledger, run_id=approved, now=NOW) is RunState.MINTING
+
+
+def test_a_price_that_changed_since_the_plan_sends_the_run_back_to_planning(
+    ledger: Engine, approved: int
+) -> None:
+    change(ledger, products, products.c.product_id == POT, price=Decimal("24.50"))
+    assert begin(ledger, run_id=approved, now=NOW) is RunState.PLANNING
+    assert run_row(ledger, approved).reason == "Pot costs 24.5 now, not 19"
+    begun = agreed(ledger, approved)
+    assert begin(ledger, run_id=begun, now=NOW) is RunState.MINTING
+
+
+def test_a_plan_from_before_prices_were_kept_is_compared_with_none(ledger: Engine, approved: int) -> None:
+    with ledger.connect() as connection:
+        plan = load_plan(connection, approved)
+    assert plan is not None
+    assert plan.proposal.goods is not None
+    assert [one.price for one in plan.proposal.goods.products] == ["19", "19"]
+    before = replace(plan.proposal.goods.products[0], price="")
+    body = replace(plan.proposal, goods=Goods(products=(before,))).to_json()
+    assert list(body["goods"]["products"]) == [
+        {"product_id": TEA, "sku": "TEA-01", "name": "Sencha", "by_variation": ""}
+    ]
+    assert Proposal.from_json(body).goods == Goods(products=(before,))
 
 
 REQUEST = CouponRequest(

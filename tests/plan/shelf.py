@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,6 +65,7 @@ def _product(store_id: int, product_id: int, sku: str, name: str) -> dict[str, A
         "product_id": product_id,
         "sku": sku,
         "name": name,
+        "price": Decimal(19),
         "in_stock": True,
         "enabled": True,
         "discounts_allowed": True,

@@ -23,6 +23,7 @@ class Product:
     in_stock: bool
     enabled: bool
     discounts_allowed: bool
+    price: str = ""  # in the store's currency; empty: not known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +116,11 @@ def _products(
             product = by_id[ids.pop()]
             by_variation = sku if product.sku != sku else ""
             on = ProductOn(
-                product_id=product.product_id, sku=product.sku, name=product.name, by_variation=by_variation
+                product_id=product.product_id,
+                sku=product.sku,
+                name=product.name,
+                by_variation=by_variation,
+                price=product.price,
             )
             found.setdefault(product.product_id, on)
     return tuple(by_id[one] for one in found), tuple(found.values())

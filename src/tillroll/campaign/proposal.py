@@ -70,6 +70,7 @@ class ProductOn:
     by_variation: str = (
         ""  # the variation's SKU that named it: the store limits by product, so all of them count
     )
+    price: str = ""  # what it cost when the plan was made; empty: not told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,14 @@ class Goods:
             categories=tuple(CategoryOn(**one) for one in body["categories"]),
         )
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; a price that isn't told is left out."""
+        body = asdict(self)
+        for product in body["products"]:
+            if not product["price"]:
+                del product["price"]
+        return body
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArmOn:
@@ -105,6 +114,18 @@ class ArmOn:
     offer: str  # a sentence
     template: str
     subject: str
+    goods: Goods | None = None  # what its offer is on; None: what the plan's is on
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> ArmOn:
+        """One arm of a plan row."""
+        return cls(**{**body, "goods": Goods.from_json(body["goods"]) if body.get("goods") else None})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; goods of its own only if it has any."""
+        body = asdict(self)
+        del body["goods"]
+        return body if self.goods is None else {**body, "goods": self.goods.to_json()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +195,17 @@ class Proposal:
         """How many codes the run makes."""
         return self.audience.count if self.codes is None else self.codes
 
+    def goods_of(self, arm: str) -> Goods | None:
+        """What the discount of an arm is on; None: on everything."""
+        own = next((one.goods for one in self.arms if one.name == arm), None)
+        return own or self.goods
+
+    @property
+    def all_goods(self) -> tuple[Goods, ...]:
+        """What the discount is on, in any arm."""
+        found = (self.goods, *(one.goods for one in self.arms))
+        return tuple(one for one in found if one is not None)
+
     @property
     def digest(self) -> str:
         """SHA-256 over the canonical form of everything above."""
@@ -190,6 +222,10 @@ class Proposal:
         for name, nothing in _LATER.items():
             if body[name] == nothing:
                 del body[name]
+        if self.goods is not None:
+            body["goods"] = self.goods.to_json()
+        if self.arms:
+            body["arms"] = [one.to_json() for one in self.arms]
         if self.values is not None:
             body["values"] = {name: str(value) for name, value in body["values"].items()}
         for name in ("worst_case", "expected"):
@@ -210,7 +246,7 @@ class Proposal:
                 "audience": Audience(**body["audience"]),
                 "exposure": Exposure(**exposure),
                 "goods": Goods.from_json(body["goods"]) if body.get("goods") else None,
-                "arms": tuple(ArmOn(**one) for one in body.get("arms", ())),
+                "arms": tuple(ArmOn.from_json(one) for one in body.get("arms", ())),
                 "values": Values.from_json(body["values"]) if body.get("values") else None,
                 "verdicts": tuple(
                     Verdict(**{**one, "level": Level(one["level"])}) for one in body["verdicts"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -47,8 +49,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             approvals=[(row.person, row.digest) for row in connection.execute(agreed)],
             approval=revision.campaign.approval,
             policy=POLICY,
-            gone=_gone(connection, run.store_id, plan.proposal.goods),
-            barred=_barred(connection, run.store_id, plan.proposal.goods),
+            goods=_changed(connection, run.store_id, _together(plan.proposal.all_goods)),
         )
         if against:
             reason = "; ".join(against)
@@ -91,10 +92,25 @@ def _validity(
     return validity(offer.valid, zone, now) if offer is not None else (None, None)
 
 
-def _gone(connection: Connection, store_id: int, goods: Goods | None) -> list[str]:
+def _together(goods: Sequence[Goods]) -> Goods:
+    """What the offers of all arms are on."""
+    named = {one.product_id: one for each in goods for one in each.products}
+    shelves = {one.category_id: one for each in goods for one in each.categories}
+    return Goods(products=tuple(named.values()), categories=tuple(shelves.values()))
+
+
+def _changed(connection: Connection, store_id: int, goods: Goods) -> list[str]:
+    """What the store says otherwise by now of the goods that the offer names; empty: nothing."""
+    found = []
+    if gone := _gone(connection, store_id, goods):
+        found.append(f"no longer in the store: {', '.join(gone)}")
+    if barred := _barred(connection, store_id, goods):
+        found.append(f"the store no longer allows discounts on {', '.join(barred)}")
+    return found + _repriced(connection, store_id, goods)
+
+
+def _gone(connection: Connection, store_id: int, goods: Goods) -> list[str]:
     """Goods of the offer that the mirror of the store no longer has: the store would drop the limit without a word."""
-    if goods is None:
-        return []
     left = _left(connection, products.c.product_id, store_id, [one.product_id for one in goods.products])
     lost = [one.name or one.sku for one in goods.products if one.product_id not in left]
     left = _left(
@@ -108,12 +124,26 @@ def _left(connection: Connection, key: sa.Column[Any], store_id: int, ids: list[
     return set(connection.scalars(query))
 
 
-def _barred(connection: Connection, store_id: int, goods: Goods | None) -> list[str]:
+def _barred(connection: Connection, store_id: int, goods: Goods) -> list[str]:
     """Products of the offer that nothing may be taken off any more."""
-    ids = [one.product_id for one in goods.products] if goods else []
+    ids = [one.product_id for one in goods.products]
     query = sa.select(products.c.name).where(
         products.c.store_id == store_id,
         products.c.product_id.in_(ids),
         products.c.discounts_allowed.is_(sa.false()),
     )
     return list(connection.scalars(query.order_by(products.c.product_id))) if ids else []
+
+
+def _repriced(connection: Connection, store_id: int, goods: Goods) -> list[str]:
+    """Products of the offer that cost something else now than when the plan was made, as sentences' ends."""
+    approved = {one.product_id: one for one in goods.products if one.price}
+    query = sa.select(products.c.product_id, products.c.price).where(
+        products.c.store_id == store_id, products.c.product_id.in_(approved)
+    )
+    found = []
+    for row in connection.execute(query.order_by(products.c.product_id)) if approved else ():
+        one = approved[row.product_id]
+        if row.price != Decimal(one.price):
+            found.append(f"{one.name or one.sku} costs {row.price.normalize():f} now, not {one.price}")
+    return found

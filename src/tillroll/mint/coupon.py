@@ -66,9 +66,13 @@ def pattern(connection: Connection, run: sa.Row[Any]) -> Pattern:
     if plan is None or run.valid_from is None:
         raise Conflict(f"Run {run.id} has not begun to mint.")
     revision = load_revision(connection, plan.revision_id)
-    goods = plan.proposal.goods or Goods()
     arms = {
-        arm: _request(revision.campaign.title, revision.offer(step=run.step, arm=arm), goods, run)
+        arm: _request(
+            revision.campaign.title,
+            revision.offer(step=run.step, arm=arm),
+            plan.proposal.goods_of(arm) or Goods(),
+            run,
+        )
         for arm in ("", *revision.arms)
     }
     return Pattern(arms=arms)

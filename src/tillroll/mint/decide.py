@@ -27,23 +27,19 @@ def reasons_not_to_begin(
     approvals: Collection[tuple[str, str]],
     approval: Approval,
     policy: str,
-    gone: Collection[str],
-    barred: Collection[str],
+    goods: Collection[str],
 ) -> tuple[str, ...]:
     """Why an approved run may not mint after all; empty: it may.
 
-    `approvals` holds (person, digest) pairs; `gone` and `barred` name goods of the offer that the store no longer has, or on
-    which it no longer allows discounts.
+    `approvals` holds (person, digest) pairs; `goods` are sentences' ends on what the store says otherwise by now of the
+    goods that the offer names.
     """
     found = []
     if revision_now != plan.revision_id:
         found.append("the campaign's files changed after the plan was made")
     if digest_now != plan.digest or plan.proposal.digest != plan.digest:
         found.append("the audience or the plan in the ledger is not what was approved")
-    if gone:
-        found.append(f"no longer in the store: {', '.join(gone)}")
-    if barred:
-        found.append(f"the store no longer allows discounts on {', '.join(barred)}")
+    found += goods
     agreed = {person for person, digest in approvals if digest == plan.digest}
     if policy not in agreed and len(agreed) < approval.by:
         found.append(f"{len(agreed)} of {approval.by} approvals are for this plan")

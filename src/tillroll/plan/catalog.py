@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,11 +17,11 @@ _SCOPE = "read_catalog"
 _MOST_SKUS = 20_000  # that are compared with an unknown one
 
 
-def unread(engine: Engine, store: sa.Row[Any], wanted: AppliesTo | None) -> str:
+def unread(engine: Engine, store: sa.Row[Any], wanted: Iterable[AppliesTo | None]) -> str:
     """Why the names can't be looked up yet; empty when they can: what was never read can't lack anything."""
-    if wanted is None:
+    areas = {name for one in wanted if one for name in ("products", "categories") if getattr(one, name)}
+    if not areas:
         return ""
-    areas = {name for name in ("products", "categories") if getattr(wanted, name)}
     with reading(engine) as connection:
         read = set(connection.scalars(sa.select(looks.c.area).where(looks.c.store_id == store.id)))
     if areas <= read:
@@ -64,6 +65,7 @@ def _shelf(connection: Connection, store_id: int, wanted: AppliesTo) -> Shelf:
                 in_stock=row.in_stock,
                 enabled=row.enabled,
                 discounts_allowed=row.discounts_allowed,
+                price=f"{row.price.normalize():f}",
             )
             for row in rows
         ],

@@ -124,9 +124,15 @@ def verdicts(
     code_format: CodeFormat,
     codes: int,
     worst: Decimal | None,
+    offers: Sequence[Offer] | None = None,
 ) -> tuple[Verdict, ...]:
-    """Every guardrail that applies, held against the plan's own figures. Budgets over live runs are `approve`'s."""
-    offer, found = campaign.offer, list[Verdict]()
+    """Every guardrail that applies, held against the plan's own figures. Budgets over live runs are `approve`'s.
+
+    `offers` are those of all arms; without them the campaign's own is the only one.
+    """
+    if offers is None:
+        offers = [campaign.offer] if campaign.offer is not None else []
+    found = list[Verdict]()
 
     def hold(rule: str, holds: bool, measured: object, limit: object, text: str) -> None:
         level = Level.PASS if holds else Level.REFUSE
@@ -136,9 +142,8 @@ def verdicts(
             )
         )
 
-    value = offer.largest_value if offer else Decimal(0)
-    if offer and offer.kind in PERCENT_KINDS:
-        most = guardrails.largest_percent
+    if percents := [one.largest_value for one in offers if one.kind in PERCENT_KINDS]:
+        value, most = max(percents), guardrails.largest_percent
         hold(
             "largest_percent",
             value <= most,
@@ -146,8 +151,8 @@ def verdicts(
             f"{most} %",
             f"{value} % off is more than {most} % allowed",
         )
-    if offer and offer.kind in AMOUNT_KINDS:
-        most = guardrails.largest_amount
+    if amounts := [one.largest_value for one in offers if one.kind in AMOUNT_KINDS]:
+        value, most = max(amounts), guardrails.largest_amount
         hold("largest_amount", value <= most, value, most, f"{value} off is more than the {most} allowed")
     hold(
         "codes_per_run",

@@ -26,8 +26,9 @@ from tillroll.ledger.tables import approvals, entries, plans, recipients, runs, 
 from tillroll.plan.audience import Asked, Selection, select_recipients
 from tillroll.plan.catalog import unread
 from tillroll.plan.pool import lacking
-from tillroll.plan.propose import Subject, applies_to, propose
+from tillroll.plan.propose import propose
 from tillroll.plan.record import current_revision
+from tillroll.plan.subject import Subject
 
 _PIECE = 5_000
 
@@ -56,7 +57,7 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
         reason = f"the campaign has no step {run.step} any more"
         return _settle(engine, run_id, RunState.DONE, reason, now)
     subject = _subject(engine, run, store, *found)
-    if reason := unread(engine, store, applies_to(subject)):
+    if reason := unread(engine, store, subject.goods_named.values()):
         return _settle(engine, run_id, RunState.PLANNING, reason, now, not_before=later)
     _clear_unfinished(engine, run_id)
     plan_id, selection, digest = _freeze_audience(engine, subject, now)
@@ -77,7 +78,7 @@ def preview(
     subject = Subject(
         run_id=0, slot_key="preview", slot_at=now, store=store, revision_id=0, revision=revision
     )
-    if reason := unread(engine, store, applies_to(subject)):
+    if reason := unread(engine, store, subject.goods_named.values()):
         raise Refused(
             f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
         )

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tillroll.campaign import Campaign, Revision
-from tillroll.campaign.models import THE_PRODUCT, AppliesTo, Offer, Valid
+from tillroll.campaign.models import Offer, Valid
 from tillroll.campaign.money import other_currencies
 from tillroll.campaign.proposal import (
     ArmOn,
@@ -27,67 +22,18 @@ from tillroll.campaign.proposal import (
 )
 from tillroll.campaign.sentence import say_offer, say_segment
 from tillroll.campaign.units import spell_duration
-from tillroll.ledger.pools import POOL
 from tillroll.plan import decide
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import find_goods
 from tillroll.plan.figures import figures_by_arm
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What a plan is made of: one run, or one that might be."""
-
-    run_id: int
-    slot_key: str
-    slot_at: datetime
-    store: sa.Row[Any]
-    revision_id: int
-    revision: Revision
-    kind: str = ""
-    step: int = 1
-    only: int | None = None  # the customer that its event happened to
-    happened: str = ""
-    facts: Mapping[str, Any] | None = None
-    pool_codes: int = 0  # how many a pool run makes
-
-    @property
-    def campaign(self) -> Campaign:
-        """The campaign as this run's step has it, arms aside."""
-        return self.revision.as_run(step=self.step)
-
-    @property
-    def makes_pool(self) -> bool:
-        """Whether it makes codes for nobody yet."""
-        return self.kind == POOL
-
-
-def applies_to(subject: Subject) -> AppliesTo | None:
-    """What the offer is on, with the event's own product by its SKU."""
-    offer = subject.campaign.offer
-    wanted = offer.applies_to if offer is not None else None
-    product = (subject.facts or {}).get("product")
-    if wanted is None or product is None or THE_PRODUCT not in wanted.products:
-        return wanted
-    named = tuple(product["sku"] if one == THE_PRODUCT else one for one in wanted.products)
-    return wanted.model_copy(update={"products": tuple(dict.fromkeys(named))})
-
-
-def codes_made(subject: Subject, recipients: int) -> int:
-    """How many codes the run makes; from a pool, and for an e-mail without one, none."""
-    campaign = subject.campaign
-    if subject.makes_pool:
-        return subject.pool_codes
-    if campaign.offer is None or campaign.codes.pool is not None:
-        return 0
-    return min(1, recipients) if campaign.codes.shared is not None else recipients
+from tillroll.plan.subject import Subject
 
 
 def propose(engine: Engine, subject: Subject, selection: Selection, digest: str, per_minute: int) -> Proposal:
     """The whole proposal; `digest` is the audience's."""
     store, revision, campaign = subject.store, subject.revision, subject.campaign
-    made = codes_made(subject, selection.count)
-    offers = {arm: revision.as_run(step=subject.step, arm=arm).offer for arm in revision.arms}
+    made = subject.codes_made(selection.count)
+    offers = subject.offers
     if subject.makes_pool:
         selection.arms[""] = made
     figures = figures_by_arm(
@@ -95,16 +41,19 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
     )
     worst, likely = _costs(subject, offers, figures)
     calls = decide.calls_for(made)
-    found = find_goods(engine, store.id, applies_to(subject))
-    goods = found.goods if found and not found.unknown else None
+    found = {arm: find_goods(engine, store.id, named) for arm, named in subject.goods_named.items()}
+    goods = {arm: one.goods if one and not one.unknown else None for arm, one in found.items()}
+    on = goods[revision.arms[0]]
     verdicts = decide.verdicts(
         campaign=campaign,
         guardrails=revision.guardrails,
         code_format=revision.format_of(campaign),
         codes=made,
         worst=worst.amount,
+        offers=[one for one in offers.values() if one is not None],
     )
-    verdicts += decide.goods_verdicts(found) if found else ()
+    for each in dict.fromkeys(decide.goods_verdicts(one) for one in found.values() if one):
+        verdicts += each
     verdicts += _currency_verdicts(subject)
     message, shared = campaign.message, campaign.codes.shared
     return Proposal(
@@ -118,7 +67,7 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
         slot_key=subject.slot_key,
         slot_at=subject.slot_at.isoformat(),
         revision=revision.digest,
-        offer=say_offer(campaign.offer, store.currency, goods) if campaign.offer else "",
+        offer=_say_offers(subject, goods),
         valid=say_valid(campaign.offer.valid, ZoneInfo(store.timezone)) if campaign.offer else "",
         code_format=campaign.codes.format if shared is None else "shared",
         code_example=_example(subject) if campaign.offer else "",
@@ -136,7 +85,7 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
         calls=calls,
         minutes=decide.minutes_for(calls, per_minute),
         verdicts=verdicts,
-        goods=goods,
+        goods=on,
         codes=made if made != selection.count else None,
         arms=_arms(subject, selection, goods),
         values=_values(selection),
@@ -185,11 +134,18 @@ def _example(subject: Subject) -> str:
     return codes.prefix + "•" * subject.revision.format_of(subject.campaign).length
 
 
-def _arms(subject: Subject, selection: Selection, goods: Goods | None) -> tuple[ArmOn, ...]:
+def _say_offers(subject: Subject, goods: Mapping[str, Goods | None]) -> str:
+    """What is offered, as a sentence; for arms that get different things, each of them once."""
+    currency = subject.store.currency
+    said = [say_offer(one, currency, goods[arm]) for arm, one in subject.offers.items() if one is not None]
+    return ", or ".join(dict.fromkeys(said))
+
+
+def _arms(subject: Subject, selection: Selection, goods: Mapping[str, Goods | None]) -> tuple[ArmOn, ...]:
     """What each arm gets; nothing where nothing is compared."""
     if not subject.revision.campaign.variants or subject.makes_pool:
         return ()
-    found = []
+    found, first = [], goods[subject.revision.arms[0]]
     for arm in subject.revision.arms:
         campaign = subject.revision.as_run(step=subject.step, arm=arm)
         message = campaign.message
@@ -197,9 +153,10 @@ def _arms(subject: Subject, selection: Selection, goods: Goods | None) -> tuple[
             ArmOn(
                 name=arm,
                 count=selection.arms[arm],
-                offer=say_offer(campaign.offer, subject.store.currency, goods) if campaign.offer else "",
+                offer=say_offer(campaign.offer, subject.store.currency, goods[arm]) if campaign.offer else "",
                 template=message.template if message else "",
                 subject=message.subject if message else "",
+                goods=goods[arm] if goods[arm] != first else None,
             )
         )
     return tuple(found)
