@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +82,16 @@ def test_a_check_that_is_answered_connects_again(installed: Path, store: Sandbox
     with engine.connect() as connection:
         assert connection.scalar(sa.select(stores.c.state)) == "connected"
     engine.dispose()
+
+
+def test_the_secret_of_events_is_shown_the_same_again_and_noted_in_the_audit(
+    installed: Path, store: Sandbox
+) -> None:
+    assert tillroll(installed, "store", "event-secret").returncode == 1
+    assert connect(installed, store, store.ready.token)[0] == 0
+    shown = [tillroll(installed, "store", "event-secret").stdout for _ in range(2)]
+    assert shown[0] == shown[1]
+    assert shown[0].startswith("trwh_")
+    with sqlite3.connect(installed / "var" / "tillroll.sqlite3") as ledger:
+        noted = "select count(*) from audit where action = 'store.event_secret_shown'"
+        assert ledger.execute(noted).fetchone() == (2,)

@@ -13,11 +13,13 @@ from tillroll.cli.show import out, say_json
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.pace import Pace
 from tillroll.errors import Refused
-from tillroll.ledger.engine import reading
+from tillroll.ledger import audit
+from tillroll.ledger.engine import reading, writing
 from tillroll.settings import API_URL
 from tillroll.track.checkup import Checkup, check_store
 from tillroll.track.connect import connect as write_down
 from tillroll.track.connect import find_store, load_store, only_store, reconnect
+from tillroll.track.custom import secret_of
 
 
 @click.group()
@@ -103,6 +105,28 @@ def check(as_json: bool) -> None:
         _print(row, found)
     if found.missing or found.suspended or not found.has_coupons:
         raise click.exceptions.Exit(1)
+
+
+@store.command("event-secret")
+def event_secret() -> None:
+    """Show the secret that events for POST /events/… are signed with. Who has it can set off the store's campaigns.
+
+    \b
+    Example:
+      tillroll store event-secret
+    """
+    with services() as parts:
+        with writing(parts.engine) as connection:
+            row = only_store(connection)
+            audit.record(
+                connection,
+                at=parts.clock.now(),
+                actor="command",
+                action="store.event_secret_shown",
+                subject=f"store {row.ecwid_id}",
+                body={},
+            )
+        click.echo(secret_of(parts.keys[0], row.ecwid_id))
 
 
 def _to_json(row: Any, found: Checkup) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tillroll.web import (
     campaigns,
     decisions,
     errors,
+    events,
     headers,
     health,
     here,
@@ -43,11 +44,13 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     )
     here.put(app, services)
     headers.set_up(app)
-    CSRFProtect(app).exempt(webhooks.pages)  # signed by the store instead
+    forms = CSRFProtect(app)
+    forms.exempt(webhooks.pages)  # signed by the store instead
+    forms.exempt(events.pages)  # and these by who sends them
     signin.set_up(app, services)
     errors.set_up(app)
     show.set_up(app)
-    for room in (home, campaigns, runs, decisions, stores, webhooks, metrics, health):
+    for room in (home, campaigns, runs, decisions, stores, webhooks, events, metrics, health):
         app.register_blueprint(room.pages)
     app.jinja_env.globals.update(
         asset=_asset,

@@ -28,7 +28,15 @@ from tillroll.wiring import Services
 log = structlog.get_logger("tillroll.web")
 
 OPEN = frozenset(
-    {"static", "health.healthz", "webhooks.webhook", "metrics.metrics", "security.login", "security.static"}
+    {
+        "static",
+        "health.healthz",
+        "webhooks.webhook",
+        "events.event",
+        "metrics.metrics",
+        "security.login",
+        "security.static",
+    }
 )
 _WITHIN = timedelta(minutes=5)
 _SIGNED_IN_FOR = timedelta(hours=12)
