@@ -21,12 +21,13 @@ from tests.plan.events import (
     person,
     shop_with,
 )
-from tests.shop import NOW
+from tests.shop import NOW, run_row
+from tests.web.site import put_under_way
 from tillroll.campaign.states import EntryState, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
-from tillroll.ledger.tables import carts, customers, looks, recipients, stock_changes
-from tillroll.plan.flow import take_steps
+from tillroll.ledger.tables import carts, customers, looks, recipients, runs, stock_changes
+from tillroll.plan.flow import end_overtaken, take_steps
 from tillroll.plan.make import make_plan
 from tillroll.plan.notice import notice
 from tillroll.plan.record import record_book
@@ -231,3 +232,68 @@ message: {template: note, subject: "{{ product.name }} is back"}""",
     assert plan.proposal.happened == "Sencha 5 is back in stock"
     assert plan.proposal.goods is not None
     assert [one.sku for one in plan.proposal.goods.products] == ["TEA-5"]
+
+
+def planned_step(engine: Engine, store_id: int, step: int) -> int:
+    """The run of a step, planned; it waits for a person."""
+    steps(engine, store_id, *(2 * HOUR, 2 * HOUR + 2 * DAY)[:step])
+    run_id = int(all_runs(engine)[-1].id)
+    assert make_plan(engine, run_id=run_id, now=NOW + 3 * HOUR, per_minute=600) is RunState.WAITING
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("step", "happens", "reason"),
+    [
+        (1, "nothing", ""),
+        (1, "recovered", "the cart became an order"),
+        (1, "hidden", "the cart is gone"),
+        (1, "ordered", ""),  # the first step doesn't say unless: [ordered]
+        (2, "ordered", "they ordered"),
+        (2, "refunded", ""),
+    ],
+)
+def test_nobody_need_decide_on_a_step_that_was_overtaken(
+    ledger: Engine, step: int, happens: str, reason: str
+) -> None:
+    store_id = flow(ledger)
+    run_id = planned_step(ledger, store_id, step)
+    if happens in {"ordered", "refunded"}:
+        status = "PAID" if happens == "ordered" else "REFUNDED"
+        add_order(ledger, store_id, "A", created_at=NOW + DAY, payment_status=status)
+    elif happens != "nothing":
+        change_cart(ledger, "c1", **({"recovered_order": 9} if happens == "recovered" else {"hidden": True}))
+    now = NOW + 3 * DAY
+    assert end_overtaken(ledger, store_id=store_id, now=now) == bool(reason)
+    assert end_overtaken(ledger, store_id=store_id, now=now) == 0
+    run = run_row(ledger, run_id)
+    assert (run.state, run.reason) == ((RunState.DONE, reason) if reason else (RunState.WAITING, ""))
+    assert (entered(ledger)[0].state == EntryState.LEFT) == bool(reason)
+
+
+def test_a_run_that_has_begun_goes_on_whatever_happens(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    run_id = planned_step(ledger, store_id, 1)
+    with writing(ledger) as connection:
+        connection.execute(sa.update(runs).values(state=RunState.SENDING))
+    change_cart(ledger, "c1", recovered_order=9)
+    assert end_overtaken(ledger, store_id=store_id, now=NOW + DAY) == 0
+    assert run_row(ledger, run_id).state == RunState.SENDING
+
+
+def test_who_used_the_flows_code_gets_no_reminder_of_it(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    run_id = planned_step(ledger, store_id, 2)
+    put_under_way(ledger, run_id, RunState.TRACKING, live=1, orders=1)
+    assert len(steps(ledger, store_id, 2 * HOUR + 3 * DAY)) == 2
+    assert entered(ledger)[0].reason == "they used their code"
+
+
+def test_a_step_belongs_to_who_fits_who_besides(ledger: Engine) -> None:
+    text = campaign("cart_abandoned", FLOW, who="who: {segment: regulars}")
+    store_id = shop_with(ledger, person(1), cart=text)
+    add_cart(ledger, store_id, "c1")
+    notice(ledger, store_id=store_id, now=NOW)
+    steps(ledger, store_id, 2 * HOUR)
+    (run,) = all_runs(ledger)
+    assert make_plan(ledger, run_id=run.id, now=NOW + 3 * HOUR, per_minute=600) is RunState.DONE

@@ -18,10 +18,17 @@ from tillroll.campaign.folder import fingerprint
 from tillroll.errors import FaultyFiles, NeedsPerson, OutcomeUnknown, PlanLacksApi, Refused, TryLater
 from tillroll.ledger.engine import reading
 from tillroll.ledger.lane import lane
-from tillroll.loop.stages import REST, Lane, mint_runs, plan_runs, reconcile_codes, remind_runs, send_runs
+from tillroll.loop.stages import (
+    REST,
+    Lane,
+    follow_events,
+    mint_runs,
+    plan_runs,
+    reconcile_codes,
+    remind_runs,
+    send_runs,
+)
 from tillroll.mint.parts import Mint
-from tillroll.plan.flow import take_steps
-from tillroll.plan.notice import notice
 from tillroll.plan.pool import fill_pools
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import materialise
@@ -121,8 +128,7 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     handle_events(engine, lane_.client, store_id=lane_.store_id, now=clock.now())
     follow_shop(engine, lane_.client, lane_.following, store=store, now=clock.now())
     made = materialise(engine, store_id=lane_.store_id, now=clock.now())
-    notice(engine, store_id=lane_.store_id, now=clock.now())
-    made += take_steps(engine, store_id=lane_.store_id, now=clock.now())
+    made += follow_events(lane_)
     made += fill_pools(engine, store_id=lane_.store_id, now=clock.now())
     if made:
         log.info("runs.due", store=store.ecwid_id, runs=made)

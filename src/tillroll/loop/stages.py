@@ -20,7 +20,10 @@ from tillroll.mint.advance import mint_slice, wind_up
 from tillroll.mint.begin import begin
 from tillroll.mint.parts import Mint
 from tillroll.mint.reconcile import reconcile
+from tillroll.plan.flow import end_overtaken, take_steps
 from tillroll.plan.make import make_plan
+from tillroll.plan.notice import notice, waits_for_events
+from tillroll.plan.stock import stop_short
 from tillroll.send.deliver import send_slice
 from tillroll.send.remind import remind_slice
 from tillroll.send.sending import Post
@@ -61,6 +64,25 @@ class Lane:
     def close(self) -> None:
         """Give the client's connections back."""
         self.client.close()
+
+
+def follow_events(lane_: Lane) -> int:
+    """Enter whom an event brings in, and make runs of the steps that are due; returns how many runs are new."""
+    engine, clock, store_id = lane_.services.engine, lane_.services.clock, lane_.store_id
+    with reading(engine) as connection:
+        waiting = waits_for_events(connection, store_id)
+        store = load_store(connection, store_id)
+    if waiting and store.customers_at is None:  # what happens, happens to a customer
+        sync_customers(engine, lane_.client, store=store, now=clock.now())
+    entered = notice(engine, store_id=store_id, now=clock.now())
+    if entered:
+        log.info("entries.made", store=store.ecwid_id, entries=entered)
+    made = take_steps(engine, store_id=store_id, now=clock.now())
+    ended = end_overtaken(engine, store_id=store_id, now=clock.now())
+    stopped = stop_short(engine, store_id=store_id, now=clock.now())
+    if ended or stopped:
+        log.info("runs.stopped", store=store.ecwid_id, overtaken=ended, short_of_stock=stopped)
+    return made
 
 
 def plan_runs(lane_: Lane, until: datetime) -> None:

@@ -16,6 +16,7 @@ from tillroll.campaign import Revision
 from tillroll.campaign.models import Unless
 from tillroll.campaign.states import EntryState, RunState
 from tillroll.ledger.engine import insert_if_new, reading, writing
+from tillroll.ledger.runs import move_run
 from tillroll.ledger.tables import (
     carts,
     codes,
@@ -28,9 +29,10 @@ from tillroll.ledger.tables import (
     runs,
 )
 from tillroll.plan.audience import matches
-from tillroll.plan.record import active_campaigns
+from tillroll.plan.record import active_campaigns, current_revision
 
 _MOST = 500  # entries a slice
+_NOT_BEGUN = (RunState.PLANNING, RunState.WAITING, RunState.APPROVED)
 _NO_SALE = ("CANCELLED", "REFUNDED", "INCOMPLETE")
 
 
@@ -62,6 +64,58 @@ def take_steps(engine: Engine, *, store_id: int, now: datetime) -> int:
     return made
 
 
+def end_overtaken(engine: Engine, *, store_id: int, now: datetime) -> int:
+    """End the runs that haven't begun and have been overtaken by what happened since: nobody need decide on a reminder of a
+    cart that was bought. Returns how many."""
+    of_flow = (
+        runs.c.store_id == store_id,
+        runs.c.state.in_(_NOT_BEGUN),
+        entries.c.id == runs.c.entry_id,
+        sa.or_(_has_ordered(), _cart_is_over(), _has_used_a_code()),
+    )
+    with reading(engine) as connection:
+        suspects = connection.execute(
+            sa.select(runs.c.id.label("run_id"), runs.c.step, entries.c.id).where(*of_flow)
+        ).all()
+    return sum(_end_if_overtaken(engine, one.run_id, one.step, one.id, now) for one in suspects)
+
+
+def _end_if_overtaken(engine: Engine, run_id: int, step: int, entry_id: int, now: datetime) -> bool:
+    with writing(engine) as connection:
+        entry = connection.execute(sa.select(entries).where(entries.c.id == entry_id)).one()
+        found = current_revision(connection, entry.store_id, entry.campaign)
+        if found is None:
+            return False
+        reason = _reason_to_end(connection, entry, _cart(connection, entry), found[1], step, now)
+        if not reason or not move_run(
+            connection, run_id, was=_NOT_BEGUN, to=RunState.DONE, now=now, reason=reason
+        ):
+            return False
+        _move(connection, entry, now, state=EntryState.LEFT, due_at=None, reason=reason)
+    return True
+
+
+def _has_ordered() -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        orders.c.store_id == entries.c.store_id,
+        orders.c.customer_id == entries.c.customer_id,
+        orders.c.created_at > entries.c.happened_at,
+    )
+
+
+def _cart_is_over() -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        carts.c.store_id == entries.c.store_id,
+        sa.literal("cart ") + carts.c.cart_id == entries.c.key,
+        sa.or_(carts.c.hidden.is_(sa.true()), carts.c.recovered_order.is_not(None)),
+    )
+
+
+def _has_used_a_code() -> sa.ColumnElement[bool]:
+    earlier = runs.alias("earlier")
+    return sa.exists().where(earlier.c.entry_id == entries.c.id, redemptions.c.run_id == earlier.c.id)
+
+
 def _take_step(connection: Connection, entry: sa.Row[Any], revision: Revision, now: datetime) -> bool:
     campaign = revision.campaign
     if entry.step > max(1, len(campaign.steps)):
@@ -74,9 +128,7 @@ def _take_step(connection: Connection, entry: sa.Row[Any], revision: Revision, n
             reason="the campaign has fewer steps now",
         )
     cart = _cart(connection, entry)
-    if reason := _left_by_itself(connection, entry, cart) or _reason_to_leave(
-        connection, entry, revision, now
-    ):
+    if reason := _reason_to_end(connection, entry, cart, revision, entry.step, now):
         _move(connection, entry, now, state=EntryState.LEFT, due_at=None, reason=reason)
         return False
     wait = campaign.steps[0].wait if campaign.steps else None
@@ -158,14 +210,16 @@ def _left_by_itself(connection: Connection, entry: sa.Row[Any], cart: sa.Row[Any
     return ""
 
 
-def _reason_to_leave(connection: Connection, entry: sa.Row[Any], revision: Revision, now: datetime) -> str:
-    """What the campaign says ends the flow before this step."""
+def _reason_to_leave(
+    connection: Connection, entry: sa.Row[Any], revision: Revision, step: int, now: datetime
+) -> str:
+    """What the campaign says ends the flow before a step."""
     campaign = revision.campaign
     unless: Sequence[Unless] = campaign.unless
     segments: Sequence[str] = ()
-    if campaign.steps:
-        step = campaign.steps[entry.step - 1]
-        unless, segments = (*unless, *step.unless), step.unless_in
+    if 0 < step <= len(campaign.steps):
+        said = campaign.steps[step - 1]
+        unless, segments = (*unless, *said.unless), said.unless_in
     if Unless.ORDERED in unless and _ordered_since(connection, entry):
         return "they ordered"
     if Unless.CODE_USED in unless and _code_used(connection, entry):
@@ -179,6 +233,20 @@ def _reason_to_leave(connection: Connection, entry: sa.Row[Any], revision: Revis
         if connection.scalar(sa.select(sa.exists().where(*where))):
             return f"they are in {name}"
     return ""
+
+
+def _reason_to_end(
+    connection: Connection,
+    entry: sa.Row[Any],
+    cart: sa.Row[Any] | None,
+    revision: Revision,
+    step: int,
+    now: datetime,
+) -> str:
+    """Why a step is not for this entry any more; empty when it is."""
+    return _left_by_itself(connection, entry, cart) or _reason_to_leave(
+        connection, entry, revision, step, now
+    )
 
 
 def _ordered_since(connection: Connection, entry: sa.Row[Any]) -> bool:

@@ -30,6 +30,11 @@ Before = dict[int, tuple[int, datetime]]
 """How often a customer (or product) has entered a campaign, and what happened to them last."""
 
 
+def waits_for_events(connection: Connection, store_id: int) -> bool:
+    """Whether any active campaign waits for something to happen."""
+    return any(one.revision.campaign.when.on for one in active_campaigns(connection, store_id))
+
+
 def notice(engine: Engine, *, store_id: int, now: datetime) -> int:
     """Enter what happened since the last look into the campaigns that wait for it; returns how many entries are new."""
     with reading(engine) as connection:

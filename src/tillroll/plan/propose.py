@@ -26,6 +26,7 @@ from tillroll.plan import decide
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import find_goods
 from tillroll.plan.figures import figures_by_arm
+from tillroll.plan.stock import stock_verdicts
 from tillroll.plan.subject import Subject
 
 
@@ -54,6 +55,8 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
     )
     for each in dict.fromkeys(decide.goods_verdicts(one) for one in found.values() if one):
         verdicts += each
+    stops = revision.campaign.stops
+    verdicts += stock_verdicts(engine, store.id, goods.values(), stops.stock_below if stops else None)
     verdicts += _currency_verdicts(subject)
     message, shared = campaign.message, campaign.codes.shared
     return Proposal(
