@@ -182,6 +182,10 @@ def remind_runs(lane_: Lane, until: datetime) -> datetime | None:
     services = lane_.services
     with reading(services.engine) as connection:
         tracking = runs_in(connection, lane_.store_id, {RunState.TRACKING}, now=services.clock.now())
+    if any(run.not_before is not None for run in tracking) and _consent_is_stale(lane_):
+        with reading(services.engine) as connection:
+            store = load_store(connection, lane_.store_id)
+        sync_customers(services.engine, lane_.client, store=store, now=services.clock.now())
     waits = []
     for run in tracking:
         with _set_aside_when_refused(lane_, run):

@@ -20,9 +20,11 @@ from tillroll.mint.hand_out import hand_out
 from tillroll.mint.parts import Mint
 from tillroll.mint.poll import poll
 from tillroll.mint.push import push, resume_unsent
-from tillroll.mint.reserve import reserve, shared_code
+from tillroll.mint.reserve import reserve
+from tillroll.mint.shared import SETTLED, shared_code
 
 _POOL_REST = timedelta(seconds=30)
+_ANOTHER_REST = timedelta(seconds=2)
 
 
 class Way(StrEnum):
@@ -54,6 +56,8 @@ def mint_slice(mint: Mint, *, run_id: int, until: datetime) -> datetime | None:
             return None
         if next_poll is not None and next_poll > mint.clock.now():
             return next_poll
+        if shared is not None and _made_by_another(mint, run, shared):
+            return mint.clock.now() + _ANOTHER_REST
         if mint.clock.now() >= until:
             return mint.clock.now()
         with reading(mint.engine) as connection:
@@ -71,6 +75,13 @@ def _way(connection: Connection, run: sa.Row[Any]) -> tuple[Way, str | None]:
         return Way.MAKE, campaign.codes.shared
     takes = campaign.offer is not None and campaign.codes.pool is not None and run.kind != POOL
     return (Way.POOL if takes else Way.NONE), None
+
+
+def _made_by_another(mint: Mint, run: sa.Row[Any], shared: str) -> bool:
+    """Whether the code is on its way into the store for another run of the campaign."""
+    with reading(mint.engine) as connection:
+        code = shared_code(connection, run.store_id, shared)
+    return code is not None and code.run_id != run.id
 
 
 def _wait_for_pool(mint: Mint, run: sa.Row[Any]) -> datetime:
@@ -104,7 +115,7 @@ def _finish(mint: Mint, run: sa.Row[Any], shared: str | None) -> bool:
         planned = connection.scalars(sa.select(plans.c.code_count).where(plans.c.id == run.plan_id)).one()
         if shared is not None:
             code = shared_code(connection, run.store_id, shared)
-            if code is None or code.state not in {CodeState.LIVE, CodeState.FAILED}:
+            if code is None or code.state not in SETTLED:
                 return False
             planned = 0
     if any(counts.get(state) for state in CODE_OPEN):

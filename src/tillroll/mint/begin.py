@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.models import Offer
+from tillroll.campaign import Revision
 from tillroll.campaign.proposal import POLICY, Goods
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.flows import earlier_code
 from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import approvals, campaigns, categories, products, stores
@@ -68,7 +69,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             )
             return RunState.PLANNING
         zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == run.store_id)).one()
-        start, end = _validity(revision.as_run(step=run.step).offer, ZoneInfo(zone), now)
+        start, end = _validity(connection, run, revision, ZoneInfo(zone), now)
         move_run(
             connection,
             run_id,
@@ -86,10 +87,14 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
 
 
 def _validity(
-    offer: Offer | None, zone: ZoneInfo, now: datetime
-) -> tuple[datetime, datetime] | tuple[None, None]:
-    """When the run's codes work; never for an e-mail without one."""
-    return validity(offer.valid, zone, now) if offer is not None else (None, None)
+    connection: Connection, run: sa.Row[Any], revision: Revision, zone: ZoneInfo, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """When the codes that the run's e-mails show work; none for an e-mail without one."""
+    offer, steps = revision.as_run(step=run.step).offer, revision.campaign.steps
+    if offer is not None:
+        return validity(offer.valid, zone, now)
+    code = earlier_code(connection, run) if steps and steps[run.step - 1].same_code else None
+    return (code.valid_from, code.valid_until) if code is not None else (None, None)
 
 
 def _together(goods: Sequence[Goods]) -> Goods:

@@ -94,12 +94,17 @@ def _request(title: str, offer: Offer, goods: Goods, run: sa.Row[Any]) -> Coupon
     )
 
 
+def as_kept(discount: Decimal) -> Decimal:
+    """A discount as the store gives it back: it keeps a double."""
+    return Decimal(str(float(discount)))
+
+
 def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> bool:
     """Whether the store's coupon is the one we asked for."""
     wanted = Marks(
         name=request.name,
         discount_type=request.discount_type,
-        discount=Decimal(str(float(request.discount))),  # the store keeps a double
+        discount=as_kept(request.discount),
         uses_limit=request.uses_limit,
         products=frozenset(request.products),
         categories=frozenset(request.categories),

@@ -13,7 +13,7 @@ from tillroll.ecwid.coupons import Coupon
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, streaming, writing
 from tillroll.ledger.tables import codes, stores
-from tillroll.mint.coupon import run_named_by
+from tillroll.mint.coupon import as_kept, run_named_by
 from tillroll.mint.parts import Mint
 
 _PIECE = 500
@@ -74,13 +74,18 @@ def _compare(mint: Mint, coupons: list[Coupon], comparison: Comparison, seen: se
             if row.coupon_id != coupon.coupon_id:
                 _correct(mint, row, coupon_id=coupon.coupon_id)
                 comparison.put_right += 1
-        elif row.state == CodeState.RESERVED and ours == row.run_id:
+        elif row.state == CodeState.RESERVED and ours == row.run_id and _has_its_value(row, coupon):
             _correct(mint, row, state=CodeState.LIVE, coupon_id=coupon.coupon_id)
             seen.add(row.id)
             comparison.live_in_store += 1
             comparison.put_right += 1
-        elif row.state in {CodeState.FAILED, CodeState.REVOKED} and ours == row.run_id:
+        elif row.state in {CodeState.RESERVED, CodeState.FAILED, CodeState.REVOKED} and ours == row.run_id:
             comparison.unknown += 1
+
+
+def _has_its_value(row: sa.Row[Any], coupon: Coupon) -> bool:
+    """Whether a coupon gives what its code row wants, where that has a value of its own."""
+    return row.value is None or coupon.discount == as_kept(row.value)
 
 
 def _live(mint: Mint) -> Iterator[sa.Row[Any]]:

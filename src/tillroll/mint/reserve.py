@@ -17,15 +17,14 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign import Revision
 from tillroll.campaign.proposal import StoredPlan
 from tillroll.campaign.states import CodeState
-from tillroll.errors import Refused
 from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.pools import POOL
-from tillroll.ledger.tables import codes, recipients, runs
+from tillroll.ledger.tables import codes, recipients
 from tillroll.mint.draw import draw_codes, shuffled
+from tillroll.mint.shared import reserve_shared
 
 _PIECE = 5_000
-_SHARED_STANDING = (CodeState.RESERVED, CodeState.POSTING, CodeState.LIVE)
 
 
 def reserve(engine: Engine, *, run: sa.Row[Any], now: datetime) -> None:
@@ -37,7 +36,7 @@ def reserve(engine: Engine, *, run: sa.Row[Any], now: datetime) -> None:
         revision = load_revision(connection, plan.revision_id)
     shared = revision.as_run(step=run.step).codes.shared
     if shared is not None:
-        _reserve_shared(engine, run, shared, now)
+        reserve_shared(engine, run=run, shared=shared, row=_row(run, shared, now))
     elif run.kind == POOL:
         _reserve_for_nobody(engine, run, plan, revision, now)
     else:
@@ -80,42 +79,6 @@ def _reserve_for_nobody(
         rows = [_row(run, code, now) for code in _drawn(revision, run, lacking)]
         with writing(engine) as connection:
             insert_new(connection, codes, rows)
-
-
-def _reserve_shared(engine: Engine, run: sa.Row[Any], shared: str, now: datetime) -> None:
-    """One code for all. `Refused` when it can't be this run's: nobody is given another one silently."""
-    with reading(engine) as connection:
-        standing = shared_code(connection, run.store_id, shared)
-    if standing is None:
-        with writing(engine) as connection:
-            insert_new(connection, codes, [_row(run, shared, now)])
-        return
-    if standing.run_id == run.id and standing.state != CodeState.CLASHED:
-        return
-    hint = "Choose another one under codes: shared:, or delete that coupon in the store."
-    if standing.state == CodeState.CLASHED:
-        raise Refused(f"The store has a coupon {shared!r} that isn't ours.", hint=hint)
-    reusable = (
-        standing.campaign == run.campaign
-        and standing.state in _SHARED_STANDING
-        and standing.valid_until is not None
-        and standing.valid_until > now
-    )
-    if not reusable:
-        raise Refused(
-            f"The code {shared!r} was made for run {standing.run_id} ({standing.campaign}) and can't be used again.",
-            hint=hint,
-        )
-
-
-def shared_code(connection: Connection, store_id: int, shared: str) -> sa.Row[Any] | None:
-    """The row of a shared code, with the run that made it; None while nobody has."""
-    query = (
-        sa.select(codes, runs.c.campaign, runs.c.valid_until)
-        .join(runs, runs.c.id == codes.c.run_id)
-        .where(codes.c.store_id == store_id, codes.c.code == shared)
-    )
-    return connection.execute(query).first()
 
 
 def _drawn(revision: Revision, run: sa.Row[Any], count: int) -> list[str]:

@@ -25,7 +25,7 @@ from tillroll.ledger.pools import POOL
 from tillroll.ledger.tables import approvals, entries, plans, recipients, runs, stores
 from tillroll.plan.audience import Asked, Selection, select_recipients
 from tillroll.plan.catalog import unread
-from tillroll.plan.pool import lacking
+from tillroll.plan.pool import lacking, only_fills_pool
 from tillroll.plan.propose import propose
 from tillroll.plan.record import current_revision
 from tillroll.plan.subject import Subject
@@ -56,7 +56,10 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
     if run.step > max(1, len(found[1].campaign.steps)):
         reason = f"the campaign has no step {run.step} any more"
         return _settle(engine, run_id, RunState.DONE, reason, now)
-    subject = _subject(engine, run, store, *found)
+    if only_fills_pool(found[1].campaign) and run.kind != POOL:
+        reason = "the campaign only fills its pool, which goes by itself"
+        return _settle(engine, run_id, RunState.DONE, reason, now)
+    subject = _subject(engine, run, store, *found, now)
     if reason := unread(engine, store, subject.goods_named.values()):
         return _settle(engine, run_id, RunState.PLANNING, reason, now, not_before=later)
     _clear_unfinished(engine, run_id)
@@ -64,7 +67,8 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
     proposal = propose(engine, subject, selection, digest, per_minute)
     plan = (plan_id, proposal)
     if selection.count == 0 and not subject.pool_codes:
-        return _settle(engine, run_id, RunState.DONE, _nobody(selection), now, plan=plan)
+        reason = "the pool is full" if subject.makes_pool else _nobody(selection)
+        return _settle(engine, run_id, RunState.DONE, reason, now, plan=plan)
     if proposal.refusals:
         reason = "; ".join(verdict.text for verdict in proposal.refusals)
         return _settle(engine, run_id, RunState.REFUSED, reason, now, plan=plan)
@@ -89,7 +93,12 @@ def preview(
 
 
 def _subject(
-    engine: Engine, run: sa.Row[Any], store: sa.Row[Any], revision_id: int, revision: Revision
+    engine: Engine,
+    run: sa.Row[Any],
+    store: sa.Row[Any],
+    revision_id: int,
+    revision: Revision,
+    now: datetime,
 ) -> Subject:
     """The run with what happened to whom, if it is about an event, and how many codes it makes, if it fills a pool."""
     entry: sa.Row[Any] | None = None
@@ -97,8 +106,8 @@ def _subject(
     with reading(engine) as connection:
         if run.entry_id is not None:
             entry = connection.execute(sa.select(entries).where(entries.c.id == run.entry_id)).one()
-        if run.kind == POOL:
-            pool_codes = lacking(connection, run.store_id, revision, now=run.slot_at)
+    if run.kind == POOL:
+        pool_codes = lacking(engine, run.store_id, revision, now=now)
     return Subject(
         run_id=run.id,
         slot_key=run.slot_key,

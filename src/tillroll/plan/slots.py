@@ -13,7 +13,10 @@ from tillroll.campaign.states import RunState
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, reading, writing
+from tillroll.ledger.plans import load_revision
+from tillroll.ledger.pools import POOL
 from tillroll.ledger.tables import campaigns, revisions, runs, stores
+from tillroll.plan.pool import filling, only_fills_pool
 from tillroll.plan.record import active_campaigns
 
 
@@ -28,7 +31,9 @@ def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
         active = [
             one
             for one in active_campaigns(connection, store_id)
-            if one.row.considered_until < now and one.revision.campaign.when.on is None
+            if one.row.considered_until < now
+            and one.revision.campaign.when.on is None
+            and not only_fills_pool(one.revision.campaign)
         ]
     for one in active:
         row, when = one.row, one.revision.campaign.when
@@ -60,7 +65,7 @@ def _add_run(
     state: RunState,
     reason: str,
     now: datetime,
-    by: str = "schedule",
+    **also: str,
 ) -> bool:
     return insert_if_new(
         connection,
@@ -72,10 +77,11 @@ def _add_run(
             "slot_at": slot.at,
             "state": state,
             "reason": reason,
-            "started_by": by,
+            "started_by": "schedule",
             "created_at": now,
             "changed_at": now,
             "finished_at": now if state is RunState.SKIPPED else None,
+            **also,
         },
     )
 
@@ -100,7 +106,10 @@ def start_by_hand(
             raise Refused(
                 f"Campaign {name!r} is {status}.", hint="Set `status: active` in its file to run it."
             )
-        if _add_run(connection, store_id, name, slot, RunState.PLANNING, "", now, by=person):
+        kind = _kind_by_hand(connection, store_id, name, row.revision_id, slot)
+        if _add_run(
+            connection, store_id, name, slot, RunState.PLANNING, "", now, started_by=person, kind=kind
+        ):
             audit.record(
                 connection,
                 at=now,
@@ -111,3 +120,14 @@ def start_by_hand(
             )
         same = (runs.c.store_id == store_id, runs.c.campaign == name, runs.c.slot_key == slot.key)
         return int(connection.scalars(sa.select(runs.c.id).where(*same)).one())
+
+
+def _kind_by_hand(connection: Connection, store_id: int, name: str, revision_id: int, slot: Slot) -> str:
+    """A run of a campaign that only fills its pool fills it up. `Refused` while another does."""
+    if not only_fills_pool(load_revision(connection, revision_id).campaign):
+        return ""
+    other = filling(connection, store_id, name)
+    same = (runs.c.store_id == store_id, runs.c.campaign == name, runs.c.slot_key == slot.key)
+    if other is not None and other != connection.scalar(sa.select(runs.c.id).where(*same)):
+        raise Refused(f"Run {other} fills the pool of {name!r} already.", hint="It may wait for approval.")
+    return POOL

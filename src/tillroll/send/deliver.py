@@ -12,7 +12,7 @@ message is unknown, and the campaign's `if_unknown` decides.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,13 +25,13 @@ from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import load_run, move_run
-from tillroll.ledger.tables import codes, customers, messages, recipients, redemptions, runs
+from tillroll.ledger.tables import codes, customers, messages, recipients, runs
 from tillroll.send.decide import Outcome, after, may_send, pause_before_retry
 from tillroll.send.facts import facts_for
 from tillroll.send.mime import Outgoing, build
-from tillroll.send.prepare import prepare
+from tillroll.send.prepare import prepare, used
 from tillroll.send.preview import reader_of
-from tillroll.send.sending import Kind, Post, Sending, Source, open_sending, sent_since
+from tillroll.send.sending import Kind, Post, Sending, Source, has_room_from, open_sending
 from tillroll.send.transport import Delivery
 
 _BATCH = 100
@@ -61,9 +61,9 @@ def work_off(sending: Sending, *, until: datetime) -> datetime | None:
         start = _allowed_from(sending, now)
         if start > now:
             return start
-        room = _room(sending, now)
+        room, from_ = _room(sending, now)
         if room <= 0:
-            return now + timedelta(seconds=1)
+            return from_
         claimed, looked_at = _claim(sending, now, room)
         if not looked_at:
             return None
@@ -83,15 +83,14 @@ def _allowed_from(sending: Sending, now: datetime) -> datetime:
     )
 
 
-def _room(sending: Sending, now: datetime) -> int:
-    """How many may leave now: of the campaign's rate, what the last stretch of time has left."""
+def _room(sending: Sending, now: datetime) -> tuple[int, datetime]:
+    """How many may leave now, and if none, from when: of the campaign's rate, what the last stretch of time has left."""
     rate = sending.message.send.rate
     if rate is None:
-        return _BATCH
-    since = now - timedelta(seconds=rate.seconds)
+        return _BATCH, now
     with reading(sending.post.engine) as connection:
-        left = rate.count - sent_since(connection, messages, sending.run.id, since)
-    return min(_BATCH, left)
+        left, from_ = has_room_from(connection, sending.run, rate, now)
+    return min(_BATCH, left), from_
 
 
 def _claim(sending: Sending, now: datetime, most: int) -> tuple[list[Outgoing], int]:
@@ -105,9 +104,8 @@ def _claim(sending: Sending, now: datetime, most: int) -> tuple[list[Outgoing], 
     going: list[Outgoing] = []
     for row in rows:
         bare = row.code is None and sending.source is Source.NONE
-        used = sending.kind is Kind.REMINDER and row.used
         word = may_send(
-            used=used,
+            used=sending.kind is Kind.REMINDER and row.used,
             code_state=None if bare else CodeState(row.code_state or CodeState.FAILED),
             consent=row.accepts_marketing,
             known=row.known is not None,
@@ -145,7 +143,7 @@ def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]
             made_by.c.valid_until,
             customers.c.accepts_marketing,
             customers.c.customer_id.label("known"),
-            sa.exists().where(redemptions.c.code_id == codes.c.id).label("used"),
+            used().label("used"),
         )
         .join(recipients, recipients.c.id == messages.c.recipient_id)
         .outerjoin(codes, codes.c.id == messages.c.code_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,11 +10,12 @@ from sqlalchemy.engine import Engine
 
 from tillroll.campaign.states import CodeState, MessageState
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.tables import codes, messages, plans, recipients, redemptions
+from tillroll.ledger.tables import codes, messages, orders, plans, recipients, redemptions, runs
 from tillroll.send.sending import Kind, Sending, Source
 
 _PIECE = 5_000
 _SETTLED = (CodeState.LIVE, CodeState.FAILED, CodeState.REVOKED)
+_NO_CODE = dict.fromkeys(Source, "there is no code") | {Source.EARLIER: "no earlier step gave them a code"}
 _COLUMNS = (
     "store_id",
     "run_id",
@@ -66,7 +67,7 @@ def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> s
     state: sa.ColumnElement[str] = sa.case((live, MessageState.READY.value), else_=MessageState.HELD.value)
     reason: sa.ColumnElement[str] = sa.case(
         (live, ""),
-        (codes.c.id.is_(None), "there is no code"),
+        (codes.c.id.is_(None), _NO_CODE[sending.source]),
         else_=sa.literal("its code is ") + codes.c.state,
     )
     if sending.source is Source.NONE:
@@ -91,7 +92,7 @@ def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> s
     )
     if sending.source is Source.OWN:
         query = query.where(codes.c.state.in_(_SETTLED))
-    return _those_to_remind(query) if sending.kind is Kind.REMINDER else query
+    return _those_to_remind(query, sending, now) if sending.kind is Kind.REMINDER else query
 
 
 def _code_of(sending: Sending) -> sa.ColumnElement[bool]:
@@ -101,13 +102,29 @@ def _code_of(sending: Sending) -> sa.ColumnElement[bool]:
     return codes.c.id == sending.code_id if sending.code_id is not None else sa.false()
 
 
-def _those_to_remind(query: sa.Select[Any]) -> sa.Select[Any]:
-    """Only who got the offer, and whose code is live and not used yet."""
+def _those_to_remind(query: sa.Select[Any], sending: Sending, now: datetime) -> sa.Select[Any]:
+    """Only who got the offer, and whose code is live, not used yet, and expires soon."""
+    reminder = sending.message.reminder
+    soon = now + (reminder.before_expiry if reminder is not None else timedelta(0))
     first = messages.alias("first")
     got_it = sa.exists().where(
         first.c.recipient_id == recipients.c.id,
         first.c.kind == Kind.OFFER.value,
         first.c.state == MessageState.SENT,
     )
-    used = sa.exists().where(redemptions.c.code_id == codes.c.id)
-    return query.where(got_it, codes.c.state == CodeState.LIVE, ~used)
+    expires = sa.select(runs.c.id).where(runs.c.valid_until > now, runs.c.valid_until <= soon)
+    return query.where(got_it, codes.c.state == CodeState.LIVE, codes.c.run_id.in_(expires), ~used())
+
+
+def used() -> sa.ColumnElement[bool]:
+    """Whether the recipient's code was used, over `codes` and `recipients`: of a shared one, whether it was by them."""
+    by_them = sa.exists().where(
+        orders.c.store_id == redemptions.c.store_id,
+        orders.c.order_id == redemptions.c.order_id,
+        sa.or_(
+            orders.c.customer_id == recipients.c.customer_id,
+            sa.func.lower(orders.c.email) == sa.func.lower(recipients.c.email),
+        ),
+    )
+    theirs = sa.or_(codes.c.recipient_id.is_not(None), by_them)
+    return sa.exists().where(redemptions.c.code_id == codes.c.id, theirs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -15,11 +15,14 @@ from tillroll.campaign import Campaign, Revision
 from tillroll.campaign.models import Message, Offer
 from tillroll.campaign.proposal import Goods, Proposal
 from tillroll.campaign.sentence import say_offer
+from tillroll.campaign.states import RunState
+from tillroll.campaign.units import Rate
 from tillroll.clock import Clock
 from tillroll.errors import Refused
 from tillroll.ledger.engine import one
+from tillroll.ledger.flows import earlier_code
 from tillroll.ledger.plans import load_plan, load_revision
-from tillroll.ledger.tables import codes, recipients, runs, stores
+from tillroll.ledger.tables import codes, messages, runs, stores
 from tillroll.send.compile import Compiled, compile_message
 from tillroll.send.facts import Code, Shop, filters_for
 from tillroll.send.preview import shop_of, with_amounts
@@ -168,18 +171,9 @@ def _source(
 
 def _earlier(connection: Connection, run: sa.Row[Any]) -> tuple[Source, int | None, tuple[Offer, str] | None]:
     """The code that the latest earlier step of the same flow gave, and the offer it was made for."""
-    query = (
-        sa.select(codes.c.id, codes.c.run_id, recipients.c.arm, runs.c.step)
-        .join(recipients, recipients.c.id == codes.c.recipient_id)
-        .join(runs, runs.c.id == codes.c.run_id)
-        .where(runs.c.entry_id == run.entry_id, runs.c.step < run.step, codes.c.state != "clashed")
-        .order_by(runs.c.step.desc(), codes.c.id.desc())
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        return Source.EARLIER, None, None
-    plan = load_plan(connection, row.run_id)
-    if plan is None:
+    row = earlier_code(connection, run)
+    plan = load_plan(connection, row.run_id) if row is not None else None
+    if row is None or plan is None:
         return Source.EARLIER, None, None
     offer = load_revision(connection, plan.revision_id).offer(step=row.step, arm=row.arm)
     return Source.EARLIER, row.id, (offer, _text_of(plan.proposal, row.arm))
@@ -214,7 +208,20 @@ def _text_of(proposal: Proposal, arm: str) -> str:
     return next((one.offer for one in proposal.arms if one.name == arm), proposal.offer)
 
 
-def sent_since(connection: Connection, messages: sa.Table, run_id: int, since: datetime) -> int:
-    """How many of a run's messages were handed over after a moment."""
-    where = (messages.c.run_id == run_id, messages.c.sending_at > since)
-    return int(connection.scalar(sa.select(sa.func.count()).where(*where)) or 0)
+def has_room_from(
+    connection: Connection, run: sa.Row[Any], rate: Rate, now: datetime
+) -> tuple[int, datetime]:
+    """How many of the campaign's messages may leave now, and if none, from when one may again."""
+    since = now - timedelta(seconds=rate.seconds)
+    lately = sa.or_(runs.c.state == RunState.SENDING, runs.c.id == run.id, runs.c.changed_at > since)
+    same = (runs.c.store_id == run.store_id, runs.c.campaign == run.campaign, lately)
+    query = (
+        sa.select(messages.c.sending_at)
+        .where(messages.c.run_id.in_(sa.select(runs.c.id).where(*same)), messages.c.sending_at > since)
+        .order_by(messages.c.sending_at.desc())
+        .limit(rate.count)
+    )
+    left = list(connection.scalars(query))
+    if len(left) < rate.count:
+        return rate.count - len(left), now
+    return 0, left[-1] + timedelta(seconds=rate.seconds)
