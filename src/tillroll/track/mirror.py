@@ -185,6 +185,11 @@ def _removes(key: sa.Column[Any], *others: sa.Column[Any]) -> Remove:
     return remove
 
 
+def _later(stamp: datetime | None, other: datetime | None) -> datetime | None:
+    """The later of an area's own stamp and another's; none while the store doesn't tell its own."""
+    return stamp if stamp is None or other is None else max(stamp, other)
+
+
 CUSTOMERS = Area(
     name="customers",
     table=customers,
@@ -220,7 +225,7 @@ CARTS = Area(
     deleted=None,  # a cart is hidden, not deleted
     get=lambda client, id_: client.carts.get(id_),
     count=None,
-    changed_at=lambda stats: stats.carts,
+    changed_at=lambda stats: _later(stats.carts, stats.orders),  # a cart that became an order has changed too
     write=_writes(carts),
     remove=_removes(carts.c.cart_id),
 )

@@ -1,0 +1,168 @@
+"""A cart is left behind, and three e-mails go after it over days, until it becomes an order: everything real but the date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+import sqlalchemy as sa
+from freezegun import freeze_time
+from freezegun.api import TickingDateTimeFactory
+
+from tests.journeys.test_from_file_to_inbox import outbox
+from tests.plan.events import NOTE, all_runs, entered
+from tests.shop import ROOT, sample_files
+from tests.store import buy
+from tillroll.campaign import fingerprint, parse_book
+from tillroll.campaign.states import EntryState, RunState
+from tillroll.ecwid.client import Client
+from tillroll.ledger.audit import first_broken_row
+from tillroll.ledger.tables import redemptions
+from tillroll.loop.advance import Lane, advance
+from tillroll.loop.worker import SLICE
+from tillroll.plan.record import record_book
+from tillroll.sandbox.serve import Sandbox
+from tillroll.wiring import Services
+
+START = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+CART = """title: You left something
+owner: ana@shop.example
+status: active
+when: {on: {cart_abandoned: {total_at_least: 30}}}
+steps:
+  - wait: 2h
+    message: {template: note, subject: "Your basket of {{ cart.total | money }}"}
+  - wait: 1d
+    unless: [ordered]
+    offer: {kind: percent, value: 5, uses: single, valid: {for: 7d}}
+    codes: {prefix: CART}
+    message: {template: code, subject: "5 % off what you left"}
+  - wait: 2d
+    unless: [ordered, code_used]
+    same_code: true
+    message: {template: code, subject: Once more}
+approval: {by: 1, auto_when: {codes: 1, worst_case: 5000}}
+"""
+
+
+@pytest.fixture
+def days() -> Iterator[TickingDateTimeFactory]:
+    with freeze_time(START, tick=True) as frozen:
+        assert isinstance(frozen, TickingDateTimeFactory)
+        yield frozen
+
+
+def begin(lane: Lane) -> None:
+    """The campaign is read, and the store looked at for the first time."""
+    files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
+    files |= {"campaigns/cart.yaml": CART.encode(), NOTE: b"<p>{{ customer.first_name }}</p>"}
+    files["templates/code/message.html.j2"] = b"<p>{{ code.text }}: {{ offer.text }}</p>"
+    book = parse_book(files)
+    assert not book.findings, [finding.render() for finding in book.findings]
+    record_book(lane.services.engine, store_id=1, book=book, now=lane.services.clock.now())
+    lane.files_seen = fingerprint(ROOT)  # the lane has read its files, and they don't change
+    work(lane)
+
+
+def work(lane: Lane) -> None:
+    """What the worker does when it looks again, until nothing is due."""
+    for _ in range(12):
+        advance(lane, until=lane.services.clock.now() + SLICE)
+
+
+def leave_cart(sandbox: Sandbox, email: str) -> None:
+    """A buyer fills a basket, says who they are, and goes away."""
+    ready = sandbox.ready
+    body: dict[str, Any] = {
+        "email": email,
+        "paymentStatus": "INCOMPLETE",
+        "total": 40.0,
+        "subtotal": 40.0,
+        "items": [{"name": "Cast-iron pot", "sku": "POT-01", "price": 40.0, "quantity": 1}],
+    }
+    answer = requests.post(
+        f"{ready.base_url}/{ready.store_id}/orders",
+        json=body,
+        headers={"Authorization": f"Bearer {ready.token}"},
+        timeout=5,
+    )
+    answer.raise_for_status()
+
+
+def buyer(client: Client) -> str:
+    """Somebody who agreed to e-mails."""
+    return next(one.email for one in client.customers.every() if one.accepts_marketing)
+
+
+def to_step_two(lane: Lane, sandbox: Sandbox, email: str, days: TickingDateTimeFactory) -> str:
+    """The cart is left, and the first two steps come when they are due; the code of the second."""
+    services = lane.services
+    begin(lane)
+    days.tick(timedelta(minutes=1))
+    leave_cart(sandbox, email)
+    days.tick(timedelta(minutes=6))
+    work(lane)
+    assert [(one.state, one.step) for one in entered(services.engine)] == [(EntryState.WAITING, 1)]
+    assert outbox(services) == []
+    days.tick(2 * HOUR)
+    work(lane)
+    assert [(one["to"], one["subject"], one["code"]) for one in outbox(services)] == [
+        (email, "Your basket of €40.00", "")
+    ]
+    days.tick(DAY)
+    work(lane)
+    found = outbox(services)
+    assert [one["subject"] for one in found][1:] == ["5 % off what you left"]
+    assert found[1]["code"].startswith("CART")
+    return str(found[1]["code"])
+
+
+def holds(services: Services, mails: int) -> None:
+    """Nobody got anything twice, nothing is left to do, and the audit is whole."""
+    lines = outbox(services)
+    assert len(lines) == len({one["key"] for one in lines}) == mails
+    assert {run.state for run in all_runs(services.engine)} <= {RunState.TRACKING, RunState.DONE}
+    with services.engine.connect() as connection:
+        assert first_broken_row(connection) is None
+
+
+def test_a_cart_that_nobody_comes_back_to_gets_all_three_steps_with_one_code(
+    lane: Lane, services: Services, sandbox: Sandbox, client: Client, days: TickingDateTimeFactory
+) -> None:
+    email = buyer(client)
+    code = to_step_two(lane, sandbox, email, days)
+    days.tick(2 * DAY)
+    work(lane)
+    assert [(one["subject"], one["code"]) for one in outbox(services)][2:] == [("Once more", code)]
+    holds(services, 3)
+    assert [one.state for one in entered(services.engine)] == [EntryState.DONE]
+    days.tick(10 * DAY)
+    work(lane)
+    holds(services, 3)
+
+
+@pytest.mark.parametrize("with_code", [True, False])
+def test_a_cart_that_becomes_an_order_gets_nothing_more(
+    lane: Lane,
+    services: Services,
+    sandbox: Sandbox,
+    client: Client,
+    days: TickingDateTimeFactory,
+    with_code: bool,
+) -> None:
+    email = buyer(client)
+    code = to_step_two(lane, sandbox, email, days)
+    days.tick(HOUR)
+    buy(sandbox, email=email, coupon=code if with_code else "")
+    days.tick(2 * DAY)
+    work(lane)
+    holds(services, 2)
+    (entry,) = entered(services.engine)
+    assert (entry.state, entry.reason) == (EntryState.LEFT, "the cart became an order")
+    with services.engine.connect() as connection:
+        used = connection.scalar(sa.select(sa.func.count()).select_from(redemptions))
+    assert used == with_code
