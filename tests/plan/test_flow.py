@@ -26,7 +26,7 @@ from tests.web.site import put_under_way
 from tillroll.campaign.states import EntryState, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
-from tillroll.ledger.tables import carts, customers, looks, recipients, runs, stock_changes
+from tillroll.ledger.tables import carts, codes, customers, looks, recipients, runs, stock_changes
 from tillroll.plan.flow import end_overtaken, take_steps
 from tillroll.plan.make import make_plan
 from tillroll.plan.notice import notice
@@ -284,7 +284,7 @@ def test_a_run_that_has_begun_goes_on_whatever_happens(ledger: Engine) -> None:
 def test_who_used_the_flows_code_gets_no_reminder_of_it(ledger: Engine) -> None:
     store_id = flow(ledger)
     run_id = planned_step(ledger, store_id, 2)
-    put_under_way(ledger, run_id, RunState.TRACKING, live=1, orders=1)
+    put_under_way(ledger, run_id, RunState.TRACKING, live=1, message_states=[("sent", "")], orders=1)
     assert len(steps(ledger, store_id, 2 * HOUR + 3 * DAY)) == 2
     assert entered(ledger)[0].reason == "they used their code"
 
@@ -297,3 +297,16 @@ def test_a_step_belongs_to_who_fits_who_besides(ledger: Engine) -> None:
     steps(ledger, store_id, 2 * HOUR)
     (run,) = all_runs(ledger)
     assert make_plan(ledger, run_id=run.id, now=NOW + 3 * HOUR, per_minute=600) is RunState.DONE
+
+
+@pytest.mark.parametrize(("buyer", "ended"), [(1, True), (2, False)])
+def test_a_shared_code_counts_as_used_only_by_who_it_was_shown_to(
+    ledger: Engine, buyer: int, ended: bool
+) -> None:
+    store_id = flow(ledger)
+    run_id = planned_step(ledger, store_id, 2)
+    put_under_way(ledger, run_id, RunState.TRACKING, live=1, message_states=[("sent", "")], orders=1)
+    with writing(ledger) as connection:
+        connection.execute(sa.update(codes).values(recipient_id=None))
+    add_order(ledger, store_id, f"R{run_id}-0", customer_id=buyer, created_at=NOW - DAY)
+    assert len(steps(ledger, store_id, 2 * HOUR + 3 * DAY)) == (2 if ended else 3)

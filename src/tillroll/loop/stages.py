@@ -34,6 +34,7 @@ from tillroll.wiring import Services
 log = structlog.get_logger("tillroll.loop")
 
 FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a plan if it is older
+NOTICE_EVERY = timedelta(seconds=5)
 RECONCILE_EVERY = timedelta(hours=1)
 REST = timedelta(seconds=30)  # what is refused is tried again after that
 
@@ -47,6 +48,7 @@ class Lane:
     client: Client
     files_seen: str = ""
     following: Following = field(default_factory=Following)
+    noticed_at: datetime | None = None  # when what happened was last looked through
     quiet_since: datetime | None = None  # nothing has waited since then
     reconciled: bool = False  # since this process began
     wound_up: set[int] = field(default_factory=set)  # halted runs that have nothing open in the store
@@ -69,20 +71,27 @@ class Lane:
 def follow_events(lane_: Lane) -> int:
     """Enter whom an event brings in, and make runs of the steps that are due; returns how many runs are new."""
     engine, clock, store_id = lane_.services.engine, lane_.services.clock, lane_.store_id
-    with reading(engine) as connection:
-        waiting = waits_for_events(connection, store_id)
-        store = load_store(connection, store_id)
-    if waiting and store.customers_at is None:  # what happens, happens to a customer
-        sync_customers(engine, lane_.client, store=store, now=clock.now())
-    entered = notice(engine, store_id=store_id, now=clock.now())
-    if entered:
-        log.info("entries.made", store=store.ecwid_id, entries=entered)
+    if lane_.noticed_at is None or lane_.noticed_at <= clock.now() - NOTICE_EVERY:
+        lane_.noticed_at = clock.now()
+        _notice(lane_)
     made = take_steps(engine, store_id=store_id, now=clock.now())
     ended = end_overtaken(engine, store_id=store_id, now=clock.now())
     stopped = stop_short(engine, store_id=store_id, now=clock.now())
     if ended or stopped:
-        log.info("runs.stopped", store=store.ecwid_id, overtaken=ended, short_of_stock=stopped)
+        log.info("runs.stopped", overtaken=ended, short_of_stock=stopped)
     return made
+
+
+def _notice(lane_: Lane) -> None:
+    engine, now, store_id = lane_.services.engine, lane_.services.clock.now(), lane_.store_id
+    with reading(engine) as connection:
+        if not waits_for_events(connection, store_id):
+            return
+        store = load_store(connection, store_id)
+    if store.customers_at is None:  # what happens, happens to a customer
+        sync_customers(engine, lane_.client, store=store, now=now)
+    if entered := notice(engine, store_id=store_id, now=now):
+        log.info("entries.made", store=store.ecwid_id, entries=entered)
 
 
 def plan_runs(lane_: Lane, until: datetime) -> None:

@@ -22,9 +22,8 @@ from tillroll.ledger.tables import (
     codes,
     customers,
     entries,
+    messages,
     orders,
-    plans,
-    recipients,
     redemptions,
     runs,
 )
@@ -38,27 +37,15 @@ _NO_SALE = ("CANCELLED", "REFUNDED", "INCOMPLETE")
 
 def take_steps(engine: Engine, *, store_id: int, now: datetime) -> int:
     """Make runs of the steps that are due; returns how many. Entries of a campaign that isn't active wait."""
+    due = (entries.c.store_id == store_id, entries.c.state == EntryState.WAITING, entries.c.due_at <= now)
     with reading(engine) as connection:
-        revisions = {
-            one.name: one.revision
-            for one in active_campaigns(connection, store_id)
-            if one.revision.campaign.when.on is not None
-        }
-        if not revisions:
+        if not connection.scalar(sa.select(sa.exists().where(*due))):
             return 0
-        due = connection.execute(
-            sa.select(entries)
-            .where(
-                entries.c.store_id == store_id,
-                entries.c.state == EntryState.WAITING,
-                entries.c.due_at <= now,
-                entries.c.campaign.in_(revisions),
-            )
-            .order_by(entries.c.due_at)
-            .limit(_MOST)
-        ).all()
+        revisions = {one.name: one.revision for one in active_campaigns(connection, store_id)}
+        query = sa.select(entries).where(*due, entries.c.campaign.in_(revisions))
+        found = connection.execute(query.order_by(entries.c.due_at).limit(_MOST)).all()
     made = 0
-    for entry in due:
+    for entry in found:
         with writing(engine) as connection:
             made += _take_step(connection, entry, revisions[entry.campaign], now)
     return made
@@ -113,7 +100,14 @@ def _cart_is_over() -> sa.ColumnElement[bool]:
 
 def _has_used_a_code() -> sa.ColumnElement[bool]:
     earlier = runs.alias("earlier")
-    return sa.exists().where(earlier.c.entry_id == entries.c.id, redemptions.c.run_id == earlier.c.id)
+    return (
+        sa.select(redemptions.c.code_id)
+        .join(messages, messages.c.code_id == redemptions.c.code_id)
+        .join(earlier, earlier.c.id == messages.c.run_id)
+        .where(earlier.c.entry_id == entries.c.id)
+        .correlate(entries)
+        .exists()
+    )
 
 
 def _take_step(connection: Connection, entry: sa.Row[Any], revision: Revision, now: datetime) -> bool:
@@ -262,11 +256,17 @@ def _ordered_since(connection: Connection, entry: sa.Row[Any]) -> bool:
 
 
 def _code_used(connection: Connection, entry: sa.Row[Any]) -> bool:
-    given = (
-        sa.select(codes.c.id)
-        .join(recipients, recipients.c.id == codes.c.recipient_id)
-        .join(plans, plans.c.id == recipients.c.plan_id)
-        .join(runs, runs.c.id == plans.c.run_id)
-        .where(runs.c.entry_id == entry.id)
+    """Whether a code that this flow showed them was used: their own by anybody, one that is shared by them."""
+    by_them = sa.exists().where(
+        orders.c.store_id == redemptions.c.store_id,
+        orders.c.order_id == redemptions.c.order_id,
+        orders.c.customer_id == entry.customer_id,
     )
-    return bool(connection.scalar(sa.select(sa.exists().where(redemptions.c.code_id.in_(given)))))
+    used = (
+        sa.select(redemptions.c.id)
+        .join(codes, codes.c.id == redemptions.c.code_id)
+        .join(messages, messages.c.code_id == codes.c.id)
+        .join(runs, runs.c.id == messages.c.run_id)
+        .where(runs.c.entry_id == entry.id, sa.or_(codes.c.recipient_id.is_not(None), by_them))
+    )
+    return connection.execute(used.limit(1)).first() is not None
