@@ -325,8 +325,6 @@ def _check_variants(campaign: Campaign) -> None:
             raise KeyFault("variants", "in a flow a variant can change the offer only")
         if one.message is not None and campaign.message is None:
             raise KeyFault("variants", "there is no message: to change")
-        if one.offer is not None and one.offer.valid is not None:
-            raise KeyFault("variants", "a variant can't change valid:, since a run's codes end together")
         if one.offer is not None and not _offers(campaign):
             raise KeyFault("variants", "there is no offer: to change")
 

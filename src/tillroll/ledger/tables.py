@@ -248,6 +248,8 @@ codes = sa.Table(
     text("arm", ""),
     sa.Column("value", Amount),  # none: the offer's
     sa.Column("handed_at", Moment),  # when a code of a pool got its recipient
+    sa.Column("valid_from", Moment),  # when it works, if that is its arm's own; none: when the run's do
+    sa.Column("valid_until", Moment),
     of("chunks", nullable=True),
     sa.Column("coupon_id", sa.BigInteger),
     count("attempts"),

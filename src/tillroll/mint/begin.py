@@ -16,7 +16,7 @@ from tillroll.campaign.proposal import POLICY, Goods
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.flows import earlier_code
+from tillroll.ledger.given import earlier_code
 from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import approvals, campaigns, categories, products, stores
@@ -89,10 +89,15 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
 def _validity(
     connection: Connection, run: sa.Row[Any], revision: Revision, zone: ZoneInfo, now: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """When the codes that the run's e-mails show work; none for an e-mail without one."""
-    offer, steps = revision.as_run(step=run.step).offer, revision.campaign.steps
-    if offer is not None:
-        return validity(offer.valid, zone, now)
+    """When the codes that the run's e-mails show work, whatever the arm; none for an e-mail without one.
+
+    Where an arm's codes work from now on, the start is now: `reserve.py` works out the arms' own times from it.
+    """
+    steps = revision.campaign.steps
+    every = (revision.as_run(step=run.step, arm=arm).offer for arm in revision.arms)
+    if spans := [validity(one.valid, zone, now) for one in every if one is not None]:
+        start = min(from_ if len(spans) == 1 else max(from_, now) for from_, _ in spans)
+        return start.replace(microsecond=0), max(until for _, until in spans)
     code = earlier_code(connection, run) if steps and steps[run.step - 1].same_code else None
     return (code.valid_from, code.valid_until) if code is not None else (None, None)
 

@@ -55,8 +55,10 @@ class Pattern:
     arms: Mapping[str, CouponRequest]
 
     def of(self, row: sa.Row[Any]) -> CouponRequest:
-        """The request for one code row: its arm's, with its own value if it has one."""
+        """The request for one code row: its arm's, with its own value and time if it has any."""
         request = replace(self.arms[row.arm], code=row.code)
+        if row.valid_until is not None:
+            request = replace(request, launches_at=row.valid_from, expires_at=row.valid_until)
         return request if row.value is None else replace(request, discount=row.value)
 
 

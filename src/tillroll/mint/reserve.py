@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -20,7 +21,8 @@ from tillroll.campaign.states import CodeState
 from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.pools import POOL
-from tillroll.ledger.tables import codes, recipients
+from tillroll.ledger.tables import codes, recipients, stores
+from tillroll.mint.decide import validity
 from tillroll.mint.draw import draw_codes, shuffled
 from tillroll.mint.shared import reserve_shared
 
@@ -46,6 +48,8 @@ def reserve(engine: Engine, *, run: sa.Row[Any], now: datetime) -> None:
 def _reserve_for_each(
     engine: Engine, run: sa.Row[Any], plan: StoredPlan, revision: Revision, now: datetime
 ) -> None:
+    with reading(engine) as connection:
+        spans = _spans(connection, run, revision)
     after = 0
     while True:
         with reading(engine) as connection:
@@ -56,9 +60,9 @@ def _reserve_for_each(
             after = 0  # once more from the start: a drawn code that existed already was passed over
             continue
         drawn = _drawn(revision, run, len(lacking))
-        theirs = {row.id: row for row in lacking}
+        theirs = {row.id: {"arm": row.arm, "value": row.value, **spans[row.arm]} for row in lacking}
         rows = [
-            _row(run, code, now, recipient_id=one, arm=theirs[one].arm, value=theirs[one].value)
+            _row(run, code, now, recipient_id=one, **theirs[one])
             for one, code in zip(shuffled(list(theirs)), drawn, strict=True)
         ]
         with writing(engine) as connection:
@@ -92,8 +96,7 @@ def _row(
     now: datetime,
     *,
     recipient_id: int | None = None,
-    arm: str = "",
-    value: Any = None,
+    **of_arm: Any,
 ) -> dict[str, Any]:
     return {
         "store_id": run.store_id,
@@ -101,11 +104,27 @@ def _row(
         "recipient_id": recipient_id,
         "code": code,
         "state": CodeState.RESERVED,
-        "arm": arm,
-        "value": value,
+        "arm": "",
+        "value": None,
+        "valid_from": None,
+        "valid_until": None,
         "reserved_at": now,
         "changed_at": now,
+        **of_arm,
     }
+
+
+def _spans(connection: Connection, run: sa.Row[Any], revision: Revision) -> dict[str, dict[str, Any]]:
+    """When the codes of each arm work, where several are compared and that isn't when the run's do."""
+    if len(revision.arms) == 1:
+        return {arm: {} for arm in revision.arms}
+    zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == run.store_id)).one()
+    found: dict[str, dict[str, Any]] = {}
+    for arm in revision.arms:
+        start, end = validity(revision.offer(step=run.step, arm=arm).valid, ZoneInfo(zone), run.valid_from)
+        same = (start, end) == (run.valid_from, run.valid_until)
+        found[arm] = {} if same else {"valid_from": start, "valid_until": end}
+    return found
 
 
 def _without_code(connection: Connection, plan_id: int, after: int) -> list[sa.Row[Any]]:

@@ -71,7 +71,7 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
         slot_at=subject.slot_at.isoformat(),
         revision=revision.digest,
         offer=_say_offers(subject, goods),
-        valid=say_valid(campaign.offer.valid, ZoneInfo(store.timezone)) if campaign.offer else "",
+        valid=_say_validities(subject),
         code_format=campaign.codes.format if shared is None else "shared",
         code_example=_example(subject) if campaign.offer else "",
         code_bits=round(revision.format_of(campaign).bits, 1) if shared is None and campaign.offer else 0.0,
@@ -142,6 +142,15 @@ def _say_offers(subject: Subject, goods: Mapping[str, Goods | None]) -> str:
     currency = subject.store.currency
     said = [say_offer(one, currency, goods[arm]) for arm, one in subject.offers.items() if one is not None]
     return ", or ".join(dict.fromkeys(said))
+
+
+def _say_validities(subject: Subject) -> str:
+    """When the codes work; where that differs by arm, each with its name."""
+    zone = ZoneInfo(subject.store.timezone)
+    said = {arm: say_valid(one.valid, zone) for arm, one in subject.offers.items() if one is not None}
+    if len(set(said.values())) < 2:
+        return next(iter(said.values()), "")
+    return "; ".join(f"{arm}: {text}" for arm, text in said.items())
 
 
 def _arms(subject: Subject, selection: Selection, goods: Mapping[str, Goods | None]) -> tuple[ArmOn, ...]:

@@ -24,6 +24,7 @@ from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.given import works_from, works_until
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import codes, customers, messages, recipients, runs
 from tillroll.send.decide import Outcome, after, may_send, pause_before_retry
@@ -139,8 +140,8 @@ def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]
             codes.c.code,
             codes.c.state.label("code_state"),
             codes.c.value.label("code_value"),
-            made_by.c.valid_from,
-            made_by.c.valid_until,
+            works_from(made_by).label("valid_from"),
+            works_until(made_by).label("valid_until"),
             customers.c.accepts_marketing,
             customers.c.customer_id.label("known"),
             used().label("used"),

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from tillroll.campaign.states import CodeState, MessageState
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.given import works_until
 from tillroll.ledger.tables import codes, messages, orders, plans, recipients, redemptions, runs
 from tillroll.send.sending import Kind, Sending, Source
 
@@ -112,8 +113,11 @@ def _those_to_remind(query: sa.Select[Any], sending: Sending, now: datetime) -> 
         first.c.kind == Kind.OFFER.value,
         first.c.state == MessageState.SENT,
     )
-    expires = sa.select(runs.c.id).where(runs.c.valid_until > now, runs.c.valid_until <= soon)
-    return query.where(got_it, codes.c.state == CodeState.LIVE, codes.c.run_id.in_(expires), ~used())
+    made_by = runs.alias("made_by")
+    expires = works_until(made_by)
+    return query.join(made_by, made_by.c.id == codes.c.run_id).where(
+        got_it, codes.c.state == CodeState.LIVE, expires > now, expires <= soon, ~used()
+    )
 
 
 def used() -> sa.ColumnElement[bool]:

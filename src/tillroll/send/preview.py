@@ -95,7 +95,7 @@ def _example_code(
     if offer is None:
         return None
     if recipient.value is not None:
-        offer = offer.model_copy(update={"value": recipient.value})
+        offer = offer.model_copy(update={"value": in_short(recipient.value)})
     shared = revision.as_run(step=run.step).codes.shared
     return Code(
         text=shared or EXAMPLE_CODE,
@@ -117,6 +117,11 @@ def with_amounts(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         if isinstance(said, dict) and said.get(key) is not None:
             found[name] = {**said, key: Decimal(str(said[key]))}
     return found
+
+
+def in_short(value: Decimal) -> Decimal:
+    """A value without the zeros that the ledger gives it back with: 15, 7.5."""
+    return Decimal(f"{value.normalize():f}")
 
 
 def _about(valid: Valid, zone: ZoneInfo, now: datetime) -> datetime:

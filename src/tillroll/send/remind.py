@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.models import Reminder
 from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.given import works_until
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.runs import load_run, put_off
 from tillroll.ledger.tables import codes, messages, recipients, runs
@@ -80,14 +81,14 @@ def _next_due(
         again.c.recipient_id == messages.c.recipient_id, again.c.kind == Kind.REMINDER.value
     )
     query = (
-        sa.select(sa.func.min(runs.c.valid_until))
+        sa.select(sa.func.min(works_until()))
         .select_from(messages)
         .join(recipients, recipients.c.id == messages.c.recipient_id)
         .join(codes, codes.c.id == messages.c.code_id)
         .join(runs, runs.c.id == codes.c.run_id)
         .where(messages.c.run_id == run.id, messages.c.kind == Kind.OFFER.value)
         .where(messages.c.state == MessageState.SENT, codes.c.state == CodeState.LIVE)
-        .where(runs.c.valid_until > now, ~reminded, ~used())
+        .where(works_until() > now, ~reminded, ~used())
     )
     expires: datetime | None = connection.scalar(query)
     return expires - reminder.before_expiry if expires is not None else None

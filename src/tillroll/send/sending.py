@@ -20,12 +20,12 @@ from tillroll.campaign.units import Rate
 from tillroll.clock import Clock
 from tillroll.errors import Refused
 from tillroll.ledger.engine import one
-from tillroll.ledger.flows import earlier_code
+from tillroll.ledger.given import earlier_code
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.tables import codes, messages, runs, stores
 from tillroll.send.compile import Compiled, compile_message
 from tillroll.send.facts import Code, Shop, filters_for
-from tillroll.send.preview import shop_of, with_amounts
+from tillroll.send.preview import in_short, shop_of, with_amounts
 from tillroll.send.transport import Transport
 
 
@@ -102,7 +102,7 @@ class Sending:
             return None
         offer, text = voice.offer, voice.offer_text
         if row.code_value is not None:
-            offer = offer.model_copy(update={"value": row.code_value})
+            offer = offer.model_copy(update={"value": in_short(row.code_value)})
             text = say_offer(offer, self.shop.currency, self.goods)
         return Code(
             text=row.code,
