@@ -1,4 +1,4 @@
-"""`tillroll codes`: the codes of a run, in clear, for those who may see them."""
+"""`tillroll codes`: the codes of a run or out of a pool, in clear, for those who may see them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ import sys
 
 import click
 
-from tillroll.approve.decide import MAY_DECIDE
+from tillroll.approve.decide import MAY_DECIDE, Person
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, say_json
 from tillroll.errors import NotAllowed
+from tillroll.ledger.engine import reading
 from tillroll.mint.export import COLUMNS, reveal
+from tillroll.mint.hand_out import take_by_hand
+from tillroll.track.connect import only_store
 from tillroll.web.accounts import person_of
+from tillroll.wiring import Services
 
 
 @click.group()
 def codes() -> None:
-    """The codes of a run. They are money: who sees them in clear is written to the audit.
+    """The codes of a run, or out of a pool. They are money: who sees them in clear is written to the audit.
 
     \b
     Example:
@@ -40,11 +44,7 @@ def export(run_id: int, email: str, as_json: bool) -> None:
       tillroll codes export 12 --as ana@shop.example > codes.csv
     """
     with services() as parts:
-        person = person_of(parts.engine, email)
-        if person is None or not person.roles & MAY_DECIDE:
-            raise NotAllowed(
-                f"{email} may not see codes in clear.", hint="It takes an account with the approver role."
-            )
+        person = _who_may_see(parts, email)
         count = 0
         for row in reveal(parts.engine, run_id=run_id, person=person.email, now=parts.clock.now()):
             if as_json:
@@ -56,6 +56,52 @@ def export(run_id: int, email: str, as_json: bool) -> None:
             count += 1
     if sys.stderr.isatty():
         err().print(f"{count} codes; the audit says that {email} saw them.")
+
+
+@codes.command()
+@click.argument("campaign")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 10_000), help="How many.")
+@click.option("--for", "whom", default="", metavar="EMAIL", help="Who gets them; for the audit.")
+@click.option(
+    "--as", "email", required=True, metavar="EMAIL", help="Who takes them: an account that may approve."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def take(campaign: str, count: int, whom: str, email: str, as_json: bool) -> None:
+    """Take codes out of the pool of CAMPAIGN: each is nobody else's from then on.
+
+    \b
+    Example:
+      tillroll codes take fair-vouchers --count 3 --for guest@shop.example --as ana@shop.example
+    """
+    with services() as parts:
+        person = _who_may_see(parts, email)
+        with reading(parts.engine) as connection:
+            store = only_store(connection)
+        taken = take_by_hand(
+            parts.engine,
+            store_id=store.id,
+            campaign=campaign,
+            count=count,
+            person=person.email,
+            whom=whom,
+            now=parts.clock.now(),
+        )
+    for one in taken:
+        if as_json:
+            say_json(one)
+        else:
+            click.echo(one["code"])
+    if sys.stderr.isatty():
+        err().print(f"{len(taken)} codes handed out; the audit says that {email} took them.")
+
+
+def _who_may_see(parts: Services, email: str) -> Person:
+    person = person_of(parts.engine, email)
+    if person is None or not person.roles & MAY_DECIDE:
+        raise NotAllowed(
+            f"{email} may not see codes in clear.", hint="It takes an account with the approver role."
+        )
+    return person
 
 
 def _line(values: object) -> str:

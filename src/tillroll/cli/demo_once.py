@@ -105,9 +105,12 @@ def _show(parts: Services, store_id: int, bar: Progress, shown: dict[int, Any]) 
                     bar.add_task(f"{line.campaign}: e-mails", total=None),
                 )
             code_task, mail_task = shown[line.id]
-            total = progress.planned or None
-            bar.update(code_task, total=total, completed=progress.codes_live)
-            bar.update(mail_task, total=total, completed=progress.messages_sent + progress.messages_held)
+            bar.update(code_task, total=progress.planned or None, completed=progress.codes_live)
+            bar.update(
+                mail_task,
+                total=progress.to_send or None,
+                completed=progress.messages_sent + progress.messages_held,
+            )
 
 
 def _figures(parts: Services, store_id: int) -> dict[str, Any]:

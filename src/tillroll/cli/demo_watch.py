@@ -100,7 +100,7 @@ def _picture(lines: list[RunLine], progress: dict[int, Progress], trouble: str) 
         table.add_row(f"run {line.run_id}", line.title, words)
         if now.planned and line.state not in {RunState.PLANNING, RunState.WAITING}:
             table.add_row("", "codes live", _bar(now.codes_live, now.planned))
-            table.add_row("", "e-mails written", _bar(now.messages_sent, now.planned))
+            table.add_row("", "e-mails written", _bar(now.messages_sent, now.to_send))
     if trouble:
         return Group(table, Text(trouble, style="red"))
     return table

@@ -74,6 +74,22 @@ def facts_table(rows: Mapping[str, str]) -> Table:
 _MARKS = {Level.PASS: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.REFUSE: ("✗", "red")}
 
 
+def _say_what(proposal: Proposal) -> dict[str, str]:
+    """What they get: the offer and its codes if there is one, each arm, and the e-mail."""
+    said = {"because": proposal.happened} if proposal.happened else {}
+    if proposal.offer:
+        chance = f" ({proposal.code_bits} bits of chance each)" if proposal.code_bits else ""
+        said |= {"offer": proposal.offer, "valid": proposal.valid}
+        said["codes"] = f"{proposal.code_count} like {proposal.code_example}{chance}"
+    if (values := proposal.values) is not None:
+        said["worth"] = f"{values.least} to {values.most}, on average {values.mean}"
+    for arm in proposal.arms:
+        said[f"arm {arm.name}"] = f"{arm.count} recipients: {arm.offer}; {arm.template}: {arm.subject}"
+    if proposal.template and not proposal.arms:
+        said["e-mail"] = f"{proposal.template}: {proposal.subject}"
+    return said
+
+
 def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
     """A plan for a reader at a terminal."""
     audience, exposure, currency = proposal.audience, proposal.exposure, proposal.currency
@@ -88,10 +104,7 @@ def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
             {
                 "who": f"{audience.count} recipients. {audience.sentence}",
                 "left out": f"{excluded} (of {audience.matched} the segment selects)",
-                "offer": proposal.offer,
-                "valid": proposal.valid,
-                "codes": f"{audience.count} like {proposal.code_example} ({proposal.code_bits} bits of chance each)",
-                "e-mail": f"{proposal.template}: {proposal.subject}",
+                **_say_what(proposal),
                 "worst case": f"{worst}  ({exposure.worst_case_basis})",
                 "expected": f"{expected}  ({exposure.expected_basis})",
                 "store": f"{proposal.calls} requests, about {proposal.minutes} minutes at its pace",

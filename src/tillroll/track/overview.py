@@ -19,6 +19,7 @@ from tillroll.campaign.states import CODE_OPEN, MESSAGE_OPEN, RUN_OPEN, CodeStat
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import campaigns, codes, messages, plans, redemptions, revisions, runs
+from tillroll.track.arms import used_by_recipients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +29,11 @@ class Progress:
     run_id: int
     state: RunState
     reason: str
-    planned: int  # codes, and as many messages
+    planned: int  # codes to be made
+    to_send: int  # messages, reminders aside
     codes: Mapping[CodeState, int]
     messages: Mapping[MessageState, int]
+    reminders: Mapping[MessageState, int]
     redemptions: int
     discount: Decimal  # given away so far
     revenue: Decimal  # orders that used a code, in total
@@ -66,32 +69,38 @@ class Progress:
 def run_progress(connection: Connection, run_id: int) -> Progress:
     """How far a run is now; `NotFound` when there is none."""
     run = load_run(connection, run_id)
-    planned = (
-        connection.scalar(sa.select(plans.c.code_count).where(plans.c.id == run.plan_id))
-        if run.plan_id
-        else 0
-    )
+    counted = sa.select(plans.c.code_count, plans.c.audience_count).where(plans.c.id == run.plan_id)
+    planned, to_send = connection.execute(counted).first() or (0, 0)
+    made = _by_state(connection, codes, run_id)
     used = sa.select(
         sa.func.count(), sa.func.sum(redemptions.c.discount), sa.func.sum(redemptions.c.order_total)
     ).where(redemptions.c.run_id == run_id)
-    count, discount, revenue = connection.execute(used).one()
+    count, discount, revenue = connection.execute(used).one() if made else used_by_recipients(connection, run)
     return Progress(
         run_id=run_id,
         state=RunState(run.state),
         reason=run.reason,
-        planned=planned or 0,
-        codes={CodeState(state): n for state, n in _by_state(connection, codes, run_id).items()},
-        messages={MessageState(state): n for state, n in _by_state(connection, messages, run_id).items()},
+        planned=planned,
+        to_send=to_send,
+        codes={CodeState(state): n for state, n in made.items()},
+        messages=_messages(connection, run_id, messages.c.kind == "offer"),
+        reminders=_messages(connection, run_id, messages.c.kind == "reminder"),
         redemptions=count,
         discount=discount or Decimal(0),
         revenue=revenue or Decimal(0),
     )
 
 
-def _by_state(connection: Connection, table: sa.Table, run_id: int) -> dict[str, int]:
+def _messages(connection: Connection, run_id: int, kind: sa.ColumnElement[bool]) -> dict[MessageState, int]:
+    return {MessageState(one): n for one, n in _by_state(connection, messages, run_id, kind).items()}
+
+
+def _by_state(
+    connection: Connection, table: sa.Table, run_id: int, *also: sa.ColumnElement[bool]
+) -> dict[str, int]:
     query = (
         sa.select(table.c.state, sa.func.count().label("n"))
-        .where(table.c.run_id == run_id)
+        .where(table.c.run_id == run_id, *also)
         .group_by(table.c.state)
     )
     return {row.state: int(row.n) for row in connection.execute(query)}

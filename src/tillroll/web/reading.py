@@ -77,7 +77,7 @@ def message_page(
     query = (
         sa.select(messages, recipients.c.email, codes.c.code, codes.c.state.label("code_state"))
         .join(recipients, recipients.c.id == messages.c.recipient_id)
-        .join(codes, codes.c.id == messages.c.code_id)
+        .outerjoin(codes, codes.c.id == messages.c.code_id)
         .where(messages.c.run_id == run_id, messages.c.id > after)
         .order_by(messages.c.id)
         .limit(limit)
@@ -85,6 +85,12 @@ def message_page(
     if state is not None:
         query = query.where(messages.c.state == state)
     return [*connection.execute(query)]
+
+
+def message_counts(connection: Connection, run_id: int) -> dict[MessageState, int]:
+    """How many messages of a run are in each state, reminders among them."""
+    query = sa.select(messages.c.state, sa.func.count()).where(messages.c.run_id == run_id)
+    return {MessageState(state): n for state, n in connection.execute(query.group_by(messages.c.state))}
 
 
 def last_runs(connection: Connection, store_id: int) -> dict[str, sa.Row[Any]]:

@@ -17,10 +17,11 @@ from tillroll.ledger.engine import reading
 from tillroll.ledger.plans import load_plan, sample
 from tillroll.ledger.runs import load_run
 from tillroll.send.preview import previews
+from tillroll.track.arms import results_by_arm
 from tillroll.track.overview import Progress, list_runs, run_progress
 from tillroll.web import here
 from tillroll.web.headers import MAIL_POLICY
-from tillroll.web.reading import PAGE, decisions, held_reasons, message_page
+from tillroll.web.reading import PAGE, decisions, held_reasons, message_counts, message_page
 
 pages = Blueprint("runs", __name__)
 
@@ -81,6 +82,7 @@ def run(run_id: int) -> str:
         said = decisions(connection, run_id)
         people = sample(connection, plan.plan_id)[:10] if plan else []
         held = held_reasons(connection, run_id)
+        arms = results_by_arm(connection, row)
         mails, mail_fault = _mails(connection, run_id)
     return render_template(
         "run.html",
@@ -91,6 +93,7 @@ def run(run_id: int) -> str:
         decision=_decision(row, plan, said),
         people=people,
         held=held,
+        arms=arms,
         mails=mails,
         mail_fault=mail_fault,
         every=_every(progress),
@@ -146,9 +149,10 @@ def progress(run_id: int) -> Response:
         row = load_run(connection, run_id)
         found = run_progress(connection, run_id)
         held = held_reasons(connection, run_id)
+        arms = results_by_arm(connection, row)
     final = found.state in RUN_FINAL
     page = render_template(
-        "_progress.html", run=row, progress=found, held=held, every=_every(found), final=final
+        "_progress.html", run=row, progress=found, held=held, arms=arms, every=_every(found), final=final
     )
     response = make_response(page)
     if found.state in _SETTLED:
@@ -174,7 +178,7 @@ def messages(run_id: int) -> str:
     with reading(here.services().engine) as connection:
         row = load_run(connection, run_id)
         plan = load_plan(connection, run_id)
-        counts = run_progress(connection, run_id).messages
+        counts = message_counts(connection, run_id)
         found = message_page(
             connection, run_id, state=MessageState(wanted) if wanted else None, after=after, limit=PAGE + 1
         )

@@ -1,0 +1,89 @@
+"""What came of each arm of a run: who got what, and the orders that followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign.states import MessageState
+from tillroll.ledger.tables import codes, messages, orders, recipients, redemptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmResult:
+    """One arm so far."""
+
+    name: str
+    recipients: int
+    sent: int
+    redemptions: int  # orders that used a code of theirs
+    discount: Decimal
+    revenue: Decimal
+
+
+def results_by_arm(connection: Connection, run: sa.Row[Any]) -> list[ArmResult]:
+    """The arms of a run's plan by name; empty when nothing is compared."""
+    everybody = sa.select(recipients.c.arm, sa.func.count().label("n")).where(
+        recipients.c.plan_id == run.plan_id, recipients.c.arm != ""
+    )
+    counts = {row.arm: row.n for row in connection.execute(everybody.group_by(recipients.c.arm))}
+    if not counts:
+        return []
+    offers = (messages.c.run_id == run.id, messages.c.kind == "offer")
+    gone = (
+        sa.select(recipients.c.arm, sa.func.count().label("n"))
+        .join(messages, messages.c.recipient_id == recipients.c.id)
+        .where(*offers, messages.c.state == MessageState.SENT)
+    )
+    sent = {row.arm: row.n for row in connection.execute(gone.group_by(recipients.c.arm))}
+    used = {
+        row.arm: row for row in connection.execute(_used(recipients.c.arm, run).group_by(recipients.c.arm))
+    }
+    nothing = Decimal(0)
+    return [
+        ArmResult(
+            name=arm,
+            recipients=count,
+            sent=sent.get(arm, 0),
+            redemptions=used[arm].n if arm in used else 0,
+            discount=(used[arm].discount if arm in used else None) or nothing,
+            revenue=(used[arm].revenue if arm in used else None) or nothing,
+        )
+        for arm, count in sorted(counts.items())
+    ]
+
+
+def used_by_recipients(connection: Connection, run: sa.Row[Any]) -> tuple[int, Decimal, Decimal]:
+    """Orders, discount and revenue of the codes that a run's e-mails showed, by whom they were shown to."""
+    row = connection.execute(_used(sa.literal(""), run)).one()
+    return int(row.n), row.discount or Decimal(0), row.revenue or Decimal(0)
+
+
+def _used(arm: sa.ColumnElement[Any], run: sa.Row[Any]) -> sa.Select[Any]:
+    """Redemptions of what the run's e-mails showed; of a code that several were shown, those by the recipient."""
+    same_order = sa.and_(
+        orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id
+    )
+    by_them = sa.or_(
+        orders.c.customer_id == recipients.c.customer_id,
+        sa.func.lower(orders.c.email) == sa.func.lower(recipients.c.email),
+    )
+    return (
+        sa.select(
+            arm.label("arm"),
+            sa.func.count(redemptions.c.id).label("n"),
+            sa.func.sum(redemptions.c.discount).label("discount"),
+            sa.func.sum(redemptions.c.order_total).label("revenue"),
+        )
+        .select_from(messages)
+        .join(recipients, recipients.c.id == messages.c.recipient_id)
+        .join(codes, codes.c.id == messages.c.code_id)
+        .join(redemptions, redemptions.c.code_id == codes.c.id)
+        .outerjoin(orders, same_order)
+        .where(messages.c.run_id == run.id, messages.c.kind == "offer")
+        .where(sa.or_(codes.c.recipient_id.is_not(None), by_them))
+    )
