@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 from decimal import Decimal
-from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tests.journeys.test_from_file_to_inbox import SLICE, agree, compare, finish, outbox, start
+from tests.journeys.steps import plan_of, see_orders, text_of
+from tests.journeys.test_from_file_to_inbox import agree, compare, finish, outbox, start
 from tests.shop import campaign_text, sample_book
 from tests.store import buy
 from tillroll.campaign import Book
-from tillroll.campaign.proposal import StoredPlan
 from tillroll.ecwid.client import Client
-from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import load_plan
-from tillroll.ledger.tables import codes, customers, looks, recipients
-from tillroll.loop.advance import Lane, advance
+from tillroll.ledger.tables import codes, customers, recipients
+from tillroll.loop.advance import Lane
 from tillroll.sandbox.serve import Sandbox
 from tillroll.track.arms import results_by_arm
 from tillroll.wiring import Services
@@ -41,30 +37,6 @@ def with_variants() -> Book:
 def with_own_values() -> Book:
     text = campaign_text("winback").replace("kind: percent\n  value: 15", f"kind: amount\n  {OWN}")
     return sample_book(winback=text)
-
-
-def plan_of(engine: Engine, run_id: int) -> StoredPlan:
-    with engine.connect() as connection:
-        plan = load_plan(connection, run_id)
-    assert plan is not None
-    return plan
-
-
-def see_orders(lane: Lane) -> None:
-    """Have the lane look at the store's orders now."""
-    clock = lane.services.clock
-    with writing(lane.services.engine) as connection:
-        connection.execute(sa.update(looks).values(looked_at=clock.now() - timedelta(hours=1)))
-    lane.following.polled_at = None
-    advance(lane, until=clock.now() + SLICE)
-
-
-def text_of(services: Services, line: dict[str, Any]) -> str:
-    """The plain part of an e-mail in the outbox, on one line."""
-    path = services.settings.outbox / line["file"]
-    body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body(("plain",))
-    assert body is not None
-    return " ".join(str(body.get_content()).split())
 
 
 def people(engine: Engine) -> dict[str, Any]:

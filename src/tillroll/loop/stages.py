@@ -74,12 +74,11 @@ def follow_events(lane_: Lane) -> int:
     if lane_.noticed_at is None or lane_.noticed_at <= clock.now() - NOTICE_EVERY:
         lane_.noticed_at = clock.now()
         _notice(lane_)
-    made = take_steps(engine, store_id=store_id, now=clock.now())
-    ended = end_overtaken(engine, store_id=store_id, now=clock.now())
-    stopped = stop_short(engine, store_id=store_id, now=clock.now())
-    if ended or stopped:
-        log.info("runs.stopped", overtaken=ended, short_of_stock=stopped)
-    return made
+        ended = end_overtaken(engine, store_id=store_id, now=clock.now())
+        stopped = stop_short(engine, store_id=store_id, now=clock.now())
+        if ended or stopped:
+            log.info("runs.stopped", overtaken=ended, short_of_stock=stopped)
+    return take_steps(engine, store_id=store_id, now=clock.now())
 
 
 def _notice(lane_: Lane) -> None:
@@ -191,7 +190,7 @@ def remind_runs(lane_: Lane, until: datetime) -> datetime | None:
     services = lane_.services
     with reading(services.engine) as connection:
         tracking = runs_in(connection, lane_.store_id, {RunState.TRACKING}, now=services.clock.now())
-    if any(run.not_before is not None for run in tracking) and _consent_is_stale(lane_):
+    if tracking and _consent_is_stale(lane_):
         with reading(services.engine) as connection:
             store = load_store(connection, lane_.store_id)
         sync_customers(services.engine, lane_.client, store=store, now=services.clock.now())

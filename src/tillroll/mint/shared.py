@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.errors import Refused
 from tillroll.ledger.engine import insert_new, reading, writing
+from tillroll.ledger.given import works_until
 from tillroll.ledger.pools import terms_of
 from tillroll.ledger.tables import codes, runs
 
@@ -31,8 +32,7 @@ def shared_code(connection: Connection, store_id: int, shared: str) -> sa.Row[An
         sa.select(
             codes,
             runs.c.campaign,
-            runs.c.valid_until,
-            runs.c.step,
+            works_until().label("ends_at"),
             runs.c.state.label("run_state"),
         )
         .join(runs, runs.c.id == codes.c.run_id)
@@ -79,7 +79,7 @@ def _against(connection: Connection, run: sa.Row[Any], there: sa.Row[Any], now: 
     terms, wanted = terms_of(connection, maker), terms_of(connection, run)
     if terms is None or wanted is None or not terms.same_as(wanted):
         return f"{whose} with another offer than this run's."
-    if there.valid_until is None or there.valid_until <= now:
+    if there.ends_at is None or there.ends_at <= now:
         return f"{whose} and has expired."
     return ""
 

@@ -1,0 +1,117 @@
+"""One code for everybody: one coupon in the store, in every e-mail, and never another one silently."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from tests.contract.test_client import coupon
+from tests.journeys.steps import book_of, plan_of, see_orders, text_of, wake, write_down
+from tests.journeys.test_from_file_to_inbox import agree, compare, finish, go_on, outbox, start, state
+from tests.shop import run_row, sample_book
+from tests.store import buy
+from tillroll.campaign.states import RunState
+from tillroll.ecwid.client import Client
+from tillroll.ledger.engine import writing
+from tillroll.ledger.tables import codes
+from tillroll.loop.advance import Lane, advance
+from tillroll.plan.slots import start_by_hand
+from tillroll.sandbox.serve import Sandbox
+from tillroll.track.overview import run_progress
+from tillroll.wiring import Services
+
+SUMMER = """title: Summer
+owner: ana@shop.example
+status: active
+when: {manual: true}
+who: {segment: lapsed-90, limit: 12}
+offer: {kind: percent, value: 10, uses: once_per_customer, valid: {for: 14d}}
+codes: {shared: SUMMER26}
+message: {template: winback, subject: Summer}
+"""
+
+
+def once_more(lane: Lane) -> int:
+    """Another run of the campaign, up to its plan."""
+    services = lane.services
+    now = services.clock.now()
+    run_id = start_by_hand(services.engine, store_id=1, name="summer", person="ana", now=now)
+    go_on(lane, until=lambda: state(services, run_id) is RunState.WAITING)
+    return run_id
+
+
+def test_everybody_gets_the_one_code_and_later_runs_use_it_again(
+    lane: Lane, services: Services, client: Client, sandbox: Sandbox
+) -> None:
+    before = len(list(client.coupons.every()))
+    run_id = start(lane, "summer", book_of(summer=SUMMER))
+    proposal = plan_of(services.engine, run_id).proposal
+    assert (proposal.audience.count, proposal.code_count, proposal.calls) == (12, 1, 1)
+    assert (proposal.code_example, proposal.exposure.worst_case) == ("SUMMER26", None)
+    assert "can be passed on" in proposal.exposure.worst_case_basis
+    agree(services, run_id)
+    progress = finish(lane)
+    assert (progress.codes_live, progress.messages_sent) == (1, 12)
+    assert compare(lane).agrees
+    assert {line["code"] for line in outbox(services)} == {"SUMMER26"}
+    assert "Your code: SUMMER26" in text_of(services, outbox(services)[0])
+    made = [one for one in client.coupons.every() if one.code == "SUMMER26"]
+    assert [(one.uses_limit, one.discount) for one in made] == [("ONCEPERCUSTOMER", Decimal(10))]
+
+    again = once_more(lane)
+    agree(services, again)
+    assert finish(lane, again).messages_sent == 12
+    assert len(list(client.coupons.every())) == before + 1
+    buy(sandbox, email=outbox(services)[0]["to"], coupon="SUMMER26")
+    see_orders(lane)
+    with services.engine.connect() as connection:
+        assert run_progress(connection, again).redemptions == 1
+
+
+def test_guardrails_that_bound_the_worst_case_refuse_a_code_that_has_none(
+    lane: Lane, services: Services
+) -> None:
+    write_down(lane, sample_book(summer=SUMMER))
+    now = services.clock.now()
+    run_id = start_by_hand(services.engine, store_id=1, name="summer", person="ana", now=now)
+    go_on(lane, until=lambda: state(services, run_id) is RunState.REFUSED)
+    assert "the worst case is without bound, the limit 400000" in run_row(services.engine, run_id).reason
+
+
+def test_a_code_that_the_store_has_already_is_never_replaced_by_another(
+    lane: Lane, services: Services, client: Client
+) -> None:
+    coupon_id = client.coupons.create(coupon("SUMMER26", name="Made in the admin"))
+    run_id = start(lane, "summer", book_of(summer=SUMMER))
+    agree(services, run_id)
+    go_on(lane, until=lambda: "that isn't ours" in run_row(services.engine, run_id).reason)
+    assert state(services, run_id) is RunState.MINTING
+    assert outbox(services) == []
+    wake(lane)
+    advance(lane, until=services.clock.now() + timedelta(seconds=2))
+    assert "that isn't ours" in run_row(services.engine, run_id).reason
+
+    client.coupons.delete(coupon_id)  # as the hint says; some minutes later it is asked for again
+    with writing(services.engine) as connection:
+        connection.execute(sa.update(codes).values(changed_at=services.clock.now() - timedelta(minutes=11)))
+    wake(lane)
+    progress = finish(lane, run_id)
+    assert (progress.codes_live, progress.messages_sent) == (1, 12)
+    assert compare(lane).agrees
+
+
+def test_a_run_with_another_offer_does_not_send_the_old_offers_code(
+    lane: Lane, services: Services, client: Client
+) -> None:
+    agree(services, start(lane, "summer", book_of(summer=SUMMER)))
+    finish(lane)
+    write_down(lane, book_of(summer=SUMMER.replace("value: 10", "value: 20")))
+    run_id = once_more(lane)
+    agree(services, run_id)
+    go_on(lane, until=lambda: bool(run_row(services.engine, run_id).reason))
+    assert "made for run 1 (summer) with another offer" in run_row(services.engine, run_id).reason
+    assert len(outbox(services)) == 12
+    made = [one for one in client.coupons.every() if one.code == "SUMMER26"]
+    assert [one.discount for one in made] == [Decimal(10)]
