@@ -385,4 +385,23 @@ def test_a_store_without_event_campaigns_is_not_looked_through(ledger: Engine) -
     with counting(ledger) as sent:
         notice(ledger, store_id=store_id, now=NOW)
         take_steps(ledger, store_id=store_id, now=NOW)
-    assert not [one for one in sent if "entries" in one or "customers" in one]
+    assert not [one for one in sent if "customers" in one or "orders" in one]
+    assert len([one for one in sent if "entries" in one]) == 1, "whether a step is due"
+
+
+def test_a_day_is_looked_through_when_it_comes_and_once_an_hour(ledger: Engine) -> None:
+    midnight = datetime(2026, 11, 24, tzinfo=ZoneInfo("Europe/Ljubljana")).astimezone(UTC)
+    born = {"store_id": 1, "title": "Birthday", "value": "1990-11-24"}
+    store_id = shop_with(
+        ledger, *(person(number) for number in (1, 2, 3)), cake=campaign("{birthday: {field: Birthday}}")
+    )
+    insert(ledger, customer_fields, {**born, "customer_id": 1})
+    looked(ledger, store_id, midnight - timedelta(minutes=20))
+    assert looked(ledger, store_id, midnight) == ["birthday 2026 customer 1"]
+    looked(ledger, store_id, midnight + timedelta(minutes=12))
+    insert(ledger, customer_fields, {**born, "customer_id": 2}, {**born, "customer_id": 3})
+    with writing(ledger) as connection:  # the mirror has news of one of them
+        who = customers.c.customer_id == 2
+        connection.execute(sa.update(customers).where(who).values(seen_at=midnight + timedelta(minutes=15)))
+    assert len(looked(ledger, store_id, midnight + timedelta(minutes=30))) == 2
+    assert len(looked(ledger, store_id, midnight + timedelta(hours=1))) == 3

@@ -93,7 +93,8 @@ def _has_ordered() -> sa.ColumnElement[bool]:
 def _cart_is_over() -> sa.ColumnElement[bool]:
     return sa.exists().where(
         carts.c.store_id == entries.c.store_id,
-        sa.literal("cart ") + carts.c.cart_id == entries.c.key,
+        entries.c.key.startswith("cart ", autoescape=True),
+        carts.c.cart_id == sa.func.substr(entries.c.key, len("cart ") + 1),
         sa.or_(carts.c.hidden.is_(sa.true()), carts.c.recovered_order.is_not(None)),
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.models import Again, Campaign
 from tillroll.campaign.states import EntryState
-from tillroll.ledger.engine import insert_if_new, reading, writing
+from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.tables import campaigns, customers, entries, stores
 from tillroll.plan.happening import PIECE, Happening, Look
 from tillroll.plan.happenings import happenings
@@ -84,7 +84,7 @@ def _enter_all(
             return 0, 0
         whose = _customers_of(connection, store.id, fresh)
         before = _before(connection, store.id, name, fresh, whose)
-    entered, put_off = 0, 0
+    put_off = 0
     rows: list[dict[str, Any]] = []
     for one in fresh:
         subject = one.product_id if one.product_id is not None else whose.get(one.key)
@@ -100,10 +100,8 @@ def _enter_all(
             times, last = before.get(subject, (0, one.happened_at))
             before[subject] = (times + 1, max(last, one.happened_at))
     with writing(engine) as connection:
-        for row in rows:
-            made = insert_if_new(connection, entries, row)
-            entered += made and row["state"] == EntryState.WAITING
-    return entered, put_off
+        insert_new(connection, entries, rows)
+    return sum(row["state"] == EntryState.WAITING for row in rows), put_off
 
 
 def may_enter(again: Again | None, before: tuple[int, datetime] | None, happened_at: datetime) -> bool:
