@@ -25,13 +25,13 @@ def works_until(made_by: sa.FromClause = runs) -> sa.ColumnElement[datetime]:
 def earlier_code(connection: Connection, run: sa.Row[Any]) -> sa.Row[Any] | None:
     """The code that the latest earlier step of the run's entry showed its customer; None when none did.
 
-    With its id, state and arm, the run that made it (`run_id`, `step`), and when it works.
+    With its id, state, arm and own value, the run that made it (`run_id`, `step`), and when it works.
     """
     if run.entry_id is None:
         return None
     giver = runs.alias("giver")
     query = (
-        sa.select(codes.c.id, codes.c.state, codes.c.arm, codes.c.run_id)
+        sa.select(codes.c.id, codes.c.state, codes.c.arm, codes.c.value, codes.c.run_id)
         .add_columns(runs.c.step, works_from().label("valid_from"), works_until().label("valid_until"))
         .select_from(messages)
         .join(giver, giver.c.id == messages.c.run_id)

@@ -42,7 +42,8 @@ def prepare(sending: Sending, *, now: datetime) -> int:
             return made
         source = _rows(sending, digest[:12], after, last, now)
         with writing(engine) as connection:
-            made += connection.execute(sa.insert(messages).from_select(list(_COLUMNS), source)).rowcount
+            written = sa.insert(messages).from_select(list(_COLUMNS), source)
+            made += connection.execute(written.execution_options(preserve_rowcount=True)).rowcount
         after = last
 
 

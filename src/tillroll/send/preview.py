@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,10 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Revision
-from tillroll.campaign.models import Offer, Valid
+from tillroll.campaign.models import Valid
 from tillroll.campaign.proposal import Proposal
 from tillroll.campaign.sentence import say_offer
 from tillroll.ledger.engine import one
+from tillroll.ledger.given import earlier_code
 from tillroll.ledger.plans import load_plan, load_revision, sample
 from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import stores
@@ -64,18 +66,33 @@ def previews(
         arm: compile_message(revision, revision.message(step=run.step, arm=arm), filters_for(shop))
         for arm in ("", *revision.arms)
     }
-    found = []
+    given, found = earlier_code(connection, run), []
     for recipient in sample(connection, plan.plan_id, most=most)[:most]:
         reader = reader_of(recipient)
         facts = facts_for(
             shop=shop,
             title=revision.campaign.title,
             reader=reader,
-            code=_example_code(revision, plan.proposal, run, recipient, ZoneInfo(store.timezone), now),
+            code=_example_code(
+                revision,
+                plan.proposal,
+                run,
+                recipient,
+                about=_About(zone=ZoneInfo(store.timezone), now=now, given=given),
+            ),
             happened=with_amounts(plan.proposal.facts),
         )
         found.append((reader, compiled[recipient.arm].render(facts)))
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _About:
+    """What an example depends on besides the plan."""
+
+    zone: ZoneInfo
+    now: datetime
+    given: sa.Row[Any] | None  # the code that an earlier step of the flow gave
 
 
 def _example_code(
@@ -83,24 +100,27 @@ def _example_code(
     proposal: Proposal,
     run: sa.Row[Any],
     recipient: sa.Row[Any],
-    zone: ZoneInfo,
-    now: datetime,
+    *,
+    about: _About,
 ) -> Code | None:
     """A made-up code with the recipient's own value; none where the e-mail carries none."""
     steps = revision.campaign.steps
-    offers: list[Offer | None] = [revision.as_run(step=run.step, arm=recipient.arm).offer]
+    offer, value = revision.as_run(step=run.step, arm=recipient.arm).offer, recipient.value
+    given = about.given if steps and steps[run.step - 1].same_code else None
     if steps and steps[run.step - 1].same_code:
-        offers = [one.offer for one in steps[: run.step - 1] if one.offer is not None] or offers
-    offer = offers[-1]
+        earlier = (revision.as_run(step=one, arm=recipient.arm).offer for one in range(run.step - 1, 0, -1))
+        offer = next((one for one in earlier if one is not None), None)
+        value = given.value if given is not None else None
     if offer is None:
         return None
-    if recipient.value is not None:
-        offer = offer.model_copy(update={"value": in_short(recipient.value)})
+    if value is not None:
+        offer = offer.model_copy(update={"value": in_short(value)})
     shared = revision.as_run(step=run.step).codes.shared
     return Code(
         text=shared or EXAMPLE_CODE,
-        valid_from=run.valid_from or now,
-        valid_until=run.valid_until or _about(offer.valid, zone, now),
+        valid_from=run.valid_from or (given.valid_from if given is not None else about.now),
+        valid_until=run.valid_until
+        or (given.valid_until if given is not None else _ends(offer.valid, about.zone, about.now)),
         offer=offer,
         value=offer.fixed_value,
         offer_text=say_offer(offer, proposal.currency, proposal.goods),
@@ -124,7 +144,7 @@ def in_short(value: Decimal) -> Decimal:
     return Decimal(f"{value.normalize():f}")
 
 
-def _about(valid: Valid, zone: ZoneInfo, now: datetime) -> datetime:
+def _ends(valid: Valid, zone: ZoneInfo, now: datetime) -> datetime:
     """When the codes would expire if minting began now."""
     if valid.for_ is not None:
         return now + valid.for_

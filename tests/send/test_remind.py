@@ -1,0 +1,93 @@
+"""Reminders survive a process that dies: whoever goes on sends each once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.send.room import CAMPAIGN, Still, lines_of, post_of, ready_to_send
+from tests.shop import NOW, run_row
+from tillroll.campaign.states import MessageState, RunState
+from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.tables import messages
+from tillroll.send.deliver import send_slice
+from tillroll.send.prepare import prepare
+from tillroll.send.remind import remind_slice
+from tillroll.send.sending import Kind, Post, open_sending
+
+SOON = CAMPAIGN.replace(
+    "subject: Hello}",
+    "subject: Hello, send: {quiet_hours: '21:00-08:00'},\n"
+    "  reminder: {before_expiry: 3d, template: winback, subject: Soon}}",
+)
+LATER = NOW + timedelta(days=12, hours=1)
+
+
+@pytest.fixture
+def tracked(ledger: Engine, tmp_path: Path) -> tuple[int, Post, Still]:
+    """A run whose offers are sent, shortly before its codes expire."""
+    clock = Still()
+    run_id = ready_to_send(ledger, SOON, clock=clock)
+    post = post_of(ledger, tmp_path, clock)
+    send_slice(post, run_id=run_id, until=NOW + timedelta(seconds=1))
+    assert run_row(ledger, run_id).state == RunState.TRACKING
+    assert remind_slice(post, run_id=run_id, until=NOW) is None
+    assert run_row(ledger, run_id).not_before == run_row(ledger, run_id).valid_until - timedelta(days=3)
+    clock.at = LATER
+    return run_id, post, clock
+
+
+def written_down(engine: Engine, post: Post, run_id: int, now: datetime) -> int:
+    with reading(engine) as connection:
+        sending = open_sending(connection, post, run_row(engine, run_id), Kind.REMINDER)
+    return prepare(sending, now=now)
+
+
+def test_reminders_are_written_down_once(ledger: Engine, tracked: tuple[int, Post, Still]) -> None:
+    run_id, post, clock = tracked
+    assert [written_down(ledger, post, run_id, clock.at) for _ in range(3)] == [8, 0, 0]
+
+
+@pytest.mark.parametrize("arrived", [0, 3])
+def test_a_process_that_died_while_reminding_sends_none_twice_and_loses_none(
+    ledger: Engine, tmp_path: Path, tracked: tuple[int, Post, Still], arrived: int
+) -> None:
+    run_id, post, clock = tracked
+    written_down(ledger, post, run_id, clock.at)
+    if arrived:  # three had left, and the ledger didn't hear of it
+        of_kind = sa.select(messages.c.id).where(messages.c.kind == "reminder").order_by(messages.c.id)
+        with ledger.connect() as connection:
+            ids = connection.scalars(of_kind).all()
+        with writing(ledger) as connection:
+            later = sa.update(messages).where(messages.c.id.in_(ids[arrived:]))
+            connection.execute(later.values(not_before=clock.at + timedelta(hours=1)))
+        remind_slice(post, run_id=run_id, until=clock.at + timedelta(seconds=1))
+    with writing(ledger) as connection:
+        of_kind_ = messages.c.kind == "reminder"
+        connection.execute(
+            sa.update(messages).where(of_kind_).values(state=MessageState.SENDING, not_before=None)
+        )
+    for _ in range(2):
+        remind_slice(post, run_id=run_id, until=clock.at + timedelta(seconds=1))
+    subjects = Counter((line["to"], line["subject"]) for line in lines_of(tmp_path))
+    assert set(subjects.values()) == {1}
+    assert sum(1 for _, subject in subjects if subject == "Soon") == 8
+
+
+def test_reminders_keep_quiet_hours_and_the_run_is_left_alone_meanwhile(
+    ledger: Engine, tmp_path: Path, tracked: tuple[int, Post, Still]
+) -> None:
+    run_id, post, clock = tracked
+    clock.at = LATER.replace(hour=21)
+    next_at = remind_slice(post, run_id=run_id, until=clock.at + timedelta(seconds=1))
+    assert next_at == (LATER + timedelta(days=1)).replace(hour=7)  # eight by the store's clock
+    assert run_row(ledger, run_id).not_before == next_at
+    assert len(lines_of(tmp_path)) == 8
+    clock.at = next_at
+    remind_slice(post, run_id=run_id, until=clock.at + timedelta(seconds=1))
+    assert len(lines_of(tmp_path)) == 16
