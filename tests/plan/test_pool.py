@@ -1,0 +1,138 @@
+"""When a pool is filled up, and with how many codes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.journeys.steps import book_of
+from tests.send.room import Still, agreed, minted
+from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
+from tillroll.approve.act import halt, reject
+from tillroll.campaign.states import CodeState, RunState
+from tillroll.ledger.engine import writing
+from tillroll.ledger.plans import load_plan
+from tillroll.ledger.tables import codes, plans, runs
+from tillroll.plan.make import make_plan
+from tillroll.plan.pool import fill_pools
+from tillroll.plan.record import record_book
+from tillroll.plan.slots import materialise
+
+POOL = """title: Vouchers
+owner: ana@shop.example
+status: active
+when: {manual: true}
+offer: {kind: amount, value: 5, valid: {for: 30d}}
+codes: {pool: {size: 10, low_water: 4}}
+"""
+
+
+@pytest.fixture
+def shop(ledger: Engine) -> int:
+    store_id = add_store(ledger)
+    add_customers(ledger, store_id, *(lapsed(number) for number in range(1, 9)))
+    record_book(ledger, store_id=store_id, book=book_of(pool=POOL), now=NOW)
+    return store_id
+
+
+def fill(engine: Engine, store_id: int, now: Any = NOW) -> int:
+    return fill_pools(engine, store_id=store_id, now=now)
+
+
+def filled(engine: Engine, store_id: int) -> int:
+    """The first fill, live."""
+    assert fill(engine, store_id) == 1
+    run_id = last(engine)
+    make_plan(engine, run_id=run_id, now=NOW, per_minute=600)
+    assert agreed(engine, run_id) is RunState.MINTING
+    minted(engine, run_id, Still())
+    assert run_row(engine, run_id).state == RunState.TRACKING
+    return run_id
+
+
+def last(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.scalar(sa.select(sa.func.max(runs.c.id))) or 0)
+
+
+def hand_out_of(engine: Engine, count: int, **values: Any) -> None:
+    with writing(engine) as connection:
+        ids = connection.scalars(
+            sa.select(codes.c.id)
+            .where(codes.c.handed_at.is_(None), codes.c.state == CodeState.LIVE)
+            .limit(count)
+        ).all()
+        connection.execute(sa.update(codes).where(codes.c.id.in_(ids)).values(values or {"handed_at": NOW}))
+
+
+def test_an_empty_pool_is_filled_once_however_often_it_is_looked_at(ledger: Engine, shop: int) -> None:
+    assert [fill(ledger, shop) for _ in range(3)] == [1, 0, 0]
+    run_id = last(ledger)
+    make_plan(ledger, run_id=run_id, now=NOW, per_minute=600)
+    with ledger.connect() as connection:
+        row = connection.execute(sa.select(plans)).one()
+        plan = load_plan(connection, run_id)
+    assert (row.code_count, row.audience_count, row.worst_case) == (10, 0, 50)
+    assert plan is not None
+    assert plan.proposal.audience.sentence == "Nobody yet: these codes are handed out later."
+    assert run_row(ledger, run_id).slot_key == "pool 1"
+
+
+def test_it_is_filled_again_below_its_low_water_with_what_is_lacking(ledger: Engine, shop: int) -> None:
+    filled(ledger, shop)
+    hand_out_of(ledger, 6)
+    assert fill(ledger, shop) == 0  # four are left
+    hand_out_of(ledger, 1)
+    assert fill(ledger, shop) == 1
+    make_plan(ledger, run_id=last(ledger), now=NOW, per_minute=600)
+    with ledger.connect() as connection:
+        assert connection.scalar(sa.select(plans.c.code_count).where(plans.c.run_id == last(ledger))) == 7
+
+
+@pytest.mark.parametrize("gone", [{"state": CodeState.REVOKED}, {"state": CodeState.FAILED}])
+def test_codes_that_do_not_work_are_not_left(ledger: Engine, shop: int, gone: dict[str, Any]) -> None:
+    filled(ledger, shop)
+    hand_out_of(ledger, 7, **gone)
+    assert fill(ledger, shop) == 1
+
+
+def test_codes_that_expire_within_a_day_are_not_left(ledger: Engine, shop: int) -> None:
+    first = filled(ledger, shop)
+    until = run_row(ledger, first).valid_until
+    assert fill(ledger, shop, until - timedelta(days=1, seconds=1)) == 0
+    assert fill(ledger, shop, until - timedelta(days=1)) == 1
+
+
+def test_after_a_no_it_is_asked_again_a_day_later(ledger: Engine, shop: int) -> None:
+    fill(ledger, shop)
+    run_id = last(ledger)
+    make_plan(ledger, run_id=run_id, now=NOW, per_minute=600)
+    with ledger.connect() as connection:
+        plan = load_plan(connection, run_id)
+    assert plan is not None
+    reject(ledger, run_id=run_id, digest=plan.digest, person=ANA, note="not now", now=NOW)
+    assert fill(ledger, shop, NOW + timedelta(hours=23)) == 0
+    assert fill(ledger, shop, NOW + timedelta(hours=25)) == 1
+    assert run_row(ledger, last(ledger)).slot_key == "pool 2"
+
+
+def test_the_codes_of_a_halted_fill_are_left_to_nobody(ledger: Engine, shop: int) -> None:
+    halt(ledger, run_id=filled(ledger, shop), person=ANA, note="", now=NOW)
+    assert fill(ledger, shop, NOW + timedelta(hours=25)) == 1
+
+
+def test_the_clock_makes_no_runs_of_a_campaign_that_only_fills_its_pool(ledger: Engine) -> None:
+    store_id = add_store(ledger)
+    add_customers(ledger, store_id, lapsed(1))
+    daily = POOL.replace("{manual: true}", '{cron: "0 9 * * *"}')
+    record_book(ledger, store_id=store_id, book=book_of(pool=daily), now=NOW)
+    assert materialise(ledger, store_id=store_id, now=NOW + timedelta(days=3)) == 0
+    with writing(ledger) as connection:  # as an older version may have written it
+        row = {"store_id": store_id, "campaign": "pool", "slot_key": "x", "slot_at": NOW, "state": "planning"}
+        connection.execute(sa.insert(runs).values(**row, created_at=NOW, changed_at=NOW))
+    assert make_plan(ledger, run_id=last(ledger), now=NOW, per_minute=600) is RunState.DONE
+    assert "only fills its pool" in run_row(ledger, last(ledger)).reason
