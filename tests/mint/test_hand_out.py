@@ -1,0 +1,166 @@
+"""Codes of a pool get one owner each, whatever dies in between and whoever else takes some."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.journeys.steps import book_of
+from tests.send.room import Still, agreed, minted
+from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
+from tillroll.approve.act import halt
+from tillroll.campaign.states import CodeState, RunState
+from tillroll.errors import NotFound, Refused
+from tillroll.ledger.engine import writing
+from tillroll.ledger.tables import audit, codes, recipients, runs
+from tillroll.mint.hand_out import hand_out, take_by_hand
+from tillroll.plan.make import make_plan
+from tillroll.plan.pool import fill_pools
+from tillroll.plan.record import record_book
+from tillroll.plan.slots import start_by_hand
+
+THANKS = """title: Thank you
+owner: ana@shop.example
+status: active
+when: {manual: true}
+who: {segment: lapsed-90}
+offer: {kind: percent, value: 10, valid: {for: 60d}}
+codes: {pool: {size: 30, low_water: 5}}
+message: {template: winback, subject: Thank you}
+"""
+
+
+@pytest.fixture
+def begun(ledger: Engine) -> tuple[int, int]:
+    """(pool run, run): a full pool, and a run for eight people that has begun to mint."""
+    store_id = add_store(ledger)
+    add_customers(ledger, store_id, *(lapsed(number) for number in range(1, 9)))
+    record_book(ledger, store_id=store_id, book=book_of(thanks=THANKS), now=NOW)
+    fill_pools(ledger, store_id=store_id, now=NOW)
+    make_plan(ledger, run_id=1, now=NOW, per_minute=600)
+    agreed(ledger, 1)
+    minted(ledger, 1, Still())
+    run_id = start_by_hand(ledger, store_id=store_id, name="thanks", person="ana", now=NOW)
+    make_plan(ledger, run_id=run_id, now=NOW, per_minute=600)
+    assert agreed(ledger, run_id) is RunState.MINTING
+    return 1, run_id
+
+
+def take(engine: Engine, count: int, **changed: Any) -> list[dict[str, Any]]:
+    asked = {"store_id": 1, "campaign": "thanks", "person": "ana", "whom": "", "now": NOW, **changed}
+    return take_by_hand(engine, count=count, **asked)
+
+
+def owned(engine: Engine) -> dict[int, int]:
+    """Which recipient has which code."""
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(codes).where(codes.c.recipient_id.is_not(None)))
+        return {row.recipient_id: row.id for row in rows}
+
+
+def test_everybody_gets_one_however_often_it_is_done(ledger: Engine, begun: tuple[int, int]) -> None:
+    run = run_row(ledger, begun[1])
+    assert hand_out(ledger, run=run, now=NOW)
+    first = owned(ledger)
+    assert len(first) == len(set(first.values())) == 8
+    assert hand_out(ledger, run=run, now=NOW)
+    assert owned(ledger) == first
+
+
+def test_what_was_cut_short_goes_on_with_those_who_have_none(ledger: Engine, begun: tuple[int, int]) -> None:
+    run = run_row(ledger, begun[1])
+    with writing(ledger) as connection:  # three had theirs when the process died
+        people = connection.scalars(sa.select(recipients.c.id).order_by(recipients.c.id).limit(3)).all()
+        pool = connection.scalars(sa.select(codes.c.id).order_by(codes.c.id).limit(3)).all()
+        for one, code_id in zip(people, pool, strict=True):
+            values = {"recipient_id": one, "handed_at": NOW}
+            connection.execute(sa.update(codes).where(codes.c.id == code_id).values(values))
+    before = owned(ledger)
+    assert hand_out(ledger, run=run, now=NOW)
+    after = owned(ledger)
+    assert len(after) == len(set(after.values())) == 8
+    assert before.items() <= after.items()
+
+
+def test_too_few_are_given_to_some_and_the_rest_wait(ledger: Engine, begun: tuple[int, int]) -> None:
+    take(ledger, 25)
+    run = run_row(ledger, begun[1])
+    assert not hand_out(ledger, run=run, now=NOW)
+    assert len(owned(ledger)) == 5
+    minted(ledger, begun[1], Still())
+    waiting = run_row(ledger, begun[1])
+    assert (waiting.state, waiting.reason) == (
+        RunState.MINTING,
+        "its pool has too few codes; it waits for more",
+    )
+
+
+def test_people_and_runs_that_take_at_once_never_take_the_same(
+    ledger: Engine, begun: tuple[int, int]
+) -> None:
+    def by_hand(_: int) -> list[str]:
+        with suppress(Refused):  # another took them at the same moment: none is taken then
+            return [one["code"] for one in take(ledger, 4)]
+        return []
+
+    with ThreadPoolExecutor(4) as threads:
+        run = run_row(ledger, begun[1])
+        handing = threads.submit(hand_out, ledger, run=run, now=NOW)
+        taken = [code for found in threads.map(by_hand, range(5)) for code in found]
+        handing.result()
+    hand_out(ledger, run=run, now=NOW)
+    with ledger.connect() as connection:
+        mine = sa.select(codes.c.code).where(codes.c.id.in_(owned(ledger).values()))
+        given = list(connection.scalars(mine))
+        handed = connection.scalar(sa.select(sa.func.count()).where(codes.c.handed_at.is_not(None)))
+    assert len(given) == 8
+    assert len(set(taken)) == len(taken)
+    assert not set(taken) & set(given)
+    assert handed == len(taken) + len(given)
+
+
+def test_what_a_person_takes_is_told_to_the_audit_without_the_codes(
+    ledger: Engine, begun: tuple[int, int]
+) -> None:
+    [one] = take(ledger, 1, whom="guest@shop.example")
+    with ledger.connect() as connection:
+        row = connection.execute(sa.select(audit).where(audit.c.action == "codes.handed_out")).one()
+        code_id = connection.scalars(sa.select(codes.c.id).where(codes.c.code == one["code"])).one()
+    assert json.loads(row.body) == {"codes": [code_id], "to": "guest@shop.example"}
+    assert one["valid_until"] == run_row(ledger, begun[0]).valid_until
+
+
+@pytest.mark.parametrize("why", ["halted", "expires", "revoked"])
+def test_some_codes_are_not_to_be_had(ledger: Engine, begun: tuple[int, int], why: str) -> None:
+    now = NOW
+    if why == "halted":
+        halt(ledger, run_id=begun[0], person=ANA, note="", now=NOW)
+    elif why == "expires":
+        now = run_row(ledger, begun[0]).valid_until - timedelta(hours=23)
+    else:
+        with writing(ledger) as connection:
+            connection.execute(sa.update(codes).values(state=CodeState.REVOKED))
+    with pytest.raises(Refused, match="has 0 codes"):
+        take(ledger, 1, now=now)
+    assert not hand_out(ledger, run=run_row(ledger, begun[1]), now=now)
+
+
+def test_more_than_there_are_takes_none(ledger: Engine, begun: tuple[int, int]) -> None:
+    with pytest.raises(Refused, match="has 30 codes to hand out, not 31"):
+        take(ledger, 31)
+    assert len(take(ledger, 30)) == 30
+
+
+def test_only_a_pool_can_be_taken_from(ledger: Engine, begun: tuple[int, int]) -> None:
+    assert begun
+    with pytest.raises(NotFound, match="no campaign 'nothing' with a pool"):
+        take(ledger, 1, campaign="nothing")
+    with ledger.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(runs)) == 2
