@@ -79,8 +79,16 @@ def preview(
     engine: Engine, *, store: sa.Row[Any], revision: Revision, now: datetime, per_minute: int
 ) -> Proposal:
     """The plan a run of the campaign would get at a moment; nothing is written anywhere."""
+    fills = only_fills_pool(revision.campaign)
     subject = Subject(
-        run_id=0, slot_key="preview", slot_at=now, store=store, revision_id=0, revision=revision
+        run_id=0,
+        slot_key="preview",
+        slot_at=now,
+        store=store,
+        revision_id=0,
+        revision=revision,
+        kind=POOL if fills else "",
+        pool_codes=lacking(engine, store.id, revision, now=now) if fills else 0,
     )
     if reason := unread(engine, store, subject.goods_named.values()):
         raise Refused(

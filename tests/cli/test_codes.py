@@ -1,0 +1,80 @@
+"""`tillroll codes take`: codes out of a pool, for those who may see them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.cli.test_commands import tillroll
+from tests.journeys.steps import book_of
+from tests.plan.test_pool import POOL
+from tests.send.room import Still, agreed, minted
+from tests.shop import ANA, EVE, NOW, add_store
+from tillroll.clock import SystemClock
+from tillroll.ledger.engine import open_engine
+from tillroll.ledger.tables import audit, codes
+from tillroll.plan.make import make_plan
+from tillroll.plan.pool import fill_pools
+from tillroll.plan.record import record_book
+from tillroll.web.accounts import add_user
+
+
+@pytest.fixture
+def pooled(tmp_path: Path, sqlite_url: str) -> Path:
+    """A folder whose ledger has a pool of ten codes that work now."""
+    engine, now = open_engine(sqlite_url), SystemClock().now()
+    store_id = add_store(engine)
+    record_book(engine, store_id=store_id, book=book_of(pool=POOL), now=now)
+    fill_pools(engine, store_id=store_id, now=now)
+    make_plan(engine, run_id=1, now=now, per_minute=600)
+    agreed(engine, 1, now)
+    minted(engine, 1, Still(now))
+    for person, role in ((ANA, "approver"), (EVE, "viewer")):
+        add_user(engine, email=person.email, password="a long enough password", role_names=(role,), now=NOW)
+    engine.dispose()
+    return tmp_path
+
+
+def take(home: Path, url: str, *words: str) -> tuple[int, str, str]:
+    answer = tillroll(home, "codes", "take", *words, DATABASE_URL=url)
+    return answer.returncode, answer.stdout, answer.stderr
+
+
+def test_codes_are_taken_once_and_the_audit_knows_for_whom(pooled: Path, sqlite_url: str) -> None:
+    words = ("pool", "--count", "3", "--for", "guest@shop.example", "--as", ANA.email)
+    code, first, _ = take(pooled, sqlite_url, *words)
+    assert code == 0
+    code, second, _ = take(pooled, sqlite_url, "pool", "--as", ANA.email, "--json")
+    assert code == 0
+    assert len(first.split()) == 3
+    one = json.loads(second)
+    assert one["code"] not in first.split()
+    assert one.keys() == {"code", "valid_until"}
+    engine = open_engine(sqlite_url)
+    with engine.connect() as connection:
+        told = connection.scalars(sa.select(audit.c.body).where(audit.c.action == "codes.handed_out")).all()
+        handed = sa.select(sa.func.count()).where(codes.c.handed_at.is_not(None))
+        assert connection.scalar(handed) == 4
+    engine.dispose()
+    assert json.loads(told[0])["to"] == "guest@shop.example"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("pool", "--as", EVE.email), "may not see codes in clear"),
+        (("pool", "--as", "nobody@shop.example"), "may not see codes in clear"),
+        (("pool", "--count", "11", "--as", ANA.email), "has 10 codes to hand out, not 11"),
+        (("nothing", "--as", ANA.email), "There is no campaign 'nothing' with a pool"),
+    ],
+)
+def test_what_can_not_be_taken_is_refused_in_words(
+    pooled: Path, sqlite_url: str, words: tuple[str, ...], said: str
+) -> None:
+    code, out, err = take(pooled, sqlite_url, *words)
+    assert code == 1
+    assert said in err
+    assert out == ""
