@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -149,3 +150,38 @@ def test_the_earliest_moment_is_never_in_the_past_or_in_the_quiet(
     assert earliest >= now
     assert wall.date() not in days
     assert not window.contains(wall.time())
+
+
+@pytest.mark.parametrize(
+    ("on", "said"),
+    [
+        ("customer_created", "when somebody becomes a customer"),
+        ({"order_placed": {"number": 1}}, "when a customer places their order no. 1"),
+        ({"order_placed": {"total_at_least": "50"}}, "when a customer places an order of at least 50"),
+        ({"cart_abandoned": {"total_at_least": "30"}}, "when a cart is left behind of at least 30"),
+        ({"spent_reached": {"amount": "500"}}, "when a customer's orders reach 500"),
+        ({"inactive": {"for": "90d"}}, "when a customer has ordered nothing for 90 days"),
+        (
+            {"first_order_anniversary": {"before": "7d"}},
+            "7 days before the day of a customer's first order comes round",
+        ),
+        ({"birthday": {"field": "Born"}}, "when a customer's birthday comes round (field Born)"),
+        (
+            {"review_left": {"rating_at_least": 4}},
+            "when a customer's review is published with at least 4 stars",
+        ),
+        ("favourite_added", "when a customer marks a product as a favourite"),
+        ("back_in_stock", "when a product is back in stock"),
+        ({"overstocked": {"over": 100}}, "when there are more than 100 pieces of a product"),
+        ({"low_stock": {"below": 5}}, "when fewer than 5 pieces of a product are left"),
+        ("low_stock", "when little of a product is left"),
+        ({"custom": {"event": "quiz"}}, "when the event quiz comes in"),
+    ],
+)
+def test_what_a_campaign_waits_for_is_a_sentence(on: Any, said: str) -> None:
+    when = When.model_validate({"on": on})
+    assert describe(when, ZoneInfo("UTC")) == said
+    later = When.model_validate({"on": on, "after": "2h"})
+    assert describe(later, ZoneInfo("UTC")) == f"2 hours after: {said}"
+    began = utc("2026-11-23")
+    assert next_slot(when, zone=ZoneInfo("UTC"), first_seen=began, after=began) is None

@@ -31,6 +31,8 @@ from tillroll.plan.flow import end_overtaken, take_steps
 from tillroll.plan.make import make_plan
 from tillroll.plan.notice import notice
 from tillroll.plan.record import record_book
+from tillroll.track.connect import load_store
+from tillroll.track.overview import list_campaigns
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FLOW = """steps:
@@ -310,3 +312,10 @@ def test_a_shared_code_counts_as_used_only_by_who_it_was_shown_to(
         connection.execute(sa.update(codes).values(recipient_id=None))
     add_order(ledger, store_id, f"R{run_id}-0", customer_id=buyer, created_at=NOW - DAY)
     assert len(steps(ledger, store_id, 2 * HOUR + 3 * DAY)) == (2 if ended else 3)
+
+
+def test_the_lists_of_campaigns_say_how_many_wait(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    with ledger.connect() as connection:
+        (line,) = list_campaigns(connection, load_store(connection, store_id), NOW)
+    assert (line.waiting, line.when, line.next_at) == (1, "when a cart is left behind", None)

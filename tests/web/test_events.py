@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from tests.plan.events import campaign, entered, person, shop_with
+from tests.plan.events import all_runs, campaign, entered, person, shop_with
 from tests.shop import NOW
 from tests.web.site import Standing
 from tillroll.errors import NotAllowed, Refused
 from tillroll.ledger.tables import events
+from tillroll.plan.flow import take_steps
+from tillroll.plan.make import make_plan
 from tillroll.plan.notice import notice
 from tillroll.track import intake
 from tillroll.track.custom import TOLERANCE, read_custom, secret_of, sign
@@ -185,3 +187,18 @@ def test_whatever_comes_is_refused_in_words(content: bytes, signature: str) -> N
 
 def test_a_stranger_needs_no_session(stranger: FlaskClient) -> None:
     assert stranger.post("/events/1003/quiz", data=b"{}").status_code == 403
+
+
+def test_the_pages_show_a_campaign_of_events_and_a_run_of_one(
+    app: Flask, ana: FlaskClient, ledger: Engine, shop: int
+) -> None:
+    post(app, QUIZ)
+    notice(ledger, store_id=shop, now=NOW)
+    page = ana.get("/campaigns").text
+    assert "when the event quiz comes in; 1 in it wait for their next step" in page
+    take_steps(ledger, store_id=shop, now=NOW)
+    (run,) = all_runs(ledger)
+    make_plan(ledger, run_id=run.id, now=NOW, per_minute=600)
+    assert "The event quiz came in" in ana.get(f"/runs/{run.id}").text
+    assert ana.get("/").status_code == ana.get("/runs").status_code == 200
+    assert "wait for their next step" not in ana.get("/campaigns").text

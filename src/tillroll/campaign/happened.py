@@ -1,13 +1,15 @@
-"""What a run is about, as a sentence: `Order 1234 over €55.00`, `A cart over €80.00 was left behind`."""
+"""Events in words. What a run is about: `Order 1234 over €55.00`; what a campaign waits for: `when a cart is left behind`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from tillroll.campaign.sentence import say_money
 from tillroll.campaign.trigger import Event
+from tillroll.campaign.units import spell_duration
 
 
 def say_happened(event: Event | None, facts: Mapping[str, Any], currency: str) -> str:
@@ -45,3 +47,46 @@ def say_happened(event: Event | None, facts: Mapping[str, Any], currency: str) -
         case "custom" if event is not None and event.custom is not None:
             return f"The event {event.custom.event} came in"
     return "Something happened"
+
+
+def say_event(event: Event) -> str:
+    """What a campaign waits for: `when a customer places their order no. 1`. Amounts are in the store's currency."""
+    said = getattr(event, event.name)
+    match event.name:
+        case "customer_created":
+            return "when somebody becomes a customer"
+        case "order_placed":
+            which = f"their order no. {said.number}" if said.number is not None else "an order"
+            return f"when a customer places {which}{_at_least(said.total_at_least)}"
+        case "cart_abandoned":
+            return f"when a cart is left behind{_at_least(said.total_at_least)}"
+        case "spent_reached":
+            return f"when a customer's orders reach {said.amount:f}"
+        case "inactive":
+            return f"when a customer has ordered nothing for {spell_duration(said.for_)}"
+        case "first_order_anniversary":
+            return f"{_before(said.before)} the day of a customer's first order comes round"
+        case "birthday":
+            return f"{_before(said.before)} a customer's birthday comes round (field {said.field})"
+        case "review_left":
+            stars = f" with at least {said.rating_at_least} stars" if said.rating_at_least is not None else ""
+            return f"when a customer's review is published{stars}"
+        case "favourite_added":
+            return "when a customer marks a product as a favourite"
+        case "back_in_stock":
+            return "when a product is back in stock"
+        case "overstocked":
+            return f"when there are more than {said.over} pieces of a product"
+        case "low_stock":
+            left = f"fewer than {said.below} pieces" if said.below is not None else "little"
+            return f"when {left} of a product {'are' if said.below is not None else 'is'} left"
+        case _:
+            return f"when the event {said.event} comes in"
+
+
+def _at_least(amount: Decimal | None) -> str:
+    return "" if amount is None else f" of at least {amount:f}"
+
+
+def _before(length: timedelta | None) -> str:
+    return "when" if length is None else f"{spell_duration(length)} before"

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
+from tillroll.campaign.happened import say_event
 from tillroll.campaign.models import IfLate, When
 from tillroll.campaign.units import say_duration, spell_duration
 
@@ -163,6 +164,9 @@ def describe(when: When, zone: ZoneInfo) -> str:
         return f"every {spell_duration(when.every)}"
     if when.at is not None:
         return f"once, on {when.at:%Y-%m-%d at %H:%M} ({zone.key})"
+    if when.on is not None:
+        later = when.after if when.after is not None else timedelta(0)
+        return f"{spell_duration(later)} after: {say_event(when.on)}" if later else say_event(when.on)
     return f"{_say_cron(when.cron or '')} ({zone.key})"
 
 

@@ -190,7 +190,13 @@ def status(as_json: bool) -> None:
                     "reason": store.reason,
                 },
                 "campaigns": [
-                    {"name": c.name, "status": c.status, "next_at": c.next_at, "offer": c.offer}
+                    {
+                        "name": c.name,
+                        "status": c.status,
+                        "next_at": c.next_at,
+                        "waiting": c.waiting,
+                        "offer": c.offer,
+                    }
                     for c in campaigns
                 ],
                 "runs": [
@@ -215,6 +221,8 @@ def status(as_json: bool) -> None:
     table = Table("campaign", "status", "when", "next", "offer", box=None, header_style="dim", pad_edge=False)
     for line in campaigns:
         upcoming = in_zone(line.next_at, store.timezone) if line.next_at else "–"
+        if line.waiting:
+            upcoming = f"{line.waiting} wait for their next step"
         table.add_row(line.name, line.status, line.when, upcoming, line.offer)
     console.print(table)
     console.print()

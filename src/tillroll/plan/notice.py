@@ -191,10 +191,3 @@ def _before(
         entries.c.store_id == store_id, entries.c.campaign == name, column.in_(ids)
     )
     return {subject: (times, last) for subject, times, last in connection.execute(query.group_by(column))}
-
-
-def waiting_entries(connection: Connection, store_id: int) -> dict[str, int]:
-    """How many wait for their next step, by campaign."""
-    where = (entries.c.store_id == store_id, entries.c.state == EntryState.WAITING)
-    query = sa.select(entries.c.campaign, sa.func.count()).where(*where).group_by(entries.c.campaign)
-    return {row[0]: row[1] for row in connection.execute(query)}

@@ -15,10 +15,18 @@ from tillroll.campaign.models import Status
 from tillroll.campaign.revision import offers_of
 from tillroll.campaign.schedule import describe, next_slot
 from tillroll.campaign.sentence import say_offer
-from tillroll.campaign.states import CODE_OPEN, MESSAGE_OPEN, RUN_OPEN, CodeState, MessageState, RunState
+from tillroll.campaign.states import (
+    CODE_OPEN,
+    MESSAGE_OPEN,
+    RUN_OPEN,
+    CodeState,
+    EntryState,
+    MessageState,
+    RunState,
+)
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.runs import load_run
-from tillroll.ledger.tables import campaigns, codes, messages, plans, redemptions, revisions, runs
+from tillroll.ledger.tables import campaigns, codes, entries, messages, plans, redemptions, revisions, runs
 from tillroll.track.arms import used_by_recipients
 
 
@@ -176,6 +184,7 @@ class CampaignLine:
     owner: str
     when: str  # its schedule as a sentence
     next_at: datetime | None
+    waiting: int  # whom an event brought in and who have a step to come
     offer: str
     digest: str
     findings: tuple[str, ...]
@@ -184,14 +193,22 @@ class CampaignLine:
 def list_campaigns(connection: Connection, store: sa.Row[Any], now: datetime) -> list[CampaignLine]:
     """The campaigns whose files are there, by name."""
     query = sa.select(campaigns).where(campaigns.c.store_id == store.id, campaigns.c.gone_at.is_(None))
+    waiting = _waiting_entries(connection, store.id)
     return [
-        _campaign_line(connection, store, row, now)
+        _campaign_line(connection, store, row, waiting.get(row.name, 0), now)
         for row in connection.execute(query.order_by(campaigns.c.name)).all()
     ]
 
 
+def _waiting_entries(connection: Connection, store_id: int) -> dict[str, int]:
+    """How many wait for their next step, by campaign."""
+    where = (entries.c.store_id == store_id, entries.c.state == EntryState.WAITING)
+    query = sa.select(entries.c.campaign, sa.func.count()).where(*where).group_by(entries.c.campaign)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def _campaign_line(
-    connection: Connection, store: sa.Row[Any], row: sa.Row[Any], now: datetime
+    connection: Connection, store: sa.Row[Any], row: sa.Row[Any], waiting: int, now: datetime
 ) -> CampaignLine:
     findings = tuple(row.findings or ())
     if row.revision_id is None:
@@ -202,6 +219,7 @@ def _campaign_line(
             owner="",
             when="",
             next_at=None,
+            waiting=waiting,
             offer="",
             digest="",
             findings=findings,
@@ -217,6 +235,7 @@ def _campaign_line(
         owner=campaign.owner,
         when=describe(campaign.when, zone),
         next_at=upcoming.at if upcoming and campaign.status is Status.ACTIVE else None,
+        waiting=waiting,
         offer=" · ".join(say_offer(one, store.currency) for one in offers_of(campaign)),
         digest=revision.digest,
         findings=findings,
