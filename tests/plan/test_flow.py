@@ -21,16 +21,18 @@ from tests.plan.events import (
     person,
     shop_with,
 )
-from tests.shop import NOW, run_row
+from tests.shop import ANA, NOW, run_row
 from tests.web.site import put_under_way
 from tillroll.campaign.states import EntryState, RunState
+from tillroll.errors import Refused
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import carts, codes, customers, looks, recipients, runs, stock_changes
 from tillroll.plan.flow import end_overtaken, take_steps
-from tillroll.plan.make import make_plan
+from tillroll.plan.make import make_plan, preview
 from tillroll.plan.notice import notice
 from tillroll.plan.record import record_book
+from tillroll.plan.slots import start_by_hand
 from tillroll.track.connect import load_store
 from tillroll.track.overview import list_campaigns
 
@@ -319,3 +321,15 @@ def test_the_lists_of_campaigns_say_how_many_wait(ledger: Engine) -> None:
     with ledger.connect() as connection:
         (line,) = list_campaigns(connection, load_store(connection, store_id), NOW)
     assert (line.waiting, line.when, line.next_at) == (1, "when a cart is left behind", None)
+
+
+def test_nobody_starts_by_hand_what_waits_for_an_event(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    with pytest.raises(Refused, match="begins when a cart is left behind, not by hand"):
+        start_by_hand(ledger, store_id=store_id, name="cart", person=ANA.email, now=NOW)
+    revision = book_of(cart=campaign("cart_abandoned", FLOW)).revisions["cart"]
+    with ledger.connect() as connection:
+        store = load_store(connection, store_id)
+    with pytest.raises(Refused, match="not by hand"):
+        preview(ledger, store=store, revision=revision, now=NOW, per_minute=600)
+    assert all_runs(ledger) == []

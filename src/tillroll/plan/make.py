@@ -28,6 +28,7 @@ from tillroll.plan.catalog import unread
 from tillroll.plan.pool import lacking, only_fills_pool
 from tillroll.plan.propose import propose
 from tillroll.plan.record import current_revision
+from tillroll.plan.slots import refuse_of_event
 from tillroll.plan.subject import Subject
 
 _PIECE = 5_000
@@ -78,7 +79,8 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
 def preview(
     engine: Engine, *, store: sa.Row[Any], revision: Revision, now: datetime, per_minute: int
 ) -> Proposal:
-    """The plan a run of the campaign would get at a moment; nothing is written anywhere."""
+    """The plan a run of the campaign would get at a moment; nothing is written anywhere. `Refused` if it waits for events."""
+    refuse_of_event(revision.name, revision.campaign)
     fills = only_fills_pool(revision.campaign)
     subject = Subject(
         run_id=0,

@@ -7,7 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.models import Status
+from tillroll.campaign.happened import say_event
+from tillroll.campaign.models import Campaign, Status
 from tillroll.campaign.schedule import Slot, due
 from tillroll.campaign.states import RunState
 from tillroll.errors import NotFound, Refused
@@ -123,11 +124,22 @@ def start_by_hand(
 
 
 def _kind_by_hand(connection: Connection, store_id: int, name: str, revision_id: int, slot: Slot) -> str:
-    """A run of a campaign that only fills its pool fills it up. `Refused` while another does."""
-    if not only_fills_pool(load_revision(connection, revision_id).campaign):
+    """A run of a campaign that only fills its pool fills it up. `Refused` while another does, or if it waits for events."""
+    campaign = load_revision(connection, revision_id).campaign
+    if not only_fills_pool(campaign):
+        refuse_of_event(name, campaign)
         return ""
     other = filling(connection, store_id, name)
     same = (runs.c.store_id == store_id, runs.c.campaign == name, runs.c.slot_key == slot.key)
     if other is not None and other != connection.scalar(sa.select(runs.c.id).where(*same)):
         raise Refused(f"Run {other} fills the pool of {name!r} already.", hint="It may wait for approval.")
     return POOL
+
+
+def refuse_of_event(name: str, campaign: Campaign) -> None:
+    """`Refused` for a campaign that waits for events: without one, nobody knows whom it is for and what its e-mails say."""
+    if campaign.when.on is not None:
+        raise Refused(
+            f"Campaign {name!r} begins {say_event(campaign.when.on)}, not by hand.",
+            hint="Each run gets its plan when that happens; `tillroll status` shows them.",
+        )
