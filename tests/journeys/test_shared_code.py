@@ -11,7 +11,7 @@ from tests.contract.test_client import coupon
 from tests.journeys.steps import book_of, plan_of, see_orders, text_of, wake, write_down
 from tests.journeys.test_from_file_to_inbox import agree, compare, finish, go_on, outbox, start, state
 from tests.shop import run_row, sample_book
-from tests.store import buy
+from tests.store import buy, turn
 from tillroll.campaign.states import RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import writing
@@ -68,6 +68,18 @@ def test_everybody_gets_the_one_code_and_later_runs_use_it_again(
     see_orders(lane)
     with services.engine.connect() as connection:
         assert run_progress(connection, again).redemptions == 1
+
+
+def test_an_answer_lost_on_the_way_makes_no_second_coupon(
+    lane: Lane, services: Services, client: Client, sandbox: Sandbox
+) -> None:
+    before = len(list(client.coupons.every()))
+    run_id = start(lane, "summer", book_of(summer=SUMMER))
+    turn(sandbox, drop_answers=1)
+    agree(services, run_id)
+    assert finish(lane).codes_live == 1
+    assert len(list(client.coupons.every())) == before + 1
+    assert len(outbox(services)) == 12
 
 
 def test_guardrails_that_bound_the_worst_case_refuse_a_code_that_has_none(

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from tests.journeys.steps import plan_of, see_orders, text_of
 from tests.journeys.test_from_file_to_inbox import agree, compare, finish, outbox, start
 from tests.shop import campaign_text, sample_book
-from tests.store import buy
+from tests.store import buy, turn
 from tillroll.campaign import Book
 from tillroll.ecwid.client import Client
 from tillroll.ledger.tables import codes, customers, recipients
@@ -92,10 +92,13 @@ def test_each_arm_gets_its_own_offer_and_e_mail_and_its_orders_are_told_apart(
     assert results["twenty"].discount == Decimal(str(sold["couponDiscount"]))
 
 
+@pytest.mark.parametrize("lost", [0, 2])
 def test_everybodys_coupon_carries_the_value_worked_out_for_them(
-    lane: Lane, services: Services, client: Client, sandbox: Sandbox
+    lane: Lane, services: Services, client: Client, sandbox: Sandbox, lost: int
 ) -> None:
+    """Whether or not the store's answers get lost on the way."""
     run_id = start(lane, book=with_own_values())
+    turn(sandbox, drop_answers=lost)
     proposal = plan_of(services.engine, run_id).proposal
     assert proposal.values is not None
     assert 2 <= proposal.values.least < proposal.values.mean < proposal.values.most <= 25

@@ -167,6 +167,7 @@ runs = sa.Table(
     sa.Column("finished_at", Moment),
     sa.UniqueConstraint("store_id", "campaign", "slot_key"),
     sa.Index(None, "store_id", "state"),
+    sa.Index(None, "entry_id"),
 )
 
 plans = sa.Table(
@@ -308,6 +309,7 @@ redemptions = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.UniqueConstraint("store_id", "order_id"),
     sa.Index(None, "run_id"),
+    sa.Index(None, "code_id"),
 )
 
 audit = sa.Table(

@@ -106,7 +106,7 @@ def _claim(sending: Sending, now: datetime, most: int) -> tuple[list[Outgoing], 
     for row in rows:
         bare = row.code is None and sending.source is Source.NONE
         word = may_send(
-            used=sending.kind is Kind.REMINDER and row.used,
+            used=row.used,
             code_state=None if bare else CodeState(row.code_state or CodeState.FAILED),
             consent=row.accepts_marketing,
             known=row.known is not None,
@@ -144,7 +144,7 @@ def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]
             works_until(made_by).label("valid_until"),
             customers.c.accepts_marketing,
             customers.c.customer_id.label("known"),
-            used().label("used"),
+            (used() if sending.kind is Kind.REMINDER else sa.false()).label("used"),
         )
         .join(recipients, recipients.c.id == messages.c.recipient_id)
         .outerjoin(codes, codes.c.id == messages.c.code_id)
