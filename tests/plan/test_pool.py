@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from tests.journeys.steps import book_of
 from tests.send.room import Still, agreed, minted
 from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
-from tillroll.approve.act import halt, reject
+from tillroll.approve.act import halt, reject, settle_waiting
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
@@ -123,6 +123,47 @@ def test_after_a_no_it_is_asked_again_a_day_later(ledger: Engine, shop: int) -> 
 def test_the_codes_of_a_halted_fill_are_left_to_nobody(ledger: Engine, shop: int) -> None:
     halt(ledger, run_id=filled(ledger, shop), person=ANA, note="", now=NOW)
     assert fill(ledger, shop, NOW + timedelta(hours=25)) == 1
+
+
+def test_a_pool_whose_e_mails_differ_by_arm_is_planned_as_one(ledger: Engine) -> None:
+    store_id = add_store(ledger)
+    add_customers(ledger, store_id, lapsed(1))
+    text = POOL + (
+        "who: {segment: lapsed-90}\nmessage: {template: winback, subject: One}\n"
+        "variants:\n  - {name: a}\n  - {name: b, message: {subject: Two}}\n"
+    )
+    record_book(ledger, store_id=store_id, book=book_of(pool=text), now=NOW)
+    fill(ledger, store_id)
+    make_plan(ledger, run_id=last(ledger), now=NOW, per_minute=600)
+    with ledger.connect() as connection:
+        plan = load_plan(connection, last(ledger))
+    assert plan is not None
+    proposal = plan.proposal
+    assert (proposal.code_count, proposal.exposure.worst_case) == (10, 50)
+    assert (proposal.arms, proposal.subject, proposal.template) == ((), "", "")
+
+
+def test_a_pool_that_is_no_more_is_not_filled(ledger: Engine, shop: int) -> None:
+    fill(ledger, shop)
+    plain = POOL.replace("codes: {pool: {size: 10, low_water: 4}}", "").replace(
+        "offer:", "who: {segment: lapsed-90}\nmessage: {template: winback, subject: One}\noffer:"
+    )
+    record_book(ledger, store_id=shop, book=book_of(pool=plain), now=NOW)
+    assert make_plan(ledger, run_id=last(ledger), now=NOW, per_minute=600) is RunState.DONE
+    assert run_row(ledger, last(ledger)).reason == "the campaign has no pool any more"
+
+
+@pytest.mark.parametrize(("codes_", "state"), [(9, RunState.WAITING), (10, RunState.APPROVED)])
+def test_a_fill_goes_without_a_person_when_the_campaign_says_so(
+    ledger: Engine, codes_: int, state: RunState
+) -> None:
+    store_id = add_store(ledger)
+    text = POOL + f"approval: {{auto_when: {{codes: {codes_}, worst_case: 50}}}}\n"
+    record_book(ledger, store_id=store_id, book=book_of(pool=text), now=NOW)
+    fill(ledger, store_id)
+    make_plan(ledger, run_id=last(ledger), now=NOW, per_minute=600)
+    settle_waiting(ledger, store_id=store_id, now=NOW)
+    assert run_row(ledger, last(ledger)).state == state
 
 
 def test_the_clock_makes_no_runs_of_a_campaign_that_only_fills_its_pool(ledger: Engine) -> None:

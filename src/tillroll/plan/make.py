@@ -68,7 +68,7 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
     proposal = propose(engine, subject, selection, digest, per_minute)
     plan = (plan_id, proposal)
     if selection.count == 0 and not subject.pool_codes:
-        reason = "the pool is full" if subject.makes_pool else _nobody(selection)
+        reason = _no_pool(subject) if subject.makes_pool else _nobody(selection)
         return _settle(engine, run_id, RunState.DONE, reason, now, plan=plan)
     if proposal.refusals:
         reason = "; ".join(verdict.text for verdict in proposal.refusals)
@@ -134,6 +134,11 @@ def _subject(
         facts=entry.facts if entry is not None else None,
         pool_codes=pool_codes,
     )
+
+
+def _no_pool(subject: Subject) -> str:
+    """Why a pool run makes nothing."""
+    return "the pool is full" if subject.campaign.codes.pool else "the campaign has no pool any more"
 
 
 def _nobody(selection: Selection) -> str:

@@ -44,7 +44,7 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
     calls = decide.calls_for(made)
     found = {arm: find_goods(engine, store.id, named) for arm, named in subject.goods_named.items()}
     goods = {arm: one.goods if one and not one.unknown else None for arm, one in found.items()}
-    on = goods[revision.arms[0]]
+    on = goods[subject.arms[0]]
     verdicts = decide.verdicts(
         campaign=campaign,
         guardrails=revision.guardrails,
@@ -58,7 +58,7 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
     stops = revision.campaign.stops
     verdicts += stock_verdicts(engine, store.id, goods.values(), stops.stock_below if stops else None)
     verdicts += _currency_verdicts(subject)
-    message, shared = campaign.message, campaign.codes.shared
+    message, shared = None if subject.makes_pool else campaign.message, campaign.codes.shared
     return Proposal(
         store_id=store.ecwid_id,
         store_name=store.name,
@@ -157,8 +157,8 @@ def _arms(subject: Subject, selection: Selection, goods: Mapping[str, Goods | No
     """What each arm gets; nothing where nothing is compared."""
     if not subject.revision.campaign.variants or subject.makes_pool:
         return ()
-    found, first = [], goods[subject.revision.arms[0]]
-    for arm in subject.revision.arms:
+    found, first = [], goods[subject.arms[0]]
+    for arm in subject.arms:
         campaign = subject.revision.as_run(step=subject.step, arm=arm)
         message = campaign.message
         found.append(

@@ -42,9 +42,14 @@ class Subject:
         return self.kind == POOL
 
     @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of the arms; one without a name when nothing is compared, as in a pool that is nobody's yet."""
+        return ("",) if self.makes_pool else self.revision.arms
+
+    @property
     def offers(self) -> dict[str, Offer | None]:
-        """What each arm gets; one arm without a name when nothing is compared."""
-        return {arm: self.revision.as_run(step=self.step, arm=arm).offer for arm in self.revision.arms}
+        """What each arm gets."""
+        return {arm: self.revision.as_run(step=self.step, arm=arm).offer for arm in self.arms}
 
     @property
     def goods_named(self) -> dict[str, AppliesTo | None]:

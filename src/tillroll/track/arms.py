@@ -27,12 +27,11 @@ class ArmResult:
 
 def results_by_arm(connection: Connection, run: sa.Row[Any]) -> list[ArmResult]:
     """The arms of a run's plan by name; empty when nothing is compared."""
-    everybody = sa.select(recipients.c.arm, sa.func.count().label("n")).where(
-        recipients.c.plan_id == run.plan_id, recipients.c.arm != ""
-    )
+    of_plan = recipients.c.plan_id == run.plan_id
+    if not connection.scalar(sa.select(recipients.c.arm).where(of_plan).limit(1)):
+        return []  # everybody is in an arm, or nobody is
+    everybody = sa.select(recipients.c.arm, sa.func.count().label("n")).where(of_plan)
     counts = {row.arm: row.n for row in connection.execute(everybody.group_by(recipients.c.arm))}
-    if not counts:
-        return []
     offers = (messages.c.run_id == run.id, messages.c.kind == "offer")
     gone = (
         sa.select(recipients.c.arm, sa.func.count().label("n"))
