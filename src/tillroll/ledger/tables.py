@@ -202,6 +202,7 @@ recipients = sa.Table(
     text("arm", ""),  # of the campaign's variants
     sa.Column("value", Amount),  # their own value of the discount; none: the offer's
     sa.UniqueConstraint("plan_id", "customer_id"),
+    sa.Index(None, "customer_id"),
 )
 
 approvals = sa.Table(
