@@ -12,8 +12,10 @@ from pydantic import BaseModel
 
 from tests.campaign.whole import whole_folder
 from tillroll.campaign import parse_book
+from tillroll.campaign.calendar import Calendar
+from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.models import Campaign
-from tillroll.campaign.rules import Calendar, CodeFormat, Guardrails
+from tillroll.campaign.rules import CodeFormat
 from tillroll.campaign.segment import Segment
 from tillroll.campaign.source import Path, read_source
 

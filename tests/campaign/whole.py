@@ -140,13 +140,25 @@ largest_percent: 30
 largest_amount: 25
 codes_per_run: 50000
 worst_case_per_run: 400000
+worst_case_per_month: EUR 500000
 worst_case_of_live_runs: 800000
 largest_basket: 150
 largest_shipping: 8
+lowest_basket: 10
+codes_per_day: 60000
 least_bits: 45
+least_margin: 5
+out_of_stock: refuse
+messages_per_person_per_week: 3
+approvers:
+  - {worst_case: EUR 5000, by: 2}
+  - {codes: 20000, by: 3}
+warn_from: 80
 """,
     "rules/calendar.yaml": """
-quiet_days: [2026-12-25]
+quiet_days: [2026-12-25, 12-24..12-26]
+holidays: [SI, DE-BY]
+blackout: [2026-11-27..2026-11-28]
 """,
 }
 

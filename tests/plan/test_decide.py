@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.models import Campaign, Offer
 from tillroll.campaign.proposal import Level
-from tillroll.campaign.rules import CodeFormat, Guardrails
+from tillroll.campaign.rules import CodeFormat
 from tillroll.plan.decide import (
     Cost,
     Figures,

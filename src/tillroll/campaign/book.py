@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tillroll.campaign.calendar import Calendar
 from tillroll.campaign.digest import digest
 from tillroll.campaign.findings import Finding, nearest
+from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.links import Known, check_links
 from tillroll.campaign.models import Campaign
 from tillroll.campaign.overlay import ENVIRONMENTS, extended, in_environment, said_environments
@@ -22,7 +24,7 @@ from tillroll.campaign.revision import (
     segments_of,
     templates_of,
 )
-from tillroll.campaign.rules import Calendar, CodeFormat, Guardrails
+from tillroll.campaign.rules import CodeFormat
 from tillroll.campaign.segment import Segment
 from tillroll.campaign.source import Source, read_source
 from tillroll.campaign.templates import HTML, MJML, PARTS, TEXT, check_template

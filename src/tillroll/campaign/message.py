@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from tillroll.campaign.units import Day, Duration, Rate, Window
+from tillroll.campaign.calendar import SomeDays
+from tillroll.campaign.units import Duration, Rate, Window
 from tillroll.campaign.words import Line, Name, Words
 
 
@@ -36,7 +37,7 @@ class Send(Words):
         description="None leave in this stretch of the campaign's day.",
         examples=["21:00-08:00"],
     )
-    quiet_days: tuple[Day, ...] = Field(
+    quiet_days: tuple[SomeDays, ...] = Field(
         default=(), description="None leave on these days, besides those of rules/calendar.yaml."
     )
     rate: Rate | None = Field(default=None, description="At most so many.", examples=["50/s", "1000/h"])

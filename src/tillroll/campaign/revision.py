@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tillroll.campaign.calendar import Calendar
+from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.models import Campaign, Message, Offer
-from tillroll.campaign.rules import Calendar, CodeFormat, Guardrails
+from tillroll.campaign.rules import CodeFormat
 from tillroll.campaign.segment import Segment
 
 ENVIRONMENT_MARK = ".environment"

@@ -15,9 +15,11 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from tillroll.campaign.calendar import Calendar
+from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.models import Campaign
 from tillroll.campaign.overlay import ENVIRONMENTS
-from tillroll.campaign.rules import Calendar, CodeFormat, Guardrails
+from tillroll.campaign.rules import CodeFormat
 from tillroll.campaign.segment import Segment
 from tillroll.campaign.trigger import Event
 from tillroll.campaign.units import say_duration

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from tillroll.campaign.goods import Found, Product
+from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Campaign, Offer, Uses
 from tillroll.campaign.proposal import Level, Verdict
-from tillroll.campaign.rules import CodeFormat, Guardrails
+from tillroll.campaign.rules import CodeFormat
 
 FEW = 5
 """Up to so many codes go one by one: less latency than a batch and its polls."""

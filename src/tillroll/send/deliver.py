@@ -12,7 +12,7 @@ message is unknown, and the campaign's `if_unknown` decides.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,12 +75,16 @@ def work_off(sending: Sending, *, until: datetime) -> datetime | None:
 
 def _allowed_from(sending: Sending, now: datetime) -> datetime:
     """When messages may leave: outside the campaign's quiet hours, its quiet days and the store's."""
-    send = sending.message.send
+    send, calendar = sending.message.send, sending.revision.calendar
+
+    def is_quiet(day: date) -> bool:
+        return bool(calendar.quiet(day)) or any(day in days for days in send.quiet_days)
+
     return earliest_send(
         now,
         zone=sending.campaign.when.zone(sending.shop.timezone),
         quiet_hours=send.quiet_hours,
-        quiet_days=(*sending.revision.calendar.quiet_days, *send.quiet_days),
+        is_quiet=is_quiet,
     )
 
 
