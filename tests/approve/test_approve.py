@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from tests.shop import ANA, BEN, EVE, NOW, campaign_text, planned_run, run_row, sample_book
 from tillroll.approve.act import approve, halt, reject, settle_waiting
-from tillroll.approve.decide import Budgets, Person, over_budget
+from tillroll.approve.decide import Budget, Budgets, Person, over_budget
 from tillroll.campaign.states import RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger.audit import first_broken_row
@@ -150,9 +150,8 @@ def test_two_approvals_at_once_never_pass_the_budget_together(ledger: Engine) ->
 
 
 def test_a_worst_case_without_bound_fits_no_budget() -> None:
-    limits = Budgets(
-        campaign_used=Decimal(0), campaign_limit=Decimal(10), store_used=Decimal(0), store_limit=None
-    )
-    assert over_budget(None, limits)
-    assert not over_budget(Decimal(10), limits)
-    assert over_budget(Decimal("10.01"), limits)
+    none = Budget(used=0, limit=None)
+    limits = Budgets(campaign=Budget(used=Decimal(0), limit=Decimal(10)), store=none, month=none, codes=none)
+    assert over_budget(None, 1, limits)
+    assert not over_budget(Decimal(10), 1, limits)
+    assert over_budget(Decimal("10.01"), 1, limits)

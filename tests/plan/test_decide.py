@@ -18,9 +18,9 @@ from tillroll.plan.decide import (
     expected,
     minutes_for,
     together,
-    verdicts,
     worst_case,
 )
+from tillroll.plan.verdicts import verdicts
 
 
 def offer(**values: Any) -> Offer:

@@ -6,13 +6,13 @@ Whoever decides holds the store's row meanwhile, so two approvals at once can't 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.approve.decide import (
     MAY_DECIDE,
+    Budget,
     Budgets,
     Person,
     goes_by_policy,
@@ -22,13 +22,14 @@ from tillroll.approve.decide import (
 )
 from tillroll.campaign import Revision
 from tillroll.campaign.proposal import POLICY, StoredPlan
-from tillroll.campaign.states import RUN_FINAL, RUN_HOLDS_MONEY, RUN_OPEN, RunState
+from tillroll.campaign.states import RUN_FINAL, RUN_OPEN, RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, take_turn, writing
+from tillroll.ledger.exposure import held_by_runs
 from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
 from tillroll.ledger.runs import load_run, move_run, runs_in
-from tillroll.ledger.tables import approvals, plans, runs
+from tillroll.ledger.tables import approvals
 
 
 def approve(
@@ -47,13 +48,11 @@ def approve(
         if not against and digest_in_ledger(connection, plan) != plan.digest:
             against = ("the audience in the ledger no longer fits the plan's digest",)
         revision = load_revision(connection, plan.revision_id)
-        against = against or over_budget(
-            plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision, now)
-        )
+        against = against or _over_budget(connection, run.store_id, plan, revision, now)
         if against:
             raise _refusal(person, run_id, against)
         _record(connection, run_id, plan, "approve", person.email, note, now)
-        if not quorum_reached([*agreed, person.email], revision.campaign.approval):
+        if not quorum_reached([*agreed, person.email], plan.proposal.approvers):
             return RunState.WAITING
         _move(connection, run_id, RunState.APPROVED, now)
         return RunState.APPROVED
@@ -133,7 +132,7 @@ def _settle_one(engine: Engine, run_id: int, now: datetime) -> bool:
             )
             return True
         revision = load_revision(connection, plan.revision_id)
-        if over_budget(plan.proposal.exposure.worst_case, _budgets(connection, run.store_id, revision, now)):
+        if _over_budget(connection, run.store_id, plan, revision, now):
             return False  # a person sees the reason when trying to approve it
         if digest_in_ledger(connection, plan) != plan.digest or _approved_by(connection, plan.plan_id):
             return False
@@ -158,21 +157,19 @@ def _approved_by(connection: Connection, plan_id: int) -> list[str]:
     return list(connection.scalars(query))
 
 
-def _budgets(connection: Connection, store_id: int, revision: Revision, now: datetime) -> Budgets:
-    """What live runs may cost by now. A halted run counts while its codes work: stopping it took none of them back."""
-    halted = sa.and_(runs.c.state == RunState.HALTED, runs.c.valid_until > now)
-    live = sa.or_(runs.c.state.in_(tuple(RUN_HOLDS_MONEY)), halted)
-    of_store = (runs.c.store_id == store_id, live)
-    total = (
-        sa.select(sa.func.sum(plans.c.worst_case)).join(runs, runs.c.plan_id == plans.c.id).where(*of_store)
+def _over_budget(
+    connection: Connection, store_id: int, plan: StoredPlan, revision: Revision, now: datetime
+) -> tuple[str, ...]:
+    """Which limits on all runs together the run would pass now."""
+    held = held_by_runs(connection, store_id=store_id, campaign=revision.name, now=now)
+    campaign, rails = revision.campaign, revision.guardrails
+    limits = Budgets(
+        campaign=Budget(used=held.campaign, limit=campaign.budget.worst_case if campaign.budget else None),
+        store=Budget(used=held.live, limit=rails.worst_case_of_live_runs),
+        month=Budget(used=held.month, limit=rails.worst_case_per_month),
+        codes=Budget(used=held.codes_today, limit=rails.codes_per_day),
     )
-    campaign = revision.campaign
-    return Budgets(
-        campaign_used=connection.scalar(total.where(runs.c.campaign == revision.name)) or Decimal(0),
-        campaign_limit=campaign.budget.worst_case if campaign.budget else None,
-        store_used=connection.scalar(total) or Decimal(0),
-        store_limit=revision.guardrails.worst_case_of_live_runs,
-    )
+    return over_budget(plan.proposal.exposure.worst_case, plan.proposal.code_count, limits)
 
 
 def _refusal(person: Person, run_id: int, against: tuple[str, ...]) -> Refused:

@@ -27,13 +27,21 @@ class Person:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budgets:
-    """What other live runs may cost already, and the limits. None of a limit: there is none."""
+class Budget:
+    """What other runs hold of a limit already. `limit` None: there is none."""
 
-    campaign_used: Decimal
-    campaign_limit: Decimal | None
-    store_used: Decimal
-    store_limit: Decimal | None
+    used: Decimal | int
+    limit: Decimal | int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budgets:
+    """The limits on all runs together: money of live runs, money of a month, codes of a day."""
+
+    campaign: Budget
+    store: Budget
+    month: Budget
+    codes: Budget
 
 
 def reasons_against(
@@ -60,33 +68,39 @@ def reasons_against(
     return tuple(found)
 
 
-def over_budget(worst_case: Decimal | None, budgets: Budgets) -> tuple[str, ...]:
-    """Which budgets the run would pass, together with the runs that are live."""
+def over_budget(worst_case: Decimal | None, codes: int, budgets: Budgets) -> tuple[str, ...]:
+    """Which limits the run would pass, together with the other runs that count."""
     found = []
-    for whose, used, limit in (
-        ("campaign", budgets.campaign_used, budgets.campaign_limit),
-        ("store", budgets.store_used, budgets.store_limit),
+    for runs_, whose, budget in (
+        ("live runs", "the campaign's budget", budgets.campaign),
+        ("live runs", "the store's budget", budgets.store),
+        ("this month's runs", "what a month may cost", budgets.month),
     ):
-        if limit is None:
+        if budget.limit is None:
             continue
         if worst_case is None:
-            found.append(f"its worst case has no bound, and the {whose}'s budget is {limit:.2f}")
-        elif used + worst_case > limit:
+            found.append(f"its worst case has no bound, and {whose} is {budget.limit:.2f}")
+        elif budget.used + worst_case > budget.limit:
             found.append(
-                f"live runs may cost {used:.2f} already; {worst_case:.2f} more passes the {whose}'s budget of {limit:.2f}"
+                f"{runs_} may cost {budget.used:.2f} already; {worst_case:.2f} more passes {whose} of {budget.limit:.2f}"
             )
+    limit = budgets.codes.limit
+    if limit is not None and codes and budgets.codes.used + codes > limit:
+        found.append(
+            f"{budgets.codes.used} codes were approved today already; {codes} more pass the {limit} of a day"
+        )
     return tuple(found)
 
 
-def quorum_reached(approved_by: Sequence[str], approval: Approval) -> bool:
-    """Whether enough different people agreed."""
-    return len(set(approved_by)) >= approval.by
+def quorum_reached(approved_by: Sequence[str], needed: int) -> bool:
+    """Whether enough different people agreed; `needed` is what the plan says, which the guardrails may have raised."""
+    return len(set(approved_by)) >= needed
 
 
 def goes_by_policy(plan: StoredPlan, approval: Approval) -> bool:
-    """Whether the plan is within the bounds its campaign lets go without a person."""
+    """Whether the plan is within the bounds its campaign lets go without a person, and no guardrail asks for more people."""
     bounds, worst = approval.auto_when, plan.proposal.exposure.worst_case
-    if bounds is None or worst is None:
+    if bounds is None or worst is None or plan.proposal.approvers > approval.by:
         return False
     return (
         max(plan.proposal.audience.count, plan.proposal.code_count) <= bounds.codes

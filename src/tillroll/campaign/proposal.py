@@ -24,6 +24,7 @@ class Level(StrEnum):
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     WARN = "warn"
+    APPROVERS = "approvers"  # it may go if more people agree than its campaign asks for
     REFUSE = "refuse"
 
 

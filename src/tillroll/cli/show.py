@@ -71,7 +71,12 @@ def facts_table(rows: Mapping[str, str]) -> Table:
     return table
 
 
-_MARKS = {Level.PASS: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.REFUSE: ("✗", "red")}
+_MARKS = {
+    Level.PASS: ("✓", "green"),
+    Level.WARN: ("!", "yellow"),
+    Level.APPROVERS: ("+", "cyan"),
+    Level.REFUSE: ("✗", "red"),
+}
 
 
 def _say_what(proposal: Proposal) -> dict[str, str]:

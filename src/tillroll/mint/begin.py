@@ -48,7 +48,6 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             digest_now=digest_now,
             revision_now=revision_now,
             approvals=[(row.person, row.digest) for row in connection.execute(agreed)],
-            approval=revision.campaign.approval,
             policy=POLICY,
             goods=_changed(connection, run.store_id, _together(plan.proposal.all_goods)),
         )

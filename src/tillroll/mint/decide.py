@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from tillroll.campaign.models import Approval, Valid
+from tillroll.campaign.models import Valid
 from tillroll.campaign.proposal import StoredPlan
 
 CHUNK = 500  # the most a batch may hold
@@ -25,7 +25,6 @@ def reasons_not_to_begin(
     digest_now: str,
     revision_now: int | None,
     approvals: Collection[tuple[str, str]],
-    approval: Approval,
     policy: str,
     goods: Collection[str],
 ) -> tuple[str, ...]:
@@ -41,8 +40,8 @@ def reasons_not_to_begin(
         found.append("the audience or the plan in the ledger is not what was approved")
     found += goods
     agreed = {person for person, digest in approvals if digest == plan.digest}
-    if policy not in agreed and len(agreed) < approval.by:
-        found.append(f"{len(agreed)} of {approval.by} approvals are for this plan")
+    if policy not in agreed and len(agreed) < plan.proposal.approvers:
+        found.append(f"{len(agreed)} of {plan.proposal.approvers} approvals are for this plan")
     return tuple(found)
 
 

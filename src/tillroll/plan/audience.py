@@ -17,6 +17,7 @@ from tillroll.campaign.holdout import arm_of, held_back
 from tillroll.campaign.segment import Condition, Count, Moment, Sum
 from tillroll.campaign.value import Figure
 from tillroll.ledger.engine import streaming
+from tillroll.ledger.exposure import left_lately
 from tillroll.ledger.tables import customers
 
 Clause = sa.ColumnElement[bool]
@@ -139,7 +140,9 @@ def select_recipients(connection: Connection, asked: Asked, selection: Selection
         sa.func.coalesce(matches(segments[one], now), sa.false()).label(f"x_{i}")
         for i, one in enumerate(who.exclude)
     ]
-    query = sa.select(customers, *excluded).where(customers.c.store_id == asked.store_id)
+    most = revision.guardrails.messages_per_person_per_week
+    had = sa.null() if most is None else _had_lately(asked)
+    query = sa.select(customers, *excluded, had.label("had")).where(customers.c.store_id == asked.store_id)
     if who.segment:
         query = query.where(matches(segments[who.segment], now))
     if asked.only is not None:
@@ -171,6 +174,12 @@ def select_recipients(connection: Connection, asked: Asked, selection: Selection
             }
 
 
+def _had_lately(asked: Asked) -> sa.ScalarSelect[Any]:
+    """How many e-mails a customer had in the last 7 days."""
+    customer = customers.c.customer_id
+    return left_lately(sa.func.count(), store_id=asked.store_id, customer=customer, now=asked.now)
+
+
 def figures_of(row: sa.Row[Any], facts: Mapping[str, Any], now: datetime) -> dict[str, Decimal]:
     """What a formula or a table may ask of a customer; `facts` are those of the event, if one happened."""
     found = {Figure.ORDERS: Decimal(row.orders), Figure.SPENT: Decimal(row.spent)}
@@ -194,6 +203,9 @@ def _left_out(row: sa.Row[Any], asked: Asked, so_far: int) -> str:
         return "no consent to e-mails"
     if "@" not in row.email:
         return "no e-mail address"
+    most = asked.revision.guardrails.messages_per_person_per_week
+    if most is not None and row.had >= most:
+        return f"had {most} e-mail{'s' if most > 1 else ''} in the last 7 days"
     name = asked.revision.name
     if held_back(campaign=name, customer_id=row.customer_id, share=who.holdout, key=asked.key):
         return "held back to compare with"

@@ -1,4 +1,4 @@
-"""What a plan says, decided from figures alone: exposure, guardrail verdicts, calls and minutes. Pure."""
+"""What a plan says, decided from figures alone: exposure, calls and minutes. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from tillroll.campaign.goods import Found, Product
 from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Campaign, Offer, Uses
-from tillroll.campaign.proposal import Level, Verdict
-from tillroll.campaign.rules import CodeFormat
+from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer, Uses
 
 FEW = 5
 """Up to so many codes go one by one: less latency than a batch and its polls."""
@@ -116,113 +113,3 @@ def calls_for(codes: int) -> int:
 def minutes_for(calls: int, per_minute: int) -> float:
     """Minutes so many calls take at the store's pace, to a tenth."""
     return math.ceil(calls / per_minute * 10) / 10
-
-
-def verdicts(
-    *,
-    campaign: Campaign,
-    guardrails: Guardrails,
-    code_format: CodeFormat,
-    codes: int,
-    worst: Decimal | None,
-    offers: Sequence[Offer] | None = None,
-) -> tuple[Verdict, ...]:
-    """Every guardrail that applies, held against the plan's own figures. Budgets over live runs are `approve`'s.
-
-    `offers` are those of all arms; without them the campaign's own is the only one.
-    """
-    if offers is None:
-        offers = [campaign.offer] if campaign.offer is not None else []
-    found = list[Verdict]()
-
-    def hold(rule: str, holds: bool, measured: object, limit: object, text: str) -> None:
-        level = Level.PASS if holds else Level.REFUSE
-        found.append(
-            Verdict(
-                rule=rule, level=level, measured=str(measured), limit=str(limit), text="" if holds else text
-            )
-        )
-
-    if percents := [one.largest_value for one in offers if one.kind in PERCENT_KINDS]:
-        value, most = max(percents), guardrails.largest_percent
-        hold(
-            "largest_percent",
-            value <= most,
-            f"{value} %",
-            f"{most} %",
-            f"{value} % off is more than {most} % allowed",
-        )
-    if amounts := [one.largest_value for one in offers if one.kind in AMOUNT_KINDS]:
-        value, most = max(amounts), guardrails.largest_amount
-        hold("largest_amount", value <= most, value, most, f"{value} off is more than the {most} allowed")
-    hold(
-        "codes_per_run",
-        codes <= guardrails.codes_per_run,
-        codes,
-        guardrails.codes_per_run,
-        f"{codes} codes are more than one run may make",
-    )
-    if codes and campaign.codes.shared is None:
-        hold(
-            "least_bits",
-            code_format.bits >= guardrails.least_bits,
-            f"{code_format.bits:.1f}",
-            f"{guardrails.least_bits:.1f}",
-            _too_guessable(code_format, guardrails),
-        )
-    for rule, limit in (
-        ("worst_case_per_run", guardrails.worst_case_per_run),
-        ("campaign_budget", campaign.budget.worst_case if campaign.budget else None),
-    ):
-        if limit is not None:
-            within = worst is not None and worst <= limit
-            measured = "without bound" if worst is None else worst
-            hold(rule, within, measured, limit, f"the worst case is {measured}, the limit {limit}")
-    return tuple(found)
-
-
-def goods_verdicts(found: Found) -> tuple[Verdict, ...]:
-    """What the store's catalogue says of the goods that the offer names."""
-    off = [*(_called(one) for one in found.products if not one.enabled)]
-    shelves = zip(found.categories, found.goods.categories, strict=True)
-    off += [on.path for category, on in shelves if not category.enabled]
-    barred = [_called(one) for one in found.products if not one.discounts_allowed]
-    sold_out = [_called(one) for one in found.products if not one.in_stock]
-    varied = [f"{one.by_variation} ({one.name})" for one in found.goods.products if one.by_variation]
-    held = [
-        _held("applies_to", Level.REFUSE, found.unknown, "; ".join(found.unknown), "unknown"),
-        _held(
-            "discounts_allowed",
-            Level.REFUSE,
-            barred,
-            f"the store allows no discounts on {', '.join(barred)}",
-            "without discounts",
-        ),
-        _held("in_stock", Level.WARN, sold_out, f"out of stock: {', '.join(sold_out)}", "out of stock"),
-        _held("on_sale", Level.WARN, off, f"switched off in the store: {', '.join(off)}", "switched off"),
-    ]
-    if varied:
-        text = f"{', '.join(varied)}: the store limits by product, so every variation gets the discount"
-        held.append(_held("by_product", Level.WARN, varied, text, "variations named"))
-    if found.below:
-        paths = ", ".join(found.below)
-        text = f"{paths}: name the categories below it too if they are meant; the store may not count them"
-        held.append(_held("by_category", Level.WARN, found.below, text, "with categories below"))
-    return tuple(held)
-
-
-def _held(rule: str, level: Level, against: Sequence[str], text: str, what: str) -> Verdict:
-    """A verdict over names: it passes when none of them is against it."""
-    measured = f"{len(against)} {what}"
-    if not against:
-        return Verdict(rule=rule, level=Level.PASS, measured=measured, limit="0")
-    return Verdict(rule=rule, level=level, measured=measured, limit="0", text=text)
-
-
-def _called(product: Product) -> str:
-    return product.name or product.sku
-
-
-def _too_guessable(code_format: CodeFormat, guardrails: Guardrails) -> str:
-    enough = math.ceil(guardrails.least_bits / math.log2(len(code_format.alphabet)))
-    return f"codes of this format can be guessed ({code_format.bits:.1f} bits); length: {enough} would do"

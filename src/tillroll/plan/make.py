@@ -65,7 +65,7 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
         return _settle(engine, run_id, RunState.PLANNING, reason, now, not_before=later)
     _clear_unfinished(engine, run_id)
     plan_id, selection, digest = _freeze_audience(engine, subject, now)
-    proposal = propose(engine, subject, selection, digest, per_minute)
+    proposal = propose(engine, subject, selection, digest, now=now, per_minute=per_minute)
     plan = (plan_id, proposal)
     if selection.count == 0 and not subject.pool_codes:
         reason = _no_pool(subject) if subject.makes_pool else _nobody(selection)
@@ -99,7 +99,7 @@ def preview(
     selection, digest = Selection(), AudienceDigest()
     for recipient in _recipients(engine, subject, selection, now):
         digest.add_recipient(recipient)
-    return propose(engine, subject, selection, digest.hex(), per_minute)
+    return propose(engine, subject, selection, digest.hex(), now=now, per_minute=per_minute)
 
 
 def _subject(

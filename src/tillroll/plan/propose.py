@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -22,15 +23,21 @@ from tillroll.campaign.proposal import (
 )
 from tillroll.campaign.sentence import say_offer, say_segment
 from tillroll.campaign.units import spell_duration
+from tillroll.ledger.engine import reading
+from tillroll.ledger.exposure import held_by_runs
 from tillroll.plan import decide
+from tillroll.plan import verdicts as held_against
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import find_goods
 from tillroll.plan.figures import figures_by_arm
+from tillroll.plan.margin import below_margin
 from tillroll.plan.stock import stock_verdicts
 from tillroll.plan.subject import Subject
 
 
-def propose(engine: Engine, subject: Subject, selection: Selection, digest: str, per_minute: int) -> Proposal:
+def propose(
+    engine: Engine, subject: Subject, selection: Selection, digest: str, *, now: datetime, per_minute: int
+) -> Proposal:
     """The whole proposal; `digest` is the audience's."""
     store, revision, campaign = subject.store, subject.revision, subject.campaign
     made = subject.codes_made(selection.count)
@@ -45,19 +52,23 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
     found = {arm: find_goods(engine, store.id, named) for arm, named in subject.goods_named.items()}
     goods = {arm: one.goods if one and not one.unknown else None for arm, one in found.items()}
     on = goods[subject.arms[0]]
-    verdicts = decide.verdicts(
+    verdicts = held_against.verdicts(
         campaign=campaign,
         guardrails=revision.guardrails,
         code_format=revision.format_of(campaign),
         codes=made,
         worst=worst.amount,
         offers=[one for one in offers.values() if one is not None],
+        others=_others(engine, subject, now),
     )
-    for each in dict.fromkeys(decide.goods_verdicts(one) for one in found.values() if one):
+    for each in dict.fromkeys(
+        held_against.goods_verdicts(one, revision.guardrails) for one in found.values() if one
+    ):
         verdicts += each
+    verdicts += _margins(engine, subject, goods)
     stops = revision.campaign.stops
     verdicts += stock_verdicts(engine, store.id, goods.values(), stops.stock_below if stops else None)
-    verdicts += _currency_verdicts(subject)
+    verdicts += _currency_verdicts(subject) + _calendar_verdicts(subject)
     message, shared = None if subject.makes_pool else campaign.message, campaign.codes.shared
     return Proposal(
         store_id=store.ecwid_id,
@@ -77,7 +88,7 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
         code_bits=round(revision.format_of(campaign).bits, 1) if shared is None and campaign.offer else 0.0,
         template=message.template if message else "",
         subject=message.subject if message else "",
-        approvers=campaign.approval.by,
+        approvers=revision.guardrails.quorum(asked=campaign.approval.by, worst=worst.amount, codes=made),
         audience=_audience(subject, selection, digest),
         exposure=Exposure(
             worst_case=worst.amount,
@@ -96,6 +107,38 @@ def propose(engine: Engine, subject: Subject, selection: Selection, digest: str,
         happened=subject.happened,
         facts=subject.facts,
     )
+
+
+def _others(engine: Engine, subject: Subject, now: datetime) -> held_against.Others:
+    """What other runs hold of the limits that all runs share."""
+    with reading(engine) as connection:
+        held = held_by_runs(connection, store_id=subject.store.id, campaign=subject.revision.name, now=now)
+    return held_against.Others(
+        live=held.live, campaign=held.campaign, month=held.month, codes_today=held.codes_today
+    )
+
+
+def _margins(engine: Engine, subject: Subject, goods: Mapping[str, Goods | None]) -> tuple[Verdict, ...]:
+    """Whether any arm's offer would sell something too cheaply."""
+    rails = subject.revision.guardrails
+    offered = {arm: one for arm, one in subject.offers.items() if one is not None}
+    if rails.least_margin is None or not offered:
+        return ()
+    with reading(engine) as connection:
+        below = [
+            below_margin(
+                connection, store_id=subject.store.id, offer=one, goods=goods[arm], margin=rails.least_margin
+            )
+            for arm, one in offered.items()
+        ]
+    return held_against.margin_verdicts(below, rails)
+
+
+def _calendar_verdicts(subject: Subject) -> tuple[Verdict, ...]:
+    """Whether the run's slot falls on a day on which nothing begins, by the store's own date."""
+    day = subject.slot_at.astimezone(ZoneInfo(subject.store.timezone)).date()
+    by_event = subject.only is not None or subject.facts is not None
+    return held_against.calendar_verdicts(subject.revision.calendar, day, by_event=by_event)
 
 
 def _costs(

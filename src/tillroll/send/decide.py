@@ -14,10 +14,11 @@ MOST_ATTEMPTS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """What to do with one message: go, or be held for good with a reason."""
+    """What to do with one message: go, wait until a moment, or be held for good with a reason."""
 
     go: bool
     reason: str = ""
+    wait_until: datetime | None = None
 
 
 def may_send(
@@ -29,10 +30,12 @@ def may_send(
     valid_until: datetime | None,
     now: datetime,
     used: bool = False,
+    room_from: datetime | None = None,
 ) -> Word:
     """Whether a message may go now. `consent` is the mirror's present word; `known`: the customer is still there.
 
-    `used`: a reminder of the code would come too late. `code_state` and `valid_until` are None for an e-mail without a code.
+    `used`: a reminder of the code would come too late. `room_from`: when the customer may have one more e-mail, if they had
+    as many as the guardrails allow in a week. `code_state` and `valid_until` are None for an e-mail without a code.
     """
     if code_state not in {CodeState.LIVE, None}:
         return Word(go=False, reason=f"its code is {code_state}, not live")
@@ -46,6 +49,13 @@ def may_send(
         return Word(go=False, reason="its code was used meanwhile")
     if valid_until is not None and now >= valid_until:
         return Word(go=False, reason="its code has expired")
+    if room_from is not None and room_from > now:
+        if valid_until is not None and room_from >= valid_until:
+            reason = "the customer had as many e-mails this week as they may, and its code ends before one more may go"
+            return Word(go=False, reason=reason)
+        return Word(
+            go=False, wait_until=room_from, reason="the customer had as many e-mails this week as they may"
+        )
     return Word(go=True)
 
 

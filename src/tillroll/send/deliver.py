@@ -24,10 +24,12 @@ from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.exposure import LEFT_AT, WEEK, left_lately
 from tillroll.ledger.given import works_from, works_until
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import codes, customers, messages, recipients, runs
-from tillroll.send.decide import Outcome, after, may_send, pause_before_retry
+from tillroll.ledger.types import Moment
+from tillroll.send.decide import Outcome, Word, after, may_send, pause_before_retry
 from tillroll.send.facts import facts_for
 from tillroll.send.mime import Outgoing, build
 from tillroll.send.prepare import prepare, used
@@ -106,6 +108,7 @@ def _claim(sending: Sending, now: datetime, most: int) -> tuple[list[Outgoing], 
     with reading(sending.post.engine) as connection:
         rows = list(connection.execute(_next_messages(sending, now, most)))
     held: list[tuple[int, MessageState, str]] = []
+    waiting: list[tuple[int, Word]] = []
     going: list[Outgoing] = []
     for row in rows:
         bare = row.code is None and sending.source is Source.NONE
@@ -117,7 +120,11 @@ def _claim(sending: Sending, now: datetime, most: int) -> tuple[list[Outgoing], 
             email=row.email,
             valid_until=row.valid_until,
             now=now,
+            room_from=_room_from(sending, row),
         )
+        if word.wait_until is not None:
+            waiting.append((row.id, word))
+            continue
         if not word.go:
             held.append((row.id, MessageState.HELD, word.reason))
             continue
@@ -128,8 +135,20 @@ def _claim(sending: Sending, now: datetime, most: int) -> tuple[list[Outgoing], 
     with writing(sending.post.engine) as connection:
         for message_id, state, reason in held:
             _write(connection, message_id, MessageState.READY, state, now, reason=reason)
+        for message_id, word in waiting:
+            also = {"not_before": word.wait_until, "reason": word.reason}
+            _write(connection, message_id, MessageState.READY, MessageState.READY, now, **also)
         claimed = [one for one in going if _write_intent(connection, sending, one, now)]
     return claimed, len(rows)
+
+
+def _room_from(sending: Sending, row: sa.Row[Any]) -> datetime | None:
+    """When a customer may have one more e-mail, if they had as many in the last week as the guardrails allow."""
+    most = sending.revision.guardrails.messages_per_person_per_week
+    if most is None or row.had < most:
+        return None
+    first: datetime = row.had_first
+    return first + WEEK
 
 
 def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]:
@@ -149,6 +168,7 @@ def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]
             customers.c.accepts_marketing,
             customers.c.customer_id.label("known"),
             (used() if sending.kind is Kind.REMINDER else sa.false()).label("used"),
+            *_had(sending, now),
         )
         .join(recipients, recipients.c.id == messages.c.recipient_id)
         .outerjoin(codes, codes.c.id == messages.c.code_id)
@@ -163,6 +183,17 @@ def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]
         .order_by(messages.c.id)
         .limit(most)
     )
+
+
+def _had(sending: Sending, now: datetime) -> list[sa.ColumnElement[Any]]:
+    """How many e-mails a recipient had in the last week, and when the first of them left; nothing if nobody counts them."""
+    if sending.revision.guardrails.messages_per_person_per_week is None:
+        return []
+    of_store = {"store_id": sending.run.store_id, "customer": recipients.c.customer_id, "now": now}
+    return [
+        left_lately(sa.func.count(), **of_store).label("had"),
+        left_lately(sa.func.min(LEFT_AT, type_=Moment()), **of_store).label("had_first"),
+    ]
 
 
 def _compose(sending: Sending, row: sa.Row[Any], now: datetime) -> Outgoing:

@@ -1,0 +1,85 @@
+"""What the runs of a store may cost already: plans and approvals are held against the same sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign.states import RUN_HOLDS_MONEY, MessageState, RunState
+from tillroll.ledger.tables import approvals, messages, plans, recipients, runs, stores
+from tillroll.ledger.types import Moment
+
+_WENT = (*RUN_HOLDS_MONEY, RunState.DONE, RunState.HALTED)
+_MAY_HAVE_LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.UNKNOWN)
+_THEIRS, _SENT = recipients.alias("theirs"), messages.alias("sent")
+LEFT_AT = sa.func.coalesce(_SENT.c.sent_at, _SENT.c.sending_at, type_=Moment())
+"""When an e-mail left, or may have."""
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """Money and codes that runs of a store hold."""
+
+    live: Decimal  # worst cases of live runs
+    campaign: Decimal  # those of them that are one campaign's
+    month: Decimal  # worst cases of the runs that were approved in this calendar month
+    codes_today: int  # codes of the runs that were approved today; both by the store's own date
+
+
+def held_by_runs(connection: Connection, *, store_id: int, campaign: str, now: datetime) -> Holding:
+    """What the store's runs hold by now. A halted run counts while its codes work: stopping it took none of them back."""
+    zone = ZoneInfo(connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == store_id)).one())
+    today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    halted = sa.and_(runs.c.state == RunState.HALTED, runs.c.valid_until > now)
+    live = sa.or_(runs.c.state.in_(tuple(RUN_HOLDS_MONEY)), halted)
+    of_store = sa.select(sa.func.sum(plans.c.worst_case)).join(runs, runs.c.plan_id == plans.c.id)
+    total = of_store.where(runs.c.store_id == store_id, live)
+    return Holding(
+        live=connection.scalar(total) or Decimal(0),
+        campaign=connection.scalar(total.where(runs.c.campaign == campaign)) or Decimal(0),
+        month=connection.scalar(of_store.where(*_approved_since(store_id, today.replace(day=1))))
+        or Decimal(0),
+        codes_today=int(
+            connection.scalar(
+                sa.select(sa.func.sum(plans.c.code_count))
+                .join(runs, runs.c.plan_id == plans.c.id)
+                .where(*_approved_since(store_id, today))
+            )
+            or 0
+        ),
+    )
+
+
+def _approved_since(store_id: int, start: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    agreed = sa.exists().where(
+        approvals.c.plan_id == plans.c.id, approvals.c.decision == "approve", approvals.c.at >= start
+    )
+    return runs.c.store_id == store_id, runs.c.state.in_(_WENT), agreed
+
+
+def left_lately(
+    what: sa.ColumnElement[Any], *, store_id: int, customer: sa.ColumnElement[int], now: datetime
+) -> sa.ScalarSelect[Any]:
+    """A figure over the e-mails that somebody had in the last 7 days, whatever the campaign; `what` is over `LEFT_AT`.
+
+    One that may have left counts as if it had. `customer` is a column of the query this becomes part of.
+    """
+    return (
+        sa.select(what)
+        .select_from(_THEIRS)
+        .join(_SENT, _SENT.c.recipient_id == _THEIRS.c.id)
+        .where(
+            _THEIRS.c.customer_id == customer,
+            _SENT.c.store_id == store_id,
+            _SENT.c.state.in_(_MAY_HAVE_LEFT),
+            now - WEEK < LEFT_AT,
+        )
+        .scalar_subquery()
+    )
