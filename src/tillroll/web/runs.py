@@ -14,8 +14,9 @@ from tillroll.campaign.proposal import StoredPlan
 from tillroll.campaign.states import RUN_BEGUN, RUN_FINAL, MessageState, RunState
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading
-from tillroll.ledger.plans import load_plan, sample
+from tillroll.ledger.plans import load_plan, load_revision, sample
 from tillroll.ledger.runs import load_run
+from tillroll.plan.since import Since, since_approved
 from tillroll.send.preview import previews
 from tillroll.track.arms import results_by_arm
 from tillroll.track.overview import Progress, list_runs, run_progress
@@ -84,8 +85,10 @@ def run(run_id: int) -> str:
         held = held_reasons(connection, run_id)
         arms = results_by_arm(connection, row)
         mails, mail_fault = _mails(connection, run_id)
+        since = _since(connection, row, plan)
     return render_template(
         "run.html",
+        since=since,
         run=row,
         plan=plan,
         progress=progress,
@@ -118,6 +121,20 @@ def _decision(row: sa.Row[Any], plan: StoredPlan | None, said: list[sa.Row[Any]]
         )
     return _Decision(
         open=row.state == RunState.WAITING, may=here.may_decide(), against=against, agreed=len(agreed)
+    )
+
+
+def _since(connection: Connection, row: sa.Row[Any], plan: StoredPlan | None) -> Since | None:
+    """What is different from the last plan that was approved, while somebody has to decide."""
+    if plan is None or row.state != RunState.WAITING:
+        return None
+    return since_approved(
+        connection,
+        store_id=row.store_id,
+        revision=load_revision(connection, plan.revision_id),
+        proposal=plan.proposal,
+        run_id=row.id,
+        plan_id=plan.plan_id,
     )
 
 
