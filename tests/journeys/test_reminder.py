@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -73,7 +74,7 @@ def test_whoever_has_not_used_their_code_is_reminded_once(
     assert Counter(one["to"] for one in reminders) == Counter(one["to"] for one in rest)
     assert {one["code"] for one in reminders} == {one["code"] for one in rest}
     assert len({one["key"] for one in outbox(services)}) == 8 + len(rest)
-    until = run_row(services.engine, run_id).valid_until
+    until = run_row(services.engine, run_id).valid_until.astimezone(ZoneInfo("Europe/Ljubljana"))
     assert f"Good until {until:%B %-d}" in text_of(services, reminders[0])
     assert reminders[0]["subject"].startswith(f"Until {until:%B %-d}")
     with services.engine.connect() as connection:
