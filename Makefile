@@ -6,7 +6,7 @@ LOCKED := $(VENV)/.installed
 TESTED := $(VENV)/.installed-test
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo clean-demo test test-all lint lock clean
+.PHONY: help install demo clean-demo test test-all bench lint lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test: $(TESTED) lint ## every check and every test but the slow ones
 test-all: $(TESTED) lint ## the slow ones too
 	@$(BIN)/python -m tests.tools
 	@$(BIN)/pytest
+
+bench: $(TESTED) ## measure, beside floors and peers (NAMES="sandbox mint" for some; takes long)
+	@$(BIN)/python -m bench $(NAMES) --json bench.json
 
 lock: ## draw the lock files anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
