@@ -218,8 +218,8 @@ def test_killed_twice_amid_faults_the_store_equals_the_file_and_undo_brings_the_
 
 @pytest.mark.slow
 def test_five_thousand_products_survive_the_same(
-    sqlite_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
+    database_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    figures = survive(tmp_path, sqlite_url, products=5_000, faults=MANY, patience=900)
+    figures = survive(tmp_path, database_url, products=5_000, faults=MANY, patience=900)
     record_property("figures", str(figures))
     assert figures.memory_mb < 400

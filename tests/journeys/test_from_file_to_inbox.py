@@ -76,10 +76,10 @@ def finish(lane: Lane, run_id: int = 1) -> Progress:
 
 
 def outbox(services: Services) -> list[dict[str, Any]]:
+    """The runs' e-mails; notices to those who look after the store are of none."""
     path = services.settings.outbox / "messages.jsonl"
-    return (
-        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    )
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [line for line in map(json.loads, lines) if line["run"]]
 
 
 def compare(lane: Lane) -> Comparison:

@@ -18,6 +18,7 @@ from tillroll.campaign.folder import fingerprint
 from tillroll.errors import FaultyFiles, NeedsPerson, OutcomeUnknown, PlanLacksApi, Refused, TryLater
 from tillroll.ledger.engine import reading
 from tillroll.ledger.lane import lane
+from tillroll.loop.outage import tell_of_outage
 from tillroll.loop.stages import (
     REST,
     Lane,
@@ -77,17 +78,7 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
         try:
             return _work(lane_, store, until)
         except NeedsPerson as trouble:
-            state = NO_API if isinstance(trouble, PlanLacksApi) else DISCONNECTED
-            stop_lane(
-                services.engine,
-                store_id=store_id,
-                state=state,
-                reason=f"{trouble.message} {trouble.hint}".strip(),
-                now=clock.now(),
-            )
-            log.error(
-                "store.stopped", store=store.ecwid_id, state=state, reason=trouble.message, do=trouble.hint
-            )
+            _shut_out(lane_, store, trouble)
             return None
         except TryLater as trouble:
             return _rest(lane_, store, trouble.message, max(trouble.retry_at, clock.now() + _SOON))
@@ -95,6 +86,16 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
             return _rest(lane_, store, trouble.message, clock.now() + _SOON)
         except Refused as trouble:
             return _rest(lane_, store, trouble.message, clock.now() + REST)
+
+
+def _shut_out(lane_: Lane, store: sa.Row[Any], trouble: NeedsPerson) -> None:
+    """No more calls until somebody acts; whom it concerns is told."""
+    state = NO_API if isinstance(trouble, PlanLacksApi) else DISCONNECTED
+    reason, now = f"{trouble.message} {trouble.hint}".strip(), lane_.services.clock.now()
+    news = stop_lane(lane_.services.engine, store_id=lane_.store_id, state=state, reason=reason, now=now)
+    log.error("store.stopped", store=store.ecwid_id, state=state, reason=trouble.message, do=trouble.hint)
+    if news:
+        tell_of_outage(lane_.services, store, state=state, reason=reason)
 
 
 def _rest(lane_: Lane, store: sa.Row[Any], reason: str, until: datetime) -> datetime:

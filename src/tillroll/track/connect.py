@@ -82,16 +82,17 @@ def only_store(connection: Connection) -> sa.Row[Any]:
     return found[0]
 
 
-def stop_lane(engine: Engine, *, store_id: int, state: str, reason: str, now: datetime) -> None:
-    """The store won't have us: no more calls until somebody acts."""
+def stop_lane(engine: Engine, *, store_id: int, state: str, reason: str, now: datetime) -> bool:
+    """The store won't have us: no more calls until somebody acts. Whether that is news."""
     with writing(engine) as connection:
         row = load_store(connection, store_id)
         if row.state == state:
-            return
+            return False
         connection.execute(
             sa.update(stores).where(stores.c.id == store_id).values(state=state, reason=reason)
         )
         _audit(connection, now, f"store.{state}", row.ecwid_id, reason)
+        return True
 
 
 def rest_lane(engine: Engine, *, store_id: int, until: datetime, reason: str) -> None:
