@@ -150,7 +150,7 @@ def _check_way(message: Message, transport: Transport) -> None:
     if via is not None and via.value != transport.name:
         raise Refused(
             f"The campaign sends via {via.value}, and this installation has {transport.name}.",
-            hint="Set TILLROLL_SMTP_URL, or leave out message.send.via.",
+            hint="Set SMTP_URL, or leave out message.send.via.",
         )
 
 
