@@ -30,7 +30,7 @@ class Send(Words):
 
     via: Via | None = Field(
         default=None,
-        description="Only by this way; without it by the installation's own (TILLROLL_SMTP_URL).",
+        description="Only by this way; without it by the installation's own (SMTP_URL).",
     )
     quiet_hours: Window | None = Field(
         default=None,
