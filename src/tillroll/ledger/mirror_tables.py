@@ -228,6 +228,7 @@ events = sa.Table(
     text("outcome", ""),
     sa.UniqueConstraint("store_id", "event_id"),
     sa.Index(None, "store_id", "handled_at"),
+    sa.Index(None, "store_id", "received_at"),
 )
 
 levels = sa.Table(

@@ -17,6 +17,8 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ reviews, stock_changes            what else happened in the store
         ├─ events                            what the store's webhooks said happened
         ├─ levels                            how much of the token's allowance of requests is left
+        ├─ lanes                             when each store's lane is due
+        ├─ fences                            how far the ledger has told its store that it came
         └─ redemptions                       which order used which code
 audit                                        every decision, each row holding the hash of the one before
 users, roles, roles_users                    who may sign in
@@ -29,6 +31,7 @@ import sqlalchemy as sa
 from tillroll.ledger.columns import count, identity, metadata, of, text
 from tillroll.ledger.event_tables import entries, reviews, stock_changes
 from tillroll.ledger.import_tables import import_chunks, import_rows, imports
+from tillroll.ledger.lane_tables import fences, lanes
 from tillroll.ledger.mirror_tables import (
     carts,
     categories,
@@ -62,9 +65,11 @@ __all__ = [
     "entries",
     "events",
     "favourites",
+    "fences",
     "import_chunks",
     "import_rows",
     "imports",
+    "lanes",
     "levels",
     "list_members",
     "looks",
@@ -167,6 +172,7 @@ runs = sa.Table(
     sa.Column("finished_at", Moment),
     sa.UniqueConstraint("store_id", "campaign", "slot_key"),
     sa.Index(None, "store_id", "state"),
+    sa.Index(None, "store_id", "changed_at"),
     sa.Index(None, "entry_id"),
 )
 
@@ -289,6 +295,9 @@ messages = sa.Table(
     count("size"),  # bytes handed over
     count("attempts"),
     sa.Column("not_before", Moment),
+    sa.Column(
+        "owner", sa.BigInteger, nullable=False, server_default="0"
+    ),  # who sends it; 0: the lane's holder
     sa.Column("sending_at", Moment),
     sa.Column("sent_at", Moment),
     sa.Column("changed_at", Moment, nullable=False),
