@@ -8,6 +8,7 @@ import pytest
 
 from tests.shop import NOW
 from tillroll.campaign.models import Valid
+from tillroll.campaign.validity import validity
 from tillroll.ecwid.batches import key_still_good, poll_pause
 from tillroll.mint.decide import (
     MOST_ATTEMPTS,
@@ -15,7 +16,6 @@ from tillroll.mint.decide import (
     Outcome,
     is_ours,
     outcome,
-    validity,
 )
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")

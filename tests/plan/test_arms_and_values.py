@@ -22,7 +22,8 @@ from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import digest_in_ledger, load_plan
 from tillroll.ledger.tables import plans, products, recipients
 from tillroll.mint.coupon import pattern
-from tillroll.plan.make import make_plan, split_key
+from tillroll.plan.freeze import split_key
+from tillroll.plan.make import make_plan
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import start_by_hand
 

@@ -16,7 +16,8 @@ from tillroll.campaign.states import RunState
 from tillroll.errors import Refused
 from tillroll.ledger.plans import digest_in_ledger, load_plan
 from tillroll.ledger.tables import categories, looks, products, recipients, stores, variations
-from tillroll.plan.make import make_plan, preview
+from tillroll.plan.make import make_plan
+from tillroll.plan.outlook import preview
 
 
 def plan_of(ledger: Engine, run_id: int) -> Proposal:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tillroll.campaign.effort import calls_for, minutes_for
 from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.models import Campaign, Offer
 from tillroll.campaign.proposal import Level
@@ -14,9 +15,7 @@ from tillroll.campaign.rules import CodeFormat
 from tillroll.plan.decide import (
     Cost,
     Figures,
-    calls_for,
     expected,
-    minutes_for,
     together,
     worst_case,
 )

@@ -23,7 +23,8 @@ from tillroll.errors import NotFound, Refused
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import digest_in_ledger, load_plan, sample
 from tillroll.ledger.tables import campaigns, plans, recipients, revisions, runs, stores
-from tillroll.plan.make import make_plan, preview
+from tillroll.plan.make import make_plan
+from tillroll.plan.outlook import preview
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import materialise, start_by_hand
 

@@ -9,7 +9,7 @@ from tillroll.cli.opening import services
 from tillroll.cli.show import out, say_json, show_proposal
 from tillroll.errors import FaultyFiles, NotFound, Refused
 from tillroll.ledger.engine import reading
-from tillroll.plan.make import preview
+from tillroll.plan.outlook import preview
 from tillroll.track.connect import only_store
 
 

@@ -14,13 +14,14 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign import Revision
 from tillroll.campaign.proposal import POLICY, Goods
 from tillroll.campaign.states import RunState
+from tillroll.campaign.validity import validity
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.given import earlier_code
 from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import approvals, campaigns, categories, products, stores
-from tillroll.mint.decide import reasons_not_to_begin, validity
+from tillroll.mint.decide import reasons_not_to_begin
 
 
 def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:

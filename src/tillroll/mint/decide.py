@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
-from tillroll.campaign.models import Valid
 from tillroll.campaign.proposal import StoredPlan
 
-CHUNK = 500  # the most a batch may hold
-FEW = 5  # up to so many codes go one by one
 IN_FLIGHT = 3  # batches handed over at a time: the store works them off in order, more would only wait there
 MOST_ATTEMPTS = 5
 SKEW = timedelta(minutes=5)  # how far the store's clock may be from ours
@@ -43,16 +39,6 @@ def reasons_not_to_begin(
     if policy not in agreed and len(agreed) < plan.proposal.approvers:
         found.append(f"{len(agreed)} of {plan.proposal.approvers} approvals are for this plan")
     return tuple(found)
-
-
-def validity(valid: Valid, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
-    """From when until when the codes work, in UTC to the second; a length of time runs to the end of its last day."""
-    if valid.for_ is not None:
-        last_day = (now + valid.for_).astimezone(zone).date()
-        return now.replace(microsecond=0), datetime.combine(last_day, time(23, 59, 59), zone).astimezone(UTC)
-    assert valid.until is not None  # noqa: S101 - the model refuses anything else
-    start = valid.from_.replace(tzinfo=zone).astimezone(UTC) if valid.from_ else now.replace(microsecond=0)
-    return start, valid.until.replace(tzinfo=zone).astimezone(UTC)
 
 
 class Outcome(StrEnum):

@@ -16,13 +16,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tillroll.campaign.effort import CHUNK, FEW
 from tillroll.campaign.states import ChunkState, CodeState
 from tillroll.ecwid.batches import key_still_good, poll_pause
 from tillroll.ecwid.errors import StoreRefusal, StoreSaysConflict
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import chunks, codes
 from tillroll.mint.coupon import Pattern, pattern
-from tillroll.mint.decide import CHUNK, FEW, IN_FLIGHT
+from tillroll.mint.decide import IN_FLIGHT
 from tillroll.mint.draw import new_key
 from tillroll.mint.parts import Mint
 from tillroll.mint.settle import Answer, settle, settle_by_lookup

@@ -18,11 +18,11 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign import Revision
 from tillroll.campaign.proposal import StoredPlan
 from tillroll.campaign.states import CodeState
+from tillroll.campaign.validity import validity
 from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.pools import POOL
 from tillroll.ledger.tables import codes, recipients, stores
-from tillroll.mint.decide import validity
 from tillroll.mint.draw import draw_codes, shuffled
 from tillroll.mint.shared import reserve_shared
 

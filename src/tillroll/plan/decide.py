@@ -1,8 +1,7 @@
-"""What a plan says, decided from figures alone: exposure, calls and minutes. Pure."""
+"""What a plan says, decided from figures alone: what it may cost. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
@@ -10,11 +9,6 @@ from decimal import ROUND_CEILING, Decimal
 from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer, Uses
 
-FEW = 5
-"""Up to so many codes go one by one: less latency than a batch and its polls."""
-
-CHUNK = 500
-_CALLS_A_CHUNK = 4  # one to hand it over, and about three polls
 _CENT = Decimal("0.01")
 _ASSUMED_REDEMPTION = Decimal("0.05")
 
@@ -103,13 +97,3 @@ def _mean(offer: Offer, figures: Figures) -> str:
     if offer.per_customer is None or not figures.codes:
         return f"{offer.largest_value}"
     return f"on average {figures.values / figures.codes:.2f}"
-
-
-def calls_for(codes: int) -> int:
-    """Requests to the store that so many codes take."""
-    return codes if codes <= FEW else math.ceil(codes / CHUNK) * _CALLS_A_CHUNK
-
-
-def minutes_for(calls: int, per_minute: int) -> float:
-    """Minutes so many calls take at the store's pace, to a tenth."""
-    return math.ceil(calls / per_minute * 10) / 10

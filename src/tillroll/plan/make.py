@@ -6,7 +6,6 @@ dies in between leaves a plan without digest, which the next attempt clears away
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,27 +15,19 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign import Revision
 from tillroll.campaign.happened import say_happened
 from tillroll.campaign.models import Status
-from tillroll.campaign.proposal import AudienceDigest, Proposal
+from tillroll.campaign.proposal import Proposal
 from tillroll.campaign.states import RunState
-from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.pools import POOL
-from tillroll.ledger.tables import approvals, entries, plans, recipients, runs, stores
-from tillroll.plan.audience import Asked, Selection, select_recipients
+from tillroll.ledger.tables import entries, plans, runs, stores
+from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import unread
+from tillroll.plan.freeze import clear_unfinished, freeze_audience
 from tillroll.plan.pool import lacking, only_fills_pool
 from tillroll.plan.propose import propose
 from tillroll.plan.record import current_revision
-from tillroll.plan.slots import refuse_of_event
 from tillroll.plan.subject import Subject
-
-_PIECE = 5_000
-
-
-def split_key(ecwid_id: int) -> bytes:
-    """The key of the store's splits. It is no secret: anyone may recompute who was kept back, and who is in which arm."""
-    return f"tillroll holdout of store {ecwid_id}".encode()
 
 
 def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) -> RunState:
@@ -63,8 +54,8 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
     subject = _subject(engine, run, store, *found, now)
     if reason := unread(engine, store, subject.goods_named.values()):
         return _settle(engine, run_id, RunState.PLANNING, reason, now, not_before=later)
-    _clear_unfinished(engine, run_id)
-    plan_id, selection, digest = _freeze_audience(engine, subject, now)
+    clear_unfinished(engine, run_id)
+    plan_id, selection, digest = freeze_audience(engine, subject, now)
     proposal = propose(engine, subject, selection, digest, now=now, per_minute=per_minute)
     plan = (plan_id, proposal)
     if selection.count == 0 and not subject.pool_codes:
@@ -74,32 +65,6 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
         reason = "; ".join(verdict.text for verdict in proposal.refusals)
         return _settle(engine, run_id, RunState.REFUSED, reason, now, plan=plan)
     return _settle(engine, run_id, RunState.WAITING, "", now, plan=plan)
-
-
-def preview(
-    engine: Engine, *, store: sa.Row[Any], revision: Revision, now: datetime, per_minute: int
-) -> Proposal:
-    """The plan a run of the campaign would get at a moment; nothing is written anywhere. `Refused` if it waits for events."""
-    refuse_of_event(revision.name, revision.campaign)
-    fills = only_fills_pool(revision.campaign)
-    subject = Subject(
-        run_id=0,
-        slot_key="preview",
-        slot_at=now,
-        store=store,
-        revision_id=0,
-        revision=revision,
-        kind=POOL if fills else "",
-        pool_codes=lacking(engine, store.id, revision, now=now) if fills else 0,
-    )
-    if reason := unread(engine, store, subject.goods_named.values()):
-        raise Refused(
-            f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
-        )
-    selection, digest = Selection(), AudienceDigest()
-    for recipient in _recipients(engine, subject, selection, now):
-        digest.add_recipient(recipient)
-    return propose(engine, subject, selection, digest.hex(), now=now, per_minute=per_minute)
 
 
 def _subject(
@@ -145,60 +110,6 @@ def _nobody(selection: Selection) -> str:
     """Why a run has no recipients, as far as one reason says it."""
     reasons = list(selection.excluded)
     return reasons[0] if selection.matched == 1 and reasons else "nobody is in the audience"
-
-
-def _clear_unfinished(engine: Engine, run_id: int) -> None:
-    """Remove plans of this run that nobody was ever shown or decided on."""
-    decided = sa.select(approvals.c.plan_id).where(approvals.c.run_id == run_id)
-    stale = sa.select(plans.c.id).where(plans.c.run_id == run_id, plans.c.id.not_in(decided))
-    with writing(engine) as connection:
-        connection.execute(sa.delete(recipients).where(recipients.c.plan_id.in_(stale)))
-        connection.execute(sa.delete(plans).where(plans.c.run_id == run_id, plans.c.id.not_in(decided)))
-
-
-def _recipients(
-    engine: Engine, subject: Subject, selection: Selection, now: datetime
-) -> Iterator[dict[str, Any]]:
-    if subject.makes_pool:
-        return
-    asked = Asked(
-        store_id=subject.store.id,
-        revision=subject.revision,
-        step=subject.step,
-        only=subject.only,
-        facts=subject.facts or {},
-        key=split_key(subject.store.ecwid_id),
-        now=now,
-    )
-    with reading(engine) as connection:
-        yield from select_recipients(connection, asked, selection)
-
-
-def _freeze_audience(engine: Engine, subject: Subject, now: datetime) -> tuple[int, Selection, str]:
-    """Write the recipients under a plan row that has no digest yet."""
-    with writing(engine) as connection:
-        row = {
-            "run_id": subject.run_id,
-            "revision_id": subject.revision_id,
-            "digest": "",
-            "body": {},
-            "currency": subject.store.currency,
-            "made_at": now,
-            "expires_at": now + subject.revision.campaign.approval.expires,
-        }
-        plan_id = int(connection.execute(sa.insert(plans).values(row).returning(plans.c.id)).scalar_one())
-    selection, digest = Selection(), AudienceDigest()
-    reading_on = _recipients(engine, subject, selection, now)
-    while piece := _take(reading_on, _PIECE):
-        for recipient in piece:
-            digest.add_recipient(recipient)
-        with writing(engine) as connection:
-            connection.execute(sa.insert(recipients), [{**one, "plan_id": plan_id} for one in piece])
-    return plan_id, selection, digest.hex()
-
-
-def _take(source: Iterator[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    return [row for row, _ in zip(source, range(most), strict=False)]
 
 
 def _settle(

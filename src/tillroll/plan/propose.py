@@ -9,20 +9,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Engine
 
-from tillroll.campaign.models import Offer, Valid
+from tillroll.campaign.effort import calls_for, minutes_for
+from tillroll.campaign.models import Offer
 from tillroll.campaign.money import other_currencies
-from tillroll.campaign.proposal import (
-    ArmOn,
-    Audience,
-    Exposure,
-    Goods,
-    Level,
-    Proposal,
-    Values,
-    Verdict,
-)
-from tillroll.campaign.sentence import say_offer, say_segment
-from tillroll.campaign.units import spell_duration
+from tillroll.campaign.proposal import Audience, Exposure, Goods, Level, Proposal, Verdict
+from tillroll.campaign.sentence import say_segment
 from tillroll.ledger.engine import reading
 from tillroll.ledger.exposure import held_by_runs
 from tillroll.plan import decide
@@ -31,6 +22,7 @@ from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import find_goods
 from tillroll.plan.figures import figures_by_arm
 from tillroll.plan.margin import below_margin
+from tillroll.plan.offered import arms_on, example_code, say_offers, say_validities, values_on
 from tillroll.plan.stock import stock_verdicts
 from tillroll.plan.subject import Subject
 
@@ -48,7 +40,7 @@ def propose(
         engine, store_id=store.id, campaign=revision.name, offers=offers, selection=selection
     )
     worst, likely = _costs(subject, offers, figures)
-    calls = decide.calls_for(made)
+    calls = calls_for(made)
     found = {arm: find_goods(engine, store.id, named) for arm, named in subject.goods_named.items()}
     goods = {arm: one.goods if one and not one.unknown else None for arm, one in found.items()}
     on = goods[subject.arms[0]]
@@ -81,10 +73,10 @@ def propose(
         slot_key=subject.slot_key,
         slot_at=subject.slot_at.isoformat(),
         revision=revision.digest,
-        offer=_say_offers(subject, goods),
-        valid=_say_validities(subject),
+        offer=say_offers(subject, goods),
+        valid=say_validities(subject),
         code_format=campaign.codes.format if shared is None else "shared",
-        code_example=_example(subject) if campaign.offer else "",
+        code_example=example_code(subject) if campaign.offer else "",
         code_bits=round(revision.format_of(campaign).bits, 1) if shared is None and campaign.offer else 0.0,
         template=message.template if message else "",
         subject=message.subject if message else "",
@@ -97,12 +89,12 @@ def propose(
             expected_basis=likely.basis,
         ),
         calls=calls,
-        minutes=decide.minutes_for(calls, per_minute),
+        minutes=minutes_for(calls, per_minute),
         verdicts=verdicts,
         goods=on,
         codes=made if made != selection.count else None,
-        arms=_arms(subject, selection, goods),
-        values=_values(selection),
+        arms=arms_on(subject, selection, goods),
+        values=values_on(selection),
         step=subject.step,
         happened=subject.happened,
         facts=subject.facts,
@@ -172,59 +164,6 @@ def _audience(subject: Subject, selection: Selection, digest: str) -> Audience:
     )
 
 
-def _example(subject: Subject) -> str:
-    """A code that can never be live, since it holds no drawn symbols; a shared one is what it is."""
-    codes = subject.campaign.codes
-    if codes.shared is not None:
-        return codes.shared
-    return codes.prefix + "•" * subject.revision.format_of(subject.campaign).length
-
-
-def _say_offers(subject: Subject, goods: Mapping[str, Goods | None]) -> str:
-    """What is offered, as a sentence; for arms that get different things, each of them once."""
-    currency = subject.store.currency
-    said = [say_offer(one, currency, goods[arm]) for arm, one in subject.offers.items() if one is not None]
-    return ", or ".join(dict.fromkeys(said))
-
-
-def _say_validities(subject: Subject) -> str:
-    """When the codes work; where that differs by arm, each with its name."""
-    zone = ZoneInfo(subject.store.timezone)
-    said = {arm: say_valid(one.valid, zone) for arm, one in subject.offers.items() if one is not None}
-    if len(set(said.values())) < 2:
-        return next(iter(said.values()), "")
-    return "; ".join(f"{arm}: {text}" for arm, text in said.items())
-
-
-def _arms(subject: Subject, selection: Selection, goods: Mapping[str, Goods | None]) -> tuple[ArmOn, ...]:
-    """What each arm gets; nothing where nothing is compared."""
-    if not subject.revision.campaign.variants or subject.makes_pool:
-        return ()
-    found, first = [], goods[subject.arms[0]]
-    for arm in subject.arms:
-        campaign = subject.revision.as_run(step=subject.step, arm=arm)
-        message = campaign.message
-        found.append(
-            ArmOn(
-                name=arm,
-                count=selection.arms[arm],
-                offer=say_offer(campaign.offer, subject.store.currency, goods[arm]) if campaign.offer else "",
-                template=message.template if message else "",
-                subject=message.subject if message else "",
-                goods=goods[arm] if goods[arm] != first else None,
-            )
-        )
-    return tuple(found)
-
-
-def _values(selection: Selection) -> Values | None:
-    if selection.least_value is None or selection.most_value is None:
-        return None
-    own = sum(count for arm, count in selection.arms.items() if arm in selection.values)
-    mean = sum(selection.values.values(), Decimal(0)) / own
-    return Values(least=selection.least_value, mean=round(mean, 2), most=selection.most_value)
-
-
 def _currency_verdicts(subject: Subject) -> tuple[Verdict, ...]:
     """Amounts that say a currency are held against the store's own."""
     currency = subject.store.currency
@@ -238,11 +177,3 @@ def _currency_verdicts(subject: Subject) -> tuple[Verdict, ...]:
         if said
         else ()
     )
-
-
-def say_valid(valid: Valid, zone: ZoneInfo) -> str:
-    """When the codes work, with the edge of the day said plainly."""
-    if valid.for_ is not None:
-        return f"{spell_duration(valid.for_)} from the moment minting begins, to the end of that day in {zone.key}"
-    start = f"from {valid.from_:%Y-%m-%d %H:%M} " if valid.from_ else "from the moment minting begins "
-    return f"{start}until {valid.until:%Y-%m-%d %H:%M} ({zone.key})"
