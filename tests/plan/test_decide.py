@@ -12,7 +12,9 @@ from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.models import Campaign, Offer
 from tillroll.campaign.proposal import Level
 from tillroll.campaign.rules import CodeFormat
+from tillroll.campaign.uptake import ASSUMED, Earlier, uptake
 from tillroll.plan.decide import (
+    Baskets,
     Cost,
     Figures,
     expected,
@@ -26,13 +28,19 @@ def offer(**values: Any) -> Offer:
     return Offer.model_validate({"kind": "percent", "value": 10, "valid": {"for": "14d"}, **values})
 
 
+def orders_of(average: Decimal | int, low: int | None = None, high: int | None = None) -> Baskets:
+    middle = Decimal(average)
+    low_, high_ = (middle if one is None else Decimal(one) for one in (low, high))
+    return Baskets(low=low_, average=middle, high=high_, of_audience=True)
+
+
 def figures(**values: Any) -> Figures:
     plain = {
         "codes": 100,
         "largest_average_order": Decimal(0),
-        "average_order": Decimal(40),
-        "past_codes": 0,
-        "past_redemptions": 0,
+        "currency": "EUR",
+        "baskets": orders_of(40),
+        "uptake": ASSUMED,
     }
     filled = {**plain, **values}
     return Figures(**{"values": Decimal(10) * filled["codes"], **filled})
@@ -71,15 +79,17 @@ def test_the_expected_cost_never_passes_the_worst_case(
 ) -> None:
     rails = Guardrails.model_validate({"largest_basket": 400})
     given_figures = figures(
-        codes=codes, values=value * codes, average_order=average, largest_average_order=average
+        codes=codes, values=value * codes, baskets=orders_of(average), largest_average_order=average
     )
     worst, likely = (
         worst_case(offer(kind=kind, value=value), rails, given_figures),
         expected(offer(kind=kind, value=value), rails, given_figures),
     )
     assert worst.amount is not None
-    assert likely.amount is not None
-    assert likely.amount <= worst.amount
+    assert likely.low is not None
+    assert likely.likely is not None
+    assert likely.high is not None
+    assert likely.low <= likely.likely <= likely.high <= worst.amount
 
 
 def test_values_that_differ_are_added_up_over_the_recipients() -> None:
@@ -92,7 +102,7 @@ def test_values_that_differ_are_added_up_over_the_recipients() -> None:
 
 def test_an_email_without_a_code_costs_nothing() -> None:
     assert worst_case(None, Guardrails(), figures()).amount == 0
-    assert expected(None, Guardrails(), figures()).amount == 0
+    assert expected(None, Guardrails(), figures()).likely == 0
 
 
 def test_arms_cost_together_what_they_cost_each() -> None:
@@ -102,12 +112,32 @@ def test_arms_cost_together_what_they_cost_each() -> None:
 
 
 def test_without_any_orders_the_expected_cost_is_not_invented() -> None:
-    assert expected(offer(), Guardrails(), figures(average_order=None)).amount is None
+    assert expected(offer(), Guardrails(), figures(baskets=None)).likely is None
 
 
 def test_earlier_runs_tell_how_many_codes_are_used() -> None:
-    likely = expected(offer(), Guardrails(), figures(past_codes=200, past_redemptions=50))
-    assert likely.amount == Decimal("100.00")  # 100 codes, a quarter used, 10 % of 40
+    used = uptake([Earlier(given=200, used=50)], [])
+    likely = expected(offer(), Guardrails(), figures(uptake=used))
+    assert likely.likely == Decimal("100.00")  # 100 codes, a quarter used, 10 % of 40
+    assert likely.range_basis == (
+        "20 % to 30 % of codes used (as 50 of 200 earlier codes of this campaign, give or take chance), "
+        "on orders of €40.00 (what these people pay)"
+    )
+
+
+def test_the_range_goes_from_few_codes_on_small_orders_to_many_on_dear_ones() -> None:
+    runs = [Earlier(given=100, used=used) for used in (2, 4, 9)]
+    likely = expected(offer(), Guardrails(), figures(baskets=orders_of(40, 20, 70), uptake=uptake(runs, [])))
+    assert (likely.low, likely.likely, likely.high) == (Decimal("4.00"), Decimal("20.00"), Decimal("63.00"))
+    assert "from the worst to the best), on orders of €20.00 to €70.00, the middle half" in likely.range_basis
+
+
+def test_without_a_history_the_range_says_that_it_is_assumed() -> None:
+    store = Baskets(low=Decimal(40), average=Decimal(40), high=Decimal(40), of_audience=False)
+    likely = expected(offer(), Guardrails(), figures(baskets=store))
+    assert (likely.low, likely.likely, likely.high) == (Decimal("4.00"), Decimal("20.00"), Decimal("60.00"))
+    assert "assumed, since no earlier run has ended" in likely.range_basis
+    assert "the store's, since nobody of them ever ordered" in likely.range_basis
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,9 @@ class Audience:
     digest: str
 
 
+_AMOUNTS = ("worst_case", "expected", "expected_low", "expected_high")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
     """What the run may cost, in the store's currency. None means without bound, or not to be told."""
@@ -49,6 +52,26 @@ class Exposure:
     worst_case_basis: str
     expected: Decimal | None
     expected_basis: str
+    expected_low: Decimal | None = None
+    expected_high: Decimal | None = None
+    range_basis: str = ""  # what the low and the high amount rest on; empty: no range is told
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Exposure:
+        """The exposure of a plan row; plans from before ranges have none."""
+        amounts = {name: body.get(name) for name in _AMOUNTS}
+        return cls(
+            **{**body, **{name: None if one is None else Decimal(one) for name, one in amounts.items()}}
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; the range is left out where none is told."""
+        body = asdict(self)
+        body |= {name: None if body[name] is None else str(body[name]) for name in _AMOUNTS}
+        if not self.range_basis:
+            for name in ("expected_low", "expected_high", "range_basis"):
+                del body[name]
+        return body
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from tillroll.campaign.digest import RunningDigest, digest
@@ -131,23 +130,18 @@ class Proposal:
             body["arms"] = [one.to_json() for one in self.arms]
         if self.values is not None:
             body["values"] = {name: str(value) for name, value in body["values"].items()}
-        for name in ("worst_case", "expected"):
-            amount = body["exposure"][name]
-            body["exposure"][name] = None if amount is None else str(amount)
+        body["exposure"] = self.exposure.to_json()
         body["verdicts"] = [dict(verdict, level=str(verdict["level"])) for verdict in body["verdicts"]]
         return body
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Proposal:
         """The proposal a plan row holds."""
-        exposure = dict(body["exposure"])
-        for name in ("worst_case", "expected"):
-            exposure[name] = None if exposure[name] is None else Decimal(exposure[name])
         return cls(
             **{
                 **body,
                 "audience": Audience(**body["audience"]),
-                "exposure": Exposure(**exposure),
+                "exposure": Exposure.from_json(body["exposure"]),
                 "goods": Goods.from_json(body["goods"]) if body.get("goods") else None,
                 "arms": tuple(ArmOn.from_json(one) for one in body.get("arms", ())),
                 "values": Values.from_json(body["values"]) if body.get("values") else None,

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign import Revision, Segment
 from tillroll.campaign.holdout import arm_of, held_back
 from tillroll.campaign.segment import Condition, Count, Moment, Sum
+from tillroll.campaign.spread import Spread
 from tillroll.campaign.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.exposure import left_lately
@@ -97,6 +98,7 @@ class Selection:
     orders: int = 0
     spent: Decimal = Decimal(0)
     largest_average: Decimal = Decimal(0)
+    averages: Spread = field(default_factory=Spread)  # what an order of each costs on average
     arms: Counter[str] = field(default_factory=Counter)  # recipients by arm
     values: dict[str, Decimal] = field(default_factory=dict)  # their own values, added up by arm
     least_value: Decimal | None = None
@@ -108,7 +110,9 @@ class Selection:
         self.orders += row.orders
         self.spent += row.spent
         if row.orders:
-            self.largest_average = max(self.largest_average, row.spent / row.orders)
+            average = row.spent / row.orders
+            self.largest_average = max(self.largest_average, average)
+            self.averages.add(average, row.orders)
         self.arms[arm] += 1
         if value is not None:
             self.values[arm] = self.values.get(arm, Decimal(0)) + value

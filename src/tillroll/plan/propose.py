@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -36,9 +37,7 @@ def propose(
     offers = subject.offers
     if subject.makes_pool:
         selection.arms[""] = made
-    figures = figures_by_arm(
-        engine, store_id=store.id, campaign=revision.name, offers=offers, selection=selection
-    )
+    figures = figures_by_arm(engine, subject, offers, selection, now=now)
     worst, likely = _costs(subject, offers, figures)
     calls = calls_for(made)
     found = {arm: find_goods(engine, store.id, named) for arm, named in subject.goods_named.items()}
@@ -85,8 +84,11 @@ def propose(
         exposure=Exposure(
             worst_case=worst.amount,
             worst_case_basis=worst.basis,
-            expected=likely.amount,
+            expected=likely.likely,
             expected_basis=likely.basis,
+            expected_low=likely.low,
+            expected_high=likely.high,
+            range_basis=likely.range_basis,
         ),
         calls=calls,
         minutes=minutes_for(calls, per_minute),
@@ -135,15 +137,15 @@ def _calendar_verdicts(subject: Subject) -> tuple[Verdict, ...]:
 
 def _costs(
     subject: Subject, offers: Mapping[str, Offer | None], figures: Mapping[str, decide.Figures]
-) -> tuple[decide.Cost, decide.Cost]:
+) -> tuple[decide.Cost, decide.Expected]:
     """Worst case and expected, over all arms. What comes out of a pool was counted when the pool was made."""
     if subject.campaign.codes.pool is not None and not subject.makes_pool:
-        counted = decide.Cost(amount=Decimal(0), basis="codes of the pool, counted when it was made")
-        return counted, counted
+        basis, none = "codes of the pool, counted when it was made", Decimal(0)
+        return decide.Cost(amount=none, basis=basis), replace(decide.NOTHING, basis=basis)
     guardrails = subject.revision.guardrails
     worst = [decide.worst_case(offers[arm], guardrails, figures[arm]) for arm in offers]
     likely = [decide.expected(offers[arm], guardrails, figures[arm]) for arm in offers]
-    return decide.together(worst), decide.together(likely)
+    return decide.together(worst), decide.all_together(likely)
 
 
 def _audience(subject: Subject, selection: Selection, digest: str) -> Audience:
