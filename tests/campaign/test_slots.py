@@ -49,6 +49,15 @@ def test_half_an_hour_of_summer_is_a_gap_too() -> None:
     assert found[-1].at.astimezone(lord_howe).time() == time(2, 30)
 
 
+def test_wall_times_that_one_gap_moves_to_the_same_moment_are_one_slot() -> None:
+    found = between(When(cron="*/30 * * * *"), "2026-03-29 00:10", "2026-03-29 01:40")
+    assert [(slot.key, slot.at) for slot in found] == [
+        ("2026-03-29T01:30", utc("2026-03-29 00:30")),
+        ("2026-03-29T03:00", utc("2026-03-29 01:00")),  # 02:00 and 02:30 would come at three too
+        ("2026-03-29T03:30", utc("2026-03-29 01:30")),
+    ]
+
+
 def test_a_single_moment_in_a_gap_comes_after_it() -> None:
     found = between(When(at=parse_wall_time("2026-03-29 02:15")), "2026-03-01", "2026-04-01")
     assert [slot.at for slot in found] == [utc("2026-03-29 01:00")]
@@ -115,6 +124,8 @@ def test_the_next_slot_and_the_trigger_in_words() -> None:
     assert describe(monthly, LJUBLJANA) == "on day 1 of every month at 09:00 (Europe/Ljubljana)"
     assert describe(When(cron="0 10 * * MON"), LJUBLJANA) == "every Monday at 10:00 (Europe/Ljubljana)"
     assert describe(When(every=timedelta(days=2)), LJUBLJANA) == "every 2 days"
+    last = describe(When(cron="0 9 last * *"), LJUBLJANA)
+    assert last == "on the last day of every month at 09:00 (Europe/Ljubljana)"
     never = When(cron="0 9 30 FEB *")
     assert next_slot(never, zone=LJUBLJANA, first_seen=utc("2026-01-01"), after=utc("2026-11-23")) is None
 

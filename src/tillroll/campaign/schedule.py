@@ -1,11 +1,13 @@
 """Triggers and slots: when a campaign is due, by the wall clock of its zone.
 
 Daylight saving: a slot is a wall time, and each wall time fires once. A time that the clock skips in spring fires at the first
-moment after the gap; a time that it shows twice in autumn fires the first time. `every` counts real time instead.
+moment after the gap (of several skipped by one campaign, one fires); a time that it shows twice in autumn fires the first time.
+`every` counts real time instead.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -95,11 +97,16 @@ def _by_cron(text: str, zone: ZoneInfo, after: datetime, until: datetime) -> Ite
     # wall times are worked out as if in UTC, from an hour or more before: a gap moves a slot to a later moment
     wall = (after.astimezone(zone) - timedelta(hours=3)).replace(tzinfo=UTC)
     last = (until.astimezone(zone) + timedelta(hours=3)).replace(tzinfo=UTC)
+    waiting: Slot | None = None
     while (found := trigger.get_next_fire_time(None, wall)) is not None and found <= last:
         slot = _wall_slot(found.replace(tzinfo=None), zone)
-        if after < slot.at <= until:
-            yield slot
+        if waiting is not None and waiting.at != slot.at:
+            yield waiting
+        # several wall times that one gap moves to the same moment are one slot: nobody wants the same e-mail four times
+        waiting = slot if after < slot.at <= until else None
         wall = found + timedelta(minutes=1)
+    if waiting is not None:
+        yield waiting
 
 
 def _wall_slot(wall: datetime, zone: ZoneInfo) -> Slot:
@@ -124,13 +131,26 @@ def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
     return high.replace(microsecond=0)
 
 
+def say_clock_change(slot: Slot, when: When, zone: ZoneInfo) -> str:
+    """What the clock does to a slot's wall time on its day: skips it, or shows it twice; empty on any other day."""
+    if when.cron is None and when.at is None:
+        return ""
+    wall = datetime.fromisoformat(slot.key)
+    shown = slot.at.astimezone(zone).replace(tzinfo=None, second=0)
+    if shown != wall:
+        return f"the clock skips {wall:%H:%M} on this day, so it runs at {shown:%H:%M}"
+    if wall.replace(tzinfo=zone).utcoffset() != wall.replace(tzinfo=zone, fold=1).utcoffset():
+        return f"the clock shows {wall:%H:%M} twice on this day; it runs the first time"
+    return ""
+
+
 def due(
     when: When, *, zone: ZoneInfo, first_seen: datetime, considered_until: datetime, now: datetime
 ) -> Due:
     """What has come since the last look, with `if_late` and `within` applied to what was missed."""
-    found = list(slots(when, zone=zone, first_seen=first_seen, after=considered_until, until=now))[
-        -MOST_SLOTS:
-    ]
+    found = deque(
+        slots(when, zone=zone, first_seen=first_seen, after=considered_until, until=now), maxlen=MOST_SLOTS
+    )
     late = [slot for slot in found if now - slot.at > PUNCTUAL]
     run = [slot for slot in found if now - slot.at <= PUNCTUAL]
     skipped: list[tuple[Slot, str]] = []
@@ -180,6 +200,8 @@ def _say_cron(text: str) -> str:
         return f"every day at {clock}"
     if day == "*" and weekday.lower() in _DAYS:
         return f"every {_DAYS[weekday.lower()]} at {clock}"
+    if day.lower() == "last" and weekday == "*":
+        return f"on the last day of every month at {clock}"
     if day.isdigit() and weekday == "*":
         return f"on day {day} of every month at {clock}"
     return f"cron {text}"

@@ -166,13 +166,23 @@ class When(Words):
 
     cron: Line | None = Field(
         default=None,
-        description="Minute, hour, day, month, weekday; weekdays by name, since numbers mean different days in different crons.",
+        description="Minute, hour, day, month, weekday, by the wall clock. Weekdays by name, since numbers mean different days "
+        "in different crons; day `last` is a month's last one, and a month without the day has no run. Each wall time runs "
+        "once: one that the clock skips in spring at the first moment after the gap, one that it shows twice in autumn the "
+        "first time.",
         examples=["0 10 * * MON"],
     )
     every: Duration | None = Field(
-        default=None, description="From the moment the campaign was first seen.", examples=["2w"]
+        default=None,
+        description="From the moment the campaign was first seen. Counts real time: when the clocks change, its hour of the day "
+        "moves with them.",
+        examples=["2w"],
     )
-    at: WallTime | None = Field(default=None, description="Once.", examples=["2026-11-27 09:00"])
+    at: WallTime | None = Field(
+        default=None,
+        description="Once, by the wall clock; a time that the clock skips or shows twice counts as in cron.",
+        examples=["2026-11-27 09:00"],
+    )
     manual: Literal[True] | None = Field(default=None, description="Only by hand: tillroll run NAME.")
     on: Event | None = Field(
         default=None,
@@ -188,7 +198,8 @@ class When(Words):
         default=None, description="Whether the same customer may enter again; without it never."
     )
     timezone: str = Field(
-        default="store", description="A name like Europe/Ljubljana, or the store's own zone."
+        default="store",
+        description="Whose wall clock cron and at follow: a name like Europe/Ljubljana, or the store's own zone.",
     )
     if_late: IfLate = Field(
         default=IfLate.RUN_ONCE, description="What becomes of a slot that was missed while nothing ran."

@@ -38,7 +38,7 @@ def propose(
     if subject.makes_pool:
         selection.arms[""] = made
     figures = figures_by_arm(engine, subject, offers, selection, now=now)
-    worst, likely = _costs(subject, offers, figures)
+    worst, likely = costs(subject, offers, figures)
     calls = calls_for(made)
     found = {arm: find_goods(engine, store.id, named) for arm, named in subject.goods_named.items()}
     goods = {arm: one.goods if one and not one.unknown else None for arm, one in found.items()}
@@ -135,7 +135,7 @@ def _calendar_verdicts(subject: Subject) -> tuple[Verdict, ...]:
     return held_against.calendar_verdicts(subject.revision.calendar, day, by_event=by_event)
 
 
-def _costs(
+def costs(
     subject: Subject, offers: Mapping[str, Offer | None], figures: Mapping[str, decide.Figures]
 ) -> tuple[decide.Cost, decide.Expected]:
     """Worst case and expected, over all arms. What comes out of a pool was counted when the pool was made."""
