@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tillroll.campaign.crossing import Crossing
 from tillroll.campaign.digest import RunningDigest, digest
 from tillroll.campaign.parts import (
     ArmOn,
@@ -52,6 +53,7 @@ _LATER = {
     "step": 1,
     "happened": "",
     "facts": None,
+    "crossings": (),
 }
 """Fields that came to the proposal later, and what they hold where nothing is said: then there is no word of them, so that
 a plan from before keeps its digest."""
@@ -91,6 +93,9 @@ class Proposal:
     step: int = 1  # of the campaign's flow
     happened: str = ""  # what the run is about, as a sentence; empty: the clock or a person started it
     facts: Mapping[str, Any] | None = None  # what messages may say of it
+    crossings: tuple[
+        Crossing, ...
+    ] = ()  # other campaigns that reach the same people, as it was when the plan was made
 
     @property
     def code_count(self) -> int:
@@ -128,6 +133,8 @@ class Proposal:
             body["goods"] = self.goods.to_json()
         if self.arms:
             body["arms"] = [one.to_json() for one in self.arms]
+        if self.crossings:
+            body["crossings"] = [one.to_json() for one in self.crossings]
         if self.values is not None:
             body["values"] = {name: str(value) for name, value in body["values"].items()}
         body["exposure"] = self.exposure.to_json()
@@ -143,6 +150,7 @@ class Proposal:
                 "audience": Audience(**body["audience"]),
                 "exposure": Exposure.from_json(body["exposure"]),
                 "goods": Goods.from_json(body["goods"]) if body.get("goods") else None,
+                "crossings": tuple(Crossing.from_json(one) for one in body.get("crossings", ())),
                 "arms": tuple(ArmOn.from_json(one) for one in body.get("arms", ())),
                 "values": Values.from_json(body["values"]) if body.get("values") else None,
                 "verdicts": tuple(

@@ -7,6 +7,7 @@ between leaves a plan without digest, which the next attempt clears away; nobody
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from tillroll.campaign.proposal import AudienceDigest
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import approvals, plans, recipients
 from tillroll.plan.audience import Asked, Selection, select_recipients
+from tillroll.plan.crossings import Crossings
 from tillroll.plan.subject import Subject
 
 _PIECE = 5_000
@@ -54,7 +56,21 @@ def recipients_of(
         yield from select_recipients(connection, asked, selection)
 
 
-def freeze_audience(engine: Engine, subject: Subject, now: datetime) -> tuple[int, Selection, str]:
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """An audience that has been read to its end."""
+
+    selection: Selection
+    digest: str
+    crossings: Crossings
+
+
+def crossings_of(engine: Engine, subject: Subject, *, today: datetime) -> Crossings:
+    """What counts whom else a subject's audience hears from."""
+    return Crossings(engine=engine, subject=subject, key=split_key(subject.store.ecwid_id), today=today)
+
+
+def freeze_audience(engine: Engine, subject: Subject, now: datetime) -> tuple[int, Read]:
     """Write the recipients under a plan row that has no digest yet."""
     with writing(engine) as connection:
         row = {
@@ -68,13 +84,15 @@ def freeze_audience(engine: Engine, subject: Subject, now: datetime) -> tuple[in
         }
         plan_id = int(connection.execute(sa.insert(plans).values(row).returning(plans.c.id)).scalar_one())
     selection, digest = Selection(), AudienceDigest()
+    crossings = crossings_of(engine, subject, today=now)
     reading_on = recipients_of(engine, subject, selection, now)
     while piece := _take(reading_on, _PIECE):
         for recipient in piece:
             digest.add_recipient(recipient)
+            crossings.take(recipient["customer_id"])
         with writing(engine) as connection:
             connection.execute(sa.insert(recipients), [{**one, "plan_id": plan_id} for one in piece])
-    return plan_id, selection, digest.hex()
+    return plan_id, Read(selection=selection, digest=digest.hex(), crossings=crossings)
 
 
 def _take(source: Iterator[dict[str, Any]], most: int) -> list[dict[str, Any]]:

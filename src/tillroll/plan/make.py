@@ -55,8 +55,9 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
     if reason := unread(engine, store, subject.goods_named.values()):
         return _settle(engine, run_id, RunState.PLANNING, reason, now, not_before=later)
     clear_unfinished(engine, run_id)
-    plan_id, selection, digest = freeze_audience(engine, subject, now)
-    proposal = propose(engine, subject, selection, digest, now=now, per_minute=per_minute)
+    plan_id, read = freeze_audience(engine, subject, now)
+    selection = read.selection
+    proposal = propose(engine, subject, read, now=now, per_minute=per_minute)
     plan = (plan_id, proposal)
     if selection.count == 0 and not subject.pool_codes:
         reason = _no_pool(subject) if subject.makes_pool else _nobody(selection)

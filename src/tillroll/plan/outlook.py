@@ -14,7 +14,7 @@ from tillroll.errors import Refused
 from tillroll.ledger.pools import POOL
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import unread
-from tillroll.plan.freeze import recipients_of
+from tillroll.plan.freeze import Read, crossings_of, recipients_of
 from tillroll.plan.pool import lacking, only_fills_pool
 from tillroll.plan.propose import propose
 from tillroll.plan.slots import refuse_of_event
@@ -42,6 +42,9 @@ def preview(
             f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
         )
     selection, digest = Selection(), AudienceDigest()
+    crossings = crossings_of(engine, subject, today=now)
     for recipient in recipients_of(engine, subject, selection, now):
         digest.add_recipient(recipient)
-    return propose(engine, subject, selection, digest.hex(), now=now, per_minute=per_minute)
+        crossings.take(recipient["customer_id"])
+    read = Read(selection=selection, digest=digest.hex(), crossings=crossings)
+    return propose(engine, subject, read, now=now, per_minute=per_minute)

@@ -22,16 +22,16 @@ from tillroll.plan import verdicts as held_against
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import find_goods
 from tillroll.plan.figures import figures_by_arm
+from tillroll.plan.freeze import Read
 from tillroll.plan.margin import below_margin
 from tillroll.plan.offered import arms_on, example_code, say_offers, say_validities, values_on
 from tillroll.plan.stock import stock_verdicts
 from tillroll.plan.subject import Subject
 
 
-def propose(
-    engine: Engine, subject: Subject, selection: Selection, digest: str, *, now: datetime, per_minute: int
-) -> Proposal:
-    """The whole proposal; `digest` is the audience's."""
+def propose(engine: Engine, subject: Subject, read: Read, *, now: datetime, per_minute: int) -> Proposal:
+    """The whole proposal of a subject and its audience."""
+    selection = read.selection
     store, revision, campaign = subject.store, subject.revision, subject.campaign
     made = subject.codes_made(selection.count)
     offers = subject.offers
@@ -80,7 +80,7 @@ def propose(
         template=message.template if message else "",
         subject=message.subject if message else "",
         approvers=revision.guardrails.quorum(asked=campaign.approval.by, worst=worst.amount, codes=made),
-        audience=_audience(subject, selection, digest),
+        audience=_audience(subject, selection, read.digest),
         exposure=Exposure(
             worst_case=worst.amount,
             worst_case_basis=worst.basis,
@@ -100,6 +100,7 @@ def propose(
         step=subject.step,
         happened=subject.happened,
         facts=subject.facts,
+        crossings=read.crossings.found(next(iter(offers.values())), on),
     )
 
 
