@@ -1,4 +1,4 @@
-"""The states of a run, a code, a chunk, a message and an entry, and the named sets that queries and pages share.
+"""The states of a run, a code, a chunk, a change, a message and an entry, and the named sets that queries and pages share.
 
 States are written by the stages with compare-and-set (update where the state is still the one read), so the names
 here are also the values in the ledger.
@@ -51,11 +51,50 @@ class CodeState(StrEnum):
     LIVE = "live"  # the store answered with a coupon id
     CLASHED = "clashed"  # the store had this code already and it isn't ours: a replacement was drawn
     FAILED = "failed"  # the store refused it for good; the reason says why
-    REVOKED = "revoked"  # taken out of the store
+    PAUSED = "paused"  # in the store and switched off, or about to be: nothing is sent with it
+    REVOKED = "revoked"  # taken out of the store before its time was over, or gone from it
+    CLEARED = "cleared"  # its time was over, and it was taken out of the store
 
 
 CODE_OPEN = frozenset({CodeState.RESERVED, CodeState.POSTING})
 CODE_FINAL = frozenset(CodeState) - CODE_OPEN
+CODE_IN_STORE = frozenset({CodeState.LIVE, CodeState.PAUSED})
+
+
+class ChangeKind(StrEnum):
+    """What can be done to codes that are in the store."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    EXTEND = "extend"  # they work for longer
+    REVOKE = "revoke"  # those that can still be used are deleted in the store
+    CLEAR = "clear"  # those whose time is over are deleted in the store
+    LAUNCH = "launch"  # those made ahead, switched off, are switched on
+    PUT_RIGHT = "put_right"  # the store's coupon becomes again what the ledger says
+
+
+class ChangeState(StrEnum):
+    """Where a change stands."""
+
+    GATHERING = "gathering"  # its codes are being written down
+    WORKING = "working"  # they are all known; the store is being told
+    DONE = "done"  # each is done, passed over or failed
+
+
+CHANGE_OPEN = frozenset({ChangeState.GATHERING, ChangeState.WORKING})
+
+
+class PartState(StrEnum):
+    """Where one code of a change stands."""
+
+    WANTED = "wanted"  # the store hasn't heard of it
+    POSTING = "posting"  # in a chunk that is on its way
+    DONE = "done"
+    PASSED = "passed"  # nothing was to be done after all; the reason says why
+    FAILED = "failed"  # refused for good; the reason says why
+
+
+PART_OPEN = frozenset({PartState.WANTED, PartState.POSTING})
 
 
 class ChunkState(StrEnum):

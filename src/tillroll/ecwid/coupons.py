@@ -151,6 +151,12 @@ def _at(coupon_id: int) -> str:
     return f"{_PATH}/{quote(str(coupon_id), safe='')}"
 
 
+def changed_body(*, status: str | None = None, expires_at: datetime | None = None) -> dict[str, Any]:
+    """The body of an update that says these fields and leaves the others."""
+    body: dict[str, Any] = {} if status is None else {"status": status}
+    return body if expires_at is None else {**body, "expirationDate": date_out(expires_at)}
+
+
 def coupon_body(request: CouponRequest) -> dict[str, Any]:
     """The body of a create. Numbers go out as JSON numbers: the API's own type is a double."""
     body: dict[str, Any] = {

@@ -11,8 +11,17 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import RUN_HOLDS_MONEY, MessageState, RunState
-from tillroll.ledger.tables import approvals, messages, plans, recipients, runs, stores
+from tillroll.campaign.states import PART_OPEN, RUN_HOLDS_MONEY, CodeState, MessageState, RunState
+from tillroll.ledger.tables import (
+    approvals,
+    change_parts,
+    codes,
+    messages,
+    plans,
+    recipients,
+    runs,
+    stores,
+)
 from tillroll.ledger.types import Moment
 
 _WENT = (*RUN_HOLDS_MONEY, RunState.DONE, RunState.HALTED)
@@ -34,11 +43,10 @@ class Holding:
 
 
 def held_by_runs(connection: Connection, *, store_id: int, campaign: str, now: datetime) -> Holding:
-    """What the store's runs hold by now. A halted run counts while its codes work: stopping it took none of them back."""
+    """What the store's runs hold by now. A halted run counts while codes of it work: until all are switched off, or over."""
     zone = ZoneInfo(connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == store_id)).one())
     today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    halted = sa.and_(runs.c.state == RunState.HALTED, runs.c.valid_until > now)
-    live = sa.or_(runs.c.state.in_(tuple(RUN_HOLDS_MONEY)), halted)
+    live = holds_money(now)
     of_store = sa.select(sa.func.sum(plans.c.worst_case)).join(runs, runs.c.plan_id == plans.c.id)
     total = of_store.where(runs.c.store_id == store_id, live)
     return Holding(
@@ -55,6 +63,23 @@ def held_by_runs(connection: Connection, *, store_id: int, campaign: str, now: d
             or 0
         ),
     )
+
+
+def holds_money(now: datetime) -> sa.ColumnElement[bool]:
+    """Whether a run's worst case counts, over `runs`."""
+    until = sa.func.coalesce(runs.c.extended_until, runs.c.valid_until, type_=Moment())
+    switched_off = sa.exists().where(
+        change_parts.c.code_id == codes.c.id, change_parts.c.state.in_(sorted(PART_OPEN))
+    )
+    works = sa.exists().where(
+        codes.c.run_id == runs.c.id,
+        sa.or_(
+            codes.c.state.in_((CodeState.LIVE, CodeState.POSTING)),
+            sa.and_(codes.c.state.in_((CodeState.PAUSED, CodeState.REVOKED)), switched_off),
+        ),
+    )
+    halted = sa.and_(runs.c.state == RunState.HALTED, until > now, works)
+    return sa.or_(runs.c.state.in_(tuple(RUN_HOLDS_MONEY)), halted)
 
 
 def _approved_since(store_id: int, start: datetime) -> tuple[sa.ColumnElement[bool], ...]:

@@ -15,6 +15,7 @@ from tillroll.campaign.proposal import Goods
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.tables import codes, redemptions, runs
+from tillroll.ledger.types import Moment
 
 POOL = "pool"
 """The kind of a run that makes codes ahead, for nobody yet."""
@@ -57,7 +58,8 @@ def pools_with(
 ) -> list[int]:
     """The campaign's pool runs whose codes were made on these terms, and are good for a while; a halted one gives none."""
     of_pool = (runs.c.store_id == store_id, runs.c.campaign == campaign, runs.c.kind == POOL)
-    good = (runs.c.valid_until > now + LEAST_LEFT, runs.c.state != RunState.HALTED)
+    until = sa.func.coalesce(runs.c.extended_until, runs.c.valid_until, type_=Moment())
+    good = (until > now + LEAST_LEFT, runs.c.state != RunState.HALTED)
     rows = connection.execute(sa.select(runs).where(*of_pool, *good).order_by(runs.c.id)).all()
     known = ((row.id, terms_of(connection, row)) for row in rows)
     return [run_id for run_id, its in known if its is not None and its.same_as(terms)]

@@ -13,6 +13,9 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ list_members                      who stands in uploaded lists
         ├─ imports ── import_rows,           catalogue files: what each row wanted, what the store had before,
         │             import_chunks          and what it answered
+        ├─ changes ── change_parts,          what is done to codes that are in the store, and
+        │             change_chunks          what it answered
+        ├─ drifts                            where its coupons are not what the ledger says
         ├─ entries                           whom an event brought into a campaign, and their next step
         ├─ reviews, stock_changes            what else happened in the store
         ├─ events                            what the store's webhooks said happened
@@ -28,6 +31,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from tillroll.ledger.change_tables import change_chunks, change_parts, changes, drifts
 from tillroll.ledger.columns import count, identity, metadata, of, text
 from tillroll.ledger.event_tables import entries, reviews, stock_changes
 from tillroll.ledger.import_tables import import_chunks, import_rows, imports
@@ -57,11 +61,15 @@ __all__ = [
     "campaigns",
     "carts",
     "categories",
+    "change_chunks",
+    "change_parts",
+    "changes",
     "chunks",
     "codes",
     "coupons",
     "customer_fields",
     "customers",
+    "drifts",
     "entries",
     "events",
     "favourites",
@@ -114,6 +122,7 @@ stores = sa.Table(
     sa.Column("customers_at", Moment),  # when the mirror of customers was last brought up to date
     sa.Column("orders_at", Moment),
     sa.Column("reconciled_at", Moment),
+    sa.Column("drift_at", Moment),  # when every coupon was last compared with the ledger
     sa.Column("scored_at", Moment),  # when the customers' scores were last drawn up
     sa.Column("webhook_at", Moment),  # when the last webhook came
     count("turn"),  # raised to take the store's row: whoever writes it decides alone
@@ -146,6 +155,8 @@ campaigns = sa.Table(
     sa.Column("first_seen_at", Moment, nullable=False),
     sa.Column("considered_until", Moment, nullable=False),  # slots up to here are runs, or were let pass
     sa.Column("gone_at", Moment),  # its file is no longer there
+    sa.Column("halted_at", Moment),  # it makes no runs from then on, until a person restarts it
+    text("halted_by", ""),
     sa.UniqueConstraint("store_id", "name"),
 )
 
@@ -166,6 +177,9 @@ runs = sa.Table(
     sa.Column("plan_id", Identity),  # the plan in force; no foreign key, since plans refer to runs
     sa.Column("valid_from", Moment),  # when its codes work, fixed as minting begins
     sa.Column("valid_until", Moment),
+    sa.Column("extended_until", Moment),  # some of its codes were made to work until then
+    sa.Column("launch_at", Moment),  # its codes are made switched off, and switched on then
+    text("halted_in", ""),  # the state it was in when it was halted
     sa.Column("not_before", Moment),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("changed_at", Moment, nullable=False),
@@ -260,6 +274,7 @@ codes = sa.Table(
     sa.Column("valid_until", Moment),
     of("chunks", nullable=True),
     sa.Column("coupon_id", sa.BigInteger),
+    sa.Column("terms", sa.JSON(none_as_null=True)),  # of an adopted coupon: what it gives; none: the run's plan says
     count("attempts"),
     text("reason", ""),
     sa.Column("reserved_at", Moment, nullable=False),

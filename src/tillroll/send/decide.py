@@ -10,6 +10,8 @@ from tillroll.campaign.models import IfUnknown
 from tillroll.campaign.states import CodeState, MessageState
 
 MOST_ATTEMPTS = 5
+PAUSED_REST = timedelta(minutes=1)
+"""An e-mail whose code is switched off is looked at again after that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ def may_send(
     `used`: a reminder of the code would come too late. `room_from`: when the customer may have one more e-mail, if they had
     as many as the guardrails allow in a week. `code_state` and `valid_until` are None for an e-mail without a code.
     """
-    if code_state not in {CodeState.LIVE, None}:
+    if code_state not in {CodeState.LIVE, CodeState.PAUSED, None}:
         return Word(go=False, reason=f"its code is {code_state}, not live")
     if not known:
         return Word(go=False, reason="the customer is gone from the store")
@@ -49,6 +51,8 @@ def may_send(
         return Word(go=False, reason="its code was used meanwhile")
     if valid_until is not None and now >= valid_until:
         return Word(go=False, reason="its code has expired")
+    if code_state is CodeState.PAUSED:
+        return Word(go=False, wait_until=now + PAUSED_REST, reason="its code is switched off")
     if room_from is not None and room_from > now:
         if valid_until is not None and room_from >= valid_until:
             reason = "the customer had as many e-mails this week as they may, and its code ends before one more may go"

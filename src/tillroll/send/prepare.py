@@ -15,7 +15,7 @@ from tillroll.ledger.tables import codes, messages, orders, plans, recipients, r
 from tillroll.send.sending import Kind, Sending, Source
 
 _PIECE = 5_000
-_SETTLED = (CodeState.LIVE, CodeState.FAILED, CodeState.REVOKED)
+_SETTLED = (CodeState.LIVE, CodeState.PAUSED, CodeState.FAILED, CodeState.REVOKED, CodeState.CLEARED)
 _NO_CODE = dict.fromkeys(Source, "there is no code") | {Source.EARLIER: "no earlier step gave them a code"}
 _COLUMNS = (
     "store_id",
@@ -65,7 +65,7 @@ def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> s
     run, kind = sending.run, sending.kind.value
     mark = "" if sending.kind is Kind.OFFER else f"-{kind}"
     key = sa.literal(f"r{run.id}-") + sa.cast(recipients.c.id, sa.Text) + sa.literal(f"-{tag}{mark}")
-    live = codes.c.state == CodeState.LIVE
+    live = codes.c.state.in_((CodeState.LIVE, CodeState.PAUSED))  # one that is switched off makes its e-mail wait
     state: sa.ColumnElement[str] = sa.case((live, MessageState.READY.value), else_=MessageState.HELD.value)
     reason: sa.ColumnElement[str] = sa.case(
         (live, ""),

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Engine
 
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
+from tillroll.ledger.changes import ADOPTED
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.runs import move_run, runs_in
 from tillroll.ledger.tables import codes, orders, redemptions
@@ -57,7 +58,7 @@ def end_runs(engine: Engine, *, store_id: int, now: datetime) -> int:
         over = [
             run.id
             for run in runs_in(connection, store_id, {RunState.TRACKING})
-            if run_is_over(run.valid_until or run.changed_at, now)
+            if run.kind != ADOPTED and run_is_over(run.extended_until or run.valid_until or run.changed_at, now)
         ]
     for run_id in over:
         with writing(engine) as connection:

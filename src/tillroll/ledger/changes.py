@@ -1,0 +1,282 @@
+"""Changes to codes that are in the store: whose codes, which of them, how far each change is. The stages meet here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign.models import Uses
+from tillroll.campaign.states import (
+    CHANGE_OPEN,
+    CODE_IN_STORE,
+    PART_OPEN,
+    ChangeKind,
+    ChangeState,
+    CodeState,
+    PartState,
+)
+from tillroll.ledger.engine import insert_new
+from tillroll.ledger.given import works_until
+from tillroll.ledger.plans import load_revision
+from tillroll.ledger.tables import change_parts, changes, codes, plans, redemptions, runs
+
+POLICY_KINDS = frozenset({ChangeKind.CLEAR, ChangeKind.LAUNCH})
+"""What the loop does by itself, because the campaign's file says so."""
+
+ADOPTED = "adopted"
+"""The kind of the run that coupons made outside Tillroll belong to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Whose codes: a campaign's, or one run's of it."""
+
+    store_id: int
+    campaign: str
+    run_id: int | None = None
+
+    @property
+    def runs(self) -> tuple[sa.ColumnElement[bool], ...]:
+        """The conditions over `runs`."""
+        if self.run_id is not None:
+            return (runs.c.id == self.run_id,)
+        return runs.c.store_id == self.store_id, runs.c.campaign == self.campaign
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}" if self.run_id is not None else f"campaign {self.campaign}"
+
+
+def scope_of(change: sa.Row[Any]) -> Scope:
+    """Whose codes a change is about."""
+    return Scope(store_id=change.store_id, campaign=change.campaign, run_id=change.run_id)
+
+
+def meant(
+    connection: Connection, scope: Scope, kind: ChangeKind, *, now: datetime, until: datetime | None = None
+) -> sa.Select[Any]:
+    """The codes that a change of this kind is for as things stand: id and state, over codes and the runs that made them.
+
+    `until`: extend, up to when; clear, those whose time was over before then.
+    """
+    query = sa.select(codes.c.id, codes.c.state).join(runs, runs.c.id == codes.c.run_id).where(*scope.runs)
+    in_store = codes.c.state.in_(sorted(CODE_IN_STORE))
+    works = sa.or_(works_until().is_(None), works_until() > now)
+    match kind:
+        case ChangeKind.PAUSE:
+            return query.where(works, sa.or_(codes.c.state == CodeState.LIVE, _being_switched_on()))
+        case ChangeKind.RESUME:
+            paused = codes.c.state == CodeState.PAUSED
+            return query.where(works, paused, ~_not_launched(), ~_spent(connection, scope))
+        case ChangeKind.LAUNCH:
+            return query.where(codes.c.state == CodeState.PAUSED)
+        case ChangeKind.EXTEND:
+            shorter = works_until() < until if until is not None else sa.false()
+            return query.where(in_store, shorter, ~_spent(connection, scope))
+        case ChangeKind.REVOKE:
+            return query.where(works, in_store, ~_spent(connection, scope))
+        case ChangeKind.CLEAR:
+            return query.where(in_store, works_until() < until if until is not None else sa.false())
+        case ChangeKind.PUT_RIGHT:
+            return query.where(sa.false())  # its codes are named one by one
+
+
+def _being_switched_on() -> sa.ColumnElement[bool]:
+    """Whether a paused code is about to be switched on: what pauses it must come after that."""
+    on = (ChangeKind.RESUME, ChangeKind.LAUNCH, ChangeKind.PUT_RIGHT)
+    return sa.and_(
+        codes.c.state == CodeState.PAUSED,
+        sa.exists().where(
+            change_parts.c.code_id == codes.c.id,
+            change_parts.c.state.in_(sorted(PART_OPEN)),
+            changes.c.id == change_parts.c.change_id,
+            changes.c.kind.in_(on),
+        ),
+    )
+
+
+def _not_launched() -> sa.ColumnElement[bool]:
+    """Whether a code was made ahead and its hour hasn't come: only the launch switches it on. Over `runs`."""
+    launched = sa.exists().where(
+        changes.c.run_id == runs.c.id,
+        changes.c.kind == ChangeKind.LAUNCH,
+        changes.c.state == ChangeState.DONE,
+    )
+    return sa.and_(runs.c.launch_at.is_not(None), ~launched)
+
+
+def _spent(connection: Connection, scope: Scope) -> sa.ColumnElement[bool]:
+    """Whether a code was used and works only once. Over `codes` and `runs`."""
+    used = sa.exists().where(redemptions.c.code_id == codes.c.id)
+    again: list[sa.ColumnElement[bool]] = [
+        sa.and_(codes.c.terms.is_not(None), codes.c.terms["uses_limit"].as_string() != "SINGLE")
+    ]
+    made = sa.select(plans.c.revision_id, runs.c.step).join(runs, runs.c.plan_id == plans.c.id)
+    for row in connection.execute(made.where(*scope.runs).distinct()).all():
+        revision = load_revision(connection, row.revision_id)
+        offers = {arm: revision.as_run(step=row.step, arm=arm).offer for arm in ("", *revision.arms)}
+        arms = [arm for arm, offer in offers.items() if offer is not None and offer.uses is not Uses.SINGLE]
+        if arms:
+            of_it = sa.select(plans.c.id).where(plans.c.revision_id == row.revision_id)
+            again.append(
+                sa.and_(runs.c.plan_id.in_(of_it), runs.c.step == row.step, codes.c.arm.in_(arms))
+            )
+    return sa.and_(used, ~sa.or_(*again))
+
+
+def how_many(connection: Connection, query: sa.Select[Any]) -> int:
+    """How many rows a query has."""
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0)
+
+
+def add_change(
+    connection: Connection,
+    scope: Scope,
+    kind: ChangeKind,
+    *,
+    person: str,
+    note: str,
+    now: datetime,
+    valid_until: datetime | None = None,
+    state: ChangeState = ChangeState.GATHERING,
+) -> int:
+    """Write a change down; the loop carries it out. Returns its number."""
+    row = {
+        "store_id": scope.store_id,
+        "kind": kind,
+        "campaign": scope.campaign,
+        "run_id": scope.run_id,
+        "state": state,
+        "person": person,
+        "note": note,
+        "valid_until": valid_until,
+        "created_at": now,
+        "changed_at": now,
+    }
+    return int(connection.execute(sa.insert(changes).values(row).returning(changes.c.id)).scalar_one())
+
+
+def add_parts(
+    connection: Connection,
+    change_id: int,
+    found: Sequence[sa.Row[Any]],
+    *,
+    action: str,
+    now: datetime,
+) -> None:
+    """Write down codes of a change; those it has already are passed over."""
+    rows = [
+        {
+            "change_id": change_id,
+            "code_id": row.id,
+            "action": action,
+            "state": PartState.WANTED,
+            "was": row.state,
+            "changed_at": now,
+        }
+        for row in found
+    ]
+    insert_new(connection, change_parts, rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeLine:
+    """One change in a list, with how far it is."""
+
+    change_id: int
+    kind: ChangeKind
+    campaign: str
+    run_id: int | None
+    state: ChangeState
+    person: str
+    note: str
+    valid_until: datetime | None
+    created_at: datetime
+    finished_at: datetime | None
+    parts: Mapping[PartState, int]
+
+    @property
+    def total(self) -> int:
+        """Codes it is about, as far as they are known."""
+        return sum(self.parts.values())
+
+    @property
+    def settled(self) -> int:
+        """Codes with an outcome."""
+        return sum(n for state, n in self.parts.items() if state not in PART_OPEN)
+
+    @property
+    def failed(self) -> int:
+        """Codes that the store refused for good."""
+        return self.parts.get(PartState.FAILED, 0)
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still worked on."""
+        return self.state in CHANGE_OPEN
+
+
+def list_changes(
+    connection: Connection,
+    store_id: int,
+    *,
+    campaign: str | None = None,
+    run_id: int | None = None,
+    only_open: bool = False,
+    limit: int = 20,
+) -> list[ChangeLine]:
+    """Changes, the newest first; `run_id`: those of the run, and of its whole campaign since the run began."""
+    query = sa.select(changes).where(changes.c.store_id == store_id).order_by(changes.c.id.desc())
+    if campaign is not None:
+        query = query.where(changes.c.campaign == campaign)
+    if run_id is not None:
+        begun = sa.select(runs.c.created_at).where(runs.c.id == run_id).scalar_subquery()
+        of_all = sa.and_(changes.c.run_id.is_(None), changes.c.created_at >= begun)
+        query = query.where(sa.or_(changes.c.run_id == run_id, of_all))
+    if only_open:
+        query = query.where(changes.c.state.in_(sorted(CHANGE_OPEN)))
+    rows = connection.execute(query.limit(limit)).all()
+    parts = parts_by_state(connection, [row.id for row in rows])
+    return [_line(row, parts.get(row.id, {})) for row in rows]
+
+
+def _line(row: sa.Row[Any], parts: Mapping[PartState, int]) -> ChangeLine:
+    return ChangeLine(
+        change_id=row.id,
+        kind=ChangeKind(row.kind),
+        campaign=row.campaign,
+        run_id=row.run_id,
+        state=ChangeState(row.state),
+        person=row.person,
+        note=row.note,
+        valid_until=row.valid_until,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        parts=parts,
+    )
+
+
+def parts_by_state(connection: Connection, ids: Sequence[int]) -> dict[int, dict[PartState, int]]:
+    """How many codes of each change are in which state."""
+    query = (
+        sa.select(change_parts.c.change_id, change_parts.c.state, sa.func.count().label("n"))
+        .where(change_parts.c.change_id.in_(ids))
+        .group_by(change_parts.c.change_id, change_parts.c.state)
+    )
+    found: dict[int, dict[PartState, int]] = {}
+    for row in connection.execute(query) if ids else ():
+        found.setdefault(row.change_id, {})[PartState(row.state)] = row.n
+    return found
+
+
+def changing(connection: Connection, *, campaign: str, run_id: int, store_id: int) -> bool:
+    """Whether codes of a run are being changed now, by a change of its own or of its whole campaign."""
+    mine = sa.or_(
+        changes.c.run_id == run_id, sa.and_(changes.c.run_id.is_(None), changes.c.campaign == campaign)
+    )
+    where = (changes.c.store_id == store_id, changes.c.state.in_(sorted(CHANGE_OPEN)), mine)
+    return bool(connection.scalar(sa.select(sa.exists().where(*where))))
