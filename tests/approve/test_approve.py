@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tests.shop import ANA, BEN, EVE, NOW, campaign_text, planned_run, run_row, sample_book
-from tillroll.approve.act import approve, halt, reject, settle_waiting
+from tillroll.approve.act import approve, reject, settle_waiting
 from tillroll.approve.decide import Budget, Budgets, Person, over_budget
+from tillroll.approve.halt import halt
 from tillroll.campaign.states import RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger.audit import first_broken_row

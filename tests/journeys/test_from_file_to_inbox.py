@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from tests.contract.test_client import coupon
 from tests.shop import ANA, ROOT, campaign_text, run_row, sample_book
 from tests.store import buy, turn
-from tillroll.approve.act import approve, halt
+from tillroll.approve.act import approve
+from tillroll.approve.halt import halt
 from tillroll.campaign import Book, fingerprint, read_book
 from tillroll.campaign.states import ChunkState, CodeState, MessageState, RunState
 from tillroll.ecwid.client import Client

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 from tests.journeys.steps import book_of
 from tests.send.room import Still, agreed, minted
 from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
-from tillroll.approve.act import halt
+from tillroll.approve.halt import halt
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger.engine import writing

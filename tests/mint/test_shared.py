@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from tests.journeys.steps import book_of
 from tests.send.room import Still, agreed, draw, minted, planned
 from tests.shop import ANA, NOW, run_row
-from tillroll.approve.act import halt
+from tillroll.approve.halt import halt
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.errors import Refused
 from tillroll.ledger.engine import writing

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Engine
 from tests.journeys.steps import book_of
 from tests.send.room import Still, agreed, minted
 from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
-from tillroll.approve.act import halt, reject, settle_waiting
+from tillroll.approve.act import reject, settle_waiting
+from tillroll.approve.halt import halt
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan

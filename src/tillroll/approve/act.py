@@ -10,23 +10,19 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tillroll.approve.budgets import over_by_run
 from tillroll.approve.decide import (
     MAY_DECIDE,
-    Budget,
-    Budgets,
     Person,
     goes_by_policy,
-    over_budget,
     quorum_reached,
     reasons_against,
 )
-from tillroll.campaign import Revision
 from tillroll.campaign.proposal import POLICY, StoredPlan
-from tillroll.campaign.states import RUN_FINAL, RUN_OPEN, RunState
+from tillroll.campaign.states import RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, take_turn, writing
-from tillroll.ledger.exposure import held_by_runs
 from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
 from tillroll.ledger.runs import load_run, move_run, runs_in
 from tillroll.ledger.tables import approvals
@@ -48,7 +44,7 @@ def approve(
         if not against and digest_in_ledger(connection, plan) != plan.digest:
             against = ("the audience in the ledger no longer fits the plan's digest",)
         revision = load_revision(connection, plan.revision_id)
-        against = against or _over_budget(connection, run.store_id, plan, revision, now)
+        against = against or over_by_run(connection, run.store_id, plan, revision, now)
         if against:
             raise _refusal(person, run_id, against)
         _record(connection, run_id, plan, "approve", person.email, note, now)
@@ -75,33 +71,6 @@ def reject(engine: Engine, *, run_id: int, digest: str, person: Person, note: st
         )
         _record(connection, run_id, plan, "reject", person.email, note, now)
         _move(connection, run_id, RunState.REJECTED, now, reason=note)
-
-
-def halt(engine: Engine, *, run_id: int, person: Person, note: str, now: datetime) -> None:
-    """Stop a run that hasn't ended. Codes that are live stay live; nothing more is minted or sent."""
-    with writing(engine) as connection:
-        run = load_run(connection, run_id)
-        if not person.roles & MAY_DECIDE:
-            raise NotAllowed(f"{person.email} has no approver role, so can't halt run {run_id}.")
-        if run.state in RUN_FINAL:
-            raise Conflict(f"Run {run_id} is {run.state} already.")
-        if not move_run(
-            connection,
-            run_id,
-            was=RUN_OPEN,
-            to=RunState.HALTED,
-            now=now,
-            reason=note or f"halted by {person.email}",
-        ):
-            raise Conflict(f"Run {run_id} has moved on; look again.")
-        audit.record(
-            connection,
-            at=now,
-            actor=person.email,
-            action="run.halted",
-            subject=f"run {run_id}",
-            body={"note": note},
-        )
 
 
 def settle_waiting(engine: Engine, *, store_id: int, now: datetime) -> int:
@@ -132,7 +101,7 @@ def _settle_one(engine: Engine, run_id: int, now: datetime) -> bool:
             )
             return True
         revision = load_revision(connection, plan.revision_id)
-        if _over_budget(connection, run.store_id, plan, revision, now):
+        if over_by_run(connection, run.store_id, plan, revision, now):
             return False  # a person sees the reason when trying to approve it
         if digest_in_ledger(connection, plan) != plan.digest or _approved_by(connection, plan.plan_id):
             return False
@@ -155,21 +124,6 @@ def _approved_by(connection: Connection, plan_id: int) -> list[str]:
         approvals.c.plan_id == plan_id, approvals.c.decision == "approve"
     )
     return list(connection.scalars(query))
-
-
-def _over_budget(
-    connection: Connection, store_id: int, plan: StoredPlan, revision: Revision, now: datetime
-) -> tuple[str, ...]:
-    """Which limits on all runs together the run would pass now."""
-    held = held_by_runs(connection, store_id=store_id, campaign=revision.name, now=now)
-    campaign, rails = revision.campaign, revision.guardrails
-    limits = Budgets(
-        campaign=Budget(used=held.campaign, limit=campaign.budget.worst_case if campaign.budget else None),
-        store=Budget(used=held.live, limit=rails.worst_case_of_live_runs),
-        month=Budget(used=held.month, limit=rails.worst_case_per_month),
-        codes=Budget(used=held.codes_today, limit=rails.codes_per_day),
-    )
-    return over_budget(plan.proposal.exposure.worst_case, plan.proposal.code_count, limits)
 
 
 def _refusal(person: Person, run_id: int, against: tuple[str, ...]) -> Refused:

@@ -1,4 +1,4 @@
-"""`tillroll codes`: the codes of a run or out of a pool, in clear, for those who may see them."""
+"""`tillroll codes`: codes in clear, for those who may see them, and what is done to them in the store (`changes.py`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import click
 
 from tillroll.approve.decide import MAY_DECIDE, Person
+from tillroll.cli.changes import COMMANDS as CHANGES
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, say_json
 from tillroll.errors import NotAllowed
@@ -22,7 +23,9 @@ from tillroll.wiring import Services
 
 @click.group()
 def codes() -> None:
-    """The codes of a run, or out of a pool. They are money: who sees them in clear is written to the audit.
+    """The codes of a run, or out of a pool, and what is done to them in the store.
+
+    Codes are money: who sees them in clear, and who has them changed, is written to the audit.
 
     \b
     Example:
@@ -93,6 +96,10 @@ def take(campaign: str, count: int, whom: str, email: str, as_json: bool) -> Non
             click.echo(one["code"])
     if sys.stderr.isatty():
         err().print(f"{len(taken)} codes handed out; the audit says that {email} took them.")
+
+
+for command in CHANGES:
+    codes.add_command(command)
 
 
 def _who_may_see(parts: Services, email: str) -> Person:

@@ -1,4 +1,4 @@
-"""`tillroll run`, `approve`, `reject`, `halt` and `status`: one run at a time, and how everything stands."""
+"""`tillroll run`, `approve`, `reject` and `status`: one run at a time, and how everything stands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from rich.table import Table
 from rich.text import Text
 
-from tillroll.approve.act import approve, halt, reject
+from tillroll.approve.act import approve, reject
 from tillroll.approve.decide import Person
 from tillroll.campaign import read_book
 from tillroll.campaign.proposal import StoredPlan
@@ -113,23 +113,6 @@ def reject_run(run_id: int, email: str, digest: str, note: str, as_json: bool) -
         say_json({"run": run_id, "state": "rejected", "digest": said})
     else:
         out().print(f"{email} rejected run {run_id}.")
-
-
-@click.command("halt")
-@click.argument("run_id", metavar="RUN", type=int)
-@_WHO
-@click.option("--note", default="", help="Why, for the audit.")
-def halt_run(run_id: int, email: str, note: str) -> None:
-    """Stop RUN wherever it is. Nothing more is minted or sent; codes that are live stay live.
-
-    \b
-    Example:
-      tillroll halt 12 --as ana@shop.example --note "wrong subject line"
-    """
-    with services() as parts:
-        person = _person(parts, email)
-        halt(parts.engine, run_id=run_id, person=person, note=note, now=parts.clock.now())
-    out().print(f"Run {run_id} is halted.")
 
 
 def _person(parts: Services, email: str) -> Person:

@@ -76,7 +76,9 @@ drifts = sa.Table(
     text("code"),
     of("codes", nullable=True),  # none: a coupon that the ledger doesn't know
     sa.Column("coupon_id", sa.BigInteger),
-    sa.Column("differences", sa.JSON, nullable=False),  # of each field: what the ledger says, what the store says
+    sa.Column(
+        "differences", sa.JSON, nullable=False
+    ),  # of each field: what the ledger says, what the store says
     sa.Column("change_id", Identity),  # what puts it right
     text("person", ""),  # who decided
     text("note", ""),

@@ -25,9 +25,6 @@ from tillroll.ledger.given import works_until
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.tables import change_parts, changes, codes, plans, redemptions, runs
 
-POLICY_KINDS = frozenset({ChangeKind.CLEAR, ChangeKind.LAUNCH})
-"""What the loop does by itself, because the campaign's file says so."""
-
 ADOPTED = "adopted"
 """The kind of the run that coupons made outside Tillroll belong to."""
 
@@ -122,9 +119,7 @@ def _spent(connection: Connection, scope: Scope) -> sa.ColumnElement[bool]:
         arms = [arm for arm, offer in offers.items() if offer is not None and offer.uses is not Uses.SINGLE]
         if arms:
             of_it = sa.select(plans.c.id).where(plans.c.revision_id == row.revision_id)
-            again.append(
-                sa.and_(runs.c.plan_id.in_(of_it), runs.c.step == row.step, codes.c.arm.in_(arms))
-            )
+            again.append(sa.and_(runs.c.plan_id.in_(of_it), runs.c.step == row.step, codes.c.arm.in_(arms)))
     return sa.and_(used, ~sa.or_(*again))
 
 
@@ -273,10 +268,11 @@ def parts_by_state(connection: Connection, ids: Sequence[int]) -> dict[int, dict
     return found
 
 
-def changing(connection: Connection, *, campaign: str, run_id: int, store_id: int) -> bool:
-    """Whether codes of a run are being changed now, by a change of its own or of its whole campaign."""
+def switching_on(connection: Connection, *, campaign: str, run_id: int, store_id: int) -> bool:
+    """Whether codes of a run are being switched on now, by a change of its own or of its whole campaign."""
     mine = sa.or_(
         changes.c.run_id == run_id, sa.and_(changes.c.run_id.is_(None), changes.c.campaign == campaign)
     )
-    where = (changes.c.store_id == store_id, changes.c.state.in_(sorted(CHANGE_OPEN)), mine)
+    on = changes.c.kind.in_((ChangeKind.RESUME, ChangeKind.LAUNCH))
+    where = (changes.c.store_id == store_id, changes.c.state.in_(sorted(CHANGE_OPEN)), on, mine)
     return bool(connection.scalar(sa.select(sa.exists().where(*where))))

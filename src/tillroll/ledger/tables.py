@@ -274,7 +274,9 @@ codes = sa.Table(
     sa.Column("valid_until", Moment),
     of("chunks", nullable=True),
     sa.Column("coupon_id", sa.BigInteger),
-    sa.Column("terms", sa.JSON(none_as_null=True)),  # of an adopted coupon: what it gives; none: the run's plan says
+    sa.Column(
+        "terms", sa.JSON(none_as_null=True)
+    ),  # of an adopted coupon: what it gives; none: the run's plan says
     count("attempts"),
     text("reason", ""),
     sa.Column("reserved_at", Moment, nullable=False),

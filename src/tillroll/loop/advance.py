@@ -22,6 +22,7 @@ from tillroll.loop.outage import tell_of_outage
 from tillroll.loop.stages import (
     REST,
     Lane,
+    change_codes,
     follow_events,
     mint_runs,
     plan_runs,
@@ -137,7 +138,8 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     settle_waiting(engine, store_id=lane_.store_id, now=clock.now())
     mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id)
     reconcile_codes(lane_, mint)
-    waits = [mint_runs(lane_, mint, until), send_runs(lane_, until), remind_runs(lane_, until)]
+    changed = change_codes(lane_, mint, until)
+    waits = [changed, mint_runs(lane_, mint, until), send_runs(lane_, until), remind_runs(lane_, until)]
     end_runs(engine, store_id=lane_.store_id, now=clock.now())
     lane_runs_again(engine, store_id=lane_.store_id)
     next_at = min((moment for moment in waits if moment is not None), default=None)

@@ -18,6 +18,7 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import put_off, runs_in
 from tillroll.mint.advance import mint_slice, wind_up
 from tillroll.mint.begin import begin
+from tillroll.mint.change import change_slice, wants_orders
 from tillroll.mint.parts import Mint
 from tillroll.mint.reconcile import reconcile
 from tillroll.plan.flow import end_overtaken, take_steps
@@ -29,6 +30,9 @@ from tillroll.send.remind import remind_slice
 from tillroll.send.sending import Post
 from tillroll.track.connect import CONNECTED, load_store
 from tillroll.track.follow import Following, sync_customers
+from tillroll.track.mirror import ORDERS
+from tillroll.track.redeem import mark_redemptions
+from tillroll.track.sync import sync
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.loop")
@@ -126,6 +130,16 @@ def reconcile_codes(lane_: Lane, mint: Mint) -> None:
         log.warning(
             "store.reconciled", missing=len(found.missing), unknown=found.unknown, put_right=found.put_right
         )
+
+
+def change_codes(lane_: Lane, mint: Mint, until: datetime, *, quiet: bool = False) -> datetime | None:
+    """A little of what is to be done to codes in the store; the orders are read first where used codes are passed over."""
+    engine, clock, store_id = mint.engine, mint.clock, lane_.store_id
+    if wants_orders(mint):
+        now = clock.now()
+        sync(engine, lane_.client, ORDERS, store_id=store_id, now=now)
+        mark_redemptions(engine, store_id=store_id, seen_since=now)
+    return change_slice(mint, until=until, quiet=quiet)
 
 
 def mint_runs(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:

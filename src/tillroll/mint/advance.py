@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import CODE_OPEN, CodeState, RunState
 from tillroll.ledger import audit
+from tillroll.ledger.changes import switching_on
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.pools import POOL
@@ -52,6 +53,8 @@ def mint_slice(mint: Mint, *, run_id: int, until: datetime) -> datetime | None:
             reserve(mint.engine, run=run, now=mint.clock.now())
             push(mint, run)
             next_poll = poll(mint, run)
+        if _being_switched_on(mint, run):
+            return mint.clock.now() + _ANOTHER_REST
         if _finish(mint, run, shared):
             return None
         if next_poll is not None and next_poll > mint.clock.now():
@@ -63,6 +66,12 @@ def mint_slice(mint: Mint, *, run_id: int, until: datetime) -> datetime | None:
         with reading(mint.engine) as connection:
             run = load_run(connection, run_id)
     return None
+
+
+def _being_switched_on(mint: Mint, run: sa.Row[Any]) -> bool:
+    """Whether codes of the run are about to be switched on: it goes on to sending after that."""
+    with reading(mint.engine) as connection:
+        return switching_on(connection, campaign=run.campaign, run_id=run.id, store_id=run.store_id)
 
 
 def _way(connection: Connection, run: sa.Row[Any]) -> tuple[Way, str | None]:

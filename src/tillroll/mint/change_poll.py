@@ -1,7 +1,7 @@
 """Asking how far a change's batches are, and writing down what every answer does to its code.
 
-Crash points: before the transaction nothing is written, and the batch is asked again. A chunk whose batch can't tell any more (its
-key or its ticket is forgotten, it stalls for an hour) is cancelled in the store before its codes are asked for again.
+Crash points: before the transaction nothing is written, and the batch is asked again. A chunk whose batch cannot tell any more
+(its key or its ticket is forgotten, it stalls for an hour) is cancelled in the store before its codes are asked for again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ def _ask(mint: Mint, change: sa.Row[Any], chunk: sa.Row[Any]) -> bool:
     """Ask after one chunk; whether it is over."""
     try:
         status = mint.client.batches.status(chunk.ticket)
-    except (StoreSaysNotFound, StoreSaysNo):  # a ticket the store no longer knows (404 or 400: not documented)
+    except (
+        StoreSaysNotFound,
+        StoreSaysNo,
+    ):  # a ticket the store no longer knows (404 or 400: not documented)
         lose(mint, change, chunk)
         return True
     if not status.finished and not key_still_good(chunk.created_at, mint.clock.now()):
@@ -110,9 +113,7 @@ def _settle(mint: Mint, change: sa.Row[Any], chunk: sa.Row[Any], status: BatchSt
         else:
             polls = chunk.polls + 1
             values = {"polls": polls, "poll_at": now + poll_pause(polls), "changed_at": now}
-            connection.execute(
-                sa.update(change_chunks).where(change_chunks.c.id == chunk.id).values(values)
-            )
+            connection.execute(sa.update(change_chunks).where(change_chunks.c.id == chunk.id).values(values))
     _stop_if_told(settled)
 
 

@@ -112,9 +112,7 @@ def _gone(connection: Connection, row: sa.Row[Any], now: datetime) -> None:
     in_store = (CodeState.LIVE, CodeState.PAUSED)
     _code(connection, row, in_store, now, state=CodeState.REVOKED, reason="gone from the store")
     body = {"code_id": row.id, "coupon_id": row.coupon_id}
-    audit.record(
-        connection, at=now, actor="loop", action="code.gone", subject=f"run {row.run_id}", body=body
-    )
+    audit.record(connection, at=now, actor="loop", action="code.gone", subject=f"run {row.run_id}", body=body)
 
 
 def _put_back(

@@ -21,7 +21,9 @@ from tillroll.ledger.tables import codes, runs
 _ASK_AGAIN = timedelta(minutes=10)
 """A code that the store wouldn't make is asked for again after that: somebody may have cleared the way."""
 
-SETTLED = frozenset({CodeState.LIVE, CodeState.PAUSED, CodeState.FAILED, CodeState.REVOKED, CodeState.CLEARED})
+SETTLED = frozenset(
+    {CodeState.LIVE, CodeState.PAUSED, CodeState.FAILED, CodeState.REVOKED, CodeState.CLEARED}
+)
 _STANDING = frozenset({CodeState.RESERVED, CodeState.POSTING, CodeState.LIVE, CodeState.PAUSED})
 _HINT = "Choose another one under codes: shared:, or delete that coupon in the store."
 

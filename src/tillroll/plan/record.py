@@ -154,11 +154,15 @@ class Active:
 
 
 def active_campaigns(connection: Connection, store_id: int) -> list[Active]:
-    """The campaigns that the loop acts on: sound, there, and `status: active`."""
+    """The campaigns that the loop acts on: sound, there, `status: active`, and not halted."""
     query = (
         sa.select(campaigns)
         .join(revisions, revisions.c.id == campaigns.c.revision_id)
-        .where(campaigns.c.store_id == store_id, revisions.c.status == Status.ACTIVE)
+        .where(
+            campaigns.c.store_id == store_id,
+            campaigns.c.halted_at.is_(None),
+            revisions.c.status == Status.ACTIVE,
+        )
         .order_by(campaigns.c.name)
     )
     return [

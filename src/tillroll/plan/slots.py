@@ -100,6 +100,11 @@ def start_by_hand(
                 f"There is no campaign {name!r}.",
                 hint="`tillroll status` lists the campaigns the loop knows.",
             )
+        if row.halted_at is not None:
+            raise Refused(
+                f"Campaign {name!r} is halted, by {row.halted_by}.",
+                hint=f"An approver may let it go on: tillroll restart {name}",
+            )
         if row.revision_id is None:
             raise Refused(f"The files of campaign {name!r} have faults.", hint="Run: tillroll check")
         status = connection.scalar(sa.select(revisions.c.status).where(revisions.c.id == row.revision_id))

@@ -65,7 +65,9 @@ def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> s
     run, kind = sending.run, sending.kind.value
     mark = "" if sending.kind is Kind.OFFER else f"-{kind}"
     key = sa.literal(f"r{run.id}-") + sa.cast(recipients.c.id, sa.Text) + sa.literal(f"-{tag}{mark}")
-    live = codes.c.state.in_((CodeState.LIVE, CodeState.PAUSED))  # one that is switched off makes its e-mail wait
+    live = codes.c.state.in_(
+        (CodeState.LIVE, CodeState.PAUSED)
+    )  # one that is switched off makes its e-mail wait
     state: sa.ColumnElement[str] = sa.case((live, MessageState.READY.value), else_=MessageState.HELD.value)
     reason: sa.ColumnElement[str] = sa.case(
         (live, ""),

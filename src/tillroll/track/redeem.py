@@ -58,7 +58,8 @@ def end_runs(engine: Engine, *, store_id: int, now: datetime) -> int:
         over = [
             run.id
             for run in runs_in(connection, store_id, {RunState.TRACKING})
-            if run.kind != ADOPTED and run_is_over(run.extended_until or run.valid_until or run.changed_at, now)
+            if run.kind != ADOPTED
+            and run_is_over(run.extended_until or run.valid_until or run.changed_at, now)
         ]
     for run_id in over:
         with writing(engine) as connection:

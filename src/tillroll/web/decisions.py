@@ -8,6 +8,7 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from tillroll.approve import act
+from tillroll.approve.halt import halt as stop_run
 from tillroll.campaign.states import RunState
 from tillroll.errors import NotAllowed, NotFound, Refused
 from tillroll.web import here
@@ -57,11 +58,11 @@ def reject(run_id: int) -> ResponseReturnValue:
 
 @pages.post("/runs/<int:run_id>/halt")
 def halt(run_id: int) -> ResponseReturnValue:
-    """Stop a run. Live codes stay live."""
+    """Stop a run; its codes are paused."""
 
     def stop() -> str:
-        act.halt(here.services().engine, run_id=run_id, person=here.person(), note=_note(), now=here.now())
-        return "Halted. Nothing more is made or sent; codes that are live stay live."
+        stop_run(here.services().engine, run_id=run_id, person=here.person(), note=_note(), now=here.now())
+        return "Halted. Nothing more is made or sent; its codes are paused."
 
     return _decide(run_id, stop)
 

@@ -1,0 +1,85 @@
+"""`tillroll halt` and `restart`: a run, or a whole campaign."""
+
+from __future__ import annotations
+
+import click
+
+from tillroll.approve.halt import halt, halt_campaign, restart, restart_campaign
+from tillroll.cli.changes import JSON, NOTE, TARGET, WHO, person_named
+from tillroll.cli.opening import services
+from tillroll.cli.show import out, say_json
+from tillroll.ledger.engine import reading
+from tillroll.track.connect import only_store
+
+
+@click.command("halt")
+@TARGET
+@WHO
+@NOTE
+@JSON
+def halt_command(target: str, email: str, note: str, as_json: bool) -> None:
+    """Stop a run by its number, or a whole campaign by its name, wherever it is.
+
+    Sending and making codes stops at once; then the codes are paused in the store. A halted campaign makes no new runs.
+
+    \b
+    Example:
+      tillroll halt winback --as ana@shop.example --note "wrong price in the e-mail"
+      tillroll halt 12 --as ana@shop.example --note "wrong subject line"
+    """
+    with services() as parts:
+        person, now = person_named(parts, email), parts.clock.now()
+        if target.isdigit():
+            stopped = [int(target)]
+            halt(parts.engine, run_id=int(target), person=person, note=note, now=now)
+        else:
+            with reading(parts.engine) as connection:
+                store_id = only_store(connection).id
+            stopped = halt_campaign(
+                parts.engine, store_id=store_id, campaign=target, person=person, note=note, now=now
+            )
+    if as_json:
+        say_json({"halted": target, "runs": stopped})
+        return
+    what = f"Run {target}" if target.isdigit() else f"Campaign {target}"
+    out().print(f"{what} is halted{_named(stopped, target)}. Nothing more is made or sent.")
+    out().print("The worker pauses its codes. See: tillroll codes changes")
+
+
+@click.command("restart")
+@TARGET
+@WHO
+@NOTE
+@JSON
+def restart_command(target: str, email: str, note: str, as_json: bool) -> None:
+    """Let a halted run, or a halted campaign, go on where it stood. It takes an approver, and is held against the budgets.
+
+    Its codes are switched on first, then sending goes on. A run that hadn't begun is planned and approved anew.
+
+    \b
+    Example:
+      tillroll restart winback --as ana@shop.example --note "price is right now"
+    """
+    with services() as parts:
+        person, now = person_named(parts, email), parts.clock.now()
+        if target.isdigit():
+            taken_up = [int(target)]
+            restart(parts.engine, run_id=int(target), person=person, note=note, now=now)
+        else:
+            with reading(parts.engine) as connection:
+                store_id = only_store(connection).id
+            taken_up = restart_campaign(
+                parts.engine, store_id=store_id, campaign=target, person=person, note=note, now=now
+            )
+    if as_json:
+        say_json({"restarted": target, "runs": taken_up})
+        return
+    what = f"Run {target}" if target.isdigit() else f"Campaign {target}"
+    out().print(f"{what} goes on{_named(taken_up, target)}. Its codes are switched on first.")
+
+
+def _named(numbers: list[int], target: str) -> str:
+    """The runs that are meant, when a campaign was named."""
+    if target.isdigit():
+        return ""
+    return f", and with it {', '.join(f'run {one}' for one in numbers)}" if numbers else ""
