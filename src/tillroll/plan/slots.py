@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.happened import say_event
 from tillroll.campaign.models import Campaign, Status
-from tillroll.campaign.schedule import Slot, due
+from tillroll.campaign.schedule import Due, Slot, due
 from tillroll.campaign.states import RunState
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger import audit
@@ -18,7 +18,7 @@ from tillroll.ledger.plans import load_revision
 from tillroll.ledger.pools import POOL
 from tillroll.ledger.tables import campaigns, revisions, runs, stores
 from tillroll.plan.pool import filling, only_fills_pool
-from tillroll.plan.record import active_campaigns
+from tillroll.plan.record import Active, active_campaigns
 
 
 def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
@@ -36,26 +36,32 @@ def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
             and one.revision.campaign.when.on is None
             and not only_fills_pool(one.revision.campaign)
         ]
-    for one in active:
-        row, when = one.row, one.revision.campaign.when
-        found = due(
-            when,
-            zone=when.zone(zone),
-            first_seen=row.first_seen_at,
-            considered_until=row.considered_until,
-            now=now,
+    if not active:
+        return 0
+    found = [(one, _due(one, zone, now)) for one in active]
+    with writing(engine) as connection:  # one transaction for all of them: most looks find nothing
+        for one, due_now in found:
+            for slot in due_now.run:
+                made += _add_run(connection, store_id, one.name, slot, RunState.PLANNING, "", now)
+            for slot, reason in due_now.skipped:
+                _add_run(connection, store_id, one.name, slot, RunState.SKIPPED, reason, now)
+        connection.execute(
+            sa.update(campaigns)
+            .where(campaigns.c.id.in_([one.row.id for one in active]), campaigns.c.considered_until < now)
+            .values(considered_until=now)
         )
-        with writing(engine) as connection:
-            for slot in found.run:
-                made += _add_run(connection, store_id, row.name, slot, RunState.PLANNING, "", now)
-            for slot, reason in found.skipped:
-                _add_run(connection, store_id, row.name, slot, RunState.SKIPPED, reason, now)
-            connection.execute(
-                sa.update(campaigns)
-                .where(campaigns.c.id == row.id, campaigns.c.considered_until < now)
-                .values(considered_until=now)
-            )
     return made
+
+
+def _due(one: Active, zone: str, now: datetime) -> Due:
+    when = one.revision.campaign.when
+    return due(
+        when,
+        zone=when.zone(zone),
+        first_seen=one.row.first_seen_at,
+        considered_until=one.row.considered_until,
+        now=now,
+    )
 
 
 def _add_run(
