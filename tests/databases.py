@@ -1,6 +1,7 @@
 """Fixtures: a fresh, migrated ledger for every test, on SQLite and on PostgreSQL.
 
-Migrating takes a while, copying doesn't: a worker migrates one template of each kind, a test gets a copy.
+Migrating takes a while, copying doesn't: a worker migrates one template of each kind. A test gets a copy of the SQLite file;
+PostgreSQL takes a third of a second to copy a database, so there a worker has one copy, emptied after each test.
 
     database_url   the address, once for each kind: a test that takes it runs twice
     sqlite_url     on SQLite alone
@@ -84,13 +85,87 @@ def postgresql_template(postgresql_server: str) -> Iterator[str]:
         _administer(postgresql_server, "DROP DATABASE {} WITH (FORCE)", name)
 
 
+_SHAPE = """
+select (select count(*) from pg_class), (select max(oid) from pg_class), (select count(*) from pg_attribute)"""
+_EMPTY = """
+do $$
+declare
+    name text;
+    used boolean;
+begin
+    for name in select format('%I', tablename) from pg_tables
+        where schemaname = 'public' and tablename <> 'alembic_version'
+    loop
+        execute 'select exists (select from ' || name || ')' into used;
+        if used and pg_relation_size(name::regclass) > 500000 then
+            execute 'truncate ' || name || ' cascade';  -- dead rows would slow the tests that follow
+        elsif used then
+            execute 'delete from ' || name;
+        end if;
+    end loop;
+    for name in select format('%I', sequencename) from pg_sequences
+        where schemaname = 'public' and last_value is not null
+    loop
+        execute 'alter sequence ' || name || ' restart';
+    end loop;
+end $$"""
+
+
+class Emptied:
+    """A worker's database: as good as new for each test. What a test did to its tables' shape costs it its life."""
+
+    def __init__(self, server: str, template: str) -> None:
+        self._server, self._template = server, template
+        self._name = ""
+        self._shape: object = None
+
+    def take(self) -> str:
+        """Its address; it is made if there is none."""
+        if not self._name:
+            self._name = f"tillroll_test_{uuid4().hex}"
+            _administer(self._server, "CREATE DATABASE {} TEMPLATE {}", self._name, self._template)
+            with psycopg.connect(_database(self._server, self._name)) as connection:
+                self._shape = connection.execute(_SHAPE).fetchone()
+        return _database(self._server, self._name)
+
+    def give_back(self) -> None:
+        """Empty it, whoever is still connected."""
+        try:
+            with psycopg.connect(_database(self._server, self._name), autocommit=True) as connection:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname = current_database() and pid <> pg_backend_pid()"
+                )
+                same = connection.execute(_SHAPE).fetchone() == self._shape
+                connection.execute(
+                    "set session_replication_role = replica"
+                )  # references may dangle meanwhile
+                if same:
+                    connection.execute(_EMPTY)
+                    return
+        except psycopg.errors.InsufficientPrivilege:
+            pass  # a server of somebody's, where we may not do that
+        self.drop()
+
+    def drop(self) -> None:
+        """Make a new one next time."""
+        if self._name:
+            _administer(self._server, "DROP DATABASE {} WITH (FORCE)", self._name)
+            self._name = ""
+
+
+@pytest.fixture(scope="session")
+def postgresql_emptied(postgresql_server: str, postgresql_template: str) -> Iterator[Emptied]:
+    made = Emptied(postgresql_server, postgresql_template)
+    yield made
+    made.drop()
+
+
 @pytest.fixture
-def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator[str]:
-    """The address of a fresh ledger in a PostgreSQL database of the test's own."""
-    name = f"tillroll_test_{uuid4().hex}"
-    _administer(postgresql_server, "CREATE DATABASE {} TEMPLATE {}", name, postgresql_template)
-    yield _database(postgresql_server, name)
-    _administer(postgresql_server, "DROP DATABASE {} WITH (FORCE)", name)
+def postgresql_url(postgresql_emptied: Emptied) -> Iterator[str]:
+    """The address of a fresh ledger in a PostgreSQL database that no other test uses at the time."""
+    yield postgresql_emptied.take()
+    postgresql_emptied.give_back()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -7,19 +7,18 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Protocol
 
 import pytest
 
-from tests.cli.test_commands import tillroll
+from tests.cli.test_commands import Said, tillroll
 from tests.store import running
 
 FILE = "sku,name,price\nNEW-1,Hojicha,8.50\nTEA-01,,9.75\nTEA-02,,24\n"
 
 
 class Command(Protocol):
-    def __call__(self, *words: str) -> CompletedProcess[str]: ...
+    def __call__(self, *words: str) -> Said: ...
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def catalog(tmp_path: Path) -> Iterator[Command]:
     with running(tmp_path / "store", customers=3) as store:
         ready = store.ready
 
-        def run(*words: str) -> CompletedProcess[str]:
+        def run(*words: str) -> Said:
             return tillroll(
                 tmp_path,
                 *words,

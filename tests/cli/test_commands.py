@@ -10,12 +10,15 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.forks import forks
 from tests.shop import ANA, NOW, ROOT, planned_run
 from tests.store import running, turn
 from tillroll.ledger.engine import open_engine
@@ -30,25 +33,47 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tillroll(
-    home: Path, *words: str, given: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a command that has ended printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def tillroll(home: Path, *words: str, given: str = "", **environment: str) -> Said:
     plain = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("ECWID", "TILLROLL", "SMTP", "DATABASE"))
     }
-    answer = subprocess.run(
-        [sys.executable, "-m", "tillroll", *words],
-        cwd=home,
-        env={**plain, "PYTHONPATH": str(ROOT / "src"), "TILLROLL_LOG_LEVEL": "error", **environment},
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        typed, output, troubles = (Path(folder) / name for name in ("typed", "output", "troubles"))
+        typed.write_text(given, encoding="utf-8")
+        child = forks().start(
+            *words,
+            cwd=home,
+            environment={**plain, "TILLROLL_LOG_LEVEL": "error", **environment},
+            output=output,
+            troubles=troubles,
+            given=typed,
+        )
+        answer = Said(
+            returncode=child.wait(),
+            stdout=output.read_text(encoding="utf-8"),
+            stderr=troubles.read_text(encoding="utf-8"),
+        )
     assert "Traceback" not in answer.stderr + answer.stdout
     return answer
+
+
+def test_the_program_is_started_as_a_module_too(home: Path) -> None:
+    """The other tests fork theirs (tests/forks.py)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tillroll", "check"], cwd=home, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "✓ 4 campaigns, no faults")
 
 
 def break_file(home: Path, path: str, old: str, new: str) -> None:
@@ -188,7 +213,7 @@ def installed(home: Path) -> Path:
     return home
 
 
-def read(answer: subprocess.CompletedProcess[str]) -> Any:
+def read(answer: Said) -> Any:
     return json.loads(answer.stdout)
 
 

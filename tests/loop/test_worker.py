@@ -27,7 +27,7 @@ def wait_for(parts: Services, state: RunState) -> None:
 
 def test_sigterm_finishes_the_slice_and_the_next_worker_carries_on(database_url: str, tmp_path: Path) -> None:
     with (
-        running(tmp_path / "store", customers=2_500, batch_pause=0.05) as store,
+        running(tmp_path / "store", customers=1_200, batch_pause=0.05) as store,
         installation(store, database_url, tmp_path) as (parts, environment),
     ):
         plan_and_approve(parts)
@@ -44,7 +44,7 @@ def test_sigterm_finishes_the_slice_and_the_next_worker_carries_on(database_url:
 
 def test_two_workers_do_nothing_twice(database_url: str, tmp_path: Path) -> None:
     with (
-        running(tmp_path / "store", customers=2_500) as store,
+        running(tmp_path / "store", customers=1_200) as store,
         installation(store, database_url, tmp_path) as (parts, environment),
     ):
         plan_and_approve(parts)
