@@ -22,7 +22,7 @@ from tillroll.campaign.states import RunState
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import digest_in_ledger, load_plan, sample
-from tillroll.ledger.tables import campaigns, plans, recipients, revisions, runs, stores
+from tillroll.ledger.tables import audit, campaigns, plans, recipients, revisions, runs, stores
 from tillroll.plan.make import make_plan
 from tillroll.plan.outlook import preview
 from tillroll.plan.record import record_book
@@ -122,7 +122,13 @@ def test_an_edited_file_sends_the_run_back_to_planning(ledger: Engine, approved:
     edited = campaign_text("winback").replace("value: 15", "value: 14")
     record_book(ledger, store_id=store_id, book=sample_book(winback=edited), now=NOW)
     run = run_row(ledger, run_id)
-    assert (run.state, run.plan_id, run.reason) == (RunState.PLANNING, None, "its files changed")
+    why = "its files changed: offer.value: 14, was 15"
+    reason = f"its approval is void: {why}" if approved else why
+    assert (run.state, run.plan_id, run.reason) == (RunState.PLANNING, None, reason)
+    with ledger.connect() as connection:
+        last = connection.execute(sa.select(audit).order_by(audit.c.id.desc())).first()
+    assert last is not None
+    assert (last.action, last.subject) == ("plan.sent_back", f"run {run_id}")
 
 
 def test_a_broken_file_holds_the_campaign_and_says_why(ledger: Engine) -> None:

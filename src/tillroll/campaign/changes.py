@@ -113,13 +113,15 @@ def _of_lines(path: str, was: list[str], now: list[str]) -> Change:
     _, i, j, k, m = blocks[0]
     more = sum(max(one[2] - one[1], one[4] - one[3]) for one in blocks) - max(1, min(j - i, 1), min(m - k, 1))
     where = f"{path}:{k + 1}" + (f" (and {more} more line{'s' if more > 1 else ''})" if more > 0 else "")
-    old = was[i].strip() if j > i else ""
-    new = now[k].strip() if m > k else ""
-    return Change(where=where, before=_quoted(old), after=_quoted(new) or "(nothing)")
+    old, new = _quoted(was[i:j]), _quoted(now[k:m])
+    return Change(where=where, before=old, after=new)
 
 
-def _quoted(line: str) -> str:
-    return f"“{_short(line)}”" if line else ""
+def _quoted(lines: list[str]) -> str:
+    """The first of some lines; nothing where there is none."""
+    if not lines:
+        return ""
+    return f"“{_short(lines[0].strip())}”" if lines[0].strip() else "an empty line"
 
 
 def _short(text: str) -> str:

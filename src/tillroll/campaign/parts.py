@@ -101,6 +101,16 @@ class Goods:
 
     products: tuple[ProductOn, ...] = ()
     categories: tuple[CategoryOn, ...] = ()
+    prices: str = (
+        ""  # a digest over all that it costs, variations and what is in the categories too; empty: not told
+    )
+
+    @property
+    def named(self) -> str:
+        """`Sencha, Tea/Green`."""
+        return ", ".join(
+            [*(one.name or one.sku for one in self.products), *(one.path for one in self.categories)]
+        )
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Goods:
@@ -108,14 +118,17 @@ class Goods:
         return cls(
             products=tuple(ProductOn(**one) for one in body["products"]),
             categories=tuple(CategoryOn(**one) for one in body["categories"]),
+            prices=body.get("prices", ""),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; a price that isn't told is left out."""
+        """Plain data; prices that aren't told are left out."""
         body = asdict(self)
         for product in body["products"]:
             if not product["price"]:
                 del product["price"]
+        if not self.prices:
+            del body["prices"]
         return body
 
 

@@ -138,6 +138,7 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     settle_waiting(engine, store_id=lane_.store_id, now=clock.now())
     mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id)
     reconcile_codes(lane_, mint)
+    _read_files(lane_)  # planning may have taken a while: nothing begins on files that were edited meanwhile
     changed = change_codes(lane_, mint, until)
     waits = [changed, mint_runs(lane_, mint, until), send_runs(lane_, until), remind_runs(lane_, until)]
     end_runs(engine, store_id=lane_.store_id, now=clock.now())

@@ -19,6 +19,7 @@ from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.given import earlier_code
 from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
+from tillroll.ledger.prices import prices_digest
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import approvals, campaigns, categories, products, stores
 from tillroll.mint.decide import reasons_not_to_begin
@@ -50,7 +51,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             revision_now=revision_now,
             approvals=[(row.person, row.digest) for row in connection.execute(agreed)],
             policy=POLICY,
-            goods=_changed(connection, run.store_id, _together(plan.proposal.all_goods)),
+            goods=_changed(connection, run.store_id, plan.proposal.all_goods),
         )
         if against:
             reason = "; ".join(against)
@@ -109,14 +110,20 @@ def _together(goods: Sequence[Goods]) -> Goods:
     return Goods(products=tuple(named.values()), categories=tuple(shelves.values()))
 
 
-def _changed(connection: Connection, store_id: int, goods: Goods) -> list[str]:
-    """What the store says otherwise by now of the goods that the offer names; empty: nothing."""
-    found = []
+def _changed(connection: Connection, store_id: int, every: Sequence[Goods]) -> list[str]:
+    """What the store says otherwise by now of the goods that the offers name; empty: nothing."""
+    found, goods = [], _together(every)
     if gone := _gone(connection, store_id, goods):
         found.append(f"no longer in the store: {', '.join(gone)}")
     if barred := _barred(connection, store_id, goods):
         found.append(f"the store no longer allows discounts on {', '.join(barred)}")
-    return found + _repriced(connection, store_id, goods)
+    found += _repriced(connection, store_id, goods)
+    for one in (
+        every if not found else ()
+    ):  # what a price digest alone tells: variations, and what is in categories
+        if one.prices and prices_digest(connection, store_id, one) != one.prices:
+            found.append(f"prices of {one.named} are others now, or other products are in it")
+    return found
 
 
 def _gone(connection: Connection, store_id: int, goods: Goods) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.goods import Category, Found, Product, Shelf, look_up
 from tillroll.campaign.models import AppliesTo
 from tillroll.ledger.engine import reading
+from tillroll.ledger.prices import prices_digest
 from tillroll.ledger.tables import categories, looks, products, variations
 
 _SCOPE = "read_catalog"
@@ -31,12 +33,18 @@ def unread(engine: Engine, store: sa.Row[Any], wanted: Iterable[AppliesTo | None
     return f"the store's catalogue hasn't been read yet{why}"
 
 
-def find_goods(engine: Engine, store_id: int, wanted: AppliesTo | None) -> Found | None:
-    """What the offer's names mean in the store; None when the offer is on everything."""
+def find_goods(
+    engine: Engine, store_id: int, wanted: AppliesTo | None, *, priced: bool = False
+) -> Found | None:
+    """What the offer's names mean in the store; None when the offer is on everything. `priced`: with their price digest."""
     if wanted is None:
         return None
     with reading(engine) as connection:
-        return look_up(wanted, _shelf(connection, store_id, wanted))
+        found = look_up(wanted, _shelf(connection, store_id, wanted))
+        if not priced:
+            return found
+        prices = prices_digest(connection, store_id, found.goods)
+        return replace(found, goods=replace(found.goods, prices=prices))
 
 
 def _shelf(connection: Connection, store_id: int, wanted: AppliesTo) -> Shelf:

@@ -27,6 +27,8 @@ from tillroll.plan.freeze import clear_unfinished, freeze_audience
 from tillroll.plan.pool import lacking, only_fills_pool
 from tillroll.plan.propose import propose
 from tillroll.plan.record import current_revision
+from tillroll.plan.send_back import in_short
+from tillroll.plan.since import since_approved
 from tillroll.plan.subject import Subject
 
 
@@ -65,7 +67,7 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
     if proposal.refusals:
         reason = "; ".join(verdict.text for verdict in proposal.refusals)
         return _settle(engine, run_id, RunState.REFUSED, reason, now, plan=plan)
-    return _settle(engine, run_id, RunState.WAITING, "", now, plan=plan)
+    return _settle(engine, run_id, RunState.WAITING, _void(engine, subject, plan), now, plan=plan)
 
 
 def _subject(
@@ -100,6 +102,23 @@ def _subject(
         facts=entry.facts if entry is not None else None,
         pool_codes=pool_codes,
     )
+
+
+def _void(engine: Engine, subject: Subject, plan: tuple[int, Proposal]) -> str:
+    """Whose approval of this run is void, and what changed since; empty when nobody had approved it."""
+    plan_id, proposal = plan
+    with reading(engine) as connection:
+        since = since_approved(
+            connection,
+            store_id=subject.store.id,
+            revision=subject.revision,
+            proposal=proposal,
+            run_id=subject.run_id,
+            plan_id=plan_id,
+        )
+    if since is None or not since.same_run:
+        return ""
+    return f"{since.person}'s approval is void: {in_short(since.said())}"
 
 
 def _no_pool(subject: Subject) -> str:

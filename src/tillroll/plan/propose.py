@@ -40,7 +40,9 @@ def propose(engine: Engine, subject: Subject, read: Read, *, now: datetime, per_
     figures = figures_by_arm(engine, subject, offers, selection, now=now)
     worst, likely = costs(subject, offers, figures)
     calls = calls_for(made)
-    found = {arm: find_goods(engine, store.id, named) for arm, named in subject.goods_named.items()}
+    found = {
+        arm: find_goods(engine, store.id, named, priced=True) for arm, named in subject.goods_named.items()
+    }
     goods = {arm: one.goods if one and not one.unknown else None for arm, one in found.items()}
     on = goods[subject.arms[0]]
     verdicts = held_against.verdicts(

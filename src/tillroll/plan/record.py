@@ -14,13 +14,12 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Book, Revision
 from tillroll.campaign.models import Status
-from tillroll.campaign.states import EntryState, RunState
+from tillroll.campaign.states import EntryState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, writing
 from tillroll.ledger.plans import load_revision
-from tillroll.ledger.tables import campaigns, entries, plans, revisions, runs
-
-_NOT_BEGUN = (RunState.WAITING, RunState.APPROVED)
+from tillroll.ledger.tables import campaigns, entries, revisions
+from tillroll.plan.send_back import send_back
 
 
 def record_book(engine: Engine, *, store_id: int, book: Book, now: datetime) -> None:
@@ -97,7 +96,7 @@ def _record_campaign(
         values |= {"first_seen_at": now, "considered_until": now}
     connection.execute(sa.update(campaigns).where(campaigns.c.id == before.id).values(values))
     if before.revision_id != revision_id:
-        _send_back(connection, store_id, name, revision_id, now)
+        send_back(connection, store_id=store_id, campaign=name, revision_id=revision_id, gone=gone, now=now)
     _tell_entries(connection, store_id, name, status, gone=gone)
 
 
@@ -123,25 +122,6 @@ def _tell_entries(
         reason = "the campaign's file is gone" if gone else "the campaign's files have faults"
     waiting = (entries.c.store_id == store_id, entries.c.state == EntryState.WAITING)
     connection.execute(sa.update(entries).where(*waiting, entries.c.campaign == name).values(reason=reason))
-
-
-def _send_back(
-    connection: Connection, store_id: int, name: str, revision_id: int | None, now: datetime
-) -> None:
-    """Runs whose plan was made of another revision and hasn't begun want a new plan."""
-    made_of_it = sa.select(plans.c.id).where(plans.c.revision_id == revision_id)
-    connection.execute(
-        sa.update(runs)
-        .where(
-            runs.c.store_id == store_id,
-            runs.c.campaign == name,
-            runs.c.state.in_(_NOT_BEGUN),
-            runs.c.plan_id.not_in(made_of_it) if revision_id is not None else sa.true(),
-        )
-        .values(
-            state=RunState.PLANNING, reason="its files changed", plan_id=None, not_before=None, changed_at=now
-        )
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,12 @@ class Since:
         """Whether an approver would decide on the same thing again."""
         return self.same_files and not self.figures
 
+    def said(self) -> tuple[str, ...]:
+        """Everything that is different, each as a sentence; nothing where only comments or layout are."""
+        if self.nothing:
+            return ("it says the same again, but something was different in between",)
+        return (*(one.said() for one in self.files), *self.figures)
+
 
 def since_approved(
     connection: Connection,
@@ -99,11 +105,22 @@ def _figures(was: Proposal, now: Proposal) -> Iterator[str]:
             "without bound" if one is None else say_money(one, now.currency) for one in (new_cost, old_cost)
         ]
         yield f"Worst case {said[0]} (was {said[1]})"
+    yield from _prices(was, now)
+
+
+def _prices(was: Proposal, now: Proposal) -> Iterator[str]:
+    """What costs something else: named products each, and the rest of what the offer is on as one."""
+    told = False
     prices = {one.product_id: one for goods in was.all_goods for one in goods.products if one.price}
     for one in {one.product_id: one for goods in now.all_goods for one in goods.products}.values():
         before = prices.get(one.product_id)
         if before is not None and one.price and before.price != one.price:
+            told = True
             yield f"{one.name or one.sku} costs {one.price} (was {before.price})"
+    digests = {one.named: one.prices for one in was.all_goods if one.prices}
+    for goods in now.all_goods if not told else ():
+        if goods.prices != digests.get(goods.named, goods.prices):
+            yield f"Prices of {goods.named} are others now, or other products are in it"
 
 
 def _people(connection: Connection, before: int, now: int) -> Iterator[str]:

@@ -1,0 +1,161 @@
+"""One character of a file that an approved run rests on, a recipient, or a price: nothing is made, and it is said why."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.journeys.test_from_file_to_inbox import agree, go_on, state
+from tests.shop import ANA, ROOT, run_row
+from tests.store import counted
+from tests.web.site import app_for, sign_in
+from tillroll.campaign.states import RunState
+from tillroll.ledger.engine import writing
+from tillroll.ledger.plans import load_plan, load_revision
+from tillroll.ledger.tables import codes, products, recipients, runs
+from tillroll.loop.advance import Lane, advance
+from tillroll.plan.slots import start_by_hand
+from tillroll.sandbox.serve import Sandbox
+from tillroll.wiring import Services
+
+EDITS = {  # one character each; a file that isn't named here gets one at its end
+    "campaigns/winback.yaml": ("value: 15", "value: 16", "offer.value: 16, was 15"),
+    "rules/segments/lapsed-90.yaml": ("90d ago", "91d ago", "where: Customers who"),
+    "rules/segments/staff.yaml": ("Our own people", "Our own peoples", "title: Our own peoples"),
+    "rules/codes/short.yaml": ("length: 10", "length: 11", "length: 11, was 10"),
+    "rules/guardrails.yaml": ("largest_percent: 30", "largest_percent: 31", "largest_percent: 31, was 30"),
+    "rules/calendar.yaml": ("2027-01-01", "2027-01-02", "quiet_days: 2026-12-25, 2027-01-02"),
+    "templates/winback/message.txt.j2": ("It has", "It hás", "“It hás been a while"),
+}
+TO_GOODS = (
+    "  uses: single\n",
+    "  uses: single\n  applies_to: {products: [POT-01], categories: [green TEA]}\n",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The sample files, to be edited."""
+    for name in ("campaigns", "rules", "templates"):
+        shutil.copytree(ROOT / name, tmp_path / "files" / name)
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def here(lane: Lane, services: Services, folder: Path) -> Lane:
+    """A lane that reads those files."""
+    settings = replace(services.settings, folder=folder)
+    return Lane(services=replace(services, settings=settings), store_id=1, client=lane.client)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file; where its length stays, so does the time of its last writing, as a copy or an editor may leave it."""
+    was, text = path.stat(), path.read_text("utf-8")
+    assert old in text, path
+    path.write_text(text.replace(old, new, 1) if old else text + new, "utf-8")
+    if path.stat().st_size == was.st_size:
+        os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+def begin_to_wait(lane: Lane) -> int:
+    """A run that waits for its approval."""
+    services = lane.services
+    advance(lane, until=services.clock.now())
+    now = services.clock.now()
+    run_id = start_by_hand(services.engine, store_id=1, name="winback", person="ana", now=now)
+    go_on(lane, until=lambda: state(services, run_id) is RunState.WAITING)
+    return run_id
+
+
+def void(lane: Lane, sandbox: Sandbox, run_id: int, change: Callable[[], None]) -> str:
+    """Approve a run, change something, let the worker work: the approval is void and nothing is made; what it says."""
+    services = lane.services
+    agree(services, run_id)
+    change()
+    with writing(services.engine) as connection:
+        connection.execute(sa.update(runs).values(not_before=None))
+    advance(lane, until=services.clock.now() + timedelta(seconds=5))
+    go_on(lane, until=lambda: state(services, run_id) is RunState.WAITING)
+    with services.engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(codes)) == 0, "nothing is made"
+    reason: str = run_row(services.engine, run_id).reason
+    assert reason.startswith(f"{ANA.email}'s approval is void: "), reason
+    return reason
+
+
+def test_one_character_of_any_file_voids_the_approval_and_everybody_is_told_which(
+    here: Lane, sandbox: Sandbox, folder: Path, tmp_path: Path
+) -> None:
+    run_id = begin_to_wait(here)
+    services = here.services
+    with services.engine.connect() as connection:
+        plan = load_plan(connection, run_id)
+        assert plan is not None
+        used = sorted(load_revision(connection, plan.revision_id).files)
+    assert set(EDITS) < set(used)
+    client = app_for(services.engine, tmp_path / "web", services.clock).test_client()
+    sign_in(client)
+    for path in used:
+        file = folder / path
+        old, new, said = EDITS.get(path, ("", "\n", "an empty line (new)"))
+        reason = void(here, sandbox, run_id, partial(edit, file, old, new))
+        assert said in reason, path
+        page = client.get(f"/runs/{run_id}").text
+        assert "What changed since it was approved" in page, path
+        assert f"{ANA.email} approved this run" in page
+    assert not [call for call in counted(sandbox) if "POST" in str(call)]
+
+
+def test_a_touched_recipient_and_a_changed_price_void_it_too(
+    here: Lane, sandbox: Sandbox, folder: Path
+) -> None:
+    edit(folder / "campaigns/winback.yaml", *TO_GOODS)
+    run_id = begin_to_wait(here)
+    engine = here.services.engine
+
+    def touch() -> None:
+        with writing(engine) as connection:
+            one = sa.select(sa.func.min(recipients.c.id)).scalar_subquery()
+            connection.execute(sa.update(recipients).where(recipients.c.id == one).values(language="xx"))
+
+    def reprice(sku: str) -> Callable[[], None]:
+        def change() -> None:
+            with writing(engine) as connection:
+                where = products.c.sku == sku
+                connection.execute(sa.update(products).where(where).values(price=products.c.price + 1))
+
+        return change
+
+    assert "With other details: 1 (" in void(here, sandbox, run_id, touch)
+    assert "Cast-iron pot costs " in void(here, sandbox, run_id, reprice("POT-01"))
+    assert "Prices of Cast-iron pot, Green tea are others now" in void(
+        here, sandbox, run_id, reprice("TEA-06")
+    )
+
+
+def test_a_file_that_breaks_or_goes_holds_the_run_and_says_so(here: Lane, folder: Path) -> None:
+    run_id = begin_to_wait(here)
+    services = here.services
+    agree(services, run_id)
+    whole = (folder / "campaigns/winback.yaml").read_text("utf-8")
+    edit(folder / "campaigns/winback.yaml", "value: 15", "value: 1x")
+    advance(here, until=services.clock.now())
+    run = run_row(services.engine, run_id)
+    assert run.state == RunState.PLANNING
+    assert "its files have faults" in run.reason
+    (folder / "campaigns/winback.yaml").unlink()
+    advance(here, until=services.clock.now())
+    assert "are gone" in run_row(services.engine, run_id).reason
+    (folder / "campaigns/winback.yaml").write_text(whole, "utf-8")
+    with writing(services.engine) as connection:
+        connection.execute(sa.update(runs).values(not_before=None))
+    go_on(here, until=lambda: state(services, run_id) is RunState.WAITING)
+    assert run_row(services.engine, run_id).reason.endswith("something was different in between")
