@@ -105,6 +105,7 @@ def worker_log(environment: dict[str, str]) -> Path:
 def start_worker(environment: dict[str, str], *, first: str = "") -> Child:
     """A worker process; `first` is called in it before it begins (tests/forks.py)."""
     log = worker_log(environment)
+    log.write_bytes(b"")  # what an earlier one said is not this one's word
     return forks().start("worker", cwd=ROOT, environment=environment, output=log, troubles=log, first=first)
 
 
