@@ -134,6 +134,8 @@ title: Long
 alphabet: 0123456789ABCDEFGHJKMNPQRSTVWXYZ
 length: 12
 group: 4
+check_symbol: true
+unwanted: [ACME]
 """,
     "rules/guardrails.yaml": """
 largest_percent: 30
@@ -147,6 +149,7 @@ largest_shipping: 8
 lowest_basket: 10
 codes_per_day: 60000
 least_bits: 45
+guess_chance: 0.5%
 least_margin: 5
 out_of_stock: refuse
 messages_per_person_per_week: 3

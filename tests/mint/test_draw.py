@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tillroll.campaign.rules import CROCKFORD, CodeFormat
+from tillroll.campaign.strength import bits_of
+from tillroll.campaign.unwanted import searching, seen, unwanted_words
 from tillroll.mint.draw import draw_codes, new_key, shuffled
 
 _formats = st.builds(
@@ -14,29 +17,71 @@ _formats = st.builds(
     alphabet=st.sampled_from([CROCKFORD, "ABCDEFGHIJ", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"]),
     length=st.integers(6, 20),
     group=st.sampled_from([None, 3, 4]),
+    check_symbol=st.booleans(),
+    unwanted=st.sampled_from([(), ("ABC", "JJJJ")]),
 )
 
 
 @settings(deadline=None)
-@given(_formats, st.integers(0, 300), st.sampled_from(["", "BACK"]))
+@given(_formats, st.integers(0, 300), st.sampled_from(["", "BACK", "2026"]))
 def test_codes_are_different_sorted_and_of_their_format(
     code_format: CodeFormat, count: int, prefix: str
 ) -> None:
     codes = draw_codes(count, code_format=code_format, prefix=prefix)
     assert len(set(codes)) == count
     assert codes == sorted(codes)
+    words = searching(unwanted_words(code_format.unwanted))
     for code in codes:
-        assert code.startswith(prefix)
-        symbols = code.removeprefix(prefix).replace("-", "")
-        assert len(symbols) == code_format.length
-        assert set(symbols) <= set(code_format.alphabet)
+        assert code_format.read(prefix, code) == code
+        assert not code.replace("-", "").isdigit()
+        drawn = code.replace("-", "").removeprefix(prefix)
+        assert not words.search(seen(drawn).encode()), code
 
 
-def test_no_symbol_is_favoured() -> None:
-    code_format = CodeFormat(title="f", alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", length=20)
-    counts = Counter("".join(draw_codes(9_000, code_format=code_format, prefix="")))
-    expected = 9_000 * 20 / 36
-    assert all(abs(count - expected) < 6 * expected**0.5 for count in counts.values())
+def test_no_symbol_is_favoured_at_any_place() -> None:
+    """Nothing is refused with these letters, so each of the 21 has its even share of every place."""
+    code_format = CodeFormat(title="f", alphabet="BCDFGHJKLMNPQRSTVWXYZ", length=20)
+    codes = draw_codes(9_000, code_format=code_format, prefix="")
+    assert bits_of(code_format) == pytest.approx(20 * 4.392317, abs=0.01)
+    for place in range(20):
+        counts = Counter(code[place] for code in codes)
+        assert len(counts) == 21
+        expected = 9_000 / 21
+        chi = sum((count - expected) ** 2 / expected for count in counts.values())
+        assert chi < 70, f"place {place}: {counts}"  # 20 degrees of freedom: once in ten million times
+
+
+def test_what_is_refused_is_drawn_anew_as_a_whole_so_the_rest_stays_even() -> None:
+    """Of 7 letters at four places, the codes with BBB or CBC are refused, and those that are left come up alike often."""
+    code_format = CodeFormat(title="f", alphabet="BCDFGHJKMN", length=4, unwanted=("BBB", "CBC", "DDDD"))
+    counts: Counter[str] = Counter()
+    for _ in range(3_000):
+        counts.update(draw_codes(20, code_format=code_format, prefix=""))
+    possible = round(2 ** bits_of(code_format))
+    assert possible == 10_000 - 20 + 1 - 20 - 1  # BBB: 10 + 10 - 1 (BBBB), CBC the same but never twice, DDDD
+    expected = 60_000 / possible
+    chi = sum((count - expected) ** 2 / expected for count in counts.values())
+    chi += (possible - len(counts)) * expected
+    assert abs(chi - possible) < 6 * (2 * possible) ** 0.5
+    assert not {"BBBD", "FBBB", "CBCN", "DDDD"} & counts.keys()
+
+
+def test_no_code_is_of_digits_alone_even_where_most_draws_are() -> None:
+    code_format = CodeFormat(title="f", alphabet="0123456789A", length=6)
+    codes = draw_codes(5_000, code_format=code_format, prefix="20")
+    assert all("A" in code for code in codes)
+    with_letter = draw_codes(5_000, code_format=code_format, prefix="B")
+    assert any(code.removeprefix("B").isdigit() for code in with_letter), "there the code isn't digits alone"
+
+
+def test_a_word_that_would_begin_in_the_prefix_is_not_finished() -> None:
+    codes = draw_codes(20_000, code_format=CodeFormat(title="f"), prefix="BAS")
+    assert not any(code[3] in "S5" for code in codes)
+
+
+def test_the_same_holds_across_a_hyphen() -> None:
+    codes = draw_codes(20_000, code_format=CodeFormat(title="f", group=5), prefix="BAS")
+    assert not any(code[4] in "S5" for code in codes)
 
 
 def test_shuffling_keeps_everybody() -> None:

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from tillroll.campaign.effort import calls_for, minutes_for
 from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.models import Campaign, Offer
-from tillroll.campaign.proposal import Level
-from tillroll.campaign.rules import CodeFormat
+from tillroll.campaign.models import Offer
 from tillroll.campaign.uptake import ASSUMED, Earlier, uptake
 from tillroll.plan.decide import (
     Baskets,
@@ -21,7 +19,6 @@ from tillroll.plan.decide import (
     together,
     worst_case,
 )
-from tillroll.plan.verdicts import verdicts
 
 
 def offer(**values: Any) -> Offer:
@@ -149,67 +146,3 @@ def test_calls_are_counted_by_the_chunk(codes: int, calls: int) -> None:
 
 def test_minutes_are_rounded_up() -> None:
     assert minutes_for(601, 600) == 1.1
-
-
-def campaign(**values: Any) -> Campaign:
-    plain = {
-        "title": "T",
-        "owner": "o",
-        "when": {"manual": True},
-        "who": {"segment": "s"},
-        "offer": {"kind": "percent", "value": 10, "valid": {"for": "14d"}},
-        "message": {"template": "t", "subject": "s"},
-    }
-    return Campaign.model_validate({**plain, **values})
-
-
-def refused(
-    rails: dict[str, Any], worst: Decimal | None = Decimal(100), codes: int = 10, **values: Any
-) -> set[str]:
-    found = verdicts(
-        campaign=campaign(**values),
-        guardrails=Guardrails.model_validate(rails),
-        code_format=CodeFormat(title="f", length=10),
-        codes=codes,
-        worst=worst,
-    )
-    return {verdict.rule for verdict in found if verdict.level is Level.REFUSE}
-
-
-@pytest.mark.parametrize(
-    ("rails", "also", "rule"),
-    [
-        ({"largest_percent": 9}, {}, "largest_percent"),
-        ({"codes_per_run": 9}, {}, "codes_per_run"),
-        ({"worst_case_per_run": 99}, {}, "worst_case_per_run"),
-        ({"worst_case_per_run": 99}, {"worst": None}, "worst_case_per_run"),
-        ({"least_bits": 51}, {}, "least_bits"),
-        ({}, {"budget": {"worst_case": 99}}, "campaign_budget"),
-        (
-            {"largest_amount": 4},
-            {"offer": {"kind": "amount", "value": 5, "valid": {"for": "1d"}}},
-            "largest_amount",
-        ),
-    ],
-)
-def test_each_guardrail_refuses_just_past_its_limit(
-    rails: dict[str, Any], also: dict[str, Any], rule: str
-) -> None:
-    assert refused(rails, **also) == {rule}
-
-
-def test_at_its_limits_a_plan_passes() -> None:
-    rails = {"largest_percent": 10, "codes_per_run": 10, "worst_case_per_run": 100, "least_bits": 50}
-    assert refused(rails, budget={"worst_case": 100}) == set()
-
-
-def test_a_guessable_format_says_which_length_would_do() -> None:
-    found = verdicts(
-        campaign=campaign(),
-        guardrails=Guardrails(),
-        code_format=CodeFormat(title="f", length=5),
-        codes=100,
-        worst=None,
-    )
-    said = next(verdict.text for verdict in found if verdict.rule == "least_bits")
-    assert "length: 8 would do" in said

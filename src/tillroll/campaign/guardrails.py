@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from tillroll.campaign.money import Amount
-from tillroll.campaign.units import Number, Whole
+from tillroll.campaign.units import Number, Share, Whole
 from tillroll.campaign.words import Words
 
 
@@ -70,6 +70,11 @@ class Guardrails(Words):
     )
     least_bits: float = Field(
         default=40.0, ge=20, le=256, description="Chance in a code, so that it can't be guessed."
+    )
+    guess_chance: Share = Field(
+        default=Decimal("0.01"),
+        gt=0,
+        description="The most that a million guesses may have as a chance to hit one of the live codes.",
     )
     least_margin: Number | None = Field(
         default=None,

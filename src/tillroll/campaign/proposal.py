@@ -20,6 +20,7 @@ from tillroll.campaign.parts import (
     Values,
     Verdict,
 )
+from tillroll.campaign.strength import Strength
 
 __all__ = [
     "POLICY",
@@ -54,6 +55,7 @@ _LATER = {
     "happened": "",
     "facts": None,
     "crossings": (),
+    "strength": None,
 }
 """Fields that came to the proposal later, and what they hold where nothing is said: then there is no word of them, so that
 a plan from before keeps its digest."""
@@ -96,6 +98,7 @@ class Proposal:
     crossings: tuple[
         Crossing, ...
     ] = ()  # other campaigns that reach the same people, as it was when the plan was made
+    strength: Strength | None = None  # how hard the codes are to guess; None: it draws none
 
     @property
     def code_count(self) -> int:
@@ -153,6 +156,7 @@ class Proposal:
                 "crossings": tuple(Crossing.from_json(one) for one in body.get("crossings", ())),
                 "arms": tuple(ArmOn.from_json(one) for one in body.get("arms", ())),
                 "values": Values.from_json(body["values"]) if body.get("values") else None,
+                "strength": Strength(**body["strength"]) if body.get("strength") else None,
                 "verdicts": tuple(
                     Verdict(**{**one, "level": Level(one["level"])}) for one in body["verdicts"]
                 ),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from tillroll.campaign.findings import MOST_FINDINGS, Finding, nearest
 from tillroll.campaign.models import LINE_PATTERN, SHARED_PATTERN
+from tillroll.campaign.rules import ALPHABET_PATTERN, WORD_PATTERN
 from tillroll.campaign.source import Path, Source
 from tillroll.campaign.units import KeyFault, shown
 
@@ -41,7 +42,8 @@ _PATTERNS = {
     "^[a-z0-9][a-z0-9-]{0,62}$": "a name has lower-case letters, digits and hyphens, like lapsed-90",
     "^[A-Z0-9]{0,12}$": "at most 12 capital letters and digits, like BACK",
     "^[A-Z]{2}$": "a country is two capital letters, like SI",
-    "^[0-9A-Z]{10,36}$": "10 to 36 different digits and capital letters",
+    ALPHABET_PATTERN: "10 to 36 different digits and capital letters",
+    WORD_PATTERN: "a word of 3 to 32 capital letters and digits, like ACME",
     SHARED_PATTERN: "a shared code has 3 to 36 capital letters, digits and hyphens, like SUMMER26",
     LINE_PATTERN: "one line of text, not blank, without control characters",
     "^[a-z]{2,3}(-[A-Za-z]{2,4})?$": "a language is a code like en or pt-BR",

@@ -83,9 +83,10 @@ def _say_what(proposal: Proposal) -> dict[str, str]:
     """What they get: the offer and its codes if there is one, each arm, and the e-mail."""
     said = {"because": proposal.happened} if proposal.happened else {}
     if proposal.offer:
-        chance = f" ({proposal.code_bits} bits of chance each)" if proposal.code_bits else ""
         said |= {"offer": proposal.offer, "valid": proposal.valid}
-        said["codes"] = f"{proposal.code_count} like {proposal.code_example}{chance}"
+        said["codes"] = f"{proposal.code_count} like {proposal.code_example}"
+        if proposal.strength is not None:
+            said["guessing"] = proposal.strength.sentence()
     if (values := proposal.values) is not None:
         said["worth"] = f"{values.least} to {values.most}, on average {values.mean}"
     for arm in proposal.arms:

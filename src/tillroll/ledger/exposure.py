@@ -40,6 +40,7 @@ class Holding:
     campaign: Decimal  # those of them that are one campaign's
     month: Decimal  # worst cases of the runs that were approved in this calendar month
     codes_today: int  # codes of the runs that were approved today; both by the store's own date
+    codes: int  # codes of live runs: so many of the store's can work, and no more
 
 
 def held_by_runs(connection: Connection, *, store_id: int, campaign: str, now: datetime) -> Holding:
@@ -48,20 +49,15 @@ def held_by_runs(connection: Connection, *, store_id: int, campaign: str, now: d
     today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     live = holds_money(now)
     of_store = sa.select(sa.func.sum(plans.c.worst_case)).join(runs, runs.c.plan_id == plans.c.id)
+    codes_of = sa.select(sa.func.sum(plans.c.code_count)).join(runs, runs.c.plan_id == plans.c.id)
     total = of_store.where(runs.c.store_id == store_id, live)
     return Holding(
         live=connection.scalar(total) or Decimal(0),
         campaign=connection.scalar(total.where(runs.c.campaign == campaign)) or Decimal(0),
         month=connection.scalar(of_store.where(*_approved_since(store_id, today.replace(day=1))))
         or Decimal(0),
-        codes_today=int(
-            connection.scalar(
-                sa.select(sa.func.sum(plans.c.code_count))
-                .join(runs, runs.c.plan_id == plans.c.id)
-                .where(*_approved_since(store_id, today))
-            )
-            or 0
-        ),
+        codes_today=int(connection.scalar(codes_of.where(*_approved_since(store_id, today))) or 0),
+        codes=int(connection.scalar(codes_of.where(runs.c.store_id == store_id, live)) or 0),
     )
 
 
@@ -87,6 +83,14 @@ def _approved_since(store_id: int, start: datetime) -> tuple[sa.ColumnElement[bo
         approvals.c.plan_id == plans.c.id, approvals.c.decision == "approve", approvals.c.at >= start
     )
     return runs.c.store_id == store_id, runs.c.state.in_(_WENT), agreed
+
+
+def codes_like(connection: Connection, *, store_id: int, prefix: str, length: int) -> int:
+    """How many codes of a form the store's ledger has, in any state: with that prefix, and as long."""
+    last = prefix + "Z" * length  # nothing with that prefix comes later: the index is walked over those alone
+    of_form = (codes.c.code >= prefix, codes.c.code <= last, codes.c.code.startswith(prefix))
+    query = sa.select(sa.func.count()).where(codes.c.store_id == store_id, *of_form)
+    return int(connection.scalar(query.where(sa.func.length(codes.c.code) == length)) or 0)
 
 
 def left_lately(

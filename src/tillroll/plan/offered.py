@@ -19,7 +19,7 @@ def example_code(subject: Subject) -> str:
     codes = subject.campaign.codes
     if codes.shared is not None:
         return codes.shared
-    return codes.prefix + "•" * subject.revision.format_of(subject.campaign).length
+    return subject.code_format.written(codes.prefix, "•" * subject.code_format.symbols)
 
 
 def say_offers(subject: Subject, goods: Mapping[str, Goods | None]) -> str:

@@ -16,7 +16,7 @@ from tillroll.campaign.money import other_currencies
 from tillroll.campaign.proposal import Audience, Exposure, Goods, Level, Proposal, Verdict
 from tillroll.campaign.sentence import say_segment
 from tillroll.ledger.engine import reading
-from tillroll.ledger.exposure import held_by_runs
+from tillroll.ledger.exposure import codes_like, held_by_runs
 from tillroll.plan import decide
 from tillroll.plan import verdicts as held_against
 from tillroll.plan.audience import Selection
@@ -24,7 +24,13 @@ from tillroll.plan.catalog import find_goods
 from tillroll.plan.figures import figures_by_arm
 from tillroll.plan.freeze import Read
 from tillroll.plan.margin import below_margin
-from tillroll.plan.offered import arms_on, example_code, say_offers, say_validities, values_on
+from tillroll.plan.offered import (
+    arms_on,
+    example_code,
+    say_offers,
+    say_validities,
+    values_on,
+)
 from tillroll.plan.stock import stock_verdicts
 from tillroll.plan.subject import Subject
 
@@ -45,14 +51,16 @@ def propose(engine: Engine, subject: Subject, read: Read, *, now: datetime, per_
     }
     goods = {arm: one.goods if one and not one.unknown else None for arm, one in found.items()}
     on = goods[subject.arms[0]]
+    others = _others(engine, subject, made, now)
+    strength = held_against.strength_on(campaign, subject.code_format, made, others)
     verdicts = held_against.verdicts(
         campaign=campaign,
         guardrails=revision.guardrails,
-        code_format=revision.format_of(campaign),
+        code_format=subject.code_format,
         codes=made,
         worst=worst.amount,
         offers=[one for one in offers.values() if one is not None],
-        others=_others(engine, subject, now),
+        others=others,
     )
     for each in dict.fromkeys(
         held_against.goods_verdicts(one, revision.guardrails) for one in found.values() if one
@@ -78,7 +86,7 @@ def propose(engine: Engine, subject: Subject, read: Read, *, now: datetime, per_
         valid=say_validities(subject),
         code_format=campaign.codes.format if shared is None else "shared",
         code_example=example_code(subject) if campaign.offer else "",
-        code_bits=round(revision.format_of(campaign).bits, 1) if shared is None and campaign.offer else 0.0,
+        code_bits=strength.bits if strength is not None else 0.0,
         template=message.template if message else "",
         subject=message.subject if message else "",
         approvers=revision.guardrails.quorum(asked=campaign.approval.by, worst=worst.amount, codes=made),
@@ -103,15 +111,25 @@ def propose(engine: Engine, subject: Subject, read: Read, *, now: datetime, per_
         happened=subject.happened,
         facts=subject.facts,
         crossings=read.crossings.found(next(iter(offers.values())), on),
+        strength=strength,
     )
 
 
-def _others(engine: Engine, subject: Subject, now: datetime) -> held_against.Others:
+def _others(engine: Engine, subject: Subject, made: int, now: datetime) -> held_against.Others:
     """What other runs hold of the limits that all runs share."""
+    store_id, prefix = subject.store.id, subject.campaign.codes.prefix
+    draws = made and subject.campaign.codes.shared is None
     with reading(engine) as connection:
-        held = held_by_runs(connection, store_id=subject.store.id, campaign=subject.revision.name, now=now)
+        held = held_by_runs(connection, store_id=store_id, campaign=subject.revision.name, now=now)
+        length = subject.code_format.code_length(prefix)
+        alike = codes_like(connection, store_id=store_id, prefix=prefix, length=length) if draws else 0
     return held_against.Others(
-        live=held.live, campaign=held.campaign, month=held.month, codes_today=held.codes_today
+        live=held.live,
+        campaign=held.campaign,
+        month=held.month,
+        codes_today=held.codes_today,
+        codes=held.codes,
+        like_these=alike,
     )
 
 

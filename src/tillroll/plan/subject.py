@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from tillroll.campaign import Campaign, Revision
 from tillroll.campaign.models import THE_PRODUCT, AppliesTo, Offer
+from tillroll.campaign.rules import CodeFormat
 from tillroll.ledger.pools import POOL
 
 
@@ -35,6 +36,11 @@ class Subject:
     def campaign(self) -> Campaign:
         """The campaign as this run's step has it, arms aside."""
         return self.revision.as_run(step=self.step)
+
+    @property
+    def code_format(self) -> CodeFormat:
+        """How this run's codes are built."""
+        return self.revision.format_of(self.campaign)
 
     @property
     def makes_pool(self) -> bool:

@@ -199,7 +199,7 @@ def messages(run_id: int) -> str:
         found = message_page(
             connection, run_id, state=MessageState(wanted) if wanted else None, after=after, limit=PAGE + 1
         )
-    prefix = plan.proposal.code_example.rstrip("•") if plan else ""
+    prefix = plan.proposal.code_example.rstrip("•-") if plan else ""
     return render_template(
         "messages.html",
         run=row,

@@ -1,5 +1,6 @@
 """Every guardrail held against one plan's figures, each verdict with its figure and its limit. Pure."""
 
+from tillroll.plan.verdicts.codes import strength_on
 from tillroll.plan.verdicts.days import calendar_verdicts
 from tillroll.plan.verdicts.goods import BelowMargin, goods_verdicts, margin_verdicts
 from tillroll.plan.verdicts.held import Others
@@ -11,5 +12,6 @@ __all__ = [
     "calendar_verdicts",
     "goods_verdicts",
     "margin_verdicts",
+    "strength_on",
     "verdicts",
 ]

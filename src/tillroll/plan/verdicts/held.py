@@ -16,6 +16,8 @@ class Others:
     campaign: Decimal = Decimal(0)  # those of them that are this campaign's
     month: Decimal = Decimal(0)  # worst cases of what was approved in this calendar month
     codes_today: int = 0  # codes approved on this day
+    codes: int = 0  # codes of the runs that are live
+    like_these: int = 0  # codes that the ledger has of the form that this run makes
 
 
 @dataclass(kw_only=True)

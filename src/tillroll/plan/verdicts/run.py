@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -10,6 +9,7 @@ from tillroll.campaign.guardrails import Guardrails
 from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, Offer
 from tillroll.campaign.proposal import Level, Verdict
 from tillroll.campaign.rules import CodeFormat
+from tillroll.plan.verdicts.codes import of_codes, strength_on
 from tillroll.plan.verdicts.held import Held, Others
 
 
@@ -33,11 +33,9 @@ def verdicts(
     _of_offers(held, guardrails, offers)
     text = f"{codes} codes are more than one run may make"
     held.at_most("codes_per_run", codes, guardrails.codes_per_run, text)
-    if codes and campaign.codes.shared is None:
-        fits = code_format.bits >= guardrails.least_bits
-        measured, limit = f"{code_format.bits:.1f}", f"{guardrails.least_bits:.1f}"
-        text = _too_guessable(code_format, guardrails)
-        held.add("least_bits", Level.PASS if fits else Level.REFUSE, measured, limit, text)
+    strength = strength_on(campaign, code_format, codes, others or Others())
+    if strength is not None:
+        of_codes(held, guardrails, code_format, campaign.codes.prefix, strength)
     _of_money(held, campaign, guardrails, worst)
     _of_all_runs(held, guardrails, codes, worst, others or Others())
     _of_people(held, campaign, guardrails, codes, worst)
@@ -91,8 +89,3 @@ def _of_people(
     level = Level.APPROVERS if needed > asked else Level.PASS
     people = f"{needed} different people must agree to a run of this size"
     held.add("approvers", level, needed, asked, people)
-
-
-def _too_guessable(code_format: CodeFormat, guardrails: Guardrails) -> str:
-    enough = math.ceil(guardrails.least_bits / math.log2(len(code_format.alphabet)))
-    return f"codes of this format can be guessed ({code_format.bits:.1f} bits); length: {enough} would do"

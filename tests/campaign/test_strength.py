@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tillroll.campaign.check_symbol import check_symbol
+from tillroll.campaign.rules import CROCKFORD, CodeFormat
+from tillroll.campaign.strength import (
+    GUESSES,
+    bits_of,
+    floor_bits,
+    guess_chance,
+    length_that_does,
+    say_chance,
+    strength_of,
+)
+from tillroll.campaign.unwanted import openings, searching, seen, unwanted_words
+
+
+def counted(code_format: CodeFormat, prefix: str) -> int:
+    """Every code that may be drawn, looked at one by one."""
+    words = unwanted_words(code_format.unwanted)
+    pattern, begun, found = searching(words), openings(words, prefix), 0
+    for signs in itertools.product(code_format.alphabet, repeat=code_format.length):
+        text = "".join(signs)
+        if code_format.check_symbol:
+            end = check_symbol(text, code_format.alphabet)
+            if not end:
+                continue
+            text += end
+        looks = seen(text)
+        all_digits = (prefix + text).isdigit()
+        found += not (all_digits or looks.startswith(begun) or pattern.search(looks.encode()))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "prefix"),
+    [
+        ({"alphabet": "0123456789A", "length": 4}, ""),
+        ({"alphabet": "0123456789A", "length": 4}, "77"),
+        ({"alphabet": "0123456789A", "length": 4}, "B"),
+        ({"alphabet": "ASTICUMKFE", "length": 4}, ""),
+        ({"alphabet": "ASTICUMKFE", "length": 4, "unwanted": ("KAM", "TEA")}, ""),
+        ({"alphabet": "ASTICUMKFE", "length": 4}, "BAS"),
+        ({"alphabet": "0123456789ABCDEF", "length": 4}, "SH1"),
+    ],
+)
+def test_the_bits_are_those_of_the_codes_that_may_be_drawn(values: dict[str, object], prefix: str) -> None:
+    code_format = CodeFormat.model_validate({"title": "f", **values})
+    assert bits_of(code_format, prefix) == pytest.approx(math.log2(counted(code_format, prefix)), abs=1e-9)
+
+
+@pytest.mark.parametrize("alphabet", ["ASTICUMKFE", "0123456789ABCDEF"])
+def test_with_a_check_symbol_they_are_right_to_a_hundredth(alphabet: str) -> None:
+    code_format = CodeFormat(title="f", alphabet=alphabet, length=4, check_symbol=True)
+    assert bits_of(code_format, "") == pytest.approx(math.log2(counted(code_format, "")), abs=0.01)
+
+
+def test_the_default_has_a_little_under_fifty_bits_and_says_no_more() -> None:
+    bits = bits_of(CodeFormat(title="f"), "BACK")
+    assert 49.98 < bits < 50
+    assert floor_bits(bits) == 49.9
+
+
+def test_a_check_symbol_costs_a_fifth_of_a_bit() -> None:
+    plain, checked = CodeFormat(title="f"), CodeFormat(title="f", check_symbol=True)
+    assert bits_of(plain) - bits_of(checked) == pytest.approx(math.log2(37 / 32), abs=0.01)
+
+
+@pytest.mark.parametrize(("bits", "live"), [(40, 1000), (50, 1_000_000), (60, 5), (30, 700)])
+def test_the_chance_of_a_million_guesses_is_that_of_rare_events(bits: float, live: int) -> None:
+    assert guess_chance(bits, live) == pytest.approx(1 - math.exp(-GUESSES * live / 2**bits), rel=1e-3)
+
+
+def test_more_live_codes_than_there_can_be_are_hit_for_sure() -> None:
+    assert guess_chance(10, 1024) == 1.0
+
+
+def test_draws_collide_with_what_is_there_and_with_each_other() -> None:
+    found = strength_of(CodeFormat(title="f", alphabet="BCDFGHJKMN", length=6), "", new=1000, made=9000)
+    space = 2 ** bits_of(CodeFormat(title="f", alphabet="BCDFGHJKMN", length=6))
+    assert found.collisions == pytest.approx((1000 * 9000 + 1000 * 999 / 2) / space, rel=0.01)
+    assert strength_of(CodeFormat(title="f"), "", new=1).collisions == 0
+
+
+@given(
+    st.sampled_from([CROCKFORD, "BCDFGHJKMN"]),
+    st.integers(1, 10_000_000),
+    st.floats(20, 80),
+    st.sampled_from([0.1, 0.01, 0.0001]),
+    st.booleans(),
+)
+@settings(max_examples=15)
+def test_the_length_that_would_do_does_and_one_less_does_not(
+    alphabet: str, live: int, least: float, most: float, check: bool
+) -> None:
+    short = CodeFormat(title="f", alphabet=alphabet, length=4, check_symbol=check)
+    does = length_that_does(short, "", live=live, least_bits=least, most_chance=most)
+    assert does is not None
+
+    def enough(length: int) -> bool:
+        bits = bits_of(short.model_copy(update={"length": length}))
+        return bits >= least and guess_chance(bits, live) <= most
+
+    assert enough(does)
+    assert does == 4 or not enough(does - 1)
+
+
+def test_no_length_does_where_none_can() -> None:
+    ten = CodeFormat(title="f", alphabet="BCDFGHJKMN")
+    assert length_that_does(ten, "", live=1, least_bits=256, most_chance=0.01) is None
+
+
+@pytest.mark.parametrize(
+    ("chance", "said"),
+    [
+        (1.0, "100 %"),
+        (0.034, "3.4 %"),
+        (0.01, "1 %"),
+        (0.004, "1 in 250"),
+        (3.6e-6, "1 in 280,000"),
+        (0.0, "next to nothing"),
+    ],
+)
+def test_a_chance_is_said_in_words(chance: float, said: str) -> None:
+    assert say_chance(chance) == said
