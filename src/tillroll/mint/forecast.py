@@ -21,35 +21,41 @@ LEAST_AHEAD, MOST_AHEAD = 2, 16
 """Batches handed over at a time. One to work off and one behind it, even on a slow store; and the most, since what has been
 handed over can't be overtaken by a run that is in a hurry."""
 
+AT_ONCE = 100
+"""Codes of a batch that the store makes at the same time."""
+
 _LATE = 0.1  # asked after so much later than it should be done, as a share of its time
-_PROBE, _PROBE_STEADY = (
-    0.75,
-    0.97,
-)  # how much faster the store is taken to be after a batch that was done when asked after
-_HITS_FORGET = 20  # so many batches in a row done when asked after: the store may have become much faster
+_PROBE = (
+    0.25  # how much faster the store is taken to be after a batch that was done when asked after, at first
+)
+_PROBE_STEADY = 0.01  # and once its speed is known: ever more, the more of them there are in a row
+_FASTEST = 0.000_02  # seconds a code
 _LEAST_PAUSE = timedelta(seconds=0.1)
 _LONGEST_PAUSE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What is known of one store's speed. Moments are ours, not the store's."""
+    """What is known of one store's speed: an exact moment, and what it has worked off since. Moments are ours."""
 
     per_code: float | None = None  # seconds of the store's time; None: nothing is known yet
-    free_at: datetime | None = None  # when it was done with the last batch asked after, as far as can be told
+    since: datetime | None = None  # when it was last known exactly how far the store was
+    worked: int = 0  # codes of batches found done since then, less what was done of the oldest one
     hits: int = 0  # batches in a row that were done when they were first asked after
     steady: bool = False  # whether one wasn't: then the speed is known, and only tried a little
 
-    def begins(self, posted_at: datetime) -> datetime:
-        """When the store begins with the oldest batch in its queue."""
-        return max(posted_at, self.free_at) if self.free_at else posted_at
+    def handed_over(self, *, now: datetime, flying: int) -> Forecast:
+        """A batch was handed over; `flying`: how many the store had of ours before. To an idle one it begins at once."""
+        return self if flying else replace(self, since=now, worked=0)
 
     def due(self, *, posted_at: datetime, size: int) -> datetime:
         """When to ask after the oldest batch for the first time."""
+        since = self.since or posted_at
         if self.per_code is None:
-            return self.begins(posted_at) + FIRST_PAUSE
-        needs = timedelta(seconds=size * self.per_code * (1 + _LATE))
-        return self.begins(posted_at) + max(needs, _LEAST_PAUSE)
+            return max(posted_at, since) + FIRST_PAUSE
+        alone = timedelta(seconds=size * self.per_code)
+        done = max(since + timedelta(seconds=(self.worked + size) * self.per_code), posted_at + alone)
+        return done + max(alone * _LATE, _LEAST_PAUSE)
 
     def again(self, *, now: datetime, left: int, polls: int) -> datetime:
         """When to ask once more after a batch that wasn't done; a batch that stalls is asked after ever more rarely."""
@@ -59,27 +65,35 @@ class Forecast:
 
     def done(self, *, posted_at: datetime, size: int, polls: int, now: datetime) -> Forecast:
         """After the oldest batch was found done; `polls`: how often it had been asked after before."""
-        begins = self.begins(posted_at)
-        took = max((now - begins).total_seconds(), 0.001) / size
-        if polls:  # its progress told the speed already
-            return replace(self, free_at=now, hits=0, per_code=min(took, self.per_code or took))
-        hits = self.hits + 1
-        steady = self.steady and hits < _HITS_FORGET
-        faster = took if self.per_code is None else min(took, self.per_code)
-        expected = begins + timedelta(seconds=size * faster)
-        return Forecast(
-            per_code=faster * (_PROBE_STEADY if steady else _PROBE),
-            free_at=min(now, expected),
+        worked = self.worked + size
+        bounds = [
+            _seconds(now - (self.since or posted_at)) / max(1, worked),
+            _seconds(now - posted_at) / size,
+        ]
+        known = min(bounds if self.per_code is None else [self.per_code, *bounds])
+        hits = 0 if polls else self.hits + 1
+        probe = 0.0 if polls else min(_PROBE, _PROBE_STEADY * hits) if self.steady else _PROBE
+        return replace(
+            self,
+            per_code=max(known * (1 - probe), _FASTEST),
+            worked=worked,
             hits=hits,
-            steady=steady,
+            since=self.since or posted_at,
         )
 
-    def under_way(self, *, posted_at: datetime, completed: int, now: datetime) -> Forecast:
-        """After the oldest batch was found half done, or not begun."""
-        if not completed:  # something of somebody else's is before it in the queue, or it stalls
-            return replace(self, free_at=now, hits=0)
-        took = max((now - self.begins(posted_at)).total_seconds(), 0.001)
-        return replace(self, per_code=took / completed, hits=0, steady=True)
+    def under_way(self, *, posted_at: datetime, completed: int, polls: int, now: datetime) -> Forecast:
+        """After the oldest batch was found half done, or not begun: then the store is at something else, or it stalls."""
+        found = replace(self, since=now, worked=-completed, hits=0, steady=True)
+        worked = self.worked + completed
+        if self.since is None or worked <= 0 or (polls and not completed):
+            return found
+        took = _seconds(now - self.since)
+        # of those under way together some are all but done; and it can't have begun before it was handed over
+        fastest, slowest = took / (worked + AT_ONCE), took / worked
+        if completed:
+            slowest = min(slowest, _seconds(now - posted_at) / completed)
+        per_code = self.per_code or (fastest + slowest) / 2
+        return replace(found, per_code=min(max(per_code, fastest), slowest))
 
     @property
     def depth(self) -> int:
@@ -88,3 +102,7 @@ class Forecast:
             return LEAST_AHEAD
         chunks = math.ceil(LOOK_AHEAD / (self.per_code * CHUNK))
         return max(LEAST_AHEAD, min(MOST_AHEAD, chunks + 1))
+
+
+def _seconds(took: timedelta) -> float:
+    return max(took.total_seconds(), 0.001)

@@ -23,9 +23,9 @@ class Watch:
     small_in_a_row: int = 0  # chunks of small runs since one of a large run
 
     def begin_at(self, now: datetime) -> None:
-        """The store may have been idle until now, for all that is known: what it did before tells nothing of its speed."""
-        if self.forecast.free_at is None:
-            self.forecast = replace(self.forecast, free_at=now)
+        """What the store did before this process began tells nothing of its speed."""
+        if self.forecast.since is None:
+            self.forecast = replace(self.forecast, since=now)
 
     def handed_over(self, claim: Claim) -> None:
         """A chunk of a run went."""

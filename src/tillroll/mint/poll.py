@@ -62,7 +62,9 @@ def ask(mint: Mint, chunk: sa.Row[Any]) -> None:
         )
         _record_all(mint, chunk, rows, answers_of(status))
         return
-    forecast = forecast.under_way(posted_at=chunk.created_at, completed=status.completed, now=now)
+    forecast = forecast.under_way(
+        posted_at=chunk.created_at, completed=status.completed, polls=chunk.polls, now=now
+    )
     watch.forecast = forecast
     again = forecast.again(now=now, left=status.total - status.completed, polls=chunk.polls + 1)
     settle(mint, answers_of(status), rows, chunk=chunk, polls=chunk.polls + 1, poll_at=again)

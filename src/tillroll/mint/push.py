@@ -89,22 +89,24 @@ def post(mint: Mint, request: Pattern, chunk: sa.Row[Any]) -> None:
     """Send a chunk that was intended, or send it again: under its key, as long as the store remembers that."""
     with reading(mint.engine) as connection:
         rows = open_codes(connection, chunk.id)
-    now = mint.clock.now()
     if chunk.size <= FEW:
         _one_by_one(mint, request, chunk, rows)
-    elif not key_still_good(chunk.created_at, now):
+    elif not key_still_good(chunk.created_at, mint.clock.now()):
         give_up(mint, chunk)
     else:
         inner = [mint.client.coupons.creation(str(row.id), request.of(row)) for row in rows]
         group = f"run-{chunk.run_id}"
         ticket = mint.client.batches.create(inner, deduplication_key=chunk.deduplication_key, group=group)
-        posted(mint, chunk, ticket, now)
+        posted(mint, chunk, ticket, mint.clock.now())
 
 
 def posted(mint: Mint, chunk: sa.Row[Any], ticket: str, now: datetime) -> None:
     """Write down the ticket that the store gave."""
-    due = mint.watch.forecast.due(posted_at=now, size=chunk.size)
     with writing(mint.engine) as connection:
+        out = (chunks.c.store_id == mint.store_id, chunks.c.state == ChunkState.POSTED)
+        flying = connection.scalar(sa.select(sa.func.count()).select_from(chunks).where(*out)) or 0
+        mint.watch.forecast = mint.watch.forecast.handed_over(now=now, flying=flying)
+        due = mint.watch.forecast.due(posted_at=now, size=chunk.size)
         connection.execute(
             sa.update(chunks)
             .where(chunks.c.id == chunk.id, chunks.c.state == ChunkState.POSTING)
