@@ -182,7 +182,7 @@ runs = sa.Table(
     text("halted_in", ""),  # the state it was in when it was halted
     sa.Column(
         "reserved_to", sa.BigInteger, nullable=False, server_default="0"
-    ),  # customers up to here have their codes
+    ),  # so far customers have codes
     sa.Column("not_before", Moment),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("changed_at", Moment, nullable=False),

@@ -40,9 +40,7 @@ log = structlog.get_logger("tillroll.loop")
 FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a plan if it is older
 NOTICE_EVERY = timedelta(seconds=5)
 RECONCILE_EVERY = timedelta(hours=1)
-TURN = timedelta(
-    seconds=2
-)  # of minting, and of sending a run: what is in a hurry waits no longer for its own turn
+TURN = timedelta(seconds=2)  # of minting, and of sending a run: what is in a hurry waits no longer than that
 REST = timedelta(seconds=30)  # what is refused is tried again after that
 
 
