@@ -13,7 +13,7 @@ from tillroll.campaign import parse_book, revision_of
 from tillroll.campaign.book import CALENDAR, GUARDRAILS
 from tillroll.campaign.holdout import held_back
 from tillroll.campaign.segment import Segment
-from tillroll.campaign.sentence import say_segment
+from tillroll.campaign.segment_sentence import say_segment
 from tillroll.errors import FaultyFiles
 
 SEGMENT = "rules/segments/lapsed-90.yaml"

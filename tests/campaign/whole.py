@@ -112,15 +112,29 @@ RULES = {
 title: Everybody
 where:
   any:
-    - all: [{orders: {at_least: 0, at_most: 9}}, {spent: {at_least: 0, at_most: 9}}]
-    - not: {average_order: {at_least: 5}}
+    - all: [{orders: {at_least: 0, at_most: 9, within: 90d}}, {spent: {at_least: 0, at_most: 9, within: 90d}}]
+    - not: {average_order: {at_least: 5, at_most: 900}}
     - first_order: {more_than: 90d ago}
     - last_order: {more_than: 90d ago, less_than: 180d ago}
     - registered: {never: true}
     - accepts_marketing: true
     - country: {in: [SI]}
+    - region: {in: [CA]}
+    - city: {in: [Ljubljana]}
     - language: {in: [sl]}
     - group: {in: [Staff]}
+    - bought: {products: [TEA-1], categories: [Tea/Green], at_least: 2, within: 90d}
+    - rfm: {recency: {at_least: 4, at_most: 5}, frequency: {at_least: 2}, monetary: {at_most: 3}}
+    - field: {title: Club, in: [Gold]}
+    - field: {title: Tags, includes: [vip]}
+    - field: {title: Birthday, filled: true}
+    - favourite: {products: [TEA-1], within: 30d}
+    - reviewed: {rating_at_least: 1, rating_at_most: 3, within: 30d}
+    - got_email: {campaigns: [scheduled], at_least: 3, within: 7d}
+    - got_code: {campaigns: [scheduled], within: 30d}
+    - used_code: {campaigns: [flow], within: 30d}
+    - ignored_code: {campaigns: [pooled], within: 90d}
+    - list: {in: [press]}
 """,
     "rules/segments/other.yaml": """
 title: Nobody
@@ -165,6 +179,8 @@ blackout: [2026-11-27..2026-11-28]
 """,
 }
 
+LISTS = {"rules/lists/press.csv": "email\nana@shop.example\n"}
+
 TEMPLATES = {
     "templates/plain/message.html.j2": "<p>{{ code.text }}</p>",
     "templates/note/message.html.j2": "<p>{{ customer.first_name }}</p>",
@@ -190,4 +206,4 @@ def whole_folder() -> dict[str, str]:
         for name, on in EVENTS.items()
     }
     files |= {path: text.lstrip() for path, text in RULES.items()}
-    return {**files, **TEMPLATES}
+    return {**files, **LISTS, **TEMPLATES}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
 
 from tillroll.campaign.calendar import Calendar
+from tillroll.campaign.contradictions import check_segment
 from tillroll.campaign.digest import digest
 from tillroll.campaign.findings import Finding, nearest
 from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.links import Known, check_links
+from tillroll.campaign.links import Known, check_links, check_segment_names
+from tillroll.campaign.lists import CustomerList, read_list, recorded_list
 from tillroll.campaign.models import Campaign
 from tillroll.campaign.overlay import ENVIRONMENTS, extended, in_environment, said_environments
 from tillroll.campaign.revision import (
@@ -25,7 +27,7 @@ from tillroll.campaign.revision import (
     templates_of,
 )
 from tillroll.campaign.rules import CodeFormat
-from tillroll.campaign.segment import Segment
+from tillroll.campaign.segment import Segment, lists_of
 from tillroll.campaign.source import Source, read_source
 from tillroll.campaign.templates import HTML, MJML, PARTS, TEXT, check_template
 from tillroll.campaign.units import shown
@@ -38,7 +40,7 @@ _NAME_PROBLEM = "a file's name has lower-case letters, digits and hyphens: it is
 GUARDRAILS, CALENDAR = "rules/guardrails.yaml", "rules/calendar.yaml"
 _SINGLE_RULES: Mapping[str, type[BaseModel]] = {GUARDRAILS: Guardrails, CALENDAR: Calendar}
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
-_RULE_PLACES = ("guardrails.yaml", "calendar.yaml", "segments/", "codes/")
+_RULE_PLACES = ("guardrails.yaml", "calendar.yaml", "segments/*.yaml", "codes/*.yaml", "lists/*.csv")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,7 @@ class Book:
 
     revisions: Mapping[str, Revision]  # the faultless campaigns, by name
     segments: Mapping[str, Segment]
+    lists: Mapping[str, CustomerList]  # with their members
     findings: tuple[Finding, ...]
     faulty: frozenset[str]  # campaigns with a finding of their own or in a file they use
 
@@ -58,10 +61,12 @@ class _Shelf:
     files: Mapping[str, bytes]
     unreadable: Mapping[str, str]
     environment: str
+    whole: bool  # else the files are one recorded campaign's, and others can't be known
     sources: dict[str, Source] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)  # by file; faultless ones only
     segments: dict[str, str] = field(default_factory=dict)  # name → file
     formats: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, str] = field(default_factory=dict)
     templates: dict[str, set[str]] = field(default_factory=dict)  # folder name → its files
     bases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # campaign file → those it extends
     texts: dict[str, str] = field(default_factory=dict)  # of the templates' files
@@ -79,17 +84,27 @@ class _Shelf:
 
 
 def parse_book(
-    files: Mapping[str, bytes], *, unreadable: Mapping[str, str] | None = None, environment: str = LIVE
+    files: Mapping[str, bytes],
+    *,
+    unreadable: Mapping[str, str] | None = None,
+    environment: str = LIVE,
+    whole: bool = True,
 ) -> Book:
     """Read all files: relative POSIX path → content. Never raises: whatever is wrong is a finding.
 
     `unreadable` are files that are there but couldn't be read, with the reason. Of the campaigns' `environments`, the given
-    one is in force; the others are checked all the same.
+    one is in force; the others are checked all the same. Files that aren't a `whole` folder are one campaign's, as recorded.
     """
     missed = unreadable or {}
-    shelf = _Shelf(files={**files, **dict.fromkeys(missed, b"")}, unreadable=missed, environment=environment)
+    shelf = _Shelf(
+        files={**files, **dict.fromkeys(missed, b"")},
+        unreadable=missed,
+        environment=environment,
+        whole=whole,
+    )
     for path in sorted(shelf.files):
         _read_shared(shelf, path)
+    _check_segments(shelf)
     known = Known(
         segments=shelf.segments,
         formats=shelf.formats,
@@ -111,6 +126,7 @@ def parse_book(
     return Book(
         revisions=revisions,
         segments={name: shelf.models[path] for name, path in shelf.segments.items() if path in shelf.models},
+        lists={name: shelf.models[path] for name, path in shelf.lists.items() if path in shelf.models},
         findings=findings,
         faulty=frozenset(read) - revisions.keys(),
     )
@@ -119,7 +135,7 @@ def parse_book(
 def revision_of(name: str, files: Mapping[str, str]) -> Revision:
     """A revision built again from recorded files; `FaultyFiles` if this version of Tillroll can't read them any more."""
     texts = {path: text.encode() for path, text in files.items() if path != ENVIRONMENT_MARK}
-    book = parse_book(texts, environment=files.get(ENVIRONMENT_MARK, LIVE))
+    book = parse_book(texts, environment=files.get(ENVIRONMENT_MARK, LIVE), whole=False)
     if name not in book.revisions:
         lines = tuple(finding.render() for finding in book.findings)
         raise FaultyFiles(f"The recorded files of campaign {name!r} can't be read.", lines=lines)
@@ -152,6 +168,9 @@ def _read_shared(shelf: _Shelf, path: str) -> None:
     elif folder == "rules/codes":
         _claim_name(shelf, shelf.formats, path)
         _read(shelf, path, CodeFormat)
+    elif folder == "rules/lists" and name.endswith(".csv"):
+        _claim_name(shelf, shelf.lists, path)
+        _read_list(shelf, path)
     elif path in _SINGLE_RULES:
         _read(shelf, path, _SINGLE_RULES[path])
     elif path.startswith("rules/"):
@@ -161,10 +180,6 @@ def _read_shared(shelf: _Shelf, path: str) -> None:
         )
         if folder == "rules":
             shelf.strays.append(path)
-    elif path.startswith("campaigns/") and folder != "campaigns":
-        shelf.complain(
-            path, "nothing reads this file: campaigns stand in campaigns/ itself, not in a folder of it"
-        )
     elif path.startswith("templates/"):
         shelf.templates.setdefault(folder.removeprefix("templates/"), set()).add(name)
         _read_template(shelf, path, name)
@@ -178,6 +193,32 @@ def _read(shelf: _Shelf, path: str, model: type[BaseModel]) -> None:
     if value is not None:
         shelf.models[path] = value
     shelf.add(path, findings)
+
+
+def _read_list(shelf: _Shelf, path: str) -> None:
+    """An uploaded list, or what a revision keeps of one."""
+    if path in shelf.unreadable:
+        shelf.complain(path, f"the file can't be read: {shelf.unreadable[path]}")
+        return
+    if not _NAME.fullmatch(_stem(path)):
+        shelf.complain(path, _NAME_PROBLEM)
+    kept = None if shelf.whole else recorded_list(shelf.files[path].decode("utf-8", "replace"))
+    found, findings = (kept, []) if kept else read_list(path, shelf.files[path])
+    if found is not None:
+        shelf.models[path] = found
+    shelf.add(path, findings)
+
+
+def _check_segments(shelf: _Shelf) -> None:
+    """What shows only when a segment is sound in itself: conditions against each other, and names of lists and campaigns."""
+    campaigns = {_stem(path) for path in shelf.files if _folder(path) == "campaigns"}
+    for path in shelf.segments.values():
+        segment = shelf.models.get(path)
+        if segment is not None:
+            source = shelf.sources[path]
+            known = campaigns if shelf.whole else None
+            shelf.add(path, check_segment(source, segment))
+            shelf.add(path, check_segment_names(source, segment, lists=shelf.lists, campaigns=known))
 
 
 def _open(shelf: _Shelf, path: str) -> Source | None:
@@ -287,25 +328,37 @@ def _revision(shelf: _Shelf, path: str, name: str) -> Revision | None:
     ]
     if any(shelf.findings.get(file) for file in (*used, *beside, *shelf.strays)):
         return None
-    files = {file: shelf.files[file].decode("utf-8-sig") for file in used}
+    files = {file: _kept(shelf, file) for file in used}
     if shelf.environment in campaign.environments:
         files[ENVIRONMENT_MARK] = shelf.environment
+    segments = {one: shelf.models[shelf.segments[one]] for one in sorted(segments_of(campaign))}
+    lists = {one: shelf.models[shelf.lists[one]] for one in sorted(lists_of(segments.values()))}
     return Revision(
         name=name,
         digest=digest(files),
         campaign=campaign,
         files=files,
-        segments={one: shelf.models[shelf.segments[one]] for one in sorted(segments_of(campaign))},
+        segments=segments,
+        lists={name: replace(one, members=()) for name, one in lists.items()},
         code_formats={one: shelf.models[shelf.formats[one]] for one in sorted(formats_of(campaign))},
         guardrails=shelf.models.get(GUARDRAILS) or Guardrails(),
         calendar=shelf.models.get(CALENDAR) or Calendar(),
     )
 
 
+def _kept(shelf: _Shelf, file: str) -> str:
+    """What a revision keeps of a file: its text, or who is on a list by the digest."""
+    found = shelf.models.get(file)
+    return found.recorded() if isinstance(found, CustomerList) else shelf.files[file].decode("utf-8-sig")
+
+
 def _used_files(shelf: _Shelf, path: str, campaign: Campaign) -> list[str]:
     """Every file whose text has a part in what the campaign does."""
     maybe = {path, GUARDRAILS, CALENDAR, *shelf.bases.get(path, ())}
     maybe |= {shelf.segments[one] for one in segments_of(campaign) if one in shelf.segments}
+    segments = [shelf.models.get(file) for file in maybe]
+    lists = lists_of(one for one in segments if isinstance(one, Segment))
+    maybe |= {shelf.lists[one] for one in lists if one in shelf.lists}
     maybe |= {shelf.formats[one] for one in formats_of(campaign) if one in shelf.formats}
     maybe |= {f"templates/{one}/{part}" for one in templates_of(campaign) for part in PARTS}
     return sorted(file for file in maybe if file in shelf.files)

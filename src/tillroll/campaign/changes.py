@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tillroll.campaign.revision import Revision
 from tillroll.campaign.segment import Segment
-from tillroll.campaign.sentence import say_segment
+from tillroll.campaign.segment_sentence import say_segment
 from tillroll.campaign.units import say_duration
 
 _LONGEST = 90

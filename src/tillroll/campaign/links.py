@@ -13,6 +13,7 @@ from tillroll.campaign.findings import Finding, nearest
 from tillroll.campaign.goods import folded
 from tillroll.campaign.models import Codes
 from tillroll.campaign.schedule import cron_fault
+from tillroll.campaign.segment import Segment, leaves
 from tillroll.campaign.source import Path, Source
 from tillroll.campaign.templates import HTML, MJML, check_template
 
@@ -44,6 +45,19 @@ def check_links(source: Source, known: Known) -> list[Finding]:
     cron = _at(source.data, ("when", "cron"))
     if isinstance(cron, str) and (fault := cron_fault(cron)):
         found.append(source.finding(("when", "cron"), fault))
+    return found
+
+
+def check_segment_names(
+    source: Source, segment: Segment, *, lists: Collection[str], campaigns: Collection[str] | None
+) -> list[Finding]:
+    """Every list and campaign that a segment's conditions name and that isn't there; `campaigns` None: not known here."""
+    found = []
+    for path, name, value in leaves(segment.where):
+        if name == "list":
+            found += _each_named(source, (*path, "in"), "list", lists)
+        elif campaigns is not None and hasattr(value, "campaigns"):
+            found += _each_named(source, (*path, "campaigns"), "campaign", campaigns)
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tillroll.campaign.calendar import Calendar
 from tillroll.campaign.guardrails import Guardrails
+from tillroll.campaign.lists import CustomerList
 from tillroll.campaign.models import Campaign, Message, Offer
 from tillroll.campaign.rules import CodeFormat
 from tillroll.campaign.segment import Segment
@@ -29,6 +30,9 @@ class Revision:
     code_formats: Mapping[str, CodeFormat]
     guardrails: Guardrails
     calendar: Calendar
+    lists: Mapping[str, CustomerList] = field(
+        default_factory=dict
+    )  # that its segments ask for; without members
     _runs: dict[tuple[int, str], Campaign] = field(default_factory=dict, compare=False, repr=False)
 
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:

@@ -2,102 +2,79 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
+from tillroll.campaign.conditions import (
+    Bought,
+    Codes,
+    Count,
+    Countries,
+    CustomerField,
+    Emails,
+    Favourite,
+    Groups,
+    Languages,
+    Lists,
+    Moment,
+    Places,
+    Reviewed,
+    Scores,
+    Spent,
+    Sum,
+)
 from tillroll.campaign.models import Line, Words
-from tillroll.campaign.units import Ago, KeyFault, Number, Whole
-
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2
-Language = Annotated[
-    str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,4})?$")
-]  # BCP 47, as the store writes it
+from tillroll.campaign.source import Path
 
 
-def _check_bounds(least: int | Decimal | None, most: int | Decimal | None) -> None:
-    if least is None and most is None:
-        raise ValueError("give at_least:, at_most:, or both")
-    if least is not None and most is not None and least > most:
-        raise KeyFault("at_least", "at_least: is more than at_most:, so nobody fits")
+def _key(description: str, example: Any, *, alias: str | None = None, least: int | None = None) -> Any:
+    """What one kind of condition says of itself."""
+    return Field(default=None, alias=alias, min_length=least, description=description, examples=[example])
 
 
-class Count(Words):
-    """A whole number within bounds; at least one bound."""
-
-    at_least: Whole | None = Field(default=None, ge=0)
-    at_most: Whole | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        _check_bounds(self.at_least, self.at_most)
-        return self
-
-
-class Sum(Words):
-    """An amount of money in the store's currency within bounds; at least one bound."""
-
-    at_least: Number | None = Field(default=None, ge=0)
-    at_most: Number | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        _check_bounds(self.at_least, self.at_most)
-        return self
-
-
-class Moment(Words):
-    """How long ago something happened. Somebody to whom it never happened matches only `never: true`."""
-
-    more_than: Ago | None = None
-    less_than: Ago | None = None
-    never: Literal[True] | None = None
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        bounded = self.more_than is not None or self.less_than is not None
-        if bounded == (self.never is not None):
-            raise ValueError("give more_than: and/or less_than: (like 90d ago), or never: true")
-        if self.more_than and self.less_than and self.more_than >= self.less_than:
-            raise KeyFault("less_than", "less_than: must be longer ago than more_than:, or nobody fits")
-        return self
-
-
-class Countries(Words):
-    """Countries by their two-letter codes."""
-
-    in_: tuple[Country, ...] = Field(alias="in", min_length=1)
-
-
-class Languages(Words):
-    """Languages by their codes."""
-
-    in_: tuple[Language, ...] = Field(alias="in", min_length=1)
-
-
-class Groups(Words):
-    """Customer groups by the names the store gives them."""
-
-    in_: tuple[Line, ...] = Field(alias="in", min_length=1)
+_FOR_ALL = [{"orders": {"at_least": 2}}, {"accepts_marketing": True}]
 
 
 class Condition(Words):
-    """One condition: exactly one key."""
+    """One condition: exactly one key. Who nothing is known of doesn't match; `not` of it does."""
 
-    all: tuple[Condition, ...] | None = Field(default=None, min_length=1)
-    any: tuple[Condition, ...] | None = Field(default=None, min_length=1)
-    not_: Condition | None = Field(default=None, alias="not")
-    orders: Count | None = None
-    spent: Sum | None = None
-    average_order: Sum | None = None
-    first_order: Moment | None = None
-    last_order: Moment | None = None
-    registered: Moment | None = None
-    accepts_marketing: bool | None = None
-    country: Countries | None = None
-    language: Languages | None = None
-    group: Groups | None = None
+    all: tuple[Condition, ...] | None = _key("Every one of these.", _FOR_ALL, least=1)
+    any: tuple[Condition, ...] | None = _key("At least one of these.", _FOR_ALL, least=1)
+    not_: Condition | None = _key("Not this.", {"country": {"in": ["US"]}}, alias="not")
+    orders: Count | None = _key("How often they ordered.", {"at_least": 2})
+    spent: Spent | None = _key("What they spent in all.", {"at_least": 500})
+    average_order: Sum | None = _key(
+        "What they spend an order; who never ordered has none.", {"at_least": 80}
+    )
+    first_order: Moment | None = _key("When they first ordered.", {"less_than": "30d ago"})
+    last_order: Moment | None = _key("When they last ordered.", {"more_than": "90d ago"})
+    registered: Moment | None = _key("When they became customers.", {"less_than": "30d ago"})
+    bought: Bought | None = _key("What they bought.", {"products": ["TEA-01"], "within": "90d"})
+    rfm: Scores | None = _key("How they compare with the store's other buyers.", {"recency": {"at_least": 4}})
+    accepts_marketing: bool | None = _key(
+        "Whether they agreed to e-mails; who was never asked is neither.", True
+    )
+    country: Countries | None = _key("Where they live.", {"in": ["SI", "AT"]})
+    region: Places | None = _key(
+        "Their state or province, by its code where the store knows one.", {"in": ["CA", "NY"]}
+    )
+    city: Places | None = _key("Their city.", {"in": ["Ljubljana"]})
+    language: Languages | None = _key("What they read.", {"in": ["sl"]})
+    group: Groups | None = _key("Their customer group.", {"in": ["Staff"]})
+    field: CustomerField | None = _key("A customer field of the store.", {"title": "Club", "in": ["Gold"]})
+    favourite: Favourite | None = _key("What they marked as a favourite.", {"products": ["TEA-01"]})
+    reviewed: Reviewed | None = _key("Reviews they left.", {"rating_at_least": 4})
+    got_email: Emails | None = _key(
+        "E-mails that left for them, or may have.", {"within": "7d", "at_least": 3}
+    )
+    got_code: Codes | None = _key("Codes that left for them, or may have.", {"within": "30d"})
+    used_code: Codes | None = _key("Codes they ordered with.", {"campaigns": ["winback"]})
+    ignored_code: Codes | None = _key(
+        "Codes they got whose time is over, and that were never used.", {"campaigns": ["winback"]}
+    )
+    list: Lists | None = _key("Uploaded lists they stand on.", {"in": ["press"]})
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -109,9 +86,33 @@ class Condition(Words):
             )
         return self
 
+    @property
+    def said_key(self) -> tuple[str, Any]:
+        """The one key by its name in this class, and its value."""
+        name = next(iter(self.model_fields_set))
+        return name, getattr(self, name)
+
 
 class Segment(Words):
     """One file of rules/segments/."""
 
-    title: Line
-    where: Condition
+    title: Line = Field(description="What people call it.", examples=["Bought twice or more"])
+    where: Condition = Field(description="Whom it selects.", examples=[{"orders": {"at_least": 2}}])
+
+
+def leaves(condition: Condition, path: Path = ("where",)) -> Iterator[tuple[Path, str, Any]]:
+    """Every condition that is made of no others: where it stands in the file, its key and its value."""
+    name, value = condition.said_key
+    if name == "not_":
+        yield from leaves(value, (*path, "not"))
+    elif name in {"all", "any"}:
+        for index, one in enumerate(value):
+            yield from leaves(one, (*path, name, index))
+    else:
+        yield (*path, name), name, value
+
+
+def lists_of(segments: Iterable[Segment]) -> frozenset[str]:
+    """The uploaded lists that segments ask for."""
+    found = (value for segment in segments for _, name, value in leaves(segment.where) if name == "list")
+    return frozenset(name for one in found for name in one.in_)

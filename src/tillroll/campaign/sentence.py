@@ -1,4 +1,4 @@
-"""Segments and offers as sentences, so that an approver reads what the machine will do."""
+"""Offers as sentences, so that an approver reads what the machine will do."""
 
 from __future__ import annotations
 
@@ -6,82 +6,6 @@ from decimal import Decimal
 
 from tillroll.campaign.models import AppliesTo, Customers, Offer, OfferKind, PerCustomer, Uses
 from tillroll.campaign.proposal import Goods, ProductOn
-from tillroll.campaign.segment import Condition, Count, Moment, Segment, Sum
-from tillroll.campaign.units import spell_duration
-
-_WHAT = {"first_order": "first ordered", "last_order": "last ordered", "registered": "registered"}
-
-
-def say_segment(segment: Segment) -> str:
-    """`Customers who ordered at least 2 times, and last ordered more than 90 days ago.`"""
-    return f"Customers who {_say(segment.where)}."
-
-
-def _say(condition: Condition) -> str:
-    name = next(iter(condition.model_fields_set))
-    value = getattr(condition, name)
-    match name:
-        case "all" | "any":
-            parts = [_say(one) for one in value]
-            joined = (", and " if name == "all" else ", or ").join(parts)
-            return joined if len(parts) == 1 or name == "all" else f"either {joined}"
-        case "not_":
-            return f"are not among those who {_say(value)}"
-        case "orders":
-            return _say_count(value)
-        case "spent":
-            return f"spent {_say_sum(value)} in all"
-        case "average_order":
-            return f"spend {_say_sum(value)} an order on average"
-        case "first_order" | "last_order" | "registered":
-            return _say_moment(_WHAT[name], value)
-        case "accepts_marketing":
-            return "agreed to e-mails" if value else "did not agree to e-mails"
-        case "country":
-            return f"live in {_say_list(value.in_)}"
-        case "language":
-            return f"read {_say_list(value.in_)}"
-        case _:
-            return f"are in the group {_say_list(value.in_)}"
-
-
-def _say_count(bounds: Count) -> str:
-    least, most = bounds.at_least, bounds.at_most
-    if most == 0:
-        return "never ordered"
-    if least == most:
-        return f"ordered exactly {_times(least or 0)}"
-    if most is None:
-        return f"ordered at least {_times(least or 0)}"
-    return f"ordered at most {_times(most)}" if not least else f"ordered {least} to {most} times"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
-
-
-def _say_sum(bounds: Sum) -> str:
-    parts = []
-    if bounds.at_least is not None:
-        parts.append(f"at least {bounds.at_least:f}")
-    if bounds.at_most is not None:
-        parts.append(f"at most {bounds.at_most:f}")
-    return " and ".join(parts)
-
-
-def _say_moment(what: str, moment: Moment) -> str:
-    if moment.never:
-        return f"never {what.removeprefix('first ').removeprefix('last ')}"
-    parts = []
-    if moment.more_than is not None:
-        parts.append(f"more than {spell_duration(moment.more_than)} ago")
-    if moment.less_than is not None:
-        parts.append(f"less than {spell_duration(moment.less_than)} ago")
-    return f"{what} {' and '.join(parts)}"
-
-
-def _say_list(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def say_money(amount: Decimal, currency: str) -> str:

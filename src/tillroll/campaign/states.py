@@ -128,3 +128,7 @@ class EntryState(StrEnum):
     WAITING = "waiting"  # a step is to come; the reason says so if the campaign doesn't act meanwhile
     LEFT = "left"  # gone before the last step; the reason says why
     DONE = "done"  # through all steps
+
+
+NO_SALE = ("CANCELLED", "REFUNDED", "INCOMPLETE")
+"""Payment statuses of the store's orders that are no sale, or none any more."""

@@ -13,9 +13,9 @@ from tillroll.ecwid.deletions import Deletion, deletions
 from tillroll.ecwid.wire import Raw, date_in, decimal, maybe_flag, maybe_whole, part, parts, seconds_out, text
 
 _FIELDS = (
-    "total,count,offset,limit,items(id,email,name,billingPerson(name,firstName,countryCode,city),customerGroupId,"
-    "customerGroupName,acceptMarketing,lang,stats(numberOfOrders,salesValue,firstOrderDate,lastOrderDate),registered,"
-    "updated,favorites(productId,addedTimestamp),extrafields(title,value))"
+    "total,count,offset,limit,items(id,email,name,billingPerson(name,firstName,countryCode,city,stateOrProvinceCode,"
+    "stateOrProvinceName),customerGroupId,customerGroupName,acceptMarketing,lang,stats(numberOfOrders,salesValue,"
+    "firstOrderDate,lastOrderDate),registered,updated,favorites(productId,addedTimestamp),extrafields(title,value))"
 )
 
 
@@ -38,6 +38,7 @@ class Customer:
     language: str
     country: str  # ISO 3166-1 alpha-2, of the billing address
     city: str
+    region: str  # its code where the store knows one, else its name
     group_name: str
     accepts_marketing: bool | None  # None: never asked
     orders: int
@@ -118,6 +119,7 @@ def _customer(raw: Raw) -> Customer:
         language=text(raw.get("lang")),
         country=text(person.get("countryCode")),
         city=text(person.get("city")),
+        region=text(person.get("stateOrProvinceCode")) or text(person.get("stateOrProvinceName")),
         group_name=text(raw.get("customerGroupName")),
         accepts_marketing=maybe_flag(raw.get("acceptMarketing")),
         orders=int(stats.get("numberOfOrders") or 0),

@@ -46,6 +46,7 @@ reviews = sa.Table(
     sa.Column("updated_at", Moment),
     sa.Column("seen_at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "review_id"),
+    sa.Index(None, "store_id", "customer_id"),
 )
 
 stock_changes = sa.Table(

@@ -18,6 +18,7 @@ customers = sa.Table(
     text("language", ""),
     text("country", ""),
     text("city", ""),
+    text("region", ""),  # of the billing address: its code where the store knows one, else its name
     text("group_name", ""),
     sa.Column("accepts_marketing", sa.Boolean),  # none: never asked
     count("orders"),
@@ -26,7 +27,8 @@ customers = sa.Table(
     sa.Column("last_order_at", Moment),
     sa.Column("registered_at", Moment),
     sa.Column("updated_at", Moment),
-    sa.Column("recency", sa.SmallInteger),  # scores from 1 to 5 among the store's buyers (track/scores.py)
+    # the next three are unused: scores are told by marks (campaign/scores.py)
+    sa.Column("recency", sa.SmallInteger),
     sa.Column("frequency", sa.SmallInteger),
     sa.Column("monetary", sa.SmallInteger),
     sa.Column("seen_at", Moment, nullable=False),
@@ -42,6 +44,7 @@ favourites = sa.Table(
     sa.Column("product_id", sa.BigInteger, nullable=False),
     sa.Column("added_at", Moment),
     sa.PrimaryKeyConstraint("store_id", "customer_id", "product_id"),
+    sa.Index(None, "store_id", "product_id"),
 )
 
 customer_fields = sa.Table(
@@ -82,6 +85,7 @@ orders = sa.Table(
     sa.Column("seen_at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "order_id"),
     sa.Index(None, "store_id", "customer_id"),
+    sa.Index(None, "store_id", "created_at", "customer_id"),
 )
 
 order_items = sa.Table(
@@ -94,8 +98,11 @@ order_items = sa.Table(
     text("sku", ""),
     count("quantity"),
     sa.Column("price", Amount, nullable=False, server_default="0"),  # each
+    sa.Column("customer_id", sa.BigInteger),  # who bought it; none: nobody known, or the order was undone
+    sa.Column("bought_at", Moment),
     sa.PrimaryKeyConstraint("store_id", "order_id", "line"),
-    sa.Index(None, "store_id", "product_id"),
+    sa.Index(None, "store_id", "product_id", "customer_id", "bought_at"),
+    sa.Index(None, "store_id", "sku", "customer_id", "bought_at"),
 )
 
 carts = sa.Table(

@@ -123,7 +123,8 @@ stores = sa.Table(
     sa.Column("orders_at", Moment),
     sa.Column("reconciled_at", Moment),
     sa.Column("drift_at", Moment),  # when every coupon was last compared with the ledger
-    sa.Column("scored_at", Moment),  # when the customers' scores were last drawn up
+    sa.Column("scored_at", Moment),  # when the marks between the customers' scores were last drawn up
+    sa.Column("score_marks", sa.JSON),  # campaign/scores.py
     sa.Column("webhook_at", Moment),  # when the last webhook came
     count("turn"),  # raised to take the store's row: whoever writes it decides alone
     sa.Column("created_at", Moment, nullable=False),
@@ -180,9 +181,6 @@ runs = sa.Table(
     sa.Column("extended_until", Moment),  # some of its codes were made to work until then
     sa.Column("launch_at", Moment),  # its codes are made switched off, and switched on then
     text("halted_in", ""),  # the state it was in when it was halted
-    sa.Column(
-        "reserved_to", sa.BigInteger, nullable=False, server_default="0"
-    ),  # so far customers have codes
     sa.Column("not_before", Moment),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("changed_at", Moment, nullable=False),
@@ -259,7 +257,6 @@ chunks = sa.Table(
     sa.Column("changed_at", Moment, nullable=False),
     sa.UniqueConstraint("deduplication_key"),
     sa.Index(None, "run_id", "state"),
-    sa.Index(None, "store_id", "state"),
 )
 
 codes = sa.Table(
@@ -287,13 +284,8 @@ codes = sa.Table(
     sa.Column("changed_at", Moment, nullable=False),
     sa.CheckConstraint("code = upper(code)", name="folded"),
     sa.UniqueConstraint("store_id", "code"),
-    sa.Index(None, "run_id", "state", "id"),
-    sa.Index(
-        None,
-        "chunk_id",
-        sqlite_where=sa.text("chunk_id is not null"),
-        postgresql_where=sa.text("chunk_id is not null"),
-    ),
+    sa.Index(None, "run_id", "state"),
+    sa.Index(None, "chunk_id"),
     sa.Index(
         "uq_codes_recipient_id_standing",
         "recipient_id",
@@ -329,6 +321,7 @@ messages = sa.Table(
     sa.Column("changed_at", Moment, nullable=False),
     sa.UniqueConstraint("recipient_id", "kind"),
     sa.Index(None, "run_id", "state"),
+    sa.Index(None, "store_id", "sending_at"),
 )
 
 redemptions = sa.Table(

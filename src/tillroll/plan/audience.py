@@ -1,4 +1,4 @@
-"""A segment as one SQL query over the ledger's mirror of customers, and the recipients it selects."""
+"""Whom a run reaches: the recipients that its segment selects, and why the others of it are left out."""
 
 from __future__ import annotations
 
@@ -12,80 +12,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign import Revision, Segment
+from tillroll.campaign import Revision
 from tillroll.campaign.holdout import arm_of, held_back
-from tillroll.campaign.segment import Condition, Count, Moment, Sum
 from tillroll.campaign.spread import Spread
 from tillroll.campaign.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.exposure import left_lately
 from tillroll.ledger.tables import customers
-
-Clause = sa.ColumnElement[bool]
-
-
-def matches(segment: Segment, now: datetime) -> Clause:
-    """The customers a segment selects at a moment, as one expression over the `customers` table."""
-    return _condition(segment.where, now)
-
-
-def _condition(condition: Condition, now: datetime) -> Clause:
-    name = next(iter(condition.model_fields_set))
-    value = getattr(condition, name)
-    match name:
-        case "all":
-            return sa.and_(*(_condition(one, now) for one in value))
-        case "any":
-            return sa.or_(*(_condition(one, now) for one in value))
-        case "not_":
-            # nothing known is not a match, so it is a match of the opposite
-            return sa.not_(sa.func.coalesce(_condition(value, now), sa.false()))
-        case "orders":
-            return _within(customers.c.orders, value)
-        case "spent":
-            return _within(customers.c.spent, value)
-        case "average_order":
-            return _average_within(value)
-        case "first_order" | "last_order" | "registered":
-            return _when(customers.c[f"{name}_at"], value, now)
-        case "accepts_marketing":
-            return customers.c.accepts_marketing.is_(sa.true() if value else sa.false())
-        case "country" | "language":
-            return customers.c[name].in_(value.in_)
-        case "group":
-            return customers.c.group_name.in_(value.in_)
-    raise AssertionError(f"no query for the condition {name!r}")
-
-
-def _within(column: sa.ColumnElement[Any], bounds: Count | Sum) -> Clause:
-    parts: list[Clause] = []
-    if bounds.at_least is not None:
-        parts.append(column >= bounds.at_least)
-    if bounds.at_most is not None:
-        parts.append(column <= bounds.at_most)
-    return sa.and_(*parts)
-
-
-def _average_within(bounds: Sum) -> Clause:
-    """The average order, without dividing: spent against the bound times the number of orders."""
-    parts: list[Clause] = [customers.c.orders > 0]
-    spent = sa.type_coerce(customers.c.spent, sa.BigInteger)
-    for bound, compare in ((bounds.at_least, "ge"), (bounds.at_most, "le")):
-        if bound is not None:
-            product = customers.c.orders * sa.literal(int(bound * 10_000), sa.BigInteger)
-            parts.append(spent >= product if compare == "ge" else spent <= product)
-    return sa.and_(*parts)
-
-
-def _when(column: sa.ColumnElement[Any], moment: Moment, now: datetime) -> Clause:
-    if moment.never:
-        return column.is_(None)
-    parts: list[Clause] = []
-    if moment.more_than is not None:
-        parts.append(column < now - moment.more_than)
-    if moment.less_than is not None:
-        parts.append(column > now - moment.less_than)
-    return sa.and_(*parts)
+from tillroll.plan.question import ask
+from tillroll.plan.segment_query import SegmentQuery
 
 
 @dataclass(kw_only=True)
@@ -140,17 +75,22 @@ def select_recipients(connection: Connection, asked: Asked, selection: Selection
     """
     revision, now = asked.revision, asked.now
     who, segments = revision.campaign.who, revision.segments
-    excluded = [
-        sa.func.coalesce(matches(segments[one], now), sa.false()).label(f"x_{i}")
-        for i, one in enumerate(who.exclude)
-    ]
+    asked_for = [segments[one] for one in (*who.exclude, *([who.segment] if who.segment else []))]
+    question = ask(
+        connection,
+        store_id=asked.store_id,
+        segments=asked_for,
+        lists=revision.lists,
+        now=now,
+        only=asked.only,
+    )
+    asking = SegmentQuery(question=question)
+    excluded = [asking.matches(segments[one]).label(f"x_{i}") for i, one in enumerate(who.exclude)]
+    chosen = asking.matches(segments[who.segment]) if who.segment else sa.true()
     most = revision.guardrails.messages_per_person_per_week
     had = sa.null() if most is None else _had_lately(asked)
-    query = sa.select(customers, *excluded, had.label("had")).where(customers.c.store_id == asked.store_id)
-    if who.segment:
-        query = query.where(matches(segments[who.segment], now))
-    if asked.only is not None:
-        query = query.where(customers.c.customer_id == asked.only)
+    query = sa.select(customers, *excluded, had.label("had")).select_from(asking.source)
+    query = query.where(asking.whose, chosen)
     weights = [(one.name, one.weight) for one in revision.campaign.variants]
     offers = {arm: revision.as_run(step=asked.step, arm=arm).offer for arm in revision.arms}
     with streaming(connection, query.order_by(customers.c.customer_id)) as rows:

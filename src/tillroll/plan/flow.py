@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
 from tillroll.campaign.models import Unless
-from tillroll.campaign.states import EntryState, RunState
+from tillroll.campaign.states import NO_SALE, EntryState, RunState
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.runs import move_run
 from tillroll.ledger.tables import (
@@ -27,12 +27,11 @@ from tillroll.ledger.tables import (
     redemptions,
     runs,
 )
-from tillroll.plan.audience import matches
+from tillroll.plan.membership import segments_with
 from tillroll.plan.record import active_campaigns, current_revision
 
 _MOST = 500  # entries a slice
 _NOT_BEGUN = (RunState.PLANNING, RunState.WAITING, RunState.APPROVED)
-_NO_SALE = ("CANCELLED", "REFUNDED", "INCOMPLETE")
 
 
 def take_steps(engine: Engine, *, store_id: int, now: datetime) -> int:
@@ -219,14 +218,18 @@ def _reason_to_leave(
         return "they ordered"
     if Unless.CODE_USED in unless and _code_used(connection, entry):
         return "they used their code"
-    for name in segments:
-        where = (
-            customers.c.store_id == entry.store_id,
-            customers.c.customer_id == entry.customer_id,
-            matches(revision.segments[name], now),
+    if segments and entry.customer_id is not None:
+        named = {name: revision.segments[name] for name in segments}
+        found = segments_with(
+            connection,
+            store_id=entry.store_id,
+            customer_id=entry.customer_id,
+            segments=named,
+            lists=revision.lists,
+            now=now,
         )
-        if connection.scalar(sa.select(sa.exists().where(*where))):
-            return f"they are in {name}"
+        if found:
+            return f"they are in {found[0]}"
     return ""
 
 
@@ -251,7 +254,7 @@ def _ordered_since(connection: Connection, entry: sa.Row[Any]) -> bool:
         orders.c.customer_id == entry.customer_id,
         orders.c.created_at > entry.happened_at,
         orders.c.order_id != own,
-        orders.c.payment_status.not_in(_NO_SALE),
+        orders.c.payment_status.not_in(NO_SALE),
     )
     return bool(connection.scalar(sa.select(sa.exists().where(*where))))
 

@@ -13,12 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tillroll.campaign.states import NO_SALE
 from tillroll.ledger.tables import carts, customers, events, favourites, orders, products, reviews
 from tillroll.plan.day_happenings import anniversaries, birthdays
 from tillroll.plan.happening import Happening, Look, new_rows, product_facts, read, same_product
 from tillroll.plan.product_happenings import back_in_stock, low_stock, overstocked
-
-_NO_SALE = ("CANCELLED", "REFUNDED", "INCOMPLETE")
 
 
 def happenings(connection: Connection, look: Look) -> Iterator[Happening]:
@@ -41,7 +40,7 @@ def _customers_created(connection: Connection, look: Look) -> Iterator[Happening
 def _orders_placed(connection: Connection, look: Look) -> Iterator[Happening]:
     said = look.event.order_placed
     query = sa.select(orders).where(
-        *new_rows(orders, orders.c.created_at, look), orders.c.payment_status.not_in(_NO_SALE)
+        *new_rows(orders, orders.c.created_at, look), orders.c.payment_status.not_in(NO_SALE)
     )
     if said is not None and said.total_at_least is not None:
         query = query.where(orders.c.total >= said.total_at_least)
@@ -65,7 +64,7 @@ def _number_of(connection: Connection, order: sa.Row[Any]) -> int:
     else:  # a guest is who had the address before
         whose = sa.func.lower(orders.c.email) == order.email.lower()
         who = sa.func.lower(customers.c.email) == order.email.lower()
-    theirs = (orders.c.store_id == order.store_id, whose, orders.c.payment_status.not_in(_NO_SALE))
+    theirs = (orders.c.store_id == order.store_id, whose, orders.c.payment_status.not_in(NO_SALE))
     later = sa.or_(
         orders.c.created_at > order.created_at,
         sa.and_(orders.c.created_at == order.created_at, orders.c.order_id > order.order_id),
@@ -108,7 +107,7 @@ def _spent_reached(connection: Connection, look: Look) -> Iterator[Happening]:
             orders.c.store_id == customers.c.store_id,
             orders.c.customer_id == customers.c.customer_id,
             orders.c.created_at >= look.first_seen,
-            orders.c.payment_status.not_in(_NO_SALE),
+            orders.c.payment_status.not_in(NO_SALE),
         )
         .scalar_subquery()
     )

@@ -21,6 +21,7 @@ from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.pools import POOL
 from tillroll.ledger.tables import entries, plans, runs, stores
+from tillroll.plan.answerable import unanswered
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import unread
 from tillroll.plan.freeze import clear_unfinished, freeze_audience
@@ -54,7 +55,10 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
         reason = "the campaign only fills its pool, which goes by itself"
         return _settle(engine, run_id, RunState.DONE, reason, now)
     subject = _subject(engine, run, store, *found, now)
-    if reason := unread(engine, store, subject.goods_named.values()):
+    if reason := (
+        unread(engine, store, subject.goods_named.values())
+        or unanswered(engine, store, subject.revision, now)
+    ):
         return _settle(engine, run_id, RunState.PLANNING, reason, now, not_before=later)
     clear_unfinished(engine, run_id)
     plan_id, read = freeze_audience(engine, subject, now)

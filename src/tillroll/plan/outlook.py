@@ -12,6 +12,7 @@ from tillroll.campaign import Revision
 from tillroll.campaign.proposal import AudienceDigest, Proposal
 from tillroll.errors import Refused
 from tillroll.ledger.pools import POOL
+from tillroll.plan.answerable import unanswered
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import unread
 from tillroll.plan.freeze import Read, crossings_of, recipients_of
@@ -37,7 +38,9 @@ def preview(
         kind=POOL if fills else "",
         pool_codes=lacking(engine, store.id, revision, now=now) if fills else 0,
     )
-    if reason := unread(engine, store, subject.goods_named.values()):
+    if reason := (
+        unread(engine, store, subject.goods_named.values()) or unanswered(engine, store, revision, now)
+    ):
         raise Refused(
             f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
         )

@@ -14,7 +14,7 @@ from tillroll.campaign.effort import calls_for, minutes_for
 from tillroll.campaign.models import Offer
 from tillroll.campaign.money import other_currencies
 from tillroll.campaign.proposal import Audience, Exposure, Goods, Level, Proposal, Verdict
-from tillroll.campaign.sentence import say_segment
+from tillroll.campaign.segment_sentence import say_segment
 from tillroll.ledger.engine import reading
 from tillroll.ledger.exposure import codes_like, held_by_runs
 from tillroll.plan import decide

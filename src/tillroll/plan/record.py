@@ -19,11 +19,13 @@ from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, writing
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.tables import campaigns, entries, revisions
+from tillroll.plan.record_lists import record_lists
 from tillroll.plan.send_back import send_back
 
 
 def record_book(engine: Engine, *, store_id: int, book: Book, now: datetime) -> None:
     """Bring the ledger's campaigns in line with the files. Harmless to repeat."""
+    record_lists(engine, store_id=store_id, book=book)
     with writing(engine) as connection:
         known = {
             row.name: row

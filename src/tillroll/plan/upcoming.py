@@ -24,12 +24,14 @@ from tillroll.campaign.schedule import describe
 from tillroll.campaign.sentence import say_offer
 from tillroll.ledger.engine import reading, streaming
 from tillroll.ledger.tables import campaigns, customers
-from tillroll.plan.audience import Selection, figures_of, matches
+from tillroll.plan.audience import Selection, figures_of
 from tillroll.plan.figures import figures_by_arm
 from tillroll.plan.forecast import Awaited, Money, Scheduled, say_asleep
 from tillroll.plan.freeze import split_key
 from tillroll.plan.pool import only_fills_pool
 from tillroll.plan.propose import costs
+from tillroll.plan.question import ask
+from tillroll.plan.segment_query import SegmentQuery
 from tillroll.plan.subject import Subject
 from tillroll.plan.usual import usual_number
 from tillroll.plan.verdicts import verdicts
@@ -106,13 +108,13 @@ def _look(
     segments = {name: one for revision in revisions for name, one in revision.segments.items()}
     bit = {name: 1 << place for place, name in enumerate(segments)}
     audiences = {one.name: _audience(one, bit) for one in revisions if one.campaign.who.segment}
-    columns = [
-        sa.func.coalesce(matches(one, now), sa.false()).label(f"in_{bit[name]}")
-        for name, one in segments.items()
-    ]
-    query = sa.select(customers, *columns).where(
-        here, customers.c.accepts_marketing.is_(sa.true()), customers.c.email.contains("@")
+    lists = {name: one for revision in revisions for name, one in revision.lists.items()}
+    asking = SegmentQuery(
+        question=ask(connection, store_id=store.id, segments=segments.values(), lists=lists, now=now)
     )
+    columns = [asking.matches(one).label(f"in_{bit[name]}") for name, one in segments.items()]
+    query = sa.select(customers, *columns).select_from(asking.source)
+    query = query.where(here, customers.c.accepts_marketing.is_(sa.true()), customers.c.email.contains("@"))
     if one_in > 1:
         query = query.where(customers.c.customer_id * _MIX % _PRIME % one_in == 0)
     overlaps: Counter[frozenset[str]] = Counter()

@@ -20,6 +20,7 @@ from tillroll.errors import ScopeMissing
 from tillroll.ledger.engine import writing
 from tillroll.track.mirror import CARTS, CATEGORIES, COUPONS, CUSTOMERS, ORDERS, PRODUCTS, REVIEWS, Area
 from tillroll.track.redeem import mark_redemptions
+from tillroll.track.scores import keep_scores
 from tillroll.track.sync import last_look, mark_fresh, settled, sync, sync_profile
 
 log = structlog.get_logger("tillroll.track")
@@ -59,12 +60,14 @@ def follow_shop(
         _look(engine, client, following, area, stats, store=store, now=now)
     if store.customers_at is not None:  # the first look at customers is the first plan's
         _look(engine, client, following, CUSTOMERS, stats, store=store, now=now)
+        keep_scores(engine, store_id=store.id, now=now)
     following.polled_at = now
 
 
 def sync_customers(engine: Engine, client: Client, *, store: sa.Row[Any], now: datetime) -> None:
     """Bring the customers up to date now: before a plan, and before e-mails leave."""
     read = sync(engine, client, CUSTOMERS, store_id=store.id, now=now)
+    keep_scores(engine, store_id=store.id, now=now)
     log.info("customers.read", store=store.ecwid_id, customers=read)
 
 

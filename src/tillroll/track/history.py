@@ -10,11 +10,10 @@ from sqlalchemy.engine import Engine
 from tillroll.clock import Clock
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import reading, upsert, writing
+from tillroll.ledger.looks import OLD_ORDERS, ORDERS_LOOK_BACK
 from tillroll.ledger.tables import looks
 from tillroll.track.mirror import ORDERS
-from tillroll.track.sync import ORDERS_LOOK_BACK
 
-_AREA = "orders, history"
 _WINDOW = timedelta(days=30)
 _LONGEST = timedelta(days=3_660)
 _ATOM = timedelta(seconds=1)
@@ -27,13 +26,15 @@ def read_history(engine: Engine, client: Client, *, store_id: int, clock: Clock,
     `looked_at` of its look is how far back the mirror is complete; `whole_at` is set when nothing is older.
     """
     with reading(engine) as connection:
-        query = sa.select(looks).where(looks.c.store_id == store_id, looks.c.area.in_([_AREA, ORDERS.name]))
+        query = sa.select(looks).where(
+            looks.c.store_id == store_id, looks.c.area.in_([OLD_ORDERS, ORDERS.name])
+        )
         found = {row.area: row for row in connection.execute(query)}
-    if ORDERS.name not in found or (_AREA in found and found[_AREA].whole_at is not None):
+    if ORDERS.name not in found or (OLD_ORDERS in found and found[OLD_ORDERS].whole_at is not None):
         return False
     back_to: datetime = (
-        found[_AREA].looked_at
-        if _AREA in found
+        found[OLD_ORDERS].looked_at
+        if OLD_ORDERS in found
         else found[ORDERS.name].looked_at - ORDERS_LOOK_BACK + timedelta(days=1)
     )
     window = _WINDOW
@@ -67,5 +68,5 @@ def _read(
 
 def _note(engine: Engine, store_id: int, *, back_to: datetime, whole_at: datetime | None) -> None:
     with writing(engine) as connection:
-        row = {"store_id": store_id, "area": _AREA, "looked_at": back_to, "whole_at": whole_at}
+        row = {"store_id": store_id, "area": OLD_ORDERS, "looked_at": back_to, "whole_at": whole_at}
         upsert(connection, looks, [row])

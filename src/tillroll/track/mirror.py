@@ -33,6 +33,7 @@ from tillroll.ledger.tables import (
     stock_changes,
     variations,
 )
+from tillroll.track.decide import counts
 
 Write = Callable[[Connection, int, Sequence[Any], datetime], None]
 Remove = Callable[[Connection, int, Sequence[str]], None]
@@ -94,7 +95,7 @@ def _write_customers(
 
 
 def _write_orders(connection: Connection, store_id: int, values: Sequence[Order], now: datetime) -> None:
-    """Orders with what was bought."""
+    """Orders with what was bought, and by whom: nobody bought what an undone order is about."""
     _writes(orders)(connection, store_id, values, now)
     ids = [one.order_id for one in values]
     connection.execute(
@@ -109,6 +110,8 @@ def _write_orders(connection: Connection, store_id: int, values: Sequence[Order]
             "sku": item.sku,
             "quantity": item.quantity,
             "price": item.price,
+            "customer_id": one.customer_id if counts(one.payment_status) else None,
+            "bought_at": one.created_at,
         }
         for one in values
         for line, item in enumerate(one.items)

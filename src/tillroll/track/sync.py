@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.errors import StoreSaysNotFound
 from tillroll.ledger.engine import reading, upsert, writing
+from tillroll.ledger.looks import ORDERS_LOOK_BACK
 from tillroll.ledger.tables import looks, stores
 from tillroll.track.mirror import CATEGORIES, CUSTOMERS, ORDERS, Area
 
@@ -26,9 +27,6 @@ OVERLAP = timedelta(minutes=10)
 SETTLED = timedelta(
     minutes=2
 )  # an area that changed so long before a look was read whole: the index lags by seconds
-ORDERS_LOOK_BACK = timedelta(days=30)
-"""How far back orders are read at first; what is older comes little by little (`history.py`)."""
-
 WHOLE_EVERY = timedelta(hours=6)  # at most so often an area is read whole because its count differs
 _MOST_ASKED_AFTER = 200  # rows that are asked after one by one in a look; the rest waits for the next
 

@@ -1,0 +1,28 @@
+"""Text compared without regard to capital letters, in the one way that SQLite and PostgreSQL both know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+
+
+class folded(GenericFunction[str]):
+    """Without blanks around, and with the letters A to Z small; any other letter as it is. `campaign/lists.py` does the same."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "folded"
+
+
+@compiles(folded, "sqlite")
+def _on_sqlite(element: folded, compiler: SQLCompiler, **given: Any) -> str:
+    return f"lower(trim({compiler.process(element.clauses, **given)}))"
+
+
+@compiles(folded, "postgresql")
+def _on_postgresql(element: folded, compiler: SQLCompiler, **given: Any) -> str:
+    return f'lower(trim({compiler.process(element.clauses, **given)}) collate "C")'
