@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,10 +72,64 @@ def test_a_link_out_of_the_folder_is_not_followed(folder: Path, tmp_path: Path) 
     assert set(book.revisions) == set(sample_book().revisions)
 
 
-def test_a_pipe_does_not_hang_it_and_a_folder_is_no_file(folder: Path) -> None:
+def test_what_is_no_file_is_told_and_never_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "campaigns/pipe.yaml")
+    (folder / "campaigns/to-pipe.yaml").symlink_to(folder / "campaigns/pipe.yaml")
     (folder / "campaigns/deep.yaml").mkdir()
-    assert read_book(folder).findings == ()
+    told = {finding.file: finding.problem for finding in read_book(folder).findings}
+    assert told == {
+        "campaigns/deep.yaml": "the file can't be read: it is a folder",
+        "campaigns/pipe.yaml": "the file can't be read: it is no plain file",
+        "campaigns/to-pipe.yaml": "the file can't be read: it is no plain file",
+    }
+
+
+def test_a_campaign_in_a_folder_of_its_own_is_not_passed_over_in_silence(folder: Path) -> None:
+    (folder / "campaigns/spring").mkdir()
+    (folder / "campaigns/winback.yaml").rename(folder / "campaigns/spring/winback.yaml")
+    (folder / "campaigns/round").symlink_to(folder / "campaigns")
+    book = read_book(folder)
+    assert [(one.file, one.problem[:23]) for one in book.findings] == [
+        ("campaigns/spring/winback.yaml", "nothing reads this file")
+    ]
+    assert "winback" not in book.revisions
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_told(folder: Path) -> None:
+    (folder / "campaigns/winback.yaml").chmod(0)
+    told = {finding.file: finding.problem for finding in read_book(folder).findings}
+    assert told == {"campaigns/winback.yaml": "the file can't be read: Permission denied"}
+
+
+_HUNGRY = """
+import resource, sys
+from pathlib import Path
+from tillroll.campaign import read_book
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+read = lambda: int(Path("/proc/self/io").read_text().split()[1]) if Path("/proc/self/io").exists() else 0
+at = read()
+book = read_book(Path(sys.argv[1]))
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+unit = 1 if sys.platform == "darwin" else 1024
+print(grown * unit, read() - at, len(book.findings))
+"""
+
+
+def test_files_made_to_fill_the_memory_do_not(folder: Path) -> None:
+    with (folder / "campaigns/huge.yaml").open("wb") as file:
+        file.truncate(100 * 2**20)
+    bomb = "a0: &a0 [lol]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]\n" for n in range(1, 12))
+    (folder / "campaigns/bomb.yaml").write_text(bomb)
+    (folder / "campaigns/deep.yaml").write_text("title: " + "[" * 10_000 + "]" * 10_000)
+    (folder / "campaigns/steep.yaml").write_text("".join(" " * n + "a:\n" for n in range(1_400)))
+    (folder / "campaigns/many.yaml").write_text("title: [" + "1," * 500_000 + "]")
+    words = [sys.executable, "-c", _HUNGRY, str(folder)]
+    answer = subprocess.run(words, capture_output=True, text=True, check=True)
+    grown, read, findings = map(int, answer.stdout.split())
+    assert findings == 5
+    assert grown < 100 * 2**20
+    assert read < 12 * 2**20  # of the huge file a megabyte, of the others all; and a few modules
 
 
 def test_a_name_that_is_not_text_is_told(folder: Path) -> None:

@@ -21,10 +21,10 @@ from tillroll.ecwid.pace import Pace
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import codes
-from tillroll.mint.advance import mint_slice
 from tillroll.mint.begin import begin
 from tillroll.mint.parts import Mint
 from tillroll.mint.reserve import reserve
+from tillroll.mint.turn import mint_turn
 from tillroll.plan.make import make_plan
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import start_by_hand
@@ -101,7 +101,7 @@ def minted(engine: Engine, run_id: int, clock: Still) -> None:
     with writing(engine) as connection:
         live = {"state": CodeState.LIVE, "coupon_id": codes.c.id}
         connection.execute(sa.update(codes).where(codes.c.state == CodeState.RESERVED).values(live))
-    mint_slice(mint, run_id=run_id, until=clock.now())
+    mint_turn(mint, until=clock.now() + timedelta(seconds=1))
 
 
 def draw(engine: Engine, run_id: int, now: datetime) -> None:

@@ -180,6 +180,10 @@ def _read_shared(shelf: _Shelf, path: str) -> None:
         )
         if folder == "rules":
             shelf.strays.append(path)
+    elif path.startswith("campaigns/") and folder != "campaigns":
+        shelf.complain(
+            path, "nothing reads this file: campaigns stand in campaigns/ itself, not in a folder of it"
+        )
     elif path.startswith("templates/"):
         shelf.templates.setdefault(folder.removeprefix("templates/"), set()).add(name)
         _read_template(shelf, path, name)

@@ -10,12 +10,12 @@ CHUNK = 500
 FEW = 5
 """Up to so many codes go one by one: less latency than a batch and its polls."""
 
-_CALLS_A_CHUNK = 4  # one to hand it over, and about three polls
+_CALLS_A_CHUNK = 2.5  # one to hand it over, one for its answers, and every second time it wasn't quite done
 
 
 def calls_for(codes: int) -> int:
     """Requests to the store that so many codes take."""
-    return codes if codes <= FEW else math.ceil(codes / CHUNK) * _CALLS_A_CHUNK
+    return codes if codes <= FEW else math.ceil(math.ceil(codes / CHUNK) * _CALLS_A_CHUNK)
 
 
 def minutes_for(calls: int, per_minute: int) -> float:

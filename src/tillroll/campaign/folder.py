@@ -13,7 +13,8 @@ from tillroll.campaign.source import MOST_BYTES
 from tillroll.errors import FaultyFiles
 
 _PLACES = (
-    ("campaigns", ("*.yaml", "*.yml")),
+    # in folders of its own too: nothing reads those, which is worth telling
+    ("campaigns", ("**/*.yaml", "**/*.yml")),
     ("rules", ("**/*.yaml", "**/*.yml", "**/*.csv", "lists/*")),
     ("templates", ("*/*.j2", "*/message.*")),  # message.mjml without .j2 too: a slip that is worth telling
 )
@@ -24,10 +25,15 @@ def read_book(root: Path, *, environment: str = LIVE) -> Book:
     """Everything under `campaigns/`, `rules/` and `templates/`. `FaultyFiles` when there is no `campaigns/` folder."""
     files: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
+    inside = root.resolve()
     for relative, path in _files(root):
         try:
-            if not path.resolve(strict=True).is_relative_to(root.resolve()):
+            real = path.resolve(strict=True)
+            if not real.is_relative_to(inside):
                 unreadable[relative] = "it is a link that leads out of the folder"
+                continue
+            if not real.is_file():  # opening a pipe would wait for somebody to write into it
+                unreadable[relative] = "it is a folder" if real.is_dir() else "it is no plain file"
                 continue
             with path.open("rb") as file:
                 most = MOST_LIST_BYTES if relative.endswith(".csv") else MOST_BYTES
@@ -56,7 +62,7 @@ def fingerprint(root: Path) -> str:
 
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
-    """What looks like one of ours, by its path under the root; folders, pipes and editors' backups are not."""
+    """What looks like one of ours, by its path under the root; hidden files and editors' backups are not."""
     if not (root / "campaigns").is_dir():
         raise FaultyFiles(
             f"There is no campaigns folder in {root.resolve()}.",
@@ -66,6 +72,6 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
         for path in sorted({path for pattern in patterns for path in (root / place).glob(pattern)}):
             parts = path.relative_to(root).parts
             hidden = any(part.startswith((".", "#")) for part in parts)
-            if not hidden and not path.name.endswith(_BACKUPS) and (path.is_file() or path.is_symlink()):
+            if not hidden and not path.name.endswith(_BACKUPS):
                 # a name that isn't UTF-8 is told by its replacement characters; it is no valid name anyway
                 yield "/".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "replace"), path

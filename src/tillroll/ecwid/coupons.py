@@ -85,6 +85,13 @@ class Coupons:
             query["availability"] = ",".join(statuses)
         yield from map(_coupon, self._connection.every(_PATH, query, identity=lambda row: row["id"]))
 
+    def count(self, *, created_from: datetime | None = None) -> int:
+        """`GET /discount_coupons?limit=1`: how many there are, or were made since."""
+        query: dict[str, Any] = {"limit": 1}
+        if created_from:
+            query["createdFrom"] = seconds_out(created_from)
+        return int(self._connection.read(_PATH, query).get("total") or 0)
+
     def find(self, code: str) -> Coupon | None:
         """`GET /discount_coupons?code=…`: the coupon with exactly this code, whatever its case, or None.
 

@@ -181,6 +181,9 @@ runs = sa.Table(
     sa.Column("extended_until", Moment),  # some of its codes were made to work until then
     sa.Column("launch_at", Moment),  # its codes are made switched off, and switched on then
     text("halted_in", ""),  # the state it was in when it was halted
+    sa.Column(
+        "reserved_to", sa.BigInteger, nullable=False, server_default="0"
+    ),  # so far customers have codes
     sa.Column("not_before", Moment),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("changed_at", Moment, nullable=False),
@@ -257,6 +260,7 @@ chunks = sa.Table(
     sa.Column("changed_at", Moment, nullable=False),
     sa.UniqueConstraint("deduplication_key"),
     sa.Index(None, "run_id", "state"),
+    sa.Index(None, "store_id", "state"),
 )
 
 codes = sa.Table(
@@ -284,8 +288,13 @@ codes = sa.Table(
     sa.Column("changed_at", Moment, nullable=False),
     sa.CheckConstraint("code = upper(code)", name="folded"),
     sa.UniqueConstraint("store_id", "code"),
-    sa.Index(None, "run_id", "state"),
-    sa.Index(None, "chunk_id"),
+    sa.Index(None, "run_id", "state", "id"),
+    sa.Index(
+        None,
+        "chunk_id",
+        sqlite_where=sa.text("chunk_id is not null"),
+        postgresql_where=sa.text("chunk_id is not null"),
+    ),
     sa.Index(
         "uq_codes_recipient_id_standing",
         "recipient_id",

@@ -136,7 +136,7 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
         log.info("runs.due", store=store.ecwid_id, runs=made)
     plan_runs(lane_, until)
     settle_waiting(engine, store_id=lane_.store_id, now=clock.now())
-    mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id)
+    mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id, watch=lane_.watch)
     reconcile_codes(lane_, mint)
     _read_files(lane_)  # planning may have taken a while: nothing begins on files that were edited meanwhile
     changed = change_codes(lane_, mint, until)

@@ -16,11 +16,11 @@ from tillroll.ecwid.client import Client
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import put_off, runs_in
-from tillroll.mint.advance import mint_slice, wind_up
 from tillroll.mint.begin import begin
 from tillroll.mint.change import change_slice, wants_orders
-from tillroll.mint.parts import Mint
+from tillroll.mint.parts import Mint, Watch
 from tillroll.mint.reconcile import reconcile
+from tillroll.mint.turn import mint_turn
 from tillroll.plan.flow import end_overtaken, take_steps
 from tillroll.plan.make import make_plan
 from tillroll.plan.notice import notice, waits_for_events
@@ -40,6 +40,7 @@ log = structlog.get_logger("tillroll.loop")
 FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a plan if it is older
 NOTICE_EVERY = timedelta(seconds=5)
 RECONCILE_EVERY = timedelta(hours=1)
+TURN = timedelta(seconds=2)  # of minting, and of sending a run: what is in a hurry waits no longer than that
 REST = timedelta(seconds=30)  # what is refused is tried again after that
 
 
@@ -55,7 +56,7 @@ class Lane:
     noticed_at: datetime | None = None  # when what happened was last looked through
     quiet_since: datetime | None = None  # nothing has waited since then
     reconciled: bool = False  # since this process began
-    wound_up: set[int] = field(default_factory=set)  # halted runs that have nothing open in the store
+    watch: Watch = field(default_factory=Watch)  # how fast the store makes codes
     way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with
 
     def follow(self, store: sa.Row[Any]) -> None:
@@ -143,32 +144,21 @@ def change_codes(lane_: Lane, mint: Mint, until: datetime, *, quiet: bool = Fals
 
 
 def mint_runs(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
-    """Begin what is approved and work on what has begun; a run that must wait for the store gives way to the next."""
+    """Begin what is approved, and give all that has begun its turn."""
     clock, engine = mint.clock, mint.engine
     with reading(engine) as connection:
         approved = runs_in(connection, lane_.store_id, {RunState.APPROVED}, now=clock.now())
-        halted = runs_in(connection, lane_.store_id, {RunState.HALTED})
     for run in approved:
         with _set_aside_when_refused(lane_, run):
             state = begin(engine, run_id=run.id, now=clock.now())
             event = "mint.begins" if state is RunState.MINTING else "plan.sent_back"
             log.info(event, run=run.id, campaign=run.campaign)
-    waits: list[datetime] = []
-    for run in halted:
-        if run.id not in lane_.wound_up:
-            if (ask_again := wind_up(mint, run_id=run.id)) is None:
-                lane_.wound_up.add(run.id)
-            else:
-                waits.append(ask_again)
-    with reading(engine) as connection:
-        minting = runs_in(connection, lane_.store_id, {RunState.MINTING}, now=clock.now())
-    for run in minting:
-        with _set_aside_when_refused(lane_, run):
-            next_at = mint_slice(mint, run_id=run.id, until=until)
-            if next_at is None:
-                log.info("mint.done", run=run.id, campaign=run.campaign)
-            waits.append(next_at or clock.now())
-    return min(waits, default=None)
+    turn = mint_turn(mint, until=min(until, clock.now() + TURN))
+    for run_id in turn.done:
+        log.info("mint.done", run=run_id)
+    for run_id, reason in turn.aside.items():
+        log.warning("run.set_aside", run=run_id, reason=reason)
+    return turn.next_at
 
 
 def send_runs(lane_: Lane, until: datetime) -> datetime | None:
@@ -192,7 +182,8 @@ def send_runs(lane_: Lane, until: datetime) -> datetime | None:
 
 def _send_run(services: Services, run: sa.Row[Any], until: datetime) -> datetime | None:
     """A slice of sending; a run whose hour is far off (quiet hours) is left alone until then."""
-    next_at = send_slice(_post(services), run_id=run.id, until=until)
+    now = services.clock.now()
+    next_at = send_slice(_post(services), run_id=run.id, until=min(until, now + TURN))
     if next_at is not None and next_at > services.clock.now() + REST:
         with writing(services.engine) as connection:
             put_off(connection, run.id, until=next_at, reason="its messages wait for their hour")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -13,11 +13,10 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.models import Customers, Offer, OfferKind, Uses
 from tillroll.campaign.proposal import Goods
-from tillroll.ecwid.client import Client
 from tillroll.ecwid.coupons import Coupon, CouponRequest
 from tillroll.errors import Conflict
 from tillroll.ledger.plans import load_plan, load_revision
-from tillroll.mint.decide import SKEW, Marks, is_ours
+from tillroll.mint.decide import Marks, is_ours
 
 _KINDS = {
     OfferKind.PERCENT: "PERCENT",
@@ -34,7 +33,6 @@ _CUSTOMERS = {
 }
 _OURS = re.compile(r" \(tillroll run (\d+)\)$")
 _LONGEST_TITLE = 80
-_MANY = 10
 
 
 def coupon_name(title: str, run_id: int) -> str:
@@ -120,17 +118,3 @@ def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> b
         categories=frozenset(coupon.categories),
     )
     return is_ours(wanted=wanted, found=found, created_at=coupon.created_at, reserved_at=reserved_at)
-
-
-def look_up(client: Client, rows: Sequence[sa.Row[Any]]) -> dict[str, Coupon]:
-    """The store's coupons under these codes. A few are asked for one by one; many by reading what was made since."""
-    if len(rows) <= _MANY:
-        found = (client.coupons.find(row.code) for row in rows)
-        return {coupon.code.upper(): coupon for coupon in found if coupon is not None}
-    wanted = {row.code for row in rows}
-    since = min(row.reserved_at for row in rows) - SKEW
-    return {
-        coupon.code.upper(): coupon
-        for coupon in client.coupons.every(created_from=since)
-        if coupon.code.upper() in wanted
-    }

@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from tillroll.campaign.proposal import StoredPlan
 
-IN_FLIGHT = 3  # batches handed over at a time: the store works them off in order, more would only wait there
 MOST_ATTEMPTS = 5
 SKEW = timedelta(minutes=5)  # how far the store's clock may be from ours
 

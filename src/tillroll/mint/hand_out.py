@@ -1,7 +1,7 @@
 """Codes of a pool get their owners: no call to the store, since they are live already.
 
-Crash points: between pieces. Each code is given by one update that only succeeds while it is nobody's; a restart goes on with
-those recipients that have none.
+Crash points: *a piece handed out*: its codes, given only while they are nobody's, and how far the audience is done are one
+transaction; another process goes on with those recipients that have none.
 """
 
 from __future__ import annotations
@@ -16,29 +16,49 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.states import CodeState
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger import audit
+from tillroll.ledger.bulk import change_many
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.pools import Terms, pools_with, terms_of, to_hand_out
 from tillroll.ledger.tables import campaigns, codes, recipients, runs
 
 _PIECE = 500
+_PAIRS = 5_000  # recipients that get their codes in one transaction
 
 
-def hand_out(engine: Engine, *, run: sa.Row[Any], now: datetime) -> bool:
-    """Give each recipient of the run a code of its campaign's pool; False while the pool has too few."""
+def hand_out(engine: Engine, *, run: sa.Row[Any], now: datetime, most: int | None = None) -> bool | None:
+    """Give each recipient of the run a code of its campaign's pool; False while the pool has too few.
+
+    `most`: leave off after so many, and answer None.
+    """
     with reading(engine) as connection:
         terms = terms_of(connection, run)
-    while True:
+    given = 0
+    while most is None or given < most:
         with reading(engine) as connection:
-            lacking = _without_code(connection, run.plan_id)
+            lacking = _without_code(connection, run)
             ready = _ready(connection, run.store_id, run.campaign, terms, now, len(lacking))
         if not lacking:
             return True
         if not ready:
             return False
-        with writing(engine) as connection:
-            for recipient_id, code_id in zip(lacking, ready, strict=False):
-                _give(connection, code_id, now, recipient_id=recipient_id)
+        given += _give_many(engine, run, list(zip(ready, lacking, strict=False)), now)
+    return None
+
+
+def _give_many(engine: Engine, run: sa.Row[Any], pairs: list[tuple[int, sa.Row[Any]]], now: datetime) -> int:
+    """Codes get their owners, each only while it is nobody's; how many were given."""
+    rows = [(code_id, recipient.id) for code_id, recipient in pairs]
+    free = {"recipient_id": None, "handed_at": None, "state": CodeState.LIVE}
+    same = {"handed_at": now, "changed_at": now}
+    with writing(engine) as connection:
+        given = change_many(connection, codes, ["recipient_id"], rows, same=same, where=free)
+        if given == len(
+            pairs
+        ):  # else somebody took some at the same moment: those recipients are next once more
+            reserved_to = {"reserved_to": pairs[-1][1].customer_id}
+            connection.execute(sa.update(runs).where(runs.c.id == run.id).values(reserved_to))
+    return given
 
 
 def take_by_hand(
@@ -106,14 +126,18 @@ def _ready(
     return list(connection.scalars(query.order_by(runs.c.valid_until, codes.c.id).limit(most)))
 
 
-def _give(connection: Connection, code_id: int, now: datetime, *, recipient_id: int | None = None) -> bool:
+def _give(connection: Connection, code_id: int, now: datetime) -> bool:
     free = (codes.c.id == code_id, codes.c.recipient_id.is_(None), codes.c.handed_at.is_(None))
     live = codes.c.state == CodeState.LIVE
-    values = {"recipient_id": recipient_id, "handed_at": now, "changed_at": now}
+    values = {"handed_at": now, "changed_at": now}
     return connection.execute(sa.update(codes).where(*free, live).values(values)).rowcount == 1
 
 
-def _without_code(connection: Connection, plan_id: int) -> list[int]:
+def _without_code(connection: Connection, run: sa.Row[Any]) -> list[sa.Row[Any]]:
+    """The next recipients without a code, behind those that the run's row says have theirs."""
+    reserved_to = sa.select(runs.c.reserved_to).where(runs.c.id == run.id).scalar_subquery()
     standing = sa.exists().where(codes.c.recipient_id == recipients.c.id, codes.c.state != CodeState.CLASHED)
-    query = sa.select(recipients.c.id).where(recipients.c.plan_id == plan_id, ~standing)
-    return list(connection.scalars(query.order_by(recipients.c.id).limit(_PIECE)))
+    query = sa.select(recipients.c.id, recipients.c.customer_id).where(
+        recipients.c.plan_id == run.plan_id, recipients.c.customer_id > reserved_to, ~standing
+    )
+    return list(connection.execute(query.order_by(recipients.c.customer_id).limit(_PAIRS)))

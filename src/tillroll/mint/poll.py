@@ -1,4 +1,8 @@
-"""Asking how far the batches are, with growing pauses, and recording every inner answer."""
+"""Asking how far the store's oldest batch is, when it should be done, and recording every inner answer.
+
+Crash points: *asked*: the answer came and isn't written; the batch is asked after again. *answers recorded*: answers and the
+chunk's state are one transaction.
+"""
 
 from __future__ import annotations
 
@@ -8,75 +12,79 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.campaign.states import ChunkState, CodeState
-from tillroll.ecwid.batches import BatchStatus, InnerAnswer, key_still_good, poll_pause
+from tillroll.ecwid.batches import BatchStatus, InnerAnswer, key_still_good
 from tillroll.ecwid.errors import StoreSaysNo, StoreSaysNotFound
-from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.engine import reading
 from tillroll.ledger.tables import chunks, codes
-from tillroll.mint.coupon import pattern
+from tillroll.mint.lookup import give_up
 from tillroll.mint.parts import Mint
-from tillroll.mint.settle import Answer, settle, settle_by_lookup
+from tillroll.mint.settle import Answer, settle
 
 
-def poll(mint: Mint, run: sa.Row[Any]) -> datetime | None:
-    """Ask after the chunks that are due; returns when the next one will be, or None when none is out."""
-    now = mint.clock.now()
+def oldest_out(mint: Mint) -> tuple[sa.Row[Any], datetime] | None:
+    """The oldest batch that the store has of ours, and when to ask after it; None when there is none.
+
+    The store works batches off in order: a later one can't be further than this one.
+    """
     with reading(mint.engine) as connection:
-        where = (chunks.c.run_id == run.id, chunks.c.state == ChunkState.POSTED)
-        out = list(connection.execute(sa.select(chunks).where(*where).order_by(chunks.c.id)))
-    for chunk in out:
-        if chunk.poll_at > now:
-            break  # the store works batches off in order: a later one can't be further than this one
-        if not _ask(mint, run, chunk):
-            break
-    with reading(mint.engine) as connection:
-        next_at: datetime | None = connection.scalar(sa.select(sa.func.min(chunks.c.poll_at)).where(*where))
-    return next_at
+        out = (chunks.c.store_id == mint.store_id, chunks.c.state == ChunkState.POSTED)
+        chunk = connection.execute(sa.select(chunks).where(*out).order_by(chunks.c.id).limit(1)).first()
+    if chunk is None:
+        return None
+    asked = chunk.polls > 0
+    due = mint.watch.forecast.due(posted_at=chunk.created_at, size=chunk.size)
+    return chunk, (chunk.poll_at if asked else due)
 
 
-def _ask(mint: Mint, run: sa.Row[Any], chunk: sa.Row[Any]) -> bool:
-    """Ask after one chunk; whether it is finished."""
+def ask(mint: Mint, chunk: sa.Row[Any]) -> None:
+    """Ask after one chunk and record what the store answers."""
     with reading(mint.engine) as connection:
-        request = pattern(connection, run)
         open_ = (codes.c.chunk_id == chunk.id, codes.c.state == CodeState.POSTING)
-        rows = list(connection.execute(sa.select(codes).where(*open_)))
+        rows: list[sa.Row[Any]] = list(
+            connection.execute(sa.select(codes.c.id, codes.c.attempts).where(*open_))
+        )
     try:
         status = mint.client.batches.status(chunk.ticket)
     except (
         StoreSaysNotFound,
         StoreSaysNo,
     ):  # a ticket the store no longer knows (404 or 400: not documented)
-        settle_by_lookup(mint, request, chunk, rows)
-        return True
-    now = mint.clock.now()
+        give_up(mint, chunk)
+        return
+    now, watch = mint.clock.now(), mint.watch
     if not status.finished and not key_still_good(chunk.created_at, now):
-        settle_by_lookup(mint, request, chunk, rows)  # stalled: whatever it makes later is found by its code
-        return True
-    answers = _answers(status, finished=status.finished, rows=rows)
-    settle(mint, request, answers, [row for row in rows if row.id in answers])
-    with writing(mint.engine) as connection:
-        values: dict[str, Any] = {"polls": chunk.polls + 1, "changed_at": now}
-        values |= (
-            {"state": ChunkState.DONE, "poll_at": None}
-            if status.finished
-            else {"poll_at": now + poll_pause(chunk.polls + 1)}
+        give_up(mint, chunk)  # stalled: whatever it makes later is found by its code
+        return
+    forecast = watch.forecast
+    if status.finished:
+        watch.forecast = forecast.done(
+            posted_at=chunk.created_at, size=chunk.size, polls=chunk.polls, now=now
         )
-        connection.execute(
-            sa.update(chunks)
-            .where(chunks.c.id == chunk.id, chunks.c.state == ChunkState.POSTED)
-            .values(values)
-        )
-    return status.finished
+        _record_all(mint, chunk, rows, answers_of(status))
+        return
+    forecast = forecast.under_way(
+        posted_at=chunk.created_at, completed=status.completed, polls=chunk.polls, now=now
+    )
+    watch.forecast = forecast
+    again = forecast.again(now=now, left=status.total - status.completed, polls=chunk.polls + 1)
+    settle(mint, answers_of(status), rows, chunk=chunk, polls=chunk.polls + 1, poll_at=again)
 
 
-def _answers(status: BatchStatus, *, finished: bool, rows: list[sa.Row[Any]]) -> dict[int, Answer]:
-    """The answers by code row. In a finished batch a code without an answer was never tried."""
-    found = {
+def _record_all(mint: Mint, chunk: sa.Row[Any], rows: list[sa.Row[Any]], answers: dict[int, Answer]) -> None:
+    """The batch is done. A code without an answer was never tried; one that the store has already is looked up."""
+    untried = Answer(executed=False, status=0, reason="the batch ended without it")
+    for row in rows:
+        answers.setdefault(row.id, untried)
+    taken = any(answers[row.id].status == 409 for row in rows)
+    state = (ChunkState.LOST, mint.clock.now()) if taken else (ChunkState.DONE, None)
+    settle(mint, answers, rows, chunk=chunk, polls=chunk.polls + 1, state=state[0], poll_at=state[1])
+
+
+def answers_of(status: BatchStatus) -> dict[int, Answer]:
+    """The answers by code row."""
+    return {
         int(answer.id): _answer(answer) for answer in status.answers if answer.id.isdigit() and answer.status
     }
-    if finished:
-        for row in rows:
-            found.setdefault(row.id, Answer(executed=False, status=0, reason="the batch ended without it"))
-    return found
 
 
 def _answer(inner: InnerAnswer) -> Answer:

@@ -1,11 +1,11 @@
-"""Handing reserved codes to the store, in chunks of up to 500.
+"""Handing reserved codes to the store, in chunks of up to 500; a handful goes one by one, past the store's queue.
 
-Crash points, by name:
+Crash points, by name (all of minting's are in the room's docstring):
 
-- *intended*: the chunk and its key are written, nothing was sent. The next pass posts it.
-- *posted, answer lost*: the next pass posts again under the same key; within an hour the store answers the first ticket.
+- *intended*: the chunk and its key are written, nothing was sent. The next process posts it.
+- *posted, answer lost*: the next process posts again under the same key; within an hour the store answers the first ticket.
 - *key too old*: the store may have forgotten the key, so each code is looked up before anything is posted anew.
-- *one by one*: a code in a chunk of a few is `posting` while its call is out; if the answer is lost it is looked up.
+- *one by one*: a code of a chunk of a few is `posting` while its call is out; whatever of it is open then is looked up.
 """
 
 from __future__ import annotations
@@ -17,127 +17,131 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.effort import CHUNK, FEW
-from tillroll.campaign.states import ChunkState, CodeState
-from tillroll.ecwid.batches import key_still_good, poll_pause
+from tillroll.campaign.states import ChunkState, CodeState, RunState
+from tillroll.ecwid.batches import key_still_good
 from tillroll.ecwid.errors import StoreRefusal, StoreSaysConflict
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import chunks, codes
 from tillroll.mint.coupon import Pattern, pattern
-from tillroll.mint.decide import IN_FLIGHT
 from tillroll.mint.draw import new_key
+from tillroll.mint.lookup import give_up
 from tillroll.mint.parts import Mint
-from tillroll.mint.settle import Answer, settle, settle_by_lookup
+from tillroll.mint.settle import Answer, close, settle
 
 
-def push(mint: Mint, run: sa.Row[Any]) -> bool:
-    """Post what isn't posted yet: chunks whose outcome is open first, then new ones. Whether anything was sent."""
+def push(mint: Mint, run: sa.Row[Any], request: Pattern) -> bool:
+    """Hand over the run's next chunk; False when it has no code reserved."""
+    chunk = intend(mint, run.id)
+    if chunk is None:
+        return False
+    post(mint, request, chunk)
+    return True
+
+
+def unsent(mint: Mint) -> list[sa.Row[Any]]:
+    """Chunks whose call may or may not have arrived: a process died, or an answer was lost."""
     with reading(mint.engine) as connection:
-        request = pattern(connection, run)
-        unsent = _chunks(connection, run.id, ChunkState.POSTING)
-        flying = len(_chunks(connection, run.id, ChunkState.POSTED))
-    for chunk in unsent:
-        _post(mint, run, request, chunk)
-    sent = bool(unsent)
-    while flying < IN_FLIGHT:
-        chunk_row = _intend(mint, run)
-        if chunk_row is None:
-            break
-        _post(mint, run, request, chunk_row)
-        flying, sent = flying + 1, True
-    return sent
+        where = (chunks.c.store_id == mint.store_id, chunks.c.state == ChunkState.POSTING)
+        return list(connection.execute(sa.select(chunks).where(*where).order_by(chunks.c.id)))
 
 
-def resume_unsent(mint: Mint, run: sa.Row[Any]) -> None:
-    """Look up the codes of chunks whose call may or may not have arrived, and post nothing: for a run that was halted."""
+def resume(mint: Mint, chunk: sa.Row[Any]) -> None:
+    """Post an unsent chunk again; that of a run that is halted is looked up, and nothing more is posted for it."""
     with reading(mint.engine) as connection:
+        run = load_run(connection, chunk.run_id)
         request = pattern(connection, run)
-        for chunk in _chunks(connection, run.id, ChunkState.POSTING):
-            settle_by_lookup(mint, request, chunk, _open_codes(connection, chunk.id))
+    if run.state != RunState.MINTING:
+        give_up(mint, chunk)
+    elif run.not_before is None or run.not_before <= mint.clock.now():
+        post(mint, request, chunk)
 
 
-def _open_codes(connection: Connection, chunk_id: int) -> list[sa.Row[Any]]:
-    where = (codes.c.chunk_id == chunk_id, codes.c.state == CodeState.POSTING)
-    return list(connection.execute(sa.select(codes).where(*where).order_by(codes.c.id)))
-
-
-def _chunks(connection: Connection, run_id: int, state: ChunkState) -> list[sa.Row[Any]]:
-    where = (chunks.c.run_id == run_id, chunks.c.state == state)
-    return list(connection.execute(sa.select(chunks).where(*where).order_by(chunks.c.id)))
-
-
-def _intend(mint: Mint, run: sa.Row[Any]) -> sa.Row[Any] | None:
+def intend(mint: Mint, run_id: int) -> sa.Row[Any] | None:
     """Write down the next chunk before the store hears of it; None when no code is reserved."""
     now = mint.clock.now()
+    reserved = (codes.c.run_id == run_id, codes.c.state == CodeState.RESERVED)
     with writing(mint.engine) as connection:
-        where = (codes.c.run_id == run.id, codes.c.state == CodeState.RESERVED)
-        ids = list(connection.scalars(sa.select(codes.c.id).where(*where).order_by(codes.c.id).limit(CHUNK)))
+        next_ones = sa.select(codes.c.id).where(*reserved).order_by(codes.c.id).limit(CHUNK)
+        ids = list(connection.scalars(next_ones))
         if not ids:
             return None
-        chunk_id = connection.execute(
-            sa.insert(chunks)
-            .values(
-                store_id=mint.store_id,
-                run_id=run.id,
-                state=ChunkState.POSTING,
-                deduplication_key=new_key(),
-                size=len(ids),
-                created_at=now,
-                changed_at=now,
-            )
-            .returning(chunks.c.id)
-        ).scalar_one()
+        row = {
+            "store_id": mint.store_id,
+            "run_id": run_id,
+            "state": ChunkState.POSTING,
+            "deduplication_key": new_key(),
+            "size": len(ids),
+            "created_at": now,
+            "changed_at": now,
+        }
+        chunk = connection.execute(sa.insert(chunks).values(row).returning(chunks)).one()
+        posting = {"state": CodeState.POSTING, "chunk_id": chunk.id, "changed_at": now}
         connection.execute(
             sa.update(codes)
-            .where(codes.c.id.in_(ids), codes.c.state == CodeState.RESERVED)
-            .values(state=CodeState.POSTING, chunk_id=chunk_id, attempts=codes.c.attempts + 1, changed_at=now)
+            .where(*reserved, codes.c.id <= ids[-1])
+            .values(**posting, attempts=codes.c.attempts + 1)
         )
-        return connection.execute(sa.select(chunks).where(chunks.c.id == chunk_id)).one()
+    return chunk
 
 
-def _post(mint: Mint, run: sa.Row[Any], request: Pattern, chunk: sa.Row[Any]) -> None:
+def post(mint: Mint, request: Pattern, chunk: sa.Row[Any]) -> None:
+    """Send a chunk that was intended, or send it again: under its key, as long as the store remembers that."""
     with reading(mint.engine) as connection:
-        rows = _open_codes(connection, chunk.id)
-    now = mint.clock.now()
+        rows = open_codes(connection, chunk.id)
     if chunk.size <= FEW:
         _one_by_one(mint, request, chunk, rows)
-    elif not key_still_good(chunk.created_at, now):
-        settle_by_lookup(mint, request, chunk, rows)
+    elif not key_still_good(chunk.created_at, mint.clock.now()):
+        give_up(mint, chunk)
     else:
         inner = [mint.client.coupons.creation(str(row.id), request.of(row)) for row in rows]
-        ticket = mint.client.batches.create(
-            inner, deduplication_key=chunk.deduplication_key, group=f"run-{run.id}"
-        )
-        _posted(mint, chunk.id, ticket, now)
+        group = f"run-{chunk.run_id}"
+        ticket = mint.client.batches.create(inner, deduplication_key=chunk.deduplication_key, group=group)
+        posted(mint, chunk, ticket, mint.clock.now())
 
 
-def _posted(mint: Mint, chunk_id: int, ticket: str, now: datetime) -> None:
+def posted(mint: Mint, chunk: sa.Row[Any], ticket: str, now: datetime) -> None:
+    """Write down the ticket that the store gave."""
     with writing(mint.engine) as connection:
+        out = (chunks.c.store_id == mint.store_id, chunks.c.state == ChunkState.POSTED)
+        flying = connection.scalar(sa.select(sa.func.count()).select_from(chunks).where(*out)) or 0
+        mint.watch.forecast = mint.watch.forecast.handed_over(now=now, flying=flying)
+        due = mint.watch.forecast.due(posted_at=now, size=chunk.size)
         connection.execute(
             sa.update(chunks)
-            .where(chunks.c.id == chunk_id, chunks.c.state == ChunkState.POSTING)
-            .values(state=ChunkState.POSTED, ticket=ticket, poll_at=now + poll_pause(0), changed_at=now)
+            .where(chunks.c.id == chunk.id, chunks.c.state == ChunkState.POSTING)
+            .values(state=ChunkState.POSTED, ticket=ticket, poll_at=due, changed_at=now)
         )
+
+
+def open_codes(connection: Connection, chunk_id: int) -> list[sa.Row[Any]]:
+    """The codes of a chunk whose outcome isn't written yet."""
+    columns = (codes.c.id, codes.c.code, codes.c.arm, codes.c.value, codes.c.valid_from, codes.c.valid_until)
+    where = (codes.c.chunk_id == chunk_id, codes.c.state == CodeState.POSTING)
+    query = sa.select(*columns, codes.c.attempts, codes.c.reserved_at).where(*where)
+    return list(connection.execute(query.order_by(codes.c.id)))
 
 
 def _one_by_one(mint: Mint, request: Pattern, chunk: sa.Row[Any], rows: list[sa.Row[Any]]) -> None:
-    """A call each. A chunk that was begun before is looked up first, since any of its calls may have arrived."""
+    """A call each. A chunk that was begun before is looked up, since any of its calls may have arrived."""
     if chunk.polls:
-        settle_by_lookup(mint, request, chunk, rows)
+        give_up(mint, chunk)
         return
     with writing(mint.engine) as connection:
         connection.execute(sa.update(chunks).where(chunks.c.id == chunk.id).values(polls=1))
+    taken = 0
     for row in rows:
-        try:
-            coupon_id = mint.client.coupons.create(request.of(row))
-            answer = Answer(executed=True, status=200, coupon_id=coupon_id)
-        except StoreSaysConflict as conflict:
-            answer = Answer(executed=True, status=409, reason=conflict.message)
-        except StoreRefusal as refusal:
-            answer = Answer(executed=True, status=refusal.status, reason=refusal.message)
-        settle(mint, request, {row.id: answer}, [row])
-    with writing(mint.engine) as connection:
-        connection.execute(
-            sa.update(chunks)
-            .where(chunks.c.id == chunk.id)
-            .values(state=ChunkState.DONE, changed_at=mint.clock.now())
-        )
+        answer = _make(mint, request, row)
+        taken += settle(mint, {row.id: answer}, [row]).taken
+    close(mint, chunk, taken=taken)
+
+
+def _make(mint: Mint, request: Pattern, row: sa.Row[Any]) -> Answer:
+    """Ask for one coupon."""
+    try:
+        coupon_id = mint.client.coupons.create(request.of(row))
+    except StoreSaysConflict as conflict:
+        return Answer(executed=True, status=409, reason=conflict.message)
+    except StoreRefusal as refusal:
+        return Answer(executed=True, status=refusal.status, reason=refusal.message)
+    return Answer(executed=True, status=200, coupon_id=coupon_id)

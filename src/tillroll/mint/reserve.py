@@ -2,12 +2,14 @@
 
 A code for each recipient is the rule; a pool's codes are for nobody yet, and a shared one is for all.
 
-Crash points: between pieces. A restart looks at what has no standing code and draws for that only, which also draws the
-replacement where a code turned out to be somebody else's.
+Crash points: *a piece drawn*: nothing of it is written; another process draws anew. *a piece reserved*: its codes and how far the
+audience is done are one transaction; another process goes on behind it. Replacements, where a code turned out to be somebody
+else's, are drawn last.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,70 +21,91 @@ from tillroll.campaign import Revision
 from tillroll.campaign.proposal import StoredPlan
 from tillroll.campaign.states import CodeState
 from tillroll.campaign.validity import validity
-from tillroll.ledger.engine import insert_new, reading, writing
+from tillroll.ledger.bulk import add_many
+from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.pools import POOL
-from tillroll.ledger.tables import codes, recipients, stores
+from tillroll.ledger.tables import codes, recipients, runs, stores
 from tillroll.mint.draw import draw_codes, shuffled
 from tillroll.mint.shared import reserve_shared
 
-_PIECE = 5_000
+_Span = tuple[datetime | None, datetime | None]
+
+PIECE = 10_000
+"""Codes of one transaction."""
+
+_COLUMNS = ("code", "recipient_id", "arm", "value", "valid_from", "valid_until")
 
 
-def reserve(engine: Engine, *, run: sa.Row[Any], now: datetime) -> None:
-    """Draw the codes that the run's plan wants and that aren't there yet, a piece at a time."""
+def reserve(engine: Engine, *, run: sa.Row[Any], now: datetime, most: int | None = None) -> bool:
+    """Draw the codes that the run's plan wants and that aren't there yet; whether all are there now.
+
+    `most`: leave off after so many, to go on another time. Harmless to repeat.
+    """
     with reading(engine) as connection:
         plan = load_plan(connection, run.id)
         if plan is None or plan.proposal.code_count == 0:
-            return
+            return True
         revision = load_revision(connection, plan.revision_id)
+        spans = _spans(connection, run, revision)
     shared = revision.as_run(step=run.step).codes.shared
     if shared is not None:
-        reserve_shared(engine, run=run, shared=shared, row=_row(run, shared, now))
-    elif run.kind == POOL:
-        _reserve_for_nobody(engine, run, plan, revision, now)
-    else:
-        _reserve_for_each(engine, run, plan, revision, now)
+        reserve_shared(engine, run=run, shared=shared, row=_shared_row(run, shared, now))
+        return True
+    drawn = 0
+    while most is None or drawn < most:
+        if run.kind == POOL:
+            made = _piece_for_nobody(engine, run, plan, revision, now)
+        else:
+            made = _piece_for_each(engine, run, plan, revision, spans, now)
+        if made is None:
+            return True
+        drawn += made
+    return False
 
 
-def _reserve_for_each(
-    engine: Engine, run: sa.Row[Any], plan: StoredPlan, revision: Revision, now: datetime
-) -> None:
+def _piece_for_each(
+    engine: Engine,
+    run: sa.Row[Any],
+    plan: StoredPlan,
+    revision: Revision,
+    spans: Mapping[str, _Span],
+    now: datetime,
+) -> int | None:
+    """A code each for the next recipients without one; how many, or None when everybody has theirs.
+
+    How far the audience is done stands in the run's row and is written with the codes. Behind that only those are looked for
+    whose code turned out to be somebody else's.
+    """
     with reading(engine) as connection:
-        spans = _spans(connection, run, revision)
-    after = 0
-    while True:
-        with reading(engine) as connection:
-            lacking = _without_code(connection, plan.plan_id, after)
-        if not lacking:
-            if after == 0:
-                return
-            after = 0  # once more from the start: a drawn code that existed already was passed over
-            continue
-        drawn = _drawn(revision, run, len(lacking))
-        theirs = {row.id: {"arm": row.arm, "value": row.value, **spans[row.arm]} for row in lacking}
-        rows = [
-            _row(run, code, now, recipient_id=one, **theirs[one])
-            for one, code in zip(shuffled(list(theirs)), drawn, strict=True)
-        ]
-        with writing(engine) as connection:
-            insert_new(connection, codes, rows)
-        after = lacking[-1].id
+        lacking = _without_code(connection, plan.plan_id, _reserved_to(connection, run.id))
+        replaced = [] if lacking else _to_replace(connection, run.id)
+    wanting = lacking or replaced
+    if not wanting:
+        return None
+    codes_drawn = _drawn(revision, run, len(wanting))
+    theirs = {row.id: (row.id, row.arm, row.value, *spans[row.arm]) for row in wanting}
+    rows = [(code, *theirs[one]) for one, code in zip(shuffled(list(theirs)), codes_drawn, strict=True)]
+    with writing(engine) as connection:
+        made = add_many(connection, codes, _COLUMNS, rows, same=_alike(run, now))
+        if lacking and made == len(lacking):  # else some drew a code that was there: they are next once more
+            reserved_to = {"reserved_to": lacking[-1].customer_id}
+            connection.execute(sa.update(runs).where(runs.c.id == run.id).values(reserved_to))
+    return made
 
 
-def _reserve_for_nobody(
+def _piece_for_nobody(
     engine: Engine, run: sa.Row[Any], plan: StoredPlan, revision: Revision, now: datetime
-) -> None:
-    while True:
-        with reading(engine) as connection:
-            standing = (codes.c.run_id == run.id, codes.c.state != CodeState.CLASHED)
-            there = int(connection.scalar(sa.select(sa.func.count()).where(*standing)) or 0)
-        lacking = min(plan.proposal.code_count - there, _PIECE)
-        if lacking <= 0:
-            return
-        rows = [_row(run, code, now) for code in _drawn(revision, run, lacking)]
-        with writing(engine) as connection:
-            insert_new(connection, codes, rows)
+) -> int | None:
+    with reading(engine) as connection:
+        standing = (codes.c.run_id == run.id, codes.c.state != CodeState.CLASHED)
+        there = int(connection.scalar(sa.select(sa.func.count()).where(*standing)) or 0)
+    lacking = min(plan.proposal.code_count - there, PIECE)
+    if lacking <= 0:
+        return None
+    rows = [(code, None, "", None, None, None) for code in _drawn(revision, run, lacking)]
+    with writing(engine) as connection:
+        return add_many(connection, codes, _COLUMNS, rows, same=_alike(run, now))
 
 
 def _drawn(revision: Revision, run: sa.Row[Any], count: int) -> list[str]:
@@ -90,49 +113,60 @@ def _drawn(revision: Revision, run: sa.Row[Any], count: int) -> list[str]:
     return draw_codes(count, code_format=revision.format_of(campaign), prefix=campaign.codes.prefix)
 
 
-def _row(
-    run: sa.Row[Any],
-    code: str,
-    now: datetime,
-    *,
-    recipient_id: int | None = None,
-    **of_arm: Any,
-) -> dict[str, Any]:
-    return {
-        "store_id": run.store_id,
-        "run_id": run.id,
-        "recipient_id": recipient_id,
-        "code": code,
-        "state": CodeState.RESERVED,
-        "arm": "",
-        "value": None,
-        "valid_from": None,
-        "valid_until": None,
-        "reserved_at": now,
-        "changed_at": now,
-        **of_arm,
-    }
+def _alike(run: sa.Row[Any], now: datetime) -> dict[str, Any]:
+    """What all codes of a piece have in common."""
+    moments = {"reserved_at": now, "changed_at": now}
+    return {"store_id": run.store_id, "run_id": run.id, "state": CodeState.RESERVED, **moments}
 
 
-def _spans(connection: Connection, run: sa.Row[Any], revision: Revision) -> dict[str, dict[str, Any]]:
+def _shared_row(run: sa.Row[Any], code: str, now: datetime) -> dict[str, Any]:
+    return {**_alike(run, now), **dict.fromkeys(_COLUMNS), "code": code, "arm": ""}
+
+
+def _spans(connection: Connection, run: sa.Row[Any], revision: Revision) -> dict[str, _Span]:
     """When the codes of each arm work, where several are compared and that isn't when the run's do."""
     if len(revision.arms) == 1:
-        return {arm: {} for arm in revision.arms}
+        return dict.fromkeys(revision.arms, (None, None))
     zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == run.store_id)).one()
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, _Span] = {}
     for arm in revision.arms:
         start, end = validity(revision.offer(step=run.step, arm=arm).valid, ZoneInfo(zone), run.valid_from)
         same = (start, end) == (run.valid_from, run.valid_until)
-        found[arm] = {} if same else {"valid_from": start, "valid_until": end}
+        found[arm] = (None, None) if same else (start, end)
     return found
 
 
+def _reserved_to(connection: Connection, run_id: int) -> int:
+    """The customer up to whom the audience has its codes."""
+    return int(connection.scalars(sa.select(runs.c.reserved_to).where(runs.c.id == run_id)).one())
+
+
+def _standing() -> sa.ColumnElement[bool]:
+    """Whether a recipient has a code that stands."""
+    other = codes.alias("standing")
+    return sa.exists().where(other.c.recipient_id == recipients.c.id, other.c.state != CodeState.CLASHED)
+
+
 def _without_code(connection: Connection, plan_id: int, after: int) -> list[sa.Row[Any]]:
-    standing = sa.exists().where(codes.c.recipient_id == recipients.c.id, codes.c.state != CodeState.CLASHED)
+    columns = (recipients.c.id, recipients.c.customer_id, recipients.c.arm, recipients.c.value)
+    query = (
+        sa.select(*columns)
+        .where(recipients.c.plan_id == plan_id, recipients.c.customer_id > after, ~_standing())
+        .order_by(recipients.c.customer_id)
+        .limit(PIECE)
+    )
+    return list(connection.execute(query))
+
+
+def _to_replace(connection: Connection, run_id: int) -> list[sa.Row[Any]]:
+    """Recipients whose code was somebody else's, and who have no other yet."""
+    clashed = (codes.c.run_id == run_id, codes.c.state == CodeState.CLASHED)
     query = (
         sa.select(recipients.c.id, recipients.c.arm, recipients.c.value)
-        .where(recipients.c.plan_id == plan_id, recipients.c.id > after, ~standing)
+        .distinct()
+        .join(codes, codes.c.recipient_id == recipients.c.id)
+        .where(*clashed, ~_standing())
         .order_by(recipients.c.id)
-        .limit(_PIECE)
+        .limit(PIECE)
     )
     return list(connection.execute(query))

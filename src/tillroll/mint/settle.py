@@ -1,24 +1,23 @@
-"""What the store's answers do to their codes: written in one transaction for a whole chunk's answers.
+"""What the store's answers do to their codes: one transaction for all the answers that one question brought.
 
-Crash points: before the transaction nothing is recorded and the batch is polled again, or the codes are looked up again.
+Crash points: before the transaction nothing is recorded, and the batch is asked after again. A code that the store says it
+has already stays `posting`, and its chunk is looked up (`lookup.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import ChunkState, CodeState
-from tillroll.ecwid.coupons import Coupon
 from tillroll.errors import NeedsPerson
+from tillroll.ledger.bulk import change_many
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import chunks, codes
-from tillroll.mint.coupon import Pattern, found_is_ours, look_up
 from tillroll.mint.decide import Outcome, outcome
 from tillroll.mint.parts import Mint
 
@@ -33,77 +32,76 @@ class Answer:
     reason: str = ""
 
 
-def settle(mint: Mint, request: Pattern, answers: Mapping[int, Answer], rows: Sequence[sa.Row[Any]]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What some answers came to."""
+
+    live: int = 0
+    again: int = 0  # reserved once more
+    failed: int = 0
+    taken: int = 0  # the store has such a code: to be looked up
+    stop: Answer | None = None  # nothing will be made until somebody acts
+
+
+def settle(
+    mint: Mint,
+    answers: Mapping[int, Answer],
+    rows: Sequence[sa.Row[Any]],
+    *,
+    chunk: sa.Row[Any] | None = None,
+    **of_chunk: Any,
+) -> Settled:
     """Record the answers of some codes that are `posting`; `answers` by the code row's id.
 
-    Raises `NeedsPerson` when the store says that nothing will be made until somebody acts; the codes wait, reserved.
+    With `chunk`, what the answers say of it is written in the same transaction, but only while it is `posted`. Raises
+    `NeedsPerson`, after all is written, when nothing will be made until somebody acts; those codes wait, reserved.
     """
-    meanings = {
-        row.id: outcome(
-            executed=answers[row.id].executed, status=answers[row.id].status, attempts=row.attempts
-        )
-        for row in rows
-        if row.id in answers
-    }
-    taken = [row for row in rows if meanings.get(row.id) is Outcome.LOOK_UP]
-    found = look_up(mint.client, taken) if taken else {}
-    now = mint.clock.now()
+    by_meaning: dict[Outcome, list[tuple[int, Answer]]] = {one: [] for one in Outcome}
+    for row in rows:
+        if (answer := answers.get(row.id)) is not None:
+            meaning = outcome(executed=answer.executed, status=answer.status, attempts=row.attempts)
+            by_meaning[meaning].append((row.id, answer))
     with writing(mint.engine) as connection:
-        for row in rows:
-            meaning = meanings.get(row.id)
-            if meaning is Outcome.LOOK_UP:
-                _settle_taken(connection, request, row, found.get(row.code), now)
-            elif meaning is not None:
-                _settle_one(connection, row, meaning, answers[row.id], now)
-    stopped = next((answers[row.id] for row in rows if meanings.get(row.id) is Outcome.STOP), None)
-    if stopped is not None:
+        _write(connection, mint, by_meaning)
+        if chunk is not None:
+            connection.execute(
+                sa.update(chunks)
+                .where(chunks.c.id == chunk.id, chunks.c.state == ChunkState.POSTED)
+                .values(changed_at=mint.clock.now(), **of_chunk)
+            )
+    stopped = by_meaning[Outcome.STOP]
+    if stopped:
+        answer = stopped[0][1]
         raise NeedsPerson(
-            f"The store makes no coupons for us: {stopped.reason or f'HTTP {stopped.status}'}.",
+            f"The store makes no coupons for us: {answer.reason or f'HTTP {answer.status}'}.",
             hint="Check the store's plan and that the token has the scope create_discount_coupons.",
         )
+    return Settled(
+        live=len(by_meaning[Outcome.LIVE]),
+        again=len(by_meaning[Outcome.AGAIN]),
+        failed=len(by_meaning[Outcome.FAIL]),
+        taken=len(by_meaning[Outcome.LOOK_UP]),
+    )
 
 
-def _settle_one(
-    connection: Connection, row: sa.Row[Any], meaning: Outcome, answer: Answer, now: datetime
-) -> None:
-    match meaning:
-        case Outcome.LIVE:
-            _write(connection, row, CodeState.LIVE, now, coupon_id=answer.coupon_id)
-        case Outcome.AGAIN | Outcome.STOP:
-            _write(connection, row, CodeState.RESERVED, now, reason=answer.reason, chunk_id=None)
-        case _:
-            _write(connection, row, CodeState.FAILED, now, reason=answer.reason or f"HTTP {answer.status}")
+def _write(connection: Connection, mint: Mint, found: Mapping[Outcome, list[tuple[int, Answer]]]) -> None:
+    now, posting = mint.clock.now(), {"state": CodeState.POSTING}
+    live = [(code_id, answer.coupon_id) for code_id, answer in found[Outcome.LIVE]]
+    same: dict[str, Any] = {"state": CodeState.LIVE, "reason": "", "changed_at": now}
+    change_many(connection, codes, ["coupon_id"], live, same=same, where=posting)
+    again = [
+        (code_id, answer.reason) for one in (Outcome.AGAIN, Outcome.STOP) for code_id, answer in found[one]
+    ]
+    same = {"state": CodeState.RESERVED, "chunk_id": None, "changed_at": now}
+    change_many(connection, codes, ["reason"], again, same=same, where=posting)
+    failed = [(code_id, answer.reason or f"HTTP {answer.status}") for code_id, answer in found[Outcome.FAIL]]
+    same = {"state": CodeState.FAILED, "changed_at": now}
+    change_many(connection, codes, ["reason"], failed, same=same, where=posting)
 
 
-def _settle_taken(
-    connection: Connection, request: Pattern, row: sa.Row[Any], coupon: Coupon | None, now: datetime
-) -> None:
-    """The store has such a code, or had a moment ago."""
-    if coupon is None:  # gone again, or not to be found yet: try anew
-        _write(connection, row, CodeState.RESERVED, now, chunk_id=None, reason="taken, yet not to be found")
-    elif found_is_ours(request.of(row), coupon, row.reserved_at):
-        _write(connection, row, CodeState.LIVE, now, coupon_id=coupon.coupon_id)
-    else:
-        _write(connection, row, CodeState.CLASHED, now, reason=f"the store had it: coupon {coupon.coupon_id}")
-
-
-def _write(connection: Connection, row: sa.Row[Any], state: CodeState, now: datetime, **also: Any) -> None:
-    values = {"state": state, "reason": "", "changed_at": now, **also}
-    where = (codes.c.id == row.id, codes.c.state == CodeState.POSTING)
-    connection.execute(sa.update(codes).where(*where).values(values))
-
-
-def settle_by_lookup(mint: Mint, request: Pattern, chunk: sa.Row[Any], rows: Sequence[sa.Row[Any]]) -> None:
-    """Close a chunk whose batch can't tell any more: what the store has is live or clashed, the rest is reserved again."""
-    found = look_up(mint.client, rows) if rows else {}
+def close(mint: Mint, chunk: sa.Row[Any], *, taken: int) -> None:
+    """Every answer of a chunk that went one by one is recorded; codes that the store has already are to be looked up."""
     now = mint.clock.now()
+    values = {"state": ChunkState.LOST, "poll_at": now} if taken else {"state": ChunkState.DONE}
     with writing(mint.engine) as connection:
-        for row in rows:
-            coupon = found.get(row.code)
-            if coupon is None:
-                _write(connection, row, CodeState.RESERVED, now, chunk_id=None)
-            else:
-                _settle_taken(connection, request, row, coupon, now)
-        connection.execute(
-            sa.update(chunks).where(chunks.c.id == chunk.id).values(state=ChunkState.LOST, changed_at=now)
-        )
+        connection.execute(sa.update(chunks).where(chunks.c.id == chunk.id).values(changed_at=now, **values))

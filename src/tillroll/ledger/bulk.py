@@ -1,0 +1,182 @@
+"""Thousands of rows at once, each database by its own fast way, behind one interface.
+
+SQLite takes tuples through its driver (`executemany`); PostgreSQL takes `COPY`, or arrays that it unnests where a unique rule
+may say no. Rows sorted by their unique key go in more than twice as fast. All of it happens in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+def add_many(
+    connection: Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Rows,
+    *,
+    same: Mapping[str, Any] | None = None,
+) -> int:
+    """Insert rows and pass over those that break a unique rule; how many went in.
+
+    `columns` names what the tuples of `rows` hold; `same` is what all rows have in common.
+    """
+    if not rows:
+        return 0
+    same = same or {}
+    bound = _bound(connection, table, columns, rows)
+    alike = _alike(connection, table, same)
+    if connection.dialect.name == "sqlite":
+        return _add_sqlite(connection, table, (*columns, *same), [(*row, *alike) for row in bound])
+    names = (*columns, *same)
+    try:
+        with connection.begin_nested():
+            return _copy(connection, table, names, ((*row, *alike) for row in bound))
+    except psycopg.errors.UniqueViolation:  # once in a blue moon: the slow way knows how to pass over
+        return _add_unnested(connection, table, columns, bound, same, alike)
+
+
+def change_many(
+    connection: Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Rows,
+    *,
+    same: Mapping[str, Any] | None = None,
+    where: Mapping[str, Any] | None = None,
+) -> int:
+    """Write columns of rows named by their id, which comes first in each tuple; how many were changed.
+
+    `same` is written to all; `where` is what a row must still hold (compare-and-set), else it is left alone. A `where` of
+    None means that nothing must stand there yet.
+    """
+    if not rows:
+        return 0
+    same, where = same or {}, where or {}
+    bound = _bound(connection, table, ("id", *columns), rows)
+    alike, held = _alike(connection, table, same), _alike(connection, table, where)
+    given = tuple(value for value in held if value is not None)
+    if connection.dialect.name == "sqlite":
+        sets = ", ".join(f"{name} = ?" for name in (*columns, *same))
+        still = "".join(f" AND {name} {_is(value, '?')}" for name, value in zip(where, held, strict=True))
+        statement = f"UPDATE {table.name} SET {sets} WHERE id = ?{still}"  # noqa: S608 - names are the tables' own
+        values = [(*row[1:], *alike, row[0], *given) for row in bound]
+        return connection.exec_driver_sql(statement, values).rowcount
+    sets = ", ".join([f"{name} = v.{name}" for name in columns] + [f"{name} = %s" for name in same])
+    still = "".join(
+        f" AND {table.name}.{name} {_is(value, '%s')}" for name, value in zip(where, held, strict=True)
+    )
+    arrays = _arrays(connection, table, ("id", *columns))
+    statement = (
+        f"UPDATE {table.name} SET {sets} FROM unnest({arrays}) AS v(id, {', '.join(columns)})"  # noqa: S608 - as above
+        if columns
+        else f"UPDATE {table.name} SET {sets} FROM unnest({arrays}) AS v(id)"  # noqa: S608 - as above
+    )
+    turned = [list(column) for column in zip(*bound, strict=True)]
+    done = connection.exec_driver_sql(
+        f"{statement} WHERE {table.name}.id = v.id{still}", (*alike, *turned, *given)
+    )
+    return done.rowcount
+
+
+def _is(value: Any, mark: str) -> str:
+    return "IS NULL" if value is None else f"= {mark}"
+
+
+def _add_sqlite(connection: Connection, table: sa.Table, names: Sequence[str], rows: Rows) -> int:
+    marks = ", ".join("?" * len(names))
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - as above
+    return connection.exec_driver_sql(statement, list(rows)).rowcount
+
+
+def _copy(
+    connection: Connection, table: sa.Table, names: Sequence[str], rows: Iterable[tuple[Any, ...]]
+) -> int:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError(f"COPY goes through psycopg, not through {type(driver).__name__}")
+    statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(
+        psycopg.sql.Identifier(table.name),
+        psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, names)),
+    )
+    with driver.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+        return cursor.rowcount
+
+
+def _add_unnested(
+    connection: Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Rows,
+    same: Mapping[str, Any],
+    alike: tuple[Any, ...],
+) -> int:
+    types = {name: _type(connection, table, name) for name in same}
+    constants = "".join(f", %s::{types[name]}" for name in same)
+    statement = (
+        f"INSERT INTO {table.name} ({', '.join((*columns, *same))})"  # noqa: S608 - as above
+        f" SELECT v.*{constants} FROM unnest({_arrays(connection, table, columns)}) AS v ON CONFLICT DO NOTHING"
+    )
+    turned = [list(column) for column in zip(*rows, strict=True)]
+    return connection.exec_driver_sql(statement, (*alike, *turned)).rowcount
+
+
+def _arrays(connection: Connection, table: sa.Table, columns: Sequence[str]) -> str:
+    return ", ".join(f"%s::{_type(connection, table, name)}[]" for name in columns)
+
+
+def _type(connection: Connection, table: sa.Table, name: str) -> str:
+    return str(table.c[name].type.compile(dialect=connection.dialect))
+
+
+def _bound(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Rows) -> Rows:
+    """The rows as the driver takes them. Rows as they are, if no column needs a word said about it."""
+    binders = [_binder(connection, table, name) for name in columns]
+    if not any(binders):
+        return rows
+    turned = list(zip(*rows, strict=True))
+    for place, binder in enumerate(binders):
+        if binder is not None:
+            turned[place] = tuple(map(binder, turned[place]))
+    return list(zip(*turned, strict=True))
+
+
+def _alike(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    found = []
+    for name, value in values.items():
+        binder = _binder(connection, table, name)
+        found.append(binder(value) if binder is not None else value)
+    return tuple(found)
+
+
+def _binder(connection: Connection, table: sa.Table, name: str) -> Callable[[Any], Any] | None:
+    """How a column's values become the driver's; None for numbers, which are the driver's already.
+
+    The same few moments and amounts come again and again, so each is worked out once.
+    """
+    kind = table.c[name].type
+    if isinstance(kind, sa.Integer):
+        return None
+    process = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    known: dict[Any, Any] = {}
+
+    def plain(value: Any) -> Any:
+        return value.value if isinstance(value, Enum) else value
+
+    def processed(value: Any) -> Any:
+        if value not in known:
+            known[value] = process(plain(value)) if process is not None else plain(value)
+        return known[value]
+
+    return plain if process is None else processed
