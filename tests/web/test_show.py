@@ -8,8 +8,10 @@ from decimal import Decimal
 import pytest
 
 from tests.shop import NOW
+from tillroll.campaign.recipient import masked_email
 from tillroll.campaign.states import RunState
-from tillroll.web.show import RUN_WORDS, masked_code, masked_email, measure, money
+from tillroll.campaign.verdict_words import measure
+from tillroll.web.show import RUN_WORDS, masked_code, money
 from tillroll.web.throttle import Throttle
 
 

@@ -17,7 +17,8 @@ from tillroll.campaign.proposal import StoredPlan
 from tillroll.campaign.sentence import say_money
 from tillroll.campaign.states import RUN_OPEN
 from tillroll.cli.opening import services
-from tillroll.cli.show import STATE_STYLE, in_zone, out, say_json, show_proposal
+from tillroll.cli.plan_show import show_proposal
+from tillroll.cli.show import STATE_STYLE, in_zone, out, say_json
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.plans import load_plan

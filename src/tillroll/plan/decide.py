@@ -77,7 +77,8 @@ def worst_case(offer: Offer | None, guardrails: Guardrails, figures: Figures) ->
     if offer.kind in PERCENT_KINDS:
         parts.append(f"{value} % of a basket of {say_money(basket, figures.currency)}")
     if offer.kind in AMOUNT_KINDS:
-        parts.append(f"{value} each")
+        each = say_money(offer.largest_value, figures.currency) if offer.per_customer is None else value
+        parts.append(f"{each} each")
     if offer.kind in SHIPPING_KINDS:
         amount += guardrails.largest_shipping * figures.codes
         parts.append(f"shipping of {say_money(guardrails.largest_shipping, figures.currency)}")

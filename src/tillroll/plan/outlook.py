@@ -2,52 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tillroll.campaign import Revision
 from tillroll.campaign.proposal import AudienceDigest, Proposal
+from tillroll.campaign.recipient import Recipient, Sample
+from tillroll.campaign.timing import Timing, timing
 from tillroll.errors import Refused
+from tillroll.ledger.engine import reading
 from tillroll.ledger.pools import POOL
+from tillroll.ledger.tables import customers
 from tillroll.plan.answerable import unanswered
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import unread
 from tillroll.plan.freeze import Read, crossings_of, recipients_of
 from tillroll.plan.pool import lacking, only_fills_pool
 from tillroll.plan.propose import propose
+from tillroll.plan.since import Since, since_approved
 from tillroll.plan.slots import refuse_of_event
 from tillroll.plan.subject import Subject
+
+_SAMPLE = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """A plan with what a reader wants to see beside it."""
+
+    proposal: Proposal
+    revision: Revision
+    timing: Timing
+    sample: tuple[Recipient, ...]  # some of the recipients, spread over all of them
+    chosen: tuple[Recipient, ...]  # those that were asked for by address, in that order
+    since: Since | None  # what is different from what was approved last; None: nothing ever was
+
+
+def look_ahead(
+    engine: Engine,
+    *,
+    store: sa.Row[Any],
+    revision: Revision,
+    now: datetime,
+    per_minute: int,
+    at: datetime | None = None,
+    to: Sequence[str] = (),
+) -> Outlook:
+    """The plan that a run of the campaign would get at a moment; without `at`, now.
+
+    `to` are addresses of recipients to look at. `Refused` if the campaign waits for events, if its goods can't be looked up yet,
+    or if an address isn't a recipient's: with the reason for each.
+    """
+    begins = at or now
+    subject = _subject(engine, store, revision, begins)
+    unknown = unread(engine, store, subject.goods_named.values())
+    if reason := unknown or unanswered(engine, store, revision, begins):
+        raise Refused(
+            f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
+        )
+    selection, digest, some = Selection(), AudienceDigest(), Sample(_SAMPLE)
+    crossings = crossings_of(engine, subject, today=now)
+    wanted = {one.strip().lower(): None for one in to}
+    found: dict[str, Recipient] = {}
+    for row in recipients_of(engine, subject, selection, begins):
+        digest.add_recipient(row)
+        crossings.take(row["customer_id"])
+        some.take(row)
+        if wanted and row["email"].lower() in wanted:
+            found.setdefault(row["email"].lower(), Recipient.of(row))
+    if missing := [one for one in wanted if one not in found]:
+        raise _not_among(engine, subject, missing, begins)
+    read = Read(selection=selection, digest=digest.hex(), crossings=crossings)
+    proposal = propose(engine, subject, read, now=begins, per_minute=per_minute)
+    with reading(engine) as connection:
+        since = since_approved(connection, store_id=store.id, revision=revision, proposal=proposal)
+    when = timing(revision, zone=ZoneInfo(store.timezone), begins=begins, messages=selection.count)
+    return Outlook(
+        proposal=proposal,
+        revision=revision,
+        timing=when,
+        sample=some.kept(),
+        chosen=tuple(found[one] for one in wanted),
+        since=since,
+    )
 
 
 def preview(
     engine: Engine, *, store: sa.Row[Any], revision: Revision, now: datetime, per_minute: int
 ) -> Proposal:
-    """The plan a run of the campaign would get at a moment; nothing is written anywhere. `Refused` if it waits for events."""
+    """Only the proposal of it."""
+    return look_ahead(engine, store=store, revision=revision, now=now, per_minute=per_minute).proposal
+
+
+def _subject(
+    engine: Engine, store: sa.Row[Any], revision: Revision, at: datetime, *, only: int | None = None
+) -> Subject:
     refuse_of_event(revision.name, revision.campaign)
     fills = only_fills_pool(revision.campaign)
-    subject = Subject(
+    return Subject(
         run_id=0,
         slot_key="preview",
-        slot_at=now,
+        slot_at=at,
         store=store,
         revision_id=0,
         revision=revision,
         kind=POOL if fills else "",
-        pool_codes=lacking(engine, store.id, revision, now=now) if fills else 0,
+        only=only,
+        pool_codes=lacking(engine, store.id, revision, now=at) if fills else 0,
     )
-    if reason := (
-        unread(engine, store, subject.goods_named.values()) or unanswered(engine, store, revision, now)
-    ):
-        raise Refused(
-            f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
-        )
-    selection, digest = Selection(), AudienceDigest()
-    crossings = crossings_of(engine, subject, today=now)
-    for recipient in recipients_of(engine, subject, selection, now):
-        digest.add_recipient(recipient)
-        crossings.take(recipient["customer_id"])
-    read = Read(selection=selection, digest=digest.hex(), crossings=crossings)
-    return propose(engine, subject, read, now=now, per_minute=per_minute)
+
+
+def _not_among(engine: Engine, subject: Subject, missing: Sequence[str], at: datetime) -> Refused:
+    """Which addresses are no recipient's, each with the reason."""
+    said = "; ".join(f"{one}: {_why_not(engine, subject, one, at)}" for one in missing)
+    several = "these are" if len(missing) > 1 else "this is"
+    return Refused(
+        f"There is no e-mail to show, since {several} not among the recipients. {said}.",
+        hint="Give the address of somebody whom the plan reaches, or leave --to out for some of them.",
+    )
+
+
+def _why_not(engine: Engine, subject: Subject, email: str, at: datetime) -> str:
+    theirs = sa.select(customers.c.customer_id).where(
+        customers.c.store_id == subject.store.id, sa.func.lower(customers.c.email) == email
+    )
+    with reading(engine) as connection:
+        customer_id = connection.scalar(theirs.order_by(customers.c.customer_id))
+    if customer_id is None:
+        return "no customer of the store has this address"
+    if subject.makes_pool:
+        return "the codes of this run are for nobody yet"
+    selection = Selection()
+    alone = _subject(engine, subject.store, subject.revision, at, only=customer_id)
+    reached = any(recipients_of(engine, alone, selection, at))
+    if not selection.matched:
+        return "the segment does not select them"
+    if reached:
+        return f"over the limit of {subject.campaign.who.limit}"
+    return next(iter(selection.excluded), "left out")

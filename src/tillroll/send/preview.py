@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,14 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Revision
-from tillroll.campaign.models import Valid
 from tillroll.campaign.proposal import Proposal
+from tillroll.campaign.recipient import Recipient
 from tillroll.campaign.sentence import say_offer
+from tillroll.campaign.validity import validity
 from tillroll.ledger.engine import one
 from tillroll.ledger.given import earlier_code
 from tillroll.ledger.plans import load_plan, load_revision, sample
 from tillroll.ledger.runs import load_run
-from tillroll.ledger.tables import stores
+from tillroll.ledger.tables import recipients, stores
 from tillroll.send.compile import Rendered, compile_message
 from tillroll.send.facts import EXAMPLE_CODE, Code, Reader, Shop, facts_for, filters_for
 
@@ -37,8 +38,8 @@ def shop_of(store: sa.Row[Any]) -> Shop:
     )
 
 
-def reader_of(recipient: sa.Row[Any]) -> Reader:
-    """Who reads it, from a recipient's row."""
+def reader_of(recipient: Recipient | sa.Row[Any]) -> Reader:
+    """Who reads it."""
     return Reader(
         email=recipient.email,
         name=recipient.name,
@@ -49,81 +50,102 @@ def reader_of(recipient: sa.Row[Any]) -> Reader:
 
 
 def previews(
-    connection: Connection, run_id: int, *, now: datetime, most: int = 3
+    connection: Connection, run_id: int, *, now: datetime, most: int = 3, to: str = ""
 ) -> list[tuple[Reader, Rendered]]:
-    """Up to so many of the run's e-mails, spread over its audience; empty while the run has no plan."""
+    """Up to so many of the run's e-mails, spread over its audience; empty while the run has no plan.
+
+    `to`: only the e-mail to this address; empty when it is nobody's of the audience.
+    """
     plan = load_plan(connection, run_id)
     if plan is None:
         return []
     run = load_run(connection, run_id)
-    store = one(
-        connection, sa.select(stores).where(stores.c.id == run.store_id), missing="The store is gone."
+    missing = "The store is gone."
+    store = one(connection, sa.select(stores).where(stores.c.id == run.store_id), missing=missing)
+    given = earlier_code(connection, run)
+    if to:
+        theirs = sa.func.lower(recipients.c.email) == to.strip().lower()
+        rows = connection.execute(
+            sa.select(recipients).where(recipients.c.plan_id == plan.plan_id, theirs)
+        ).all()
+    else:
+        rows = sample(connection, plan.plan_id, most=most)
+    about = About(
+        store=store,
+        revision=load_revision(connection, plan.revision_id),
+        proposal=plan.proposal,
+        now=now,
+        valid_from=run.valid_from,
+        valid_until=run.valid_until,
+        given=given,
     )
-    revision, shop = load_revision(connection, plan.revision_id), shop_of(store)
-    if revision.as_run(step=run.step).message is None:
+    return rendered(about, [Recipient.of(row._asdict()) for row in rows[:most]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What e-mails are previewed of: a plan that is stored, or one that is only looked at."""
+
+    store: sa.Row[Any]
+    revision: Revision
+    proposal: Proposal
+    now: datetime  # when minting begins, if it hasn't
+    valid_from: datetime | None = None  # when it has, when its codes work
+    valid_until: datetime | None = None
+    given: sa.Row[Any] | None = None  # the code that an earlier step of the flow gave
+
+    @property
+    def step(self) -> int:
+        """Of the campaign's flow."""
+        return self.proposal.step
+
+
+def rendered(about: About, people: Sequence[Recipient]) -> list[tuple[Reader, Rendered]]:
+    """The e-mails to some recipients, with a made-up code; none of a campaign that sends none. `Refused` if one can't be."""
+    revision, shop = about.revision, shop_of(about.store)
+    if revision.as_run(step=about.step).message is None:
         return []
     compiled = {
-        arm: compile_message(revision, revision.message(step=run.step, arm=arm), filters_for(shop))
+        arm: compile_message(revision, revision.message(step=about.step, arm=arm), filters_for(shop))
         for arm in ("", *revision.arms)
     }
-    given, found = earlier_code(connection, run), []
-    for recipient in sample(connection, plan.plan_id, most=most)[:most]:
+    found = []
+    for recipient in people:
         reader = reader_of(recipient)
         facts = facts_for(
             shop=shop,
             title=revision.campaign.title,
             reader=reader,
-            code=_example_code(
-                revision,
-                plan.proposal,
-                run,
-                recipient,
-                about=_About(zone=ZoneInfo(store.timezone), now=now, given=given),
-            ),
-            happened=with_amounts(plan.proposal.facts),
+            code=_example_code(about, recipient),
+            happened=with_amounts(about.proposal.facts),
         )
         found.append((reader, compiled[recipient.arm].render(facts)))
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class _About:
-    """What an example depends on besides the plan."""
-
-    zone: ZoneInfo
-    now: datetime
-    given: sa.Row[Any] | None  # the code that an earlier step of the flow gave
-
-
-def _example_code(
-    revision: Revision,
-    proposal: Proposal,
-    run: sa.Row[Any],
-    recipient: sa.Row[Any],
-    *,
-    about: _About,
-) -> Code | None:
+def _example_code(about: About, recipient: Recipient) -> Code | None:
     """A made-up code with the recipient's own value; none where the e-mail carries none."""
-    steps = revision.campaign.steps
-    offer, value = revision.as_run(step=run.step, arm=recipient.arm).offer, recipient.value
-    given = about.given if steps and steps[run.step - 1].same_code else None
-    if steps and steps[run.step - 1].same_code:
-        earlier = (revision.as_run(step=one, arm=recipient.arm).offer for one in range(run.step - 1, 0, -1))
+    revision, steps = about.revision, about.revision.campaign.steps
+    offer, value = revision.as_run(step=about.step, arm=recipient.arm).offer, recipient.value
+    same = bool(steps) and steps[about.step - 1].same_code
+    given = about.given if same else None
+    if same:
+        earlier = (revision.as_run(step=one, arm=recipient.arm).offer for one in range(about.step - 1, 0, -1))
         offer = next((one for one in earlier if one is not None), None)
         value = given.value if given is not None else None
     if offer is None:
         return None
     if value is not None:
         offer = offer.model_copy(update={"value": in_short(value)})
-    shared = revision.as_run(step=run.step).codes.shared
+    shared = revision.as_run(step=about.step).codes.shared
+    start, end = validity(offer.valid, ZoneInfo(about.store.timezone), about.now)
     return Code(
         text=shared or EXAMPLE_CODE,
-        valid_from=run.valid_from or (given.valid_from if given is not None else about.now),
-        valid_until=run.valid_until
-        or (given.valid_until if given is not None else _ends(offer.valid, about.zone, about.now)),
+        valid_from=about.valid_from or (given.valid_from if given is not None else start),
+        valid_until=about.valid_until or (given.valid_until if given is not None else end),
         offer=offer,
         value=offer.fixed_value,
-        offer_text=say_offer(offer, proposal.currency, proposal.goods),
+        offer_text=say_offer(offer, about.proposal.currency, about.proposal.goods_of(recipient.arm)),
     )
 
 
@@ -142,11 +164,3 @@ def with_amounts(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 def in_short(value: Decimal) -> Decimal:
     """A value without the zeros that the ledger gives it back with: 15, 7.5."""
     return Decimal(f"{value.normalize():f}")
-
-
-def _ends(valid: Valid, zone: ZoneInfo, now: datetime) -> datetime:
-    """When the codes would expire if minting began now."""
-    if valid.for_ is not None:
-        return now + valid.for_
-    assert valid.until is not None  # noqa: S101 - the model refuses anything else
-    return valid.until.replace(tzinfo=zone)

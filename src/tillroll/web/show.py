@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
@@ -11,8 +11,10 @@ from babel.numbers import format_decimal
 from flask import Flask
 from markupsafe import Markup
 
+from tillroll.campaign.recipient import masked_email
 from tillroll.campaign.sentence import say_money
 from tillroll.campaign.states import RunState
+from tillroll.campaign.verdict_words import measure, rule_words
 from tillroll.web import here
 
 RUN_WORDS = {
@@ -69,28 +71,6 @@ def masked_code(code: str, prefix: str = "") -> str:
     """A code as others may see it: its prefix and its last two signs. A code in clear is money."""
     known = prefix if prefix and code.startswith(prefix) else ""
     return f"{known}{_DOTS}{code[-2:]}"
-
-
-def masked_email(email: str) -> str:
-    """Enough of an address to recognise a customer by, and no more."""
-    name, at, domain = email.partition("@")
-    start, end = (name[:2], name[-2:]) if len(name) > 6 else (name[:1], "")
-    return f"{start}•••{end}{at}{domain}"
-
-
-def measure(text: str, rule: str, currency: str) -> str:
-    """A guardrail's figure or limit: money where the rule is about money, thousands apart elsewhere."""
-    try:
-        figure = Decimal(text)
-    except InvalidOperation:  # words, or with a unit of its own
-        return text
-    about_money = any(word in rule for word in ("worst_case", "budget", "amount", "basket"))
-    return say_money(figure, currency) if about_money else format_decimal(figure, locale="en")
-
-
-def rule_words(rule: str) -> str:
-    """`worst_case_per_run` as `Worst case per run`."""
-    return rule.replace("_", " ").capitalize()
 
 
 def set_up(app: Flask) -> None:

@@ -1,0 +1,56 @@
+"""A plan as one HTML file that can be handed round: everything it shows is in it, and it loads nothing from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+
+from babel.numbers import format_decimal
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from tillroll.campaign.recipient import Recipient, masked_email
+from tillroll.campaign.sentence import say_money
+from tillroll.campaign.timing import say_moment
+from tillroll.campaign.verdict_words import measure, rule_words
+from tillroll.plan.outlook import Outlook
+from tillroll.send.compile import Rendered
+
+
+def as_html(found: Outlook, mails: Sequence[tuple[Recipient, Rendered]], *, made_at: datetime) -> str:
+    """The file's text. Addresses are masked; every word of files, people and the store is escaped."""
+    zone, currency = found.timing.zone, found.proposal.currency
+
+    def money(amount: Decimal | None) -> str:
+        return "without bound" if amount is None else say_money(amount, currency)
+
+    def moment(at: datetime | str) -> str:
+        return say_moment(datetime.fromisoformat(at) if isinstance(at, str) else at, zone)
+
+    return _template().render(
+        p=found.proposal,
+        timing=found.timing,
+        sample=found.sample,
+        since=found.since,
+        mails=mails,
+        made_at=made_at,
+        money=money,
+        moment=moment,
+        number=lambda value: format_decimal(value, locale="en"),
+        masked=masked_email,
+        measure=measure,
+        rule_words=rule_words,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("tillroll.cli"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("plan.html.j2")

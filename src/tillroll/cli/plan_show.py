@@ -1,0 +1,212 @@
+"""A plan for a reader at a terminal: who, what, when, for how much, what stands against it, and the e-mails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from tillroll.campaign.crossing import Crossing
+from tillroll.campaign.proposal import Exposure, Level, Proposal
+from tillroll.campaign.recipient import Recipient, masked_email
+from tillroll.campaign.sentence import say_money
+from tillroll.campaign.timing import Timing, say_moment
+from tillroll.campaign.verdict_words import measure, rule_words
+from tillroll.cli.show import facts_table
+from tillroll.plan.outlook import Outlook
+from tillroll.plan.since import Since
+from tillroll.send.compile import Rendered
+
+_PIPED = 1_000  # columns for a reader that has none of its own
+_NAMED = 3  # recipients that are named
+
+_MARKS = {
+    Level.PASS: ("✓", "green"),
+    Level.WARN: ("!", "yellow"),
+    Level.APPROVERS: ("+", "cyan"),
+    Level.REFUSE: ("✗", "red"),
+}
+
+
+def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
+    """A run's plan, as somebody decides on it."""
+
+    def show() -> None:
+        _title(console, proposal)
+        rows = {**_who(proposal), **_what(proposal), **_money(proposal), "digest": digest}
+        console.print(facts_table(rows))
+        _verdicts(console, proposal)
+        _crossings(console, proposal)
+
+    _plainly(console, show)
+
+
+def show_outlook(console: Console, found: Outlook, mails: Sequence[tuple[Recipient, Rendered]]) -> None:
+    """A plan that is only looked at, with its moments, some people and their e-mails."""
+    proposal = found.proposal
+
+    def show() -> None:
+        _title(console, proposal)
+        some = {"such as": _people(found.sample)} if found.sample else {}
+        rows = {**_who(proposal), **some, **_what(proposal), **dict(_when(found.timing)), **_money(proposal)}
+        console.print(facts_table(rows))
+        for note in found.timing.notes:
+            console.print(Padding(Text(f"· {note}", style="dim"), (0, 0, 0, 2)))
+        _verdicts(console, proposal)
+        _crossings(console, proposal)
+        _since(console, found.since, found.timing.zone)
+        _mails(console, mails, whole=bool(found.chosen))
+
+    _plainly(console, show)
+
+
+def _plainly(console: Console, show: Callable[[], None]) -> None:
+    """For somebody at a terminal as wide as that is; for a program, lines without an end of their own."""
+    if console.is_terminal:
+        show()
+        return
+    console.width = _PIPED
+    with console.capture() as captured:
+        show()
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def _title(console: Console, proposal: Proposal) -> None:
+    shop = proposal.store_name or f"store {proposal.store_id}"
+    console.print(Text.assemble((proposal.title, "bold"), f"  ·  {proposal.campaign}  ·  {shop}"))
+
+
+def _who(proposal: Proposal) -> dict[str, str]:
+    audience = proposal.audience
+    excluded = ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items()) or "nobody"
+    return {
+        "who": f"{audience.count} recipients. {audience.sentence}",
+        "left out": f"{excluded} (of {audience.matched} the segment selects)",
+    }
+
+
+def _people(sample: Sequence[Recipient]) -> str:
+    """Some of the recipients, from the first to the last."""
+    some = sample[:: max(1, len(sample) // _NAMED)][:_NAMED]
+    return "; ".join(f"{one.name} {masked_email(one.email)}".strip() for one in some)
+
+
+def _what(proposal: Proposal) -> dict[str, str]:
+    """What they get: the offer and its codes if there is one, each arm, and the e-mail."""
+    said = {"because": proposal.happened} if proposal.happened else {}
+    if proposal.offer:
+        said |= {"offer": proposal.offer, "valid": proposal.valid}
+        said["codes"] = f"{proposal.code_count} like {proposal.code_example}"
+        if proposal.strength is not None:
+            said["guessing"] = proposal.strength.sentence()
+    if (values := proposal.values) is not None:
+        said["worth"] = f"{values.least} to {values.most}, on average {values.mean}"
+    for arm in proposal.arms:
+        said[f"arm {arm.name}"] = f"{arm.count} recipients: {arm.offer}; {arm.template}: {arm.subject}"
+    if proposal.template and not proposal.arms:
+        said["e-mail"] = f"{proposal.template}: {proposal.subject}"
+    return said
+
+
+def _when(timing: Timing) -> Iterator[tuple[str, str]]:
+    """The moments, by the store's clock and in UTC."""
+    zone = timing.zone
+    yield "schedule", timing.schedule
+    yield "begins", f"{say_moment(timing.begins, zone)}, once it is approved"
+    for one in timing.works:
+        name = f"works, {one.arm}" if one.arm else "works"
+        yield name, f"{say_moment(one.start, zone)} until {say_moment(one.end, zone)}"
+    if timing.first_mail is not None:
+        later = "as soon as the codes are live"
+        if timing.first_mail > timing.begins:
+            later = f"from {say_moment(timing.first_mail, zone)}, when quiet hours and days are over"
+        pace = f"; {timing.mail_minutes} minutes at the campaign's rate" if timing.mail_minutes else ""
+        yield "e-mails go", later + pace
+
+
+def _money(proposal: Proposal) -> dict[str, str]:
+    exposure, currency = proposal.exposure, proposal.currency
+    worst = "without bound" if exposure.worst_case is None else say_money(exposure.worst_case, currency)
+    said = {
+        "worst case": f"{worst}  ({exposure.worst_case_basis})",
+        "expected": _expected(exposure, currency),
+    }
+    if exposure.range_basis:
+        said["range from"] = exposure.range_basis
+    said["store"] = f"{proposal.calls} requests, about {proposal.minutes} minutes at its pace"
+    said["approval"] = f"{proposal.approvers} person{'s' if proposal.approvers > 1 else ''}"
+    return said
+
+
+def _expected(exposure: Exposure, currency: str) -> str:
+    if exposure.expected is None:
+        return f"can't be told  ({exposure.expected_basis})"
+    low, high = exposure.expected_low, exposure.expected_high
+    between = ""
+    if low is not None and high is not None and exposure.range_basis:
+        between = f", between {say_money(low, currency)} and {say_money(high, currency)}"
+    return f"{say_money(exposure.expected, currency)}{between}  ({exposure.expected_basis})"
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, style="bold"))
+
+
+def _verdicts(console: Console, proposal: Proposal) -> None:
+    _heading(console, "Guardrails")
+    for verdict in proposal.verdicts:
+        mark, colour = _MARKS[verdict.level]
+        rule, currency = verdict.rule, proposal.currency
+        measured, limit = (measure(one, rule, currency) for one in (verdict.measured, verdict.limit))
+        figures = f"{rule_words(rule)}: {measured} (limit {limit}) "
+        console.print(Text.assemble((f"{mark} ", f"bold {colour}"), figures, (verdict.text, colour)))
+
+
+def _crossings(console: Console, proposal: Proposal) -> None:
+    _heading(console, "The same people, within a week")
+    if not proposal.crossings:
+        console.print("No other campaign reaches them, and they hold no other code that works.")
+    for one in proposal.crossings:
+        console.print(_crossing(one, proposal))
+
+
+def _crossing(one: Crossing, proposal: Proposal) -> Text:
+    share = one.people * 100 / proposal.audience.count if proposal.audience.count else 0
+    at = say_moment(datetime.fromisoformat(one.at), ZoneInfo(proposal.timezone))
+    run = f"run {one.run_id}, {at}" if one.run_id else at
+    offer = f"  {one.offer}: {one.about_offers()}" if one.offer else "  an e-mail without a code"
+    return Text.assemble(
+        ("· ", "dim"), (f"{one.said()}", ""), f" ({share:.0f} %)  ", (run, "dim"), (offer, "dim")
+    )
+
+
+def _since(console: Console, since: Since | None, zone: ZoneInfo) -> None:
+    _heading(console, "Since the last approval")
+    if since is None:
+        console.print("No plan of this campaign was ever approved.")
+        return
+    at = say_moment(since.at, zone)
+    console.print(Text(f"{since.person} approved run {since.run_id} on {at}.", style="dim"))
+    if since.nothing:
+        console.print("Nothing is different, names aside.")
+    elif not since.said():
+        console.print("Its files were edited and still mean the same: only comments or layout are different.")
+    for text in () if since.nothing else since.said():
+        console.print(Text.assemble(("· ", "dim"), text))
+
+
+def _mails(console: Console, mails: Sequence[tuple[Recipient, Rendered]], *, whole: bool) -> None:
+    """Each with its subject; the words of the first, or of all where somebody asked for them."""
+    for number, (recipient, mail) in enumerate(mails):
+        arm = f", arm {recipient.arm}" if recipient.arm else ""
+        _heading(console, f"E-mail to {masked_email(recipient.email)}{arm}")
+        console.print(facts_table({"subject": mail.subject}))
+        if whole or number == 0:
+            console.print(Padding(Text(mail.text.strip()), (1, 0, 0, 2)))
