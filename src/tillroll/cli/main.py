@@ -24,6 +24,8 @@ COMMANDS = {  # in the order of the path, not of the alphabet
     "restart": ("halt", "restart_command", "Let a halted one go on."),
     "status": ("runs", "status", "How things stand."),
     "codes": ("codes", "codes", "Codes in clear, out of a pool, paused, extended, revoked."),
+    "drift": ("drift", "drift", "What is not in the store as it should be."),
+    "adopt": ("drift", "adopt_command", "Coupons made elsewhere."),
     "catalog": ("catalog", "catalog", "Products and variations in bulk."),
     "demo": ("demo", "demo", "Try it on this machine."),
     "up": ("serve", "up", "Pages and worker in one process group."),

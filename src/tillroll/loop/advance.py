@@ -24,6 +24,7 @@ from tillroll.loop.stages import (
     Lane,
     change_codes,
     follow_events,
+    look_for_drift,
     mint_runs,
     plan_runs,
     reconcile_codes,
@@ -146,11 +147,11 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     next_at = min((moment for moment in waits if moment is not None), default=None)
     if next_at is not None or made:
         lane_.quiet_since = None
-    return next_at if next_at is not None else _use_the_quiet(lane_, until)
+    return next_at if next_at is not None else _use_the_quiet(lane_, mint, until)
 
 
-def _use_the_quiet(lane_: Lane, until: datetime) -> datetime | None:
-    """Nothing waits, and hasn't for a while: read a little of the store's past. When to go on with it, or None."""
+def _use_the_quiet(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
+    """Nothing waits, and hasn't for a while: what can wait for ever gets a little done. When to go on with it, or None."""
     clock = lane_.services.clock
     now = clock.now()
     lane_.quiet_since = lane_.quiet_since or now
@@ -160,4 +161,6 @@ def _use_the_quiet(lane_: Lane, until: datetime) -> datetime | None:
     engine, client = lane_.services.engine, lane_.client
     if read_history(engine, client, store_id=lane_.store_id, clock=clock, until=slice_ends):
         return clock.now()
-    return None
+    if (cleared := change_codes(lane_, mint, slice_ends, quiet=True)) is not None:
+        return cleared
+    return look_for_drift(lane_, mint, slice_ends)

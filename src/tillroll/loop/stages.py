@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
@@ -16,8 +17,11 @@ from tillroll.ecwid.client import Client
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import put_off, runs_in
+from tillroll.ledger.tables import codes
 from tillroll.mint.begin import begin
 from tillroll.mint.change import change_slice, wants_orders
+from tillroll.mint.drift import Look
+from tillroll.mint.drift_decide import night_look_is_due
 from tillroll.mint.parts import Mint, Watch
 from tillroll.mint.reconcile import reconcile
 from tillroll.mint.turn import mint_turn
@@ -57,6 +61,7 @@ class Lane:
     quiet_since: datetime | None = None  # nothing has waited since then
     reconciled: bool = False  # since this process began
     watch: Watch = field(default_factory=Watch)  # how fast the store makes codes
+    look: Look | None = None  # at the store\'s coupons, begun and not over
     way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with
 
     def follow(self, store: sa.Row[Any]) -> None:
@@ -141,6 +146,22 @@ def change_codes(lane_: Lane, mint: Mint, until: datetime, *, quiet: bool = Fals
         sync(engine, lane_.client, ORDERS, store_id=store_id, now=now)
         mark_redemptions(engine, store_id=store_id, seen_since=now)
     return change_slice(mint, until=until, quiet=quiet)
+
+
+def look_for_drift(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
+    """Once a night, by the store's clock, compare every coupon with the ledger, a little at a time; when to go on, or None."""
+    if lane_.look is None:
+        with reading(mint.engine) as connection:
+            store = load_store(connection, lane_.store_id)
+            anything = connection.scalar(sa.select(sa.exists().where(codes.c.store_id == store.id)))
+        if not anything or not night_look_is_due(store.drift_at, mint.clock.now(), ZoneInfo(store.timezone)):
+            return None
+        lane_.look = Look(mint)
+    if not lane_.look.step(until):
+        return mint.clock.now()
+    tally, lane_.look = lane_.look.tally, None
+    log.info("drift.looked", coupons=tally.coupons, drifts=tally.drifts, new=tally.new)
+    return None
 
 
 def mint_runs(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from tillroll.campaign.states import CodeState
 from tillroll.ecwid.coupons import Coupon
-from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, streaming, writing
 from tillroll.ledger.tables import codes, stores
 from tillroll.mint.coupon import as_kept, run_named_by
+from tillroll.mint.drift_rows import gone_from_store
 from tillroll.mint.parts import Mint
 
 _PIECE = 500
@@ -104,16 +104,8 @@ def _confirm_missing(mint: Mint, row: sa.Row[Any], comparison: Comparison) -> No
         comparison.live_in_store += 1
         return
     comparison.missing.append(row.id)
-    _correct(mint, row, state=CodeState.REVOKED, reason="gone from the store")
     with writing(mint.engine) as connection:
-        audit.record(
-            connection,
-            at=mint.clock.now(),
-            actor="loop",
-            action="code.gone",
-            subject=f"run {row.run_id}",
-            body={"code_id": row.id, "coupon_id": row.coupon_id},
-        )
+        gone_from_store(connection, row, mint.clock.now())
 
 
 def _correct(mint: Mint, row: sa.Row[Any], **values: Any) -> None:
