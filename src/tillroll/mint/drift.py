@@ -24,13 +24,12 @@ from tillroll.campaign.states import (
     DriftKind,
 )
 from tillroll.ecwid.coupons import Coupon
-from tillroll.ecwid.errors import StoreSaysNotFound
 from tillroll.errors import Conflict
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.given import works_until
 from tillroll.ledger.tables import change_parts, codes, runs, stores
-from tillroll.mint.coupon import run_named_by
+from tillroll.mint.coupon import run_named_by, still_there
 from tillroll.mint.differences import Difference, differences
 from tillroll.mint.drift_rows import close_unseen, gone_from_store, note
 from tillroll.mint.parts import Mint
@@ -173,7 +172,7 @@ class Look:
 
     def _confirm(self, row: sa.Row[Any]) -> None:
         mint = self._mint
-        coupon = mint.client.coupons.find(row.code) or _by_id(mint, row.coupon_id)
+        coupon = still_there(mint.client, row)
         now = mint.clock.now()
         with writing(mint.engine) as connection:
             if coupon is not None:
@@ -226,12 +225,3 @@ def _rows_of(connection: Connection, store_id: int, piece: Sequence[Coupon]) -> 
             if (row := connection.execute(its).first()) is not None:
                 rows[coupon.coupon_id] = row
     return rows
-
-
-def _by_id(mint: Mint, coupon_id: int | None) -> Coupon | None:
-    if coupon_id is None:
-        return None
-    try:
-        return mint.client.coupons.get(coupon_id)
-    except StoreSaysNotFound:
-        return None

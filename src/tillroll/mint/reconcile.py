@@ -12,7 +12,7 @@ from tillroll.campaign.states import CodeState
 from tillroll.ecwid.coupons import Coupon
 from tillroll.ledger.engine import reading, streaming, writing
 from tillroll.ledger.tables import codes, stores
-from tillroll.mint.coupon import as_kept, run_named_by
+from tillroll.mint.coupon import as_kept, run_named_by, still_there
 from tillroll.mint.drift_rows import gone_from_store
 from tillroll.mint.parts import Mint
 
@@ -98,8 +98,8 @@ def _live(mint: Mint) -> Iterator[sa.Row[Any]]:
 
 
 def _confirm_missing(mint: Mint, row: sa.Row[Any], comparison: Comparison) -> None:
-    """A code the pages didn't show: ask for it by name, since offsets move while others add and delete coupons."""
-    coupon = mint.client.coupons.find(row.code)
+    """A code the pages didn't show: ask for it by name and number, since offsets move while others add and delete coupons."""
+    coupon = still_there(mint.client, row)
     if coupon is not None:
         comparison.live_in_store += 1
         return
