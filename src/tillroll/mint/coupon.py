@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.models import Customers, Offer, OfferKind, Uses
 from tillroll.campaign.proposal import Goods
+from tillroll.ecwid.client import Client
 from tillroll.ecwid.coupons import Coupon, CouponRequest
 from tillroll.ecwid.errors import StoreSaysNotFound
 from tillroll.errors import Conflict
