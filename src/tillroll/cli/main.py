@@ -31,6 +31,7 @@ COMMANDS = {  # in the order of the path, not of the alphabet
     "up": ("serve", "up", "Pages and worker in one process group."),
     "web": ("serve", "web", "The pages."),
     "worker": ("serve", "worker", "The loop."),
+    "clock": ("serve", "clock", "What is due, for many workers."),
     "sandbox": ("serve", "sandbox", "A store on this machine."),
     "store": ("store", "store", "Connect and check a store."),
     "db": ("admin", "db", "The ledger's tables."),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from procrastinate.schema import SchemaManager
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import Connection, Engine
 
 SCHEMA = "tillroll_queue"
@@ -58,5 +59,5 @@ def _run(connection: Connection, first: str, script: str, name: str) -> None:
 
 def conninfo(engine: Engine) -> str:
     """How the queue's own connections reach its tables: the ledger's address, looking into the queue's schema."""
-    url = engine.url.set(drivername="postgresql").update_query_dict({"options": f"-c search_path={SCHEMA}"})
-    return url.render_as_string(hide_password=False)
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return make_conninfo(url, options=f"-c search_path={SCHEMA}")
