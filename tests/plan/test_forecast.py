@@ -196,7 +196,7 @@ def test_what_the_clock_does_on_the_day_it_changes_is_said() -> None:
 def test_a_reminder_is_an_e_mail_of_its_own_week() -> None:
     one = scheduled(valid=Valid.model_validate({"for": "14d"}), reminder=timedelta(days=3))
     found = played(one, days=28)
-    assert local(found.runs[0].reminds or NOW) == "2026-12-12 00:00"
+    assert local(found.runs[0].reminds or NOW) == "2026-12-11 23:59"
     assert [week.pressure for week in found.weeks[:3]] == [{1: 10}, {2: 10}, {2: 10}]
     fixed = scheduled(valid=Valid.model_validate({"until": "2026-12-03 12:00"}), reminder=timedelta(days=1))
     first, second = played(fixed).runs

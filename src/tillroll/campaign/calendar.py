@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from tillroll.campaign.findings import nearest
-from tillroll.campaign.units import parse_day, shown
+from tillroll.campaign.units import KeyFault, parse_day, shown
 from tillroll.campaign.words import Words
 
 if TYPE_CHECKING:
@@ -67,6 +68,15 @@ def parse_days(raw: Any) -> Days:
     if not yearly and last < first:
         raise ValueError(f"{shown(raw)} ends before it begins")
     return Days(first=first, last=last, yearly=yearly)
+
+
+def whole_year(days: Sequence[Days]) -> bool:
+    """Whether every day of every year is among them."""
+    yearly = [one for one in days if one.yearly]
+    start = date(_LEAP_YEAR, 1, 1)
+    return bool(yearly) and all(
+        any(start + timedelta(days=number) in one for one in yearly) for number in range(366)
+    )
 
 
 _DAY = r"([0-9]{4}-)?[0-9]{2}-[0-9]{2}"
@@ -129,6 +139,13 @@ class Calendar(Words):
         default=(),
         description="Nothing begins and no e-mail leaves: a run whose slot falls on such a day is refused.",
     )
+
+    @model_validator(mode="after")
+    def _leaves_a_day(self) -> Self:
+        for key in ("quiet_days", "blackout"):
+            if whole_year(getattr(self, key)):
+                raise KeyFault(key, "every day of the year is one, so nothing would ever leave")
+        return self
 
     def blacked_out(self, day: date) -> bool:
         """Whether nothing may begin on that day."""

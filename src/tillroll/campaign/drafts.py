@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from importlib.resources import files
-from typing import Any
 
 import yaml
 
@@ -33,11 +32,10 @@ def draft(kind: str, *, name: str, today: date) -> dict[str, str]:
         hint = f"Did you mean {word}?" if word else f"There are {', '.join(known)}."
         raise NotFound(f"There is no template campaign {kind!r}.", hint=hint)
     text = _SCHEMA + _read("campaigns", f"{kind}.yaml")
-    tomorrow = today + timedelta(days=1)
     for mark, value in (
         ("@NAME@", name),
-        ("@TOMORROW@", tomorrow.isoformat()),
-        ("@SHARED@", f"FLASH{tomorrow:%d%m}"),
+        ("@TOMORROW@", (today + timedelta(days=1)).isoformat()),
+        ("@SHARED@", f"FLASH{today:%d%b}".upper()),
     ):
         text = text.replace(mark, value)
     found = {f"campaigns/{name}.yaml": text}
@@ -69,26 +67,17 @@ def _segments(said: Mapping[str, object]) -> list[str]:
     return [str(who["segment"])] if isinstance(who, dict) and "segment" in who else []
 
 
-def _email(form: str, words: Mapping[str, Any], with_code: bool) -> str:
+def _email(form: str, words: Mapping[str, str], with_code: bool) -> str:
     text = _read(f"email.{form}.j2")
     code = _read(f"code.{form}.j2") if with_code else ""
     for mark, value in (
         ("@CODE@", code),
-        ("@PREVIEW@", words["preview"]),
         ("@HEADLINE@", words["headline"]),
-        ("@BODY@", _paragraphs(form, words["body"])),
+        ("@BODY@", words["body"]),
         ("@BUTTON@", words["button"]),
     ):
         text = text.replace(mark, value)
     return text
-
-
-def _paragraphs(form: str, body: str | list[str]) -> str:
-    """One paragraph or several, as the form of the e-mail writes them."""
-    parts = [body] if isinstance(body, str) else body
-    if form == "txt":
-        return "\n\n".join(parts)
-    return "".join(f"        <mj-text>{one}</mj-text>\n" for one in parts)
 
 
 def _read(*path: str) -> str:

@@ -33,6 +33,7 @@ def check_links(source: Source, known: Known) -> list[Finding]:
     """Every name that leads nowhere or is given twice, and every fault of the subjects and the cron line."""
     found = _named(source, ("who", "segment"), "segment", known.segments)
     found += _each_named(source, ("who", "exclude"), "segment", known.segments)
+    found += _check_exclude(source)
     blocks = [(), *(("steps", index) for index in range(_length(source, ("steps",))))]
     for block in blocks:
         found += _each_named(source, (*block, "unless_in"), "segment", known.segments)
@@ -59,6 +60,15 @@ def check_segment_names(
         elif campaigns is not None and hasattr(value, "campaigns"):
             found += _each_named(source, (*path, "campaigns"), "campaign", campaigns)
     return found
+
+
+def _check_exclude(source: Source) -> list[Finding]:
+    audience = _at(source.data, ("who", "segment"))
+    return [
+        source.finding(("who", "exclude", index), "this is the audience itself: nobody would be left")
+        for index in range(_length(source, ("who", "exclude")))
+        if isinstance(audience, str) and _at(source.data, ("who", "exclude", index)) == audience
+    ]
 
 
 def _check_codes(source: Source, block: Path, known: Known) -> list[Finding]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tillroll.campaign.calendar import SomeDays
-from tillroll.campaign.units import Duration, Rate, Window
+from tillroll.campaign.calendar import SomeDays, whole_year
+from tillroll.campaign.units import Duration, KeyFault, Rate, Window
 from tillroll.campaign.words import Line, Name, Words
 
 
@@ -44,6 +45,12 @@ class Send(Words):
     if_unknown: IfUnknown = Field(
         default=IfUnknown.SKIP, description="What to do with an e-mail that may or may not have left."
     )
+
+    @model_validator(mode="after")
+    def _leaves_a_day(self) -> Self:
+        if whole_year(self.quiet_days):
+            raise KeyFault("quiet_days", "every day of the year is one, so no e-mail would ever leave")
+        return self
 
 
 class Reminder(Words):

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -22,6 +23,9 @@ from tillroll.campaign.units import say_duration, spell_duration
 MOST_SLOTS = 1_000
 PUNCTUAL = timedelta(seconds=60)
 """A slot that is found so soon after its time is not late: that is just the loop's own rhythm."""
+
+_EVERY_KIND_OF_YEAR = "2024-2052"  # 28 of them: each day of the year on each weekday, 29 February too
+_BEFORE_THEM = datetime(2024, 1, 1, tzinfo=UTC)
 
 _FIELDS = ("minute", "hour", "day", "month", "day_of_week")
 _DAYS = {
@@ -51,6 +55,7 @@ class Due:
     skipped: tuple[tuple[Slot, str], ...]
 
 
+@lru_cache(maxsize=1_000)
 def cron_fault(text: str) -> str:
     """What is wrong with a cron line; empty when nothing is."""
     parts = text.split()
@@ -58,16 +63,20 @@ def cron_fault(text: str) -> str:
         return f"a cron line has five fields (minute hour day month weekday); this one has {len(parts)}"
     if any(sign.isdigit() for sign in parts[4]):
         return "write weekdays as MON, TUE, ... SUN: crons disagree on which day a number means"
+    if parts[0] == "*":
+        return "a * for the minute makes a run every minute; give the minute, like 0 9 * * MON"
     try:
-        _cron(text)
+        some_years = _cron(text, year=_EVERY_KIND_OF_YEAR)
     except ValueError as fault:
-        return f"this is not a cron line: {fault}"
+        return f"this is not a cron line: {str(fault).removeprefix('Error validating expression ')}"
+    if some_years.get_next_fire_time(None, _BEFORE_THEM) is None:
+        return "there is no such day in any year, so it would never run"
     return ""
 
 
-def _cron(text: str) -> CronTrigger:
+def _cron(text: str, year: str = "*") -> CronTrigger:
     """The line as a calculator of wall times; UTC stands in for a zone without gaps or repeats."""
-    return CronTrigger(**dict(zip(_FIELDS, text.split(), strict=True)), timezone="UTC")
+    return CronTrigger(**dict(zip(_FIELDS, text.split(), strict=True)), year=year, timezone="UTC")
 
 
 def slots(

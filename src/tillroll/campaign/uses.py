@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pydantic import ValidationError
 
 from tillroll.campaign.findings import Finding
-from tillroll.campaign.models import Campaign, Event, Message
+from tillroll.campaign.models import Campaign, Event, Message, Offer
 from tillroll.campaign.source import Path, Source
 from tillroll.campaign.templates import PARTS, names_used
-from tillroll.campaign.units import KeyFault
+from tillroll.campaign.units import KeyFault, spell_duration
 
 BROUGHT: Mapping[str, frozenset[str]] = {
     "order_placed": frozenset({"order"}),
@@ -35,7 +35,7 @@ def brought_by(event: Event | None) -> frozenset[str]:
 
 def check_uses(source: Source, campaign: Campaign, texts: Mapping[str, str]) -> list[Finding]:
     """Faults of arms, and of templates and subjects that ask for what this campaign's messages won't have."""
-    found = list(_check_arms(source, campaign))
+    found = [*_check_arms(source, campaign), *_check_times(source, campaign)]
     brought = brought_by(campaign.when.on)
     for path, message, has_code in _messages(campaign):
         missing = _OF_EVENTS - brought
@@ -88,3 +88,21 @@ def _check_arms(source: Source, campaign: Campaign) -> Iterator[Finding]:
                     problem = str(error or fault["msg"])
                     yield source.finding(path, f"together with what it changes: {problem}")
                 break
+
+
+def _check_times(source: Source, campaign: Campaign) -> Iterator[Finding]:
+    """Codes that end before they begin, and reminders that would come with the code itself."""
+    blocks: list[tuple[Path, Offer | None, Message | None]] = [((), campaign.offer, campaign.message)]
+    blocks += [(("steps", index), one.offer, one.message) for index, one in enumerate(campaign.steps)]
+    for path, offer, message in blocks:
+        if offer is None:
+            continue
+        until, at = offer.valid.until, campaign.when.at
+        if until is not None and at is not None and campaign.when.timezone == "store" and until <= at:
+            problem = f"the codes would end before the campaign's moment, {at:%Y-%m-%d %H:%M}"
+            yield source.finding((*path, "offer", "valid", "until"), problem)
+        reminder = message.reminder if message is not None else None
+        works = offer.valid.for_
+        if reminder is not None and works is not None and reminder.before_expiry >= works:
+            problem = f"the codes work for {spell_duration(works)} only: it would come with the code itself"
+            yield source.finding((*path, "message", "reminder", "before_expiry"), problem)

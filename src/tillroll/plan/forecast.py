@@ -14,6 +14,7 @@ from tillroll.campaign.calendar import Calendar
 from tillroll.campaign.models import Send, Status, Valid, When
 from tillroll.campaign.quiet import earliest_send
 from tillroll.campaign.schedule import MOST_SLOTS, Slot, due, next_slot, say_clock_change, slots
+from tillroll.campaign.validity import validity
 
 _ASLEEP = {Status.DRAFT: "a draft", Status.PAUSED: "paused", Status.ENDED: "ended"}
 
@@ -281,27 +282,18 @@ def _leaves(one: Scheduled, moment: datetime) -> datetime:
 
 
 def _reminds(one: Scheduled, begins: datetime, zone: ZoneInfo) -> datetime | None:
-    """When its reminder is due: codes that work for so long do to the end of their last day, by the store's date."""
+    """When its reminder is due."""
     if one.reminder is None or one.valid is None:
         return None
-    if one.valid.for_ is not None:
-        last = (begins + one.valid.for_).astimezone(zone).date()
-        return max(begins, start_of(last + timedelta(days=1), zone) - one.reminder)
-    if one.valid.until is None or begins >= (until := _moment(one.valid.until, zone)):
-        return None
-    return max(begins, until - one.reminder)
+    _, until = validity(one.valid, zone, begins)
+    return None if begins >= until else max(begins, until - one.reminder)
 
 
 def _say_over(one: Scheduled, begins: datetime, zone: ZoneInfo) -> str:
     """Codes that end on a day once and for all are no good to a run that comes after it."""
-    until = one.valid.until if one.valid is not None else None
-    if until is None or begins < _moment(until, zone):
+    if one.valid is None or begins < (until := validity(one.valid, zone, begins)[1]):
         return ""
-    return f"its codes work until {until:%Y-%m-%d %H:%M} only, which is over by then"
-
-
-def _moment(wall: datetime, zone: ZoneInfo) -> datetime:
-    return wall.replace(tzinfo=zone).astimezone(UTC)
+    return f"its codes work until {until.astimezone(zone):%Y-%m-%d %H:%M} only, which is over by then"
 
 
 def _quiet(one: Scheduled, day: date) -> str:
