@@ -50,11 +50,11 @@ def reader_of(recipient: Recipient | sa.Row[Any]) -> Reader:
 
 
 def previews(
-    connection: Connection, run_id: int, *, now: datetime, most: int = 3, to: str = ""
+    connection: Connection, run_id: int, *, now: datetime, most: int = 3, customer_id: int | None = None
 ) -> list[tuple[Reader, Rendered]]:
     """Up to so many of the run's e-mails, spread over its audience; empty while the run has no plan.
 
-    `to`: only the e-mail to this address; empty when it is nobody's of the audience.
+    `customer_id`: only theirs; none when they aren't in the audience.
     """
     plan = load_plan(connection, run_id)
     if plan is None:
@@ -63,13 +63,11 @@ def previews(
     missing = "The store is gone."
     store = one(connection, sa.select(stores).where(stores.c.id == run.store_id), missing=missing)
     given = earlier_code(connection, run)
-    if to:
-        theirs = sa.func.lower(recipients.c.email) == to.strip().lower()
-        rows = connection.execute(
-            sa.select(recipients).where(recipients.c.plan_id == plan.plan_id, theirs)
-        ).all()
-    else:
+    if customer_id is None:
         rows = sample(connection, plan.plan_id, most=most)
+    else:
+        theirs = (recipients.c.plan_id == plan.plan_id, recipients.c.customer_id == customer_id)
+        rows = list(connection.execute(sa.select(recipients).where(*theirs)).all())
     about = About(
         store=store,
         revision=load_revision(connection, plan.revision_id),

@@ -6,22 +6,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Blueprint, Response, abort, make_response, render_template, request
-from sqlalchemy.engine import Connection
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
 
 from tillroll.approve.decide import reasons_against
 from tillroll.campaign.proposal import StoredPlan
 from tillroll.campaign.states import RUN_BEGUN, RUN_FINAL, MessageState, RunState
-from tillroll.errors import Refused
 from tillroll.ledger.engine import reading
-from tillroll.ledger.plans import load_plan, load_revision, sample
+from tillroll.ledger.plans import load_plan, sample
 from tillroll.ledger.runs import load_run
-from tillroll.plan.since import Since, since_approved
-from tillroll.send.preview import previews
 from tillroll.track.arms import results_by_arm
 from tillroll.track.overview import Progress, list_runs, run_progress
 from tillroll.web import here
 from tillroll.web.headers import MAIL_POLICY
+from tillroll.web.plan_page import mails_of, recipient_by_email, since_of, timing_of
 from tillroll.web.reading import PAGE, decisions, held_reasons, message_counts, message_page
 
 pages = Blueprint("runs", __name__)
@@ -84,11 +92,15 @@ def run(run_id: int) -> str:
         people = sample(connection, plan.plan_id)[:10] if plan else []
         held = held_reasons(connection, run_id)
         arms = results_by_arm(connection, row)
-        mails, mail_fault = _mails(connection, run_id)
-        since = _since(connection, row, plan)
+        chosen = request.args.get("customer", type=int)
+        mails, mail_fault = mails_of(connection, run_id, customer_id=chosen)
+        since = since_of(connection, row, plan)
+        timing = timing_of(connection, row, plan, now=moment)
     return render_template(
         "run.html",
         since=since,
+        timing=timing,
+        chosen=chosen,
         run=row,
         plan=plan,
         progress=progress,
@@ -124,39 +136,30 @@ def _decision(row: sa.Row[Any], plan: StoredPlan | None, said: list[sa.Row[Any]]
     )
 
 
-def _since(connection: Connection, row: sa.Row[Any], plan: StoredPlan | None) -> Since | None:
-    """What is different from the last plan that was approved, while somebody has to decide."""
-    if plan is None or row.state != RunState.WAITING:
-        return None
-    return since_approved(
-        connection,
-        store_id=row.store_id,
-        revision=load_revision(connection, plan.revision_id),
-        proposal=plan.proposal,
-        run_id=row.id,
-        plan_id=plan.plan_id,
-    )
-
-
-def _mails(connection: Connection, run_id: int) -> tuple[list[Any], str]:
-    """The rendered e-mails, or why there are none."""
-    try:
-        return previews(connection, run_id, now=here.now()), ""
-    except Refused as fault:
-        return [], fault.message
-
-
 @pages.get("/runs/<int:run_id>/preview/<int:number>")
 def preview(run_id: int, number: int) -> Response:
     """One e-mail's HTML, for a frame that may do nothing."""
     with reading(here.services().engine) as connection:
         load_run(connection, run_id)
-        mails, _fault = _mails(connection, run_id)
+        mails, _fault = mails_of(connection, run_id, customer_id=request.args.get("customer", type=int))
     if not 1 <= number <= len(mails):
         abort(404)
     response = make_response(mails[number - 1][1].html)
     response.headers["Content-Security-Policy"] = MAIL_POLICY
     return response
+
+
+@pages.post("/runs/<int:run_id>/preview")
+def preview_for(run_id: int) -> ResponseReturnValue:
+    """Whose e-mail to show: an address goes in by a form, so that it stands in no address line and no log."""
+    with reading(here.services().engine) as connection:
+        load_run(connection, run_id)
+        plan = load_plan(connection, run_id)
+        email = request.form.get("email", "")
+        customer_id = recipient_by_email(connection, plan.plan_id, email) if plan else None
+    if customer_id is None:
+        flash("Nobody with this address is among the recipients.", "bad")
+    return redirect(url_for("runs.run", run_id=run_id, customer=customer_id, _anchor="mails-title"), 303)
 
 
 @pages.get("/runs/<int:run_id>/progress")

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from tillroll.campaign.recipient import masked_email
 from tillroll.campaign.sentence import say_money
 from tillroll.campaign.states import RunState
+from tillroll.campaign.timing import say_moment
 from tillroll.campaign.verdict_words import measure, rule_words
 from tillroll.web import here
 
@@ -62,6 +63,19 @@ def moment(at: datetime | None, style: str = "EEE d MMM y, HH:mm") -> Markup:
     )
 
 
+def both_moments(at: datetime, zone: ZoneInfo) -> Markup:
+    """A moment by the store's clock, and in UTC beside it: `Mon 23 Nov 2026, 10:00 CET (09:00 UTC)`."""
+    here_, _, there = say_moment(at, zone).partition(" (")
+    return Markup('<time datetime="{}">{}</time> <span class="muted">({}</span>').format(
+        at.astimezone(UTC).isoformat(), here_, there
+    )
+
+
+def iso_moment(at: str) -> Markup:
+    """A moment that a plan keeps as text."""
+    return moment(datetime.fromisoformat(at), "EEE d MMM, HH:mm")
+
+
 def away(at: datetime) -> str:
     """How far a moment is from now: `in 2 days`, `3 minutes ago`."""
     return format_timedelta(at - here.now(), add_direction=True, locale="en")
@@ -79,6 +93,8 @@ def set_up(app: Flask) -> None:
         money=money,
         number=number,
         moment=moment,
+        both_moments=both_moments,
+        iso_moment=iso_moment,
         away=away,
         masked_code=masked_code,
         masked_email=masked_email,
