@@ -11,6 +11,7 @@ from tillroll.errors import Misconfigured
 
 API_URL = "https://app.ecwid.com/api/v3"
 OAUTH_URL = "https://my.ecwid.com"
+EMBEDDED, DISTRIBUTED = "embedded", "distributed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ class Settings:
         ""  # TILLROLL_URL: where people and stores reach the pages, like https://tillroll.shop.example
     )
     api_url: str = API_URL  # ECWID_API_URL
+    engine: str = "embedded"  # TILLROLL_ENGINE: embedded, or distributed (PostgreSQL alone, and its default)
+    threads: int = 8  # TILLROLL_THREADS: how many stores a worker works for at a time
     requests_per_minute: int = 600  # TILLROLL_REQUESTS_PER_MINUTE
     smtp_url: str = field(default="", repr=False)  # SMTP_URL: none means the outbox folder
     mail_from: str = ""  # TILLROLL_MAIL_FROM: "Shop <hello@shop.example>"; none means the store's own
@@ -62,6 +65,21 @@ class Settings:
     def on_sqlite(self) -> bool:
         """Whether the ledger is a file here."""
         return self.database_url.startswith("sqlite")
+
+    @property
+    def slow_threads(self) -> int:
+        """How many more it has for stores that hang or are in trouble: those that go well don't wait for them."""
+        return max(2, self.threads // 4)
+
+    @property
+    def senders(self) -> int:
+        """How many more it has for e-mails that are sent side by side (distributed engine)."""
+        return max(2, self.threads // 2)
+
+    @property
+    def connections(self) -> int:
+        """The most connections to the database that a process wants: each store that is worked for holds its lane, too."""
+        return 2 * (self.threads + self.slow_threads + self.senders) + 4
 
 
 def from_environment() -> Settings:
@@ -93,6 +111,8 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         oauth_url=_url(names, "ECWID_OAUTH_URL", faults) or OAUTH_URL,
         public_url=_url(names, "TILLROLL_URL", faults),
         api_url=api_url,
+        engine=_choice(names, "TILLROLL_ENGINE", (EMBEDDED, DISTRIBUTED), default_engine(names), faults),
+        threads=_whole(names, "TILLROLL_THREADS", 8, 1, 64, faults),
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         smtp_url=names.get("SMTP_URL", ""),
         mail_from=names.get("TILLROLL_MAIL_FROM", ""),
@@ -103,9 +123,18 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
     )
     if not values.on_sqlite and not values.secret_keys:
         faults.append("TILLROLL_SECRET_KEYS is missing; make a key with: tillroll secret new")
+    if values.on_sqlite and values.engine == DISTRIBUTED:
+        faults.append(
+            "TILLROLL_ENGINE is 'distributed', which wants PostgreSQL: set DATABASE_URL, or leave it out"
+        )
     if faults:
         raise Misconfigured("The environment has faults:\n" + "\n".join(f"  - {fault}" for fault in faults))
     return values
+
+
+def default_engine(names: Mapping[str, str]) -> str:
+    """The engine that fits the database, when none is named."""
+    return DISTRIBUTED if names.get("DATABASE_URL", "").startswith("postgres") else EMBEDDED
 
 
 def _store(names: Mapping[str, str], api_url: str, faults: list[str]) -> StoreAccess | None:

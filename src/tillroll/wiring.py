@@ -72,7 +72,7 @@ class Services:
 def build(settings: Settings, *, clock: Clock | None = None) -> Iterator[Services]:
     """Open the ledger and construct the parts; everything is closed at the end of the block."""
     clock = clock or SystemClock()
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, connections=settings.connections)
     try:
         keys = settings.secret_keys or (_local_key(settings.home / "secret.key"),)
         yield Services(

@@ -142,7 +142,8 @@ def test_extra_fields_are_made_and_perhaps_filled(
     value = [{"key": made["key"], "value": "2000-01-01"}]
     client.connection.write("PUT", "/customers/3", body={"extrafields": value})
     kept = client.connection.read("/customers/3").get("extrafields", [])
-    assert kept == (value if write_customer_extra_fields else [])
+    whole = {**value[0], "title": "Name day", "type": "DATETIME", "entityTypes": ["CUSTOMERS"]}
+    assert kept == ([whole] if write_customer_extra_fields else [])
     assert client.connection.write("DELETE", f"{path}/{made['key']}") == {"deleteCount": 1}
     with refused(404):
         client.connection.read(f"{path}/{made['key']}")

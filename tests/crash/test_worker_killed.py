@@ -53,6 +53,7 @@ def installation(store: Sandbox, url: str, home: Path) -> Iterator[tuple[Service
             child_environment(
                 {
                     "DATABASE_URL": url,
+                    "TILLROLL_ENGINE": "embedded",
                     "TILLROLL_HOME": str(home),
                     "TILLROLL_FOLDER": str(ROOT),
                     "TILLROLL_SECRET_KEYS": key.read_text().strip(),

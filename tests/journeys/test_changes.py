@@ -146,9 +146,15 @@ def test_what_was_asked_for_last_stands_in_the_end(lane: Lane, services: Service
     first = line_of(services, asked[0])
     assert first.open
     carried_out(lane, asked[0])
-    asked += [have(services, ChangeKind.RESUME)]
-    with pytest.raises(Refused, match="no code to pause"):
-        have(services, ChangeKind.PAUSE)
+    asked += [have(services, ChangeKind.RESUME), have(services, ChangeKind.PAUSE)]
+    for one in asked:
+        carried_out(lane, one)
+    assert {one.status for one in in_store(client).values()} == {"PAUSED"}
+    asked = [
+        have(services, ChangeKind.RESUME),
+        have(services, ChangeKind.PAUSE),
+        have(services, ChangeKind.RESUME),
+    ]
     for one in asked:
         carried_out(lane, one)
     assert {one.status for one in in_store(client).values()} == {"ACTIVE"}

@@ -17,6 +17,25 @@ def refusal(answer: Any) -> str:
     return str(answer.json()["errorMessage"])
 
 
+def test_a_buyer_reviews_what_they_bought_and_nothing_else(api: Any) -> None:
+    words = {"email": "anna@example.com", "sku": "POT-02", "rating": 5, "text": "Lovely."}
+    assert "didn't buy" in refusal(api.admin("review", words))
+    sold = buy(api).json()
+    number = api.admin("review", words).json()["reviewId"]
+    told = api.get(f"/reviews/{number}")
+    assert (told["status"], told["rating"], told["review"]) == ("MODERATED", 5, "Lovely.")
+    assert str(told["orderNumber"]) == str(sold["orderId"])
+    assert api.admin("review", {**words, "rating": 6}).status_code == 400
+
+
+def test_a_buyer_leaves_a_cart(api: Any) -> None:
+    cart = api.admin(
+        "cart", {"email": "anna@example.com", "items": [{"sku": "POT-02", "quantity": 1}]}
+    ).json()
+    assert api.get(f"/carts/{cart['cartId']}")["email"] == "anna@example.com"
+    assert api.admin("cart", {"items": []}).status_code == 400
+
+
 def test_a_percentage_comes_off_the_subtotal_and_not_off_the_shipping(api: Any) -> None:
     api.coupon("TEN", discount=10)
     sold = buy(api, "ten").json()

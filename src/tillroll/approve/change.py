@@ -20,7 +20,7 @@ from tillroll.approve.decide import MAY_DECIDE, Person
 from tillroll.campaign.states import ChangeKind, RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger import audit
-from tillroll.ledger.changes import Scope, add_change, meant
+from tillroll.ledger.changes import Scope, about_to, add_change, meant
 from tillroll.ledger.engine import take_turn, writing
 from tillroll.ledger.exposure import holds_money
 from tillroll.ledger.given import works_until
@@ -69,13 +69,14 @@ def preview(
     )
     row = connection.execute(figures).one()
     raised, rise = raised_by(connection, scope, kind, now=now, until=valid_until)
+    count = row.n + about_to(connection, scope, kind)
     return Preview(
-        codes=row.n,
+        codes=count,
         runs=row.runs,
         earliest=row.earliest,
         latest=row.latest,
         raises=rise if raised else Decimal(0),
-        against=_against(connection, scope, kind, row.n, raised, rise, valid_until, now),
+        against=_against(connection, scope, kind, count, raised, rise, valid_until, now),
     )
 
 
@@ -90,6 +91,8 @@ def ask(
     valid_until: datetime | None = None,
 ) -> int:
     """Have codes changed; the change's number. `Refused` lists every reason against it."""
+    if valid_until is not None:
+        valid_until = valid_until.replace(microsecond=0)  # the store keeps whole seconds
     with writing(engine) as connection:
         needed_role(person, f"{kind} the codes of {scope}")
         take_turn(connection, scope.store_id)

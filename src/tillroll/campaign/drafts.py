@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from importlib.resources import files
+from typing import Any
 
 import yaml
 
@@ -32,10 +33,11 @@ def draft(kind: str, *, name: str, today: date) -> dict[str, str]:
         hint = f"Did you mean {word}?" if word else f"There are {', '.join(known)}."
         raise NotFound(f"There is no template campaign {kind!r}.", hint=hint)
     text = _SCHEMA + _read("campaigns", f"{kind}.yaml")
+    tomorrow = today + timedelta(days=1)
     for mark, value in (
         ("@NAME@", name),
-        ("@TOMORROW@", (today + timedelta(days=1)).isoformat()),
-        ("@SHARED@", f"FLASH{today:%d%b}".upper()),
+        ("@TOMORROW@", tomorrow.isoformat()),
+        ("@SHARED@", f"FLASH{tomorrow:%d%m}"),
     ):
         text = text.replace(mark, value)
     found = {f"campaigns/{name}.yaml": text}
@@ -67,17 +69,26 @@ def _segments(said: Mapping[str, object]) -> list[str]:
     return [str(who["segment"])] if isinstance(who, dict) and "segment" in who else []
 
 
-def _email(form: str, words: Mapping[str, str], with_code: bool) -> str:
+def _email(form: str, words: Mapping[str, Any], with_code: bool) -> str:
     text = _read(f"email.{form}.j2")
     code = _read(f"code.{form}.j2") if with_code else ""
     for mark, value in (
         ("@CODE@", code),
+        ("@PREVIEW@", words["preview"]),
         ("@HEADLINE@", words["headline"]),
-        ("@BODY@", words["body"]),
+        ("@BODY@", _paragraphs(form, words["body"])),
         ("@BUTTON@", words["button"]),
     ):
         text = text.replace(mark, value)
     return text
+
+
+def _paragraphs(form: str, body: str | list[str]) -> str:
+    """One paragraph or several, as the form of the e-mail writes them."""
+    parts = [body] if isinstance(body, str) else body
+    if form == "txt":
+        return "\n\n".join(parts)
+    return "".join(f"        <mj-text>{one}</mj-text>\n" for one in parts)
 
 
 def _read(*path: str) -> str:

@@ -40,7 +40,8 @@ class CodeFormat(Words):
         default=None,
         ge=2,
         le=16,
-        description="Symbols a group, parted by hyphens; the prefix is one of its own.",
+        description="Symbols a group, parted by hyphens; the prefix is one of its own. The store's documentation speaks "
+        "of letters and digits only, so try one such code in your store before you print thousands.",
     )
     unwanted: tuple[Annotated[str, StringConstraints(pattern=WORD_PATTERN)], ...] = Field(
         default=(),

@@ -97,6 +97,31 @@ class PartState(StrEnum):
 PART_OPEN = frozenset({PartState.WANTED, PartState.POSTING})
 
 
+class DriftKind(StrEnum):
+    """How a coupon of the store is not what the ledger says."""
+
+    CHANGED = "changed"  # somebody edited it
+    DELETED = "deleted"  # it is gone
+    STILL_THERE = "still_there"  # it was taken out of the store, and is there
+    CLASH = "clash"  # it has a code that the ledger drew, and isn't ours
+    STRAY = "stray"  # the ledger doesn't know it, and it looks like one of ours
+
+
+class DriftState(StrEnum):
+    """What becomes of a drift."""
+
+    OPEN = "open"  # a person decides
+    FIXING = "fixing"  # a change puts it right
+    FIXED = "fixed"
+    ACCEPTED = "accepted"  # the store's way stands
+    OVER = "over"  # a later look didn't see it any more
+
+
+DRIFT_OPEN = frozenset({DriftState.OPEN, DriftState.FIXING})
+SWITCHED_OFF_THERE = "switched off in the store"
+"""Why a code is paused that nobody here paused: the store's truth wins, and a person decides whether it stands."""
+
+
 class ChunkState(StrEnum):
     """Where one request to the store for up to 500 codes stands."""
 

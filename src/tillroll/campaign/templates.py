@@ -23,7 +23,7 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "code": frozenset({"text", "valid_from", "valid_until", "value", "minimum_subtotal"}),
     "store": frozenset({"name", "url", "email"}),
     "campaign": frozenset({"title"}),
-    "offer": frozenset({"kind", "value", "text"}),
+    "offer": frozenset({"kind", "value", "discount", "text"}),
     "order": frozenset({"id", "total"}),
     "cart": frozenset({"total"}),
     "product": frozenset({"name", "sku", "price"}),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
 import click
 from rich.table import Table
 from rich.text import Text
@@ -41,17 +44,26 @@ def new(kind: str | None, name: str | None) -> None:
             f"There is a campaign {called!r} already.",
             hint=f"Call this one otherwise: tillroll new {kind} --as NAME",
         )
+    for path, written in write_new(root, files):
+        if written:
+            console.print(Text.assemble(("✓ ", "green"), path))
+        else:
+            console.print(Text.assemble(("· ", "dim"), f"{path} is there already and stays as it is"))
+    console.print(
+        f"\nIt is a draft. Read it, then: tillroll check, tillroll plan {called}; and set status: active."
+    )
+
+
+def write_new(root: Path, files: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """Write the files that aren't there yet; each one's path, and whether it was written. `Refused` when the disk says no."""
     for path, text in files.items():
         target = root / path
         if target.exists():
-            console.print(Text.assemble(("· ", "dim"), f"{path} is there already and stays as it is"))
+            yield path, False
             continue
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
         except OSError as fault:
             raise Refused(f"{target} can't be written: {fault.strerror}.") from fault
-        console.print(Text.assemble(("✓ ", "green"), path))
-    console.print(
-        f"\nIt is a draft. Read it, then: tillroll check, tillroll plan {called}; and set status: active."
-    )
+        yield path, True

@@ -1,4 +1,4 @@
-"""`tillroll up`, `web`, `worker` and `sandbox`: the processes."""
+"""`tillroll up`, `web`, `worker`, `clock` and `sandbox`: the processes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tillroll.cli.show import err, out
 from tillroll.clock import SystemClock
 from tillroll.errors import Misconfigured
 from tillroll.ledger import migrate
-from tillroll.loop.worker import Worker, stop_on_signals
-from tillroll.settings import child_environment, from_environment
+from tillroll.loop.worker import Stoppable, Worker, stop_on_signals
+from tillroll.settings import DISTRIBUTED, child_environment, from_environment
 
 APP = "tillroll.web.wsgi:app_from_environment()"
 
@@ -75,36 +75,76 @@ def web(host: str, port: int | None) -> None:
 
 @click.command()
 def worker() -> None:
-    """Run the loop: due slots, plans, codes, e-mails, orders. SIGTERM finishes the slice and stops.
+    """Run the loop: due slots, plans, codes, e-mails, orders. SIGTERM finishes the slice and stops. Any number may run.
+
+    On PostgreSQL it takes its work from a queue that `tillroll clock` fills, unless TILLROLL_ENGINE is embedded.
 
     \b
     Example:
       tillroll worker
     """
     with services() as parts:
-        engine_worker = Worker(parts)
-        stop_on_signals(engine_worker)
-        engine_worker.run()
+        settings = parts.settings
+        if settings.engine == DISTRIBUTED:
+            from tillroll.loop.distributed import DistributedWorker  # only PostgreSQL has a queue
+
+            process: Stoppable = DistributedWorker(parts)
+            err().print(
+                f"Works for {settings.threads} stores at a time, as the queue says; `tillroll clock` fills it."
+            )
+        else:
+            process = Worker(parts)
+            err().print(
+                f"Works for {settings.threads} stores at a time, as the ledger says. Ctrl-C stops it."
+            )
+        stop_on_signals(process)
+        process.run()
+
+
+@click.command()
+def clock() -> None:
+    """Put the lanes that are due on the workers' queue, once a second. For the distributed engine; any number may run.
+
+    \b
+    Example:
+      tillroll clock
+    """
+    with services() as parts:
+        if parts.settings.engine != DISTRIBUTED:
+            raise Misconfigured(
+                "The embedded engine has its clock in the worker.",
+                hint="Run `tillroll worker` alone, or set DATABASE_URL to PostgreSQL and TILLROLL_ENGINE=distributed.",
+            )
+        from tillroll.loop.timer import Timer  # only PostgreSQL has a queue
+
+        process = Timer(parts)
+        err().print("Puts due stores on the workers' queue once a second. Ctrl-C stops it.")
+        stop_on_signals(process)
+        process.run()
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to be reached from outside.")
 @click.option("--port", type=int, help="Default: PORT, else 8000.")
 def up(host: str, port: int | None) -> None:
-    """Web and worker together, on one machine; the ledger is brought up to date first.
+    """Web, worker and what else it takes together, on one machine; the ledger is brought up to date first.
 
     \b
     Example:
       ECWID_STORE_ID=1003 ECWID_TOKEN=secret_… tillroll up
     """
-    chosen = port or from_environment().port
+    settings = from_environment()
+    chosen = port or settings.port
     require_port(host, chosen, "--port")
     with services(any_version=True) as parts:
         migrate.upgrade(parts.engine)
-    out().print(f"Tillroll is at http://{host}:{chosen}/  (Ctrl-C stops it)")
+    needed = ("worker", "clock") if settings.engine == DISTRIBUTED else ("worker",)
+    what = f"pages, {' and '.join(needed)}, {settings.engine} engine"
+    out().print(f"Tillroll is at http://{host}:{chosen}/  ({what}; Ctrl-C stops it)")
     children = Children()
     children.start("web", web_command(host, chosen))
-    children.start("worker", [sys.executable, "-m", "tillroll", "worker"])
+    for name in needed:
+        children.start(name, [sys.executable, "-m", "tillroll", name])
     raise click.exceptions.Exit(children.wait())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -96,6 +96,31 @@ def _being_switched_on() -> sa.ColumnElement[bool]:
     )
 
 
+def covered(kinds: Collection[ChangeKind], *more: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether a code is in the scope of a change of these kinds, whether it is written down for it or not. Over `runs`."""
+    whole = sa.and_(
+        changes.c.run_id.is_(None),
+        changes.c.store_id == runs.c.store_id,
+        changes.c.campaign == runs.c.campaign,
+    )
+    its = sa.or_(changes.c.run_id == runs.c.id, whole)
+    return sa.exists().where(its, changes.c.kind.in_(sorted(kinds)), *more)
+
+
+def about_to(connection: Connection, scope: Scope, kind: ChangeKind) -> int:
+    """How many more codes a pause or a resume is for: those that an earlier change is to turn round and hasn't come to yet."""
+    turned = {
+        ChangeKind.PAUSE: (CodeState.PAUSED, (ChangeKind.RESUME, ChangeKind.LAUNCH)),
+        ChangeKind.RESUME: (CodeState.LIVE, (ChangeKind.PAUSE,)),
+    }
+    if kind not in turned:
+        return 0
+    state, kinds = turned[kind]
+    gathering = covered(kinds, changes.c.state == ChangeState.GATHERING)
+    query = sa.select(codes.c.id).join(runs, runs.c.id == codes.c.run_id).where(*scope.runs)
+    return how_many(connection, query.where(codes.c.state == state, gathering))
+
+
 def _not_launched() -> sa.ColumnElement[bool]:
     """Whether a code was made ahead and its hour hasn't come: only the launch switches it on. Over `runs`."""
     launched = sa.exists().where(
@@ -158,7 +183,7 @@ def add_change(
 def add_parts(
     connection: Connection,
     change_id: int,
-    found: Sequence[sa.Row[Any]],
+    found: Iterable[sa.Row[Any]],
     *,
     action: str,
     now: datetime,

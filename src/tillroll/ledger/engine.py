@@ -21,6 +21,7 @@ from tillroll.errors import Misconfigured, NotFound
 from tillroll.ledger import tables
 
 _BUSY_SECONDS = 30
+_KEPT = 5  # connections that stay open
 _WRITE = "tillroll_write"
 
 
@@ -43,11 +44,16 @@ def ledger_url(text: str) -> URL:
     )
 
 
-def open_engine(text: str) -> Engine:
-    """An engine on the ledger; the database is really opened, so that a wrong address is told now."""
+def open_engine(text: str, *, connections: int = 15) -> Engine:
+    """An engine on the ledger; the database is really opened, so that a wrong address is told now.
+
+    `connections`: the most that are open at a time; they are opened as they are needed, and a few are kept.
+    """
     url = ledger_url(text)
     try:
-        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+        engine = (
+            _sqlite(url, connections) if url.get_backend_name() == "sqlite" else _postgresql(url, connections)
+        )
         with engine.connect() as connection:
             connection.execute(sa.text("select 1"))
     except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as fault:
@@ -64,9 +70,9 @@ def _cause(fault: Exception) -> str:
     return " ".join(str(original).split())
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, connections: int) -> Engine:
     Path(str(url.database)).resolve().parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **_pool(connections))
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -87,8 +93,14 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
-    return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+def _postgresql(url: URL, connections: int) -> Engine:
+    return sa.create_engine(
+        url, pool_pre_ping=True, connect_args={"connect_timeout": 10}, **_pool(connections)
+    )
+
+
+def _pool(connections: int) -> dict[str, int]:
+    return {"pool_size": _KEPT, "max_overflow": max(0, connections - _KEPT)}
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 The lock dies with the process that holds it, so a killed worker's lane is free at once: a lock on a file beside the SQLite
 database, or a session's advisory lock on PostgreSQL. Rows found half-way by the holder of a lane are therefore left over
-from a process that is gone, never work in progress.
+from a process that is gone, never work in progress. Messages may be sent by others beside the holder (`send/deliver.py`): each
+of them holds a lock of its own name, and what it was at is left over as soon as that lock is free.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-_LOCKS = {"lane": 0x7111_1A4E, "import": 0x7111_1A4F}
+_LOCKS = {"lane": 0x7111_1A4E, "import": 0x7111_1A4F, "sender": 0x7111_1A50}
+MOST_SENDERS = 2**31  # a sender's number is less: PostgreSQL's locks have two small numbers
 
 
 @contextmanager
 def lane(engine: Engine, store_id: int, *, name: str = "lane") -> Iterator[bool]:
     """Hold the store's lane for the block if it is free; yields whether it is held.
 
-    `name`: "import" is a lock of its own, so that one import runs at a time and the worker's lane stays free.
+    `name`: "import" is a lock of its own, so that one import runs at a time and the worker's lane stays free; "sender" is one
+    for each of those that send side by side, by its number instead of a store's.
     """
     if engine.dialect.name == "postgresql":
         with _advisory(engine, _LOCKS[name], store_id) as held:

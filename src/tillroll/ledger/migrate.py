@@ -35,6 +35,12 @@ def upgrade(engine: Engine) -> str:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
+            if connection.dialect.name == "postgresql":
+                from tillroll.ledger.queue import (
+                    upgrade_queue,
+                )  # only PostgreSQL has a queue, and it loads slowly
+
+                upgrade_queue(connection)
         finally:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))

@@ -18,12 +18,14 @@ from tillroll.campaign.folder import fingerprint
 from tillroll.errors import FaultyFiles, NeedsPerson, OutcomeUnknown, PlanLacksApi, Refused, TryLater
 from tillroll.ledger.engine import reading
 from tillroll.ledger.lane import lane
+from tillroll.loop.due import looked, polled_at
 from tillroll.loop.outage import tell_of_outage
 from tillroll.loop.stages import (
     REST,
     Lane,
     change_codes,
     follow_events,
+    look_for_drift,
     mint_runs,
     plan_runs,
     reconcile_codes,
@@ -53,6 +55,7 @@ __all__ = ["Lane", "advance"]
 log = structlog.get_logger("tillroll.loop")
 
 _SOON = timedelta(seconds=1)
+_TAKEN = timedelta(seconds=2)  # another process works for the store
 _QUIET = timedelta(seconds=5)  # nothing has waited for so long: the store's past may be read,
 _HISTORY = timedelta(seconds=2)  # so much of it in one go
 
@@ -62,31 +65,50 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
 
     Trouble with the store is written to its row; anything else that goes wrong is a bug and is raised.
     """
-    services, store_id = lane_.services, lane_.store_id
-    clock = services.clock
-    with lane(services.engine, store_id) as held:
+    clock, engine = lane_.services.clock, lane_.services.engine
+    with lane(engine, lane_.store_id) as held:
         if not held:
-            return clock.now() + _SOON
-        with reading(services.engine) as connection:
-            store = load_store(connection, store_id)
+            return clock.now() + _TAKEN
+        began = clock.now()
+        with reading(engine) as connection:
+            store = load_store(connection, lane_.store_id)
+            if lane_.spread is not None:
+                lane_.remember(polled_at(connection, lane_.store_id))
         lane_.follow(store)
-        _read_files(lane_)
-        if store.state != CONNECTED:
-            return None
-        if store.not_before is not None and store.not_before > clock.now():
-            rest_until: datetime = store.not_before
-            return rest_until
-        try:
-            return _work(lane_, store, until)
-        except NeedsPerson as trouble:
-            _shut_out(lane_, store, trouble)
-            return None
-        except TryLater as trouble:
-            return _rest(lane_, store, trouble.message, max(trouble.retry_at, clock.now() + _SOON))
-        except OutcomeUnknown as trouble:
-            return _rest(lane_, store, trouble.message, clock.now() + _SOON)
-        except Refused as trouble:
-            return _rest(lane_, store, trouble.message, clock.now() + REST)
+        next_at = _look(lane_, store, until)
+        looked(
+            engine,
+            store_id=lane_.store_id,
+            began=began,
+            ended=clock.now(),
+            next_at=next_at,
+            polled_at=lane_.following.polled_at,
+            trouble=lane_.in_trouble,
+        )
+        return next_at
+
+
+def _look(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
+    """The slice itself; what the store says against it is written to its row."""
+    clock = lane_.services.clock
+    lane_.in_trouble = False
+    _read_files(lane_)
+    if store.state != CONNECTED:
+        return None
+    if store.not_before is not None and store.not_before > clock.now():
+        rest_until: datetime = store.not_before
+        return rest_until
+    try:
+        return _work(lane_, store, until)
+    except NeedsPerson as trouble:
+        _shut_out(lane_, store, trouble)
+        return None
+    except TryLater as trouble:
+        return _rest(lane_, store, trouble.message, max(trouble.retry_at, clock.now() + _SOON))
+    except OutcomeUnknown as trouble:
+        return _rest(lane_, store, trouble.message, clock.now() + _SOON)
+    except Refused as trouble:
+        return _rest(lane_, store, trouble.message, clock.now() + REST)
 
 
 def _shut_out(lane_: Lane, store: sa.Row[Any], trouble: NeedsPerson) -> None:
@@ -100,6 +122,7 @@ def _shut_out(lane_: Lane, store: sa.Row[Any], trouble: NeedsPerson) -> None:
 
 
 def _rest(lane_: Lane, store: sa.Row[Any], reason: str, until: datetime) -> datetime:
+    lane_.in_trouble = True
     rest_lane(lane_.services.engine, store_id=lane_.store_id, until=until, reason=reason)
     log.warning("store.rests", store=store.ecwid_id, reason=reason, until=until.isoformat())
     return until
@@ -127,7 +150,7 @@ def _read_files(lane_: Lane) -> None:
 
 def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     engine, clock = lane_.services.engine, lane_.services.clock
-    handle_events(engine, lane_.client, store_id=lane_.store_id, now=clock.now())
+    handled = handle_events(engine, lane_.client, store_id=lane_.store_id, now=clock.now())
     follow_shop(engine, lane_.client, lane_.following, store=store, now=clock.now())
     made = materialise(engine, store_id=lane_.store_id, now=clock.now())
     made += follow_events(lane_)
@@ -142,15 +165,18 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     changed = change_codes(lane_, mint, until)
     waits = [changed, mint_runs(lane_, mint, until), send_runs(lane_, until), remind_runs(lane_, until)]
     end_runs(engine, store_id=lane_.store_id, now=clock.now())
-    lane_runs_again(engine, store_id=lane_.store_id)
+    if store.reason:
+        lane_runs_again(engine, store_id=lane_.store_id)
     next_at = min((moment for moment in waits if moment is not None), default=None)
-    if next_at is not None or made:
+    if made or handled:
+        next_at = clock.now()  # there may be more of it
+    if next_at is not None:
         lane_.quiet_since = None
-    return next_at if next_at is not None else _use_the_quiet(lane_, until)
+    return next_at if next_at is not None else _use_the_quiet(lane_, mint, until)
 
 
-def _use_the_quiet(lane_: Lane, until: datetime) -> datetime | None:
-    """Nothing waits, and hasn't for a while: read a little of the store's past. When to go on with it, or None."""
+def _use_the_quiet(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
+    """Nothing waits, and hasn't for a while: what can wait for ever gets a little done. When to go on with it, or None."""
     clock = lane_.services.clock
     now = clock.now()
     lane_.quiet_since = lane_.quiet_since or now
@@ -160,4 +186,6 @@ def _use_the_quiet(lane_: Lane, until: datetime) -> datetime | None:
     engine, client = lane_.services.engine, lane_.client
     if read_history(engine, client, store_id=lane_.store_id, clock=clock, until=slice_ends):
         return clock.now()
-    return None
+    if (cleared := change_codes(lane_, mint, slice_ends, quiet=True)) is not None:
+        return cleared
+    return look_for_drift(lane_, mint, slice_ends)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
@@ -16,8 +17,11 @@ from tillroll.ecwid.client import Client
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import put_off, runs_in
+from tillroll.ledger.tables import codes
 from tillroll.mint.begin import begin
 from tillroll.mint.change import change_slice, wants_orders
+from tillroll.mint.drift import Look
+from tillroll.mint.drift_decide import night_look_is_due
 from tillroll.mint.parts import Mint, Watch
 from tillroll.mint.reconcile import reconcile
 from tillroll.mint.turn import mint_turn
@@ -28,6 +32,7 @@ from tillroll.plan.stock import stop_short
 from tillroll.send.deliver import send_slice
 from tillroll.send.remind import remind_slice
 from tillroll.send.sending import Post
+from tillroll.send.share import ready_to_share
 from tillroll.track.connect import CONNECTED, load_store
 from tillroll.track.follow import Following, sync_customers
 from tillroll.track.mirror import ORDERS
@@ -41,6 +46,7 @@ FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a p
 NOTICE_EVERY = timedelta(seconds=5)
 RECONCILE_EVERY = timedelta(hours=1)
 TURN = timedelta(seconds=2)  # of minting, and of sending a run: what is in a hurry waits no longer than that
+_SHARED = timedelta(seconds=2)  # then it is looked again how far those who share it are
 REST = timedelta(seconds=30)  # what is refused is tried again after that
 
 
@@ -57,7 +63,10 @@ class Lane:
     quiet_since: datetime | None = None  # nothing has waited since then
     reconciled: bool = False  # since this process began
     watch: Watch = field(default_factory=Watch)  # how fast the store makes codes
+    look: Look | None = None  # at the store\'s coupons, begun and not over
     way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with
+    in_trouble: bool = False  # the last slice ended because the store wouldn't
+    spread: Callable[[int], None] | None = None  # share a run's messages out to other senders
 
     def follow(self, store: sa.Row[Any]) -> None:
         """Work with the token the ledger has now: a store that was connected again gets its lane going without a restart."""
@@ -68,8 +77,13 @@ class Lane:
             self.client = self.services.open_client(store)
         self.way_in = way_in
 
+    def remember(self, polled_at: datetime | None) -> None:
+        """Another process may have asked the store what changed since this one did."""
+        known = [moment for moment in (self.following.polled_at, polled_at) if moment is not None]
+        self.following.polled_at = max(known, default=None)
+
     def close(self) -> None:
-        """Give the client's connections back."""
+        """Give the client's connections back; a lane that goes on opens new ones."""
         self.client.close()
 
 
@@ -143,6 +157,22 @@ def change_codes(lane_: Lane, mint: Mint, until: datetime, *, quiet: bool = Fals
     return change_slice(mint, until=until, quiet=quiet)
 
 
+def look_for_drift(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
+    """Once a night, by the store's clock, compare every coupon with the ledger, a little at a time; when to go on, or None."""
+    if lane_.look is None:
+        with reading(mint.engine) as connection:
+            store = load_store(connection, lane_.store_id)
+            anything = connection.scalar(sa.select(sa.exists().where(codes.c.store_id == store.id)))
+        if not anything or not night_look_is_due(store.drift_at, mint.clock.now(), ZoneInfo(store.timezone)):
+            return None
+        lane_.look = Look(mint)
+    if not lane_.look.step(until):
+        return mint.clock.now()
+    tally, lane_.look = lane_.look.tally, None
+    log.info("drift.looked", coupons=tally.coupons, drifts=tally.drifts, new=tally.new)
+    return None
+
+
 def mint_runs(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
     """Begin what is approved, and give all that has begun its turn."""
     clock, engine = mint.clock, mint.engine
@@ -172,7 +202,7 @@ def send_runs(lane_: Lane, until: datetime) -> datetime | None:
     waits = []
     for run in sending:
         with _set_aside_when_refused(lane_, run):
-            next_at = _send_run(services, run, until)
+            next_at = _send_run(lane_, run, until)
             if next_at is None:
                 log.info("send.done", run=run.id, campaign=run.campaign)
             else:
@@ -180,10 +210,14 @@ def send_runs(lane_: Lane, until: datetime) -> datetime | None:
     return min(waits, default=None)
 
 
-def _send_run(services: Services, run: sa.Row[Any], until: datetime) -> datetime | None:
-    """A slice of sending; a run whose hour is far off (quiet hours) is left alone until then."""
+def _send_run(lane_: Lane, run: sa.Row[Any], until: datetime) -> datetime | None:
+    """A slice of sending; a run whose hour is far off (quiet hours) is left alone until then. Many are shared out."""
+    services = lane_.services
+    if lane_.spread is not None and ready_to_share(post_of(services), run_id=run.id):
+        lane_.spread(run.id)
+        return services.clock.now() + _SHARED
     now = services.clock.now()
-    next_at = send_slice(_post(services), run_id=run.id, until=min(until, now + TURN))
+    next_at = send_slice(post_of(services), run_id=run.id, until=min(until, now + TURN))
     if next_at is not None and next_at > services.clock.now() + REST:
         with writing(services.engine) as connection:
             put_off(connection, run.id, until=next_at, reason="its messages wait for their hour")
@@ -202,13 +236,14 @@ def remind_runs(lane_: Lane, until: datetime) -> datetime | None:
     waits = []
     for run in tracking:
         with _set_aside_when_refused(lane_, run):
-            next_at = remind_slice(_post(services), run_id=run.id, until=until)
+            next_at = remind_slice(post_of(services), run_id=run.id, until=until)
             if next_at is not None:
                 waits.append(next_at)
     return min(waits, default=None)
 
 
-def _post(services: Services) -> Post:
+def post_of(services: Services) -> Post:
+    """What sends in this installation."""
     return Post(
         engine=services.engine,
         clock=services.clock,

@@ -1,7 +1,7 @@
-"""The worker process: APScheduler calls `advance` for every store, one lane each; SIGTERM finishes the slice and stops.
+"""The embedded engine: APScheduler looks once a second which lanes are due, and its thread pool gives them their turns.
 
-The scheduler holds no work of its own: its jobs are in memory and declared here, everything due is rows in the ledger, and a
-late tick is as good as a punctual one.
+The scheduler holds no work of its own: everything due is rows in the ledger, and a late tick is as good as a punctual one.
+Stores that hang or are in trouble have a pool of their own, so that the others don't wait for them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -18,104 +19,107 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from tillroll.errors import TillrollError
 from tillroll.ledger.engine import reading
 from tillroll.loop.advance import Lane, advance
-from tillroll.track.connect import all_stores, connect, find_store, load_store
+from tillroll.loop.due import due_lanes
+from tillroll.loop.files import Watched
+from tillroll.loop.lanes import PATIENCE, SLICE, Lanes, leave
+from tillroll.loop.registration import register_store
+from tillroll.track.connect import all_stores, load_store
 from tillroll.wiring import Services
+
+__all__ = ["SLICE", "Worker", "register_store", "run_until_done", "stop_on_signals"]
 
 log = structlog.get_logger("tillroll.worker")
 
-TICK = 1.0  # seconds between two looks at a lane that has nothing to do
-SLICE = timedelta(seconds=10)  # a dyno gets 30 s to stop
-_NAP = 5.0
+TICK = 1.0  # seconds between two looks at which lanes are due
+TURN = timedelta(seconds=2)  # how long a lane is worked for while others wait
+_JOB = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 
 
-def register_store(services: Services) -> int | None:
-    """Write the store the environment names to the ledger; its number, or None when the environment names none."""
-    access = services.settings.store
-    if access is None:
-        return None
-    with reading(services.engine) as connection:
-        known = find_store(connection, access.ecwid_id)
-    changed = (
-        known is None
-        or known.base_url != access.base_url
-        or services.sealer.open(known.token) != access.token
-    )
-    return connect(
-        services.engine,
-        ecwid_id=access.ecwid_id,
-        base_url=access.base_url,
-        sealed_token=services.sealer.seal(access.token),
-        changed=changed,
-        now=services.clock.now(),
-    )
+class Stoppable(Protocol):
+    """A process of ours: a worker or a clock."""
+
+    def stop(self) -> None:
+        """End soon; safe to call from a signal handler."""
+
+    def run(self) -> None:
+        """Work until `stop`."""
 
 
 class Worker:
-    """Runs the lanes until it is told to stop."""
+    """Gives due lanes their turns until it is told to stop."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._stop = threading.Event()
-        self._lanes: dict[int, Lane] = {}
+        self._lanes = Lanes(services)
+        self._out: set[int] = set()  # lanes that wait for a thread, or have one
+        self._quiet = threading.Condition()  # guards it, and says when it is empty
+        self._files = Watched(services.settings.folder)
+        settings = services.settings
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC",
+            executors={
+                "default": ThreadPoolExecutor(1),
+                "lanes": ThreadPoolExecutor(settings.threads),
+                "slow": ThreadPoolExecutor(settings.slow_threads),
+            },
+            job_defaults=_JOB,
+        )
 
     def stop(self) -> None:
         """Finish the slices that are under way, then stop. Safe to call from a signal handler."""
         self._stop.set()
 
     def run(self) -> None:
-        """Work until `stop`; returns when the last slice is committed."""
+        """Work until `stop`; returns when the last slices are committed."""
         register_store(self._services)
-        scheduler = BackgroundScheduler(
-            timezone="UTC",
-            executors={"default": ThreadPoolExecutor(8)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        self._scheduler.add_job(
+            self._look, "interval", seconds=TICK, next_run_time=self._services.clock.now()
         )
-        scheduler.add_job(
-            self._find_lanes,
-            "interval",
-            seconds=30,
-            args=[scheduler],
-            next_run_time=self._services.clock.now(),
-        )
-        scheduler.start()
-        log.info("worker.started")
+        self._scheduler.start()
+        log.info("worker.started", engine="embedded")
         self._stop.wait()
-        scheduler.shutdown(wait=True)
-        for lane_ in self._lanes.values():
-            lane_.close()
-        log.info("worker.stopped")
+        with self._quiet:
+            ended = self._quiet.wait_for(lambda: not self._out, timeout=PATIENCE)
+        log.info("worker.stopped", ended=ended)
+        if not ended:
+            leave()
+        self._scheduler.shutdown(wait=True)
+        self._lanes.close()
 
-    def _find_lanes(self, scheduler: BackgroundScheduler) -> None:
-        """A job for every store in the ledger; new stores get theirs within half a minute."""
+    def _look(self) -> None:
+        """Give a turn to every lane that is due and has none."""
         with reading(self._services.engine) as connection:
-            found = all_stores(connection)
-        for store in found:
-            if store.id in self._lanes or self._stop.is_set():
-                continue
-            client = self._services.open_client(store)
-            self._lanes[store.id] = Lane(services=self._services, store_id=store.id, client=client)
-            scheduler.add_job(self._tick, "interval", seconds=TICK, args=[store.id], id=f"lane-{store.id}")
+            due = due_lanes(connection, self._services.clock.now())
+            found = {one.store_id: one.slow for one in due}
+            if self._files.are_new():
+                found = {store.id: found.get(store.id, False) for store in all_stores(connection)}
+        for store_id, slow in found.items():
+            self._put_on(store_id, slow=slow)
 
-    def _tick(self, store_id: int) -> None:
-        """Advance one lane until it has nothing to do right now."""
-        lane_ = self._lanes[store_id]
+    def _put_on(self, store_id: int, *, slow: bool) -> None:
+        with self._quiet:
+            if self._stop.is_set() or store_id in self._out:
+                return
+            self._out.add(store_id)
+        executor = "slow" if slow else "lanes"
+        self._scheduler.add_job(self._turn, args=[store_id], executor=executor)
+
+    def _turn(self, store_id: int) -> None:
+        """Work for one store while there is something to do, but not much longer than the others can wait."""
+        clock = self._services.clock
+        began = clock.now()
+        next_at = None
         while not self._stop.is_set():
-            try:
-                next_at = advance(lane_, until=self._services.clock.now() + SLICE)
-            except TillrollError as trouble:
-                log.error("lane.trouble", store=store_id, reason=trouble.message, do=trouble.hint)
-                self._stop.wait(_NAP)
-                return
-            except Exception:  # the worker outlives a bug: it is logged whole, and the lane is tried again
-                log.exception("lane.bug", store=store_id)
-                self._stop.wait(_NAP)
-                return
-            if next_at is None:
-                return
-            pause = (next_at - self._services.clock.now()).total_seconds()
-            if pause > TICK:
-                return
-            self._stop.wait(max(0.0, pause))
+            next_at = self._lanes.turn(store_id, until=clock.now() + SLICE)
+            if next_at is None or next_at > clock.now() + timedelta(seconds=TICK):
+                break
+            if clock.now() - began > TURN and len(self._out) > self._services.settings.threads:
+                break
+            self._stop.wait(max(0.0, (next_at - clock.now()).total_seconds()))
+        with self._quiet:
+            self._out.discard(store_id)
+            self._quiet.notify_all()
 
 
 def run_until_done(
@@ -140,7 +144,7 @@ def _raise_if_stopped(services: Services, store_id: int) -> None:
         raise TillrollError(store.reason)
 
 
-def stop_on_signals(worker: Worker) -> None:
+def stop_on_signals(worker: Stoppable) -> None:
     """SIGTERM (a dyno that is restarted) and SIGINT (Ctrl-C) stop the worker after its slice."""
 
     def _stop(_number: int, _frame: object) -> None:

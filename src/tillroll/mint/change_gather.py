@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import ChangeKind, ChangeState, CodeState, PartState, RunState
-from tillroll.ledger.changes import add_parts, meant, scope_of
+from tillroll.ledger.changes import add_parts, covered, meant, scope_of
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import change_parts, changes, codes, runs
 from tillroll.mint.change_decide import AT_ONCE, OVERTAKES, action_of
@@ -39,7 +39,7 @@ def _gather_piece(mint: Mint, change: sa.Row[Any]) -> bool:
     with writing(mint.engine) as connection:
         query = meant(
             connection, scope_of(change), kind, now=change.created_at, until=change.valid_until
-        ).where(~there)
+        ).where(~there, ~_wanted_otherwise(change, kind))
         found = list(connection.execute(query.order_by(codes.c.id).limit(_PIECE)))
         add_parts(connection, change.id, found, action=action_of(kind), now=now)
         for start in range(0, len(found), _FEW):
@@ -49,6 +49,12 @@ def _gather_piece(mint: Mint, change: sa.Row[Any]) -> bool:
                 values = {"state": AT_ONCE[kind], "changed_at": now}
                 connection.execute(sa.update(codes).where(codes.c.id.in_(ids)).values(values))
     return bool(found)
+
+
+def _wanted_otherwise(change: sa.Row[Any], kind: ChangeKind) -> sa.ColumnElement[bool]:
+    """Whether a later change wants something else of a code: it stays as it is for that one."""
+    over = [other for other, kinds in OVERTAKES.items() if kind in kinds]
+    return covered(over, changes.c.id > change.id) if over else sa.false()
 
 
 def _overtake(

@@ -9,10 +9,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import PART_OPEN, ChangeKind, CodeState, PartState
-from tillroll.ledger import audit
-from tillroll.ledger.tables import change_parts, changes, codes, runs
+from tillroll.campaign.states import (
+    PART_OPEN,
+    SWITCHED_OFF_THERE,
+    ChangeKind,
+    CodeState,
+    DriftState,
+    PartState,
+)
+from tillroll.ledger.tables import change_parts, changes, codes, drifts, runs
 from tillroll.mint.change_decide import AT_ONCE, OVERTAKES, Action, Became, pause_before
+from tillroll.mint.drift_rows import gone_from_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +42,7 @@ def write_settled(
             _done(connection, change, kind, row, settled, now)
         case Became.GONE:
             _part(connection, row, PartState.PASSED, now, reason="it is gone from the store")
-            _gone(connection, row, now)
+            gone_from_store(connection, row, now)
         case Became.FAIL:
             _part(connection, row, PartState.FAILED, now, reason=settled.reason)
             _put_back(connection, kind, row, settled, now)
@@ -103,16 +110,19 @@ def _done(
         case ChangeKind.PUT_RIGHT if row.action == Action.CREATE:
             made = {"state": CodeState.LIVE, "coupon_id": settled.coupon_id, "reason": ""}
             _code(connection, row, (CodeState.REVOKED,), now, **made)
-        case _:
-            pass  # what the ledger says of it was written down with the change
+            _fixed(connection, change, row, now)
+        case ChangeKind.PUT_RIGHT:
+            _code(connection, row, tuple(CodeState), now)
+            if row.state == CodeState.PAUSED and row.reason == SWITCHED_OFF_THERE:
+                _code(connection, row, (CodeState.PAUSED,), now, state=CodeState.LIVE, reason="")
+            _fixed(connection, change, row, now)
+        case _:  # what the ledger says of it was written down with the change
+            _code(connection, row, tuple(CodeState), now)
 
 
-def _gone(connection: Connection, row: sa.Row[Any], now: datetime) -> None:
-    """Somebody deleted the coupon in the store's admin."""
-    in_store = (CodeState.LIVE, CodeState.PAUSED)
-    _code(connection, row, in_store, now, state=CodeState.REVOKED, reason="gone from the store")
-    body = {"code_id": row.id, "coupon_id": row.coupon_id}
-    audit.record(connection, at=now, actor="loop", action="code.gone", subject=f"run {row.run_id}", body=body)
+def _fixed(connection: Connection, change: sa.Row[Any], row: sa.Row[Any], now: datetime) -> None:
+    its = (drifts.c.change_id == change.id, drifts.c.code_id == row.id, drifts.c.state == DriftState.FIXING)
+    connection.execute(sa.update(drifts).where(*its).values(state=DriftState.FIXED, decided_at=now))
 
 
 def _put_back(

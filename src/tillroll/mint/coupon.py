@@ -13,7 +13,9 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.models import Customers, Offer, OfferKind, Uses
 from tillroll.campaign.proposal import Goods
+from tillroll.ecwid.client import Client
 from tillroll.ecwid.coupons import Coupon, CouponRequest
+from tillroll.ecwid.errors import StoreSaysNotFound
 from tillroll.errors import Conflict
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.mint.decide import Marks, is_ours
@@ -118,3 +120,14 @@ def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> b
         categories=frozenset(coupon.categories),
     )
     return is_ours(wanted=wanted, found=found, created_at=coupon.created_at, reserved_at=reserved_at)
+
+
+def still_there(client: Client, row: sa.Row[Any]) -> Coupon | None:
+    """The coupon of a code that no page showed: under its code, or by its number where somebody edited the code."""
+    found = client.coupons.find(row.code)
+    if found is not None or row.coupon_id is None:
+        return found
+    try:
+        return client.coupons.get(row.coupon_id)
+    except StoreSaysNotFound:
+        return None

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from tillroll.campaign.states import CodeState
 from tillroll.ecwid.coupons import Coupon
-from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, streaming, writing
 from tillroll.ledger.tables import codes, stores
-from tillroll.mint.coupon import as_kept, run_named_by
+from tillroll.mint.coupon import as_kept, run_named_by, still_there
+from tillroll.mint.drift_rows import gone_from_store
 from tillroll.mint.parts import Mint
 
 _PIECE = 500
@@ -98,22 +98,14 @@ def _live(mint: Mint) -> Iterator[sa.Row[Any]]:
 
 
 def _confirm_missing(mint: Mint, row: sa.Row[Any], comparison: Comparison) -> None:
-    """A code the pages didn't show: ask for it by name, since offsets move while others add and delete coupons."""
-    coupon = mint.client.coupons.find(row.code)
+    """A code the pages didn't show: ask for it by name and number, since offsets move while others add and delete coupons."""
+    coupon = still_there(mint.client, row)
     if coupon is not None:
         comparison.live_in_store += 1
         return
     comparison.missing.append(row.id)
-    _correct(mint, row, state=CodeState.REVOKED, reason="gone from the store")
     with writing(mint.engine) as connection:
-        audit.record(
-            connection,
-            at=mint.clock.now(),
-            actor="loop",
-            action="code.gone",
-            subject=f"run {row.run_id}",
-            body={"code_id": row.id, "coupon_id": row.coupon_id},
-        )
+        gone_from_store(connection, row, mint.clock.now())
 
 
 def _correct(mint: Mint, row: sa.Row[Any], **values: Any) -> None:

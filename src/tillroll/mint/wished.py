@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CodeState
+from tillroll.campaign.states import SWITCHED_OFF_THERE, CodeState
 from tillroll.ecwid.coupons import Coupon, CouponRequest, coupon_body
 from tillroll.ecwid.wire import date_out
 from tillroll.ledger.runs import load_run
@@ -50,7 +50,7 @@ class Wishes:
             return from_terms(row)
         if row.run_id not in self._patterns:
             self._patterns[row.run_id] = pattern(self._connection, load_run(self._connection, row.run_id))
-        status = "PAUSED" if row.state == CodeState.PAUSED else "ACTIVE"
+        status = wished_status(row)
         return replace(self._patterns[row.run_id].of(row), status=status)
 
     def put_right(self, row: sa.Row[Any]) -> dict[str, Any]:
@@ -68,6 +68,12 @@ def _fields(connection: Connection, change: sa.Row[Any]) -> dict[int, list[str]]
     """Which fields a change puts right, by code."""
     query = sa.select(drifts.c.code_id, drifts.c.differences).where(drifts.c.change_id == change.id)
     return {row.code_id: [one["field"] for one in row.differences] for row in connection.execute(query)}
+
+
+def wished_status(row: sa.Row[Any]) -> str:
+    """Whether a code should be on in the store: unless somebody paused it here."""
+    paused_here = row.state == CodeState.PAUSED and row.reason != SWITCHED_OFF_THERE
+    return "PAUSED" if paused_here else "ACTIVE"
 
 
 def to_terms(coupon: Coupon) -> dict[str, Any]:
@@ -99,7 +105,7 @@ def from_terms(row: sa.Row[Any]) -> CouponRequest:
         minimum_subtotal=Decimal(minimum) if minimum is not None else None,
         uses_limit=terms["uses_limit"],
         application_limit=terms["application_limit"],
-        status="PAUSED" if row.state == CodeState.PAUSED else "ACTIVE",
+        status=wished_status(row),
         products=tuple(terms["products"]),
         categories=tuple(terms["categories"]),
     )

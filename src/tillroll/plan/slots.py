@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.happened import say_event
 from tillroll.campaign.models import Campaign, Status
-from tillroll.campaign.schedule import Due, Slot, due
+from tillroll.campaign.schedule import Due, Slot, due, slots
 from tillroll.campaign.states import RunState
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger import audit
@@ -62,6 +62,19 @@ def _due(one: Active, zone: str, now: datetime) -> Due:
         considered_until=one.row.considered_until,
         now=now,
     )
+
+
+def next_slot(connection: Connection, store_id: int, now: datetime, until: datetime) -> datetime | None:
+    """The first slot of the store's active campaigns after now and up to a moment not far off; None when there is none."""
+    zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == store_id)).one()
+    found = (
+        next(slots(when, zone=when.zone(zone), first_seen=first_seen, after=now, until=until), None)
+        for when, first_seen in (
+            (one.revision.campaign.when, one.row.first_seen_at)
+            for one in active_campaigns(connection, store_id)
+        )
+    )
+    return min((slot.at for slot in found if slot is not None), default=None)
 
 
 def _add_run(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tillroll.sandbox.access import Token
+from tillroll.sandbox.buyer import leave_cart, review
 from tillroll.sandbox.checkout import checkout
 from tillroll.sandbox.delivery import Sender
 from tillroll.sandbox.faults import PlanFault
@@ -132,6 +133,8 @@ _DEEDS: dict[tuple[str, str], Callable[[Desk, dict[str, Any]], Any]] = {
     ("GET", "switches"): lambda desk, body: asdict(desk.store.switches),
     ("POST", "switches"): _switch,
     ("POST", "checkout"): lambda desk, body: checkout(desk.store, body),
+    ("POST", "cart"): lambda desk, body: leave_cart(desk.store, body),
+    ("POST", "review"): lambda desk, body: review(desk.store, body),
     ("GET", "faults"): lambda desk, body: desk.store.faults.show(),
     ("POST", "faults"): _lay_faults,
     ("DELETE", "faults"): _clear_faults,
@@ -143,4 +146,4 @@ _DEEDS: dict[tuple[str, str], Callable[[Desk, dict[str, Any]], Any]] = {
     ("POST", "uninstall"): _uninstall,
     ("POST", "install"): _install,
 }
-"""Every deed by its method and name. The checkout is the storefront's, the rest the sandbox's own."""
+"""Every deed by its method and name. The checkout, carts and reviews are the storefront's, the rest the sandbox's own."""

@@ -187,7 +187,16 @@ def _checked(store: Store, body: Any) -> dict[str, Any]:
             one.setdefault("id", store.state.next_number(name, after=1_000_000))
     if not store.switches.write_customer_extra_fields:
         sent.pop("extrafields", None)
+    if "extrafields" in sent:
+        sent["extrafields"] = [_named(store, one) for one in sent["extrafields"]]
     return sent
+
+
+def _named(store: Store, value: dict[str, Any]) -> dict[str, Any]:
+    """An extra field's value with what the owner calls the field, by its key."""
+    body = store.state.value("select body from extra_fields where key = ?", (value.get("key"),))
+    told = load(body) if body is not None else {}
+    return {**{name: told[name] for name in ("title", "type", "entityTypes") if name in told}, **value}
 
 
 def _with_names(person: dict[str, Any]) -> dict[str, Any]:

@@ -7,18 +7,19 @@ Crash points, by name:
 
 Both look the same afterwards. The lane's holder asks the transport (the outbox knows what it took); where it can't tell, the
 message is unknown, and the campaign's `if_unknown` decides.
+
+Many messages may be sent side by side (`share.py`): each row that is on its way names its owner, and the lane's holder settles
+those whose owner is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.models import IfUnknown
 from tillroll.campaign.quiet import earliest_send
 from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.errors import Refused
@@ -29,15 +30,16 @@ from tillroll.ledger.given import works_from, works_until
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import codes, customers, messages, recipients, runs
 from tillroll.ledger.types import Moment
-from tillroll.send.decide import Outcome, Word, after, may_send, pause_before_retry
+from tillroll.send.decide import Word, may_send
 from tillroll.send.facts import facts_for
 from tillroll.send.mime import Outgoing, build
+from tillroll.send.outcomes import on_their_way, record, settle_interrupted, write
 from tillroll.send.prepare import prepare, used
 from tillroll.send.preview import reader_of
 from tillroll.send.sending import Kind, Post, Sending, Source, has_room_from, open_sending
-from tillroll.send.transport import Delivery
 
 _BATCH = 100
+_OTHERS_SEND = timedelta(seconds=2)  # then it is looked again how far they are
 
 
 def send_slice(post: Post, *, run_id: int, until: datetime) -> datetime | None:
@@ -58,7 +60,8 @@ def send_slice(post: Post, *, run_id: int, until: datetime) -> datetime | None:
 def work_off(sending: Sending, *, until: datetime) -> datetime | None:
     """Send what is ready. Returns when to go on, or None when nothing is due now."""
     clock = sending.post.clock
-    _settle_interrupted(sending)
+    if sending.post.owner == 0:
+        settle_interrupted(sending)
     while True:
         now = clock.now()
         start = _allowed_from(sending, now)
@@ -70,7 +73,7 @@ def work_off(sending: Sending, *, until: datetime) -> datetime | None:
         claimed, looked_at = _claim(sending, now, room)
         if not looked_at:
             return None
-        _record(sending, sending.post.transport.deliver(claimed))
+        record(sending, sending.post.transport.deliver(claimed))
         if clock.now() >= until:
             return clock.now()
 
@@ -134,10 +137,10 @@ def _claim(sending: Sending, now: datetime, most: int) -> tuple[list[Outgoing], 
             held.append((row.id, MessageState.FAILED, fault.message))
     with writing(sending.post.engine) as connection:
         for message_id, state, reason in held:
-            _write(connection, message_id, MessageState.READY, state, now, reason=reason)
+            write(connection, message_id, MessageState.READY, state, now, reason=reason)
         for message_id, word in waiting:
             also = {"not_before": word.wait_until, "reason": word.reason}
-            _write(connection, message_id, MessageState.READY, MessageState.READY, now, **also)
+            write(connection, message_id, MessageState.READY, MessageState.READY, now, **also)
         claimed = [one for one in going if _write_intent(connection, sending, one, now)]
     return claimed, len(rows)
 
@@ -179,10 +182,17 @@ def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]
             messages.c.kind == sending.kind.value,
             messages.c.state == MessageState.READY,
             sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
+            _in_share(sending),
+            sa.exists().where(runs.c.id == run.id, runs.c.state == run.state),  # nothing leaves after a halt
         )
         .order_by(messages.c.id)
         .limit(most)
     )
+
+
+def _in_share(sending: Sending) -> sa.ColumnElement[bool]:
+    share = sending.post.share
+    return messages.c.id % share.of == share.index if share is not None else sa.true()
 
 
 def _had(sending: Sending, now: datetime) -> list[sa.ColumnElement[Any]]:
@@ -228,13 +238,14 @@ def _compose(sending: Sending, row: sa.Row[Any], now: datetime) -> Outgoing:
 
 
 def _write_intent(connection: Connection, sending: Sending, message: Outgoing, now: datetime) -> bool:
-    return _write(
+    return write(
         connection,
         message.message_id,
         MessageState.READY,
         MessageState.SENDING,
         now,
         transport=sending.post.transport.name,
+        owner=sending.post.owner,
         subject=message.subject,
         body_digest=message.digest,
         size=len(message.content),
@@ -243,72 +254,19 @@ def _write_intent(connection: Connection, sending: Sending, message: Outgoing, n
     )
 
 
-def _write(
-    connection: Connection, message_id: int, was: MessageState, to: MessageState, now: datetime, **also: Any
-) -> bool:
-    values = {"state": to, "changed_at": now, "not_before": None, **also}
-    where = (messages.c.id == message_id, messages.c.state == was)
-    return connection.execute(sa.update(messages).where(*where).values(values)).rowcount == 1
-
-
-def _record(sending: Sending, deliveries: Iterable[Delivery]) -> None:
-    """Write what became of messages that are `sending`."""
-    outcomes = list(deliveries)
-    now = sending.post.clock.now()
-    policy: IfUnknown = sending.message.send.if_unknown
-    with writing(sending.post.engine) as connection:
-        for delivery in outcomes:
-            attempts = connection.scalars(
-                sa.select(messages.c.attempts).where(messages.c.id == delivery.message_id)
-            ).one()
-            state = after(delivery.outcome, attempts=attempts, if_unknown=policy)
-            also: dict[str, Any] = {"reason": delivery.reason}
-            if state is MessageState.SENT:
-                also["sent_at"] = now
-            elif state is MessageState.READY and delivery.outcome is Outcome.LATER:
-                also["not_before"] = now + pause_before_retry(attempts)
-            _write(connection, delivery.message_id, MessageState.SENDING, state, now, **also)
-
-
-def _settle_interrupted(sending: Sending) -> None:
-    """Rows that say `sending` were left by a process that is gone: ask the transport what became of them."""
-    with reading(sending.post.engine) as connection:
-        where = (
-            messages.c.run_id == sending.run.id,
-            messages.c.kind == sending.kind.value,
-            messages.c.state == MessageState.SENDING,
-        )
-        rows = list(connection.execute(sa.select(messages.c.id, messages.c.message_key).where(*where)))
-    if not rows:
-        return
-    known = sending.post.transport.delivered([row.message_key for row in rows])
-    if known is None:
-        reason = "the process died while it was being sent"
-        _record(
-            sending, [Delivery(message_id=row.id, outcome=Outcome.UNKNOWN, reason=reason) for row in rows]
-        )
-        return
-    now = sending.post.clock.now()
-    with writing(sending.post.engine) as connection:
-        for row in rows:
-            if row.message_key in known:
-                _write(
-                    connection, row.id, MessageState.SENDING, MessageState.SENT, now, sent_at=now, reason=""
-                )
-            else:
-                _write(connection, row.id, MessageState.SENDING, MessageState.READY, now, reason="")
-
-
 def _finish(sending: Sending) -> datetime | None:
     """Move the run on when no message is open; otherwise say when the earliest of them may be tried again."""
     now = sending.post.clock.now()
     with writing(sending.post.engine) as connection:
         where = (messages.c.run_id == sending.run.id, messages.c.state == MessageState.READY)
+        moment = sa.func.coalesce(messages.c.not_before, messages.c.changed_at)
         waiting: datetime | None = connection.scalar(
-            sa.select(sa.func.min(messages.c.not_before)).where(*where)
+            sa.select(sa.func.min(moment, type_=Moment())).where(*where)
         )
         if waiting is not None:
             return max(waiting, now)
+        if connection.scalar(sa.select(sa.exists().where(*on_their_way(sending)))):
+            return now + _OTHERS_SEND
         if move_run(connection, sending.run.id, was={RunState.SENDING}, to=RunState.TRACKING, now=now):
             counted = sa.select(messages.c.state, sa.func.count().label("n")).where(
                 messages.c.run_id == sending.run.id

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_percent
 
-from tillroll.campaign.models import Offer
+from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer
 from tillroll.campaign.uses import BROUGHT
 
 EXAMPLE_CODE = "EXAMPLE-0000"
@@ -83,8 +83,36 @@ def facts_for(
             "value": code.value,
             "minimum_subtotal": code.offer.minimum_subtotal,
         }
-        facts["offer"] = {"kind": code.offer.kind.value, "value": code.value, "text": code.offer_text}
+        facts["offer"] = {
+            "kind": code.offer.kind.value,
+            "value": code.value,
+            "discount": _discount(code, shop),
+            "text": code.offer_text,
+        }
     return facts
+
+
+def _discount(code: Code, shop: Shop) -> str:
+    """What the code takes off, in as few words as a subject line has room for: `10% off and free shipping`."""
+    locale, kind, parts = _locale(shop.language), code.offer.kind, []
+    if code.value is not None and kind in PERCENT_KINDS:
+        share = format_percent(code.value / 100, locale=locale, decimal_quantization=False)
+        parts.append(f"{share} off")
+    if code.value is not None and kind in AMOUNT_KINDS:
+        parts.append(f"{_amount(code.value, shop.currency, locale)} off")
+    if kind in SHIPPING_KINDS:
+        parts.append("free shipping")
+    return " and ".join(parts)
+
+
+def _amount(amount: Decimal, currency: str, locale: Locale) -> str:
+    """`€10`, and `€10.50`: cents are only said where there are any."""
+    pattern = locale.currency_formats["standard"].pattern
+    if amount == amount.to_integral_value():
+        return format_currency(
+            amount, currency, pattern.replace(".00", ""), locale=locale, currency_digits=False
+        )
+    return format_currency(amount, currency, locale=locale)
 
 
 def filters_for(shop: Shop) -> Mapping[str, Callable[..., str]]:

@@ -6,10 +6,13 @@ dies in between leaves at most a file without a line, which the next attempt wri
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tillroll.clock import Clock
 from tillroll.send.decide import Outcome
@@ -54,12 +57,12 @@ class Outbox:
         yield from (Delivery(message_id=one.message_id, outcome=Outcome.SENT) for one, _ in written)
 
     def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
-        """The keys that have a line. A last line cut short by a crash is taken back first."""
+        """The keys that have a line."""
         wanted = set(keys)
         if not wanted or not self._lines.exists():
             return frozenset()
-        self._mend()
-        with self._lines.open(encoding="utf-8") as lines:
+        with self._alone() as lines:
+            lines.seek(0)
             return frozenset(key for line in lines if (key := json.loads(line)["key"]) in wanted)
 
     def _write_file(self, message: Outgoing) -> str:
@@ -94,13 +97,22 @@ class Outbox:
             + "\n"
             for message, file in written
         )
-        with open(self._lines, "ab", opener=_private) as file_:
+        with self._alone() as file_:
             file_.write(lines.encode())
             file_.flush()
             os.fsync(file_.fileno())
 
-    def _mend(self) -> None:
-        content = self._lines.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole != len(content):
-            os.truncate(self._lines, whole)
+    @contextmanager
+    def _alone(self) -> Iterator[BinaryIO]:
+        """The lines, open to append to, for one process at a time: several may send side by side.
+
+        A last line that a crash has cut short is taken back first.
+        """
+        with open(self._lines, "ab+", opener=_private) as file_:
+            fcntl.flock(file_, fcntl.LOCK_EX)  # goes with the file, or with its process
+            end = file_.seek(0, os.SEEK_END)
+            file_.seek(max(0, end - 1))
+            if end and file_.read(1) != b"\n":
+                file_.seek(0)
+                file_.truncate(file_.read().rfind(b"\n") + 1)
+            yield file_

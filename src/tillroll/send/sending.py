@@ -56,6 +56,14 @@ class Voice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Share:
+    """The part of a run's messages that is one sender's: the `index`th of so many."""
+
+    index: int
+    of: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Post:
     """What sends, for whom, and by what clock."""
 
@@ -63,6 +71,10 @@ class Post:
     clock: Clock
     transport: Transport
     sender: str  # "Shop <hello@shop.example>"; empty: the store's own
+    owner: int = (
+        0  # who writes the intent: the lane's holder, or one of those that send beside it, by its number
+    )
+    share: Share | None = None  # of a run's messages; none: all
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.ledger.engine import reading
-from tillroll.ledger.tables import codes, events, messages, runs, stores
+from tillroll.ledger.tables import codes, drifts, events, messages, runs, stores
 from tillroll.web import here
 
 pages = Blueprint("metrics", __name__)
@@ -46,7 +46,7 @@ class FromTheLedger(Collector):
         """All of them, at one moment."""
         with reading(self._engine) as connection:
             yield _stores(connection)
-            for table, what in ((runs, "runs"), (codes, "codes"), (messages, "messages")):
+            for table, what in ((runs, "runs"), (codes, "codes"), (messages, "messages"), (drifts, "drifts")):
                 yield _by_state(connection, table, what)
             yield _events(connection)
 
@@ -72,6 +72,8 @@ def _by_state(connection: Connection, table: sa.Table, what: str) -> GaugeMetric
         .join(stores, stores.c.id == table.c.store_id)
         .group_by(stores.c.ecwid_id, table.c.state)
     )
+    if table is codes:
+        query = query.where(codes.c.terms.is_(None))  # adopted ones were made by others
     for row in connection.execute(query):
         gauge.add_metric([str(row.ecwid_id), row.state], float(row.n))
     return gauge

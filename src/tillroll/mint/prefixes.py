@@ -1,0 +1,22 @@
+"""What our codes begin with, by the campaigns' files of now: a coupon made by hand that begins so may be mistaken for ours."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.ledger.plans import load_revision
+from tillroll.ledger.tables import campaigns
+
+
+def our_prefixes(connection: Connection, store_id: int) -> tuple[str, ...]:
+    """The prefixes of all campaigns that have one."""
+    query = sa.select(campaigns.c.revision_id).where(
+        campaigns.c.store_id == store_id, campaigns.c.revision_id.is_not(None)
+    )
+    found: set[str] = set()
+    for revision_id in connection.scalars(query).all():
+        campaign = load_revision(connection, revision_id).campaign
+        blocks = [campaign.codes, *(step.codes for step in campaign.steps if step.codes is not None)]
+        found |= {block.prefix for block in blocks if block.prefix}
+    return tuple(sorted(found))

@@ -1,0 +1,125 @@
+"""Several workers and clocks, one killed every few seconds, with a store that misbehaves: nothing missing, nothing twice."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.crash.test_worker_killed import figures, holds, installation, plan_and_approve, states
+from tests.shop import ROOT
+from tests.store import lay_faults, running
+from tillroll.campaign.states import RunState
+from tillroll.wiring import Services
+
+FAULTS = {
+    "errors": {"share": 0.03},
+    "lost_answers": {"share": 0.03},
+    "slow": {"share": 0.05, "seconds": 0.2},
+    "resets": {"share": 0.02},
+}
+PATIENCE = 180.0
+
+
+class Crowd:
+    """Processes of ours, each replaced by a new one when it is killed."""
+
+    def __init__(self, words: Sequence[str], environment: dict[str, str], folder: Path) -> None:
+        self._environment = environment
+        self._log = (folder / "crowd.log").open("ab")
+        self._running = [(word, self._start(word)) for word in words]
+
+    def _start(self, word: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tillroll", word]
+        return subprocess.Popen(command, env=self._environment, cwd=ROOT, stdout=self._log, stderr=self._log)
+
+    def kill(self, index: int) -> None:
+        """SIGKILL to one, and another in its place."""
+        word, process = self._running[index]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self._running[index] = (word, self._start(word))
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def stop(self) -> list[int]:
+        """Ask all to end; their exit codes."""
+        for _, process in self._running:
+            process.terminate()
+        codes = [process.wait(timeout=40) for _, process in self._running]
+        self._log.close()
+        return codes
+
+
+@contextmanager
+def crowd(words: Sequence[str], environment: dict[str, str], folder: Path) -> Iterator[Crowd]:
+    made = Crowd(words, environment, folder)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def survives(url: str, folder: Path, *, engine: str, customers: int, kills: int, pause: float) -> None:
+    """Kill one after another while they get things done, let the rest finish, and hold the ledger against store and outbox."""
+    draw = random.Random(20261124)
+    words = ["worker", "worker", "clock", "clock"] if engine == "distributed" else ["worker", "worker"]
+    with (
+        running(folder / "store", customers=customers, batch_pause=0.2) as store,
+        installation(store, url, folder) as (parts, environment),
+    ):
+        plan_and_approve(parts)
+        lay_faults(store, **FAULTS)
+        with crowd(words, {**environment, "TILLROLL_ENGINE": engine}, folder) as processes:
+            for _ in range(kills):
+                something_happens(parts)
+                time.sleep(draw.uniform(0.0, 2 * pause))
+                processes.kill(draw.randrange(len(processes)))
+            lay_faults(store, **dict.fromkeys(FAULTS, False))
+            finished(parts)
+        holds(parts, store)
+
+
+def something_happens(parts: Services) -> None:
+    """Until a code is live or a message sent that wasn't before, or everything is done."""
+    before, deadline = figures(parts), time.monotonic() + PATIENCE
+    while figures(parts) == before and states(parts) != {RunState.TRACKING}:
+        assert time.monotonic() < deadline, f"nothing happens: {before} {states(parts)}"
+        time.sleep(0.02)
+
+
+def finished(parts: Services) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while states(parts) != {RunState.TRACKING}:
+        assert time.monotonic() < deadline, f"it never finishes: {figures(parts)} {states(parts)}"
+        time.sleep(0.2)
+
+
+@pytest.mark.postgres
+def test_two_workers_and_two_clocks_killed_in_turn_lose_nothing_and_repeat_nothing(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    survives(postgresql_url, tmp_path, engine="distributed", customers=4_000, kills=8, pause=0.4)
+
+
+def test_two_embedded_workers_killed_in_turn_lose_nothing_and_repeat_nothing(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    survives(sqlite_url, tmp_path, engine="embedded", customers=4_000, kills=5, pause=0.3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("distributed", marks=pytest.mark.postgres)])
+def test_one_is_killed_every_few_seconds_for_two_minutes(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    url = request.getfixturevalue("postgresql_url" if engine == "distributed" else "sqlite_url")
+    survives(url, tmp_path, engine=engine, customers=40_000, kills=40, pause=3.0)
