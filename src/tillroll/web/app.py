@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tillroll.web import (
     campaigns,
+    changes,
     decisions,
     errors,
     events,
@@ -50,7 +51,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     signin.set_up(app, services)
     errors.set_up(app)
     show.set_up(app)
-    for room in (home, campaigns, runs, decisions, stores, webhooks, events, metrics, health):
+    for room in (home, campaigns, runs, decisions, changes, stores, webhooks, events, metrics, health):
         app.register_blueprint(room.pages)
     app.jinja_env.globals.update(
         asset=_asset,

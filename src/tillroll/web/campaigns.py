@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from tillroll.ledger.changes import list_changes
 from tillroll.ledger.engine import reading
 from tillroll.track.overview import list_campaigns
 from tillroll.web import here
-from tillroll.web.reading import last_runs
+from tillroll.web.reading import halted_campaigns, last_runs
 
 pages = Blueprint("campaigns", __name__)
 
@@ -17,8 +18,10 @@ def campaigns() -> str:
     """Every campaign the loop knows."""
     store = here.store()
     if store is None:
-        return render_template("campaigns.html", campaigns=[], last={})
+        return render_template("campaigns.html", campaigns=[], last={}, halted={}, changes=[])
     with reading(here.services().engine) as connection:
         found = list_campaigns(connection, store, here.now())
         last = last_runs(connection, store.id)
-    return render_template("campaigns.html", campaigns=found, last=last)
+        halted = halted_campaigns(connection, store.id)
+        changes = list_changes(connection, store.id, only_open=True)
+    return render_template("campaigns.html", campaigns=found, last=last, halted=halted, changes=changes)

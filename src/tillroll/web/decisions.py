@@ -28,7 +28,7 @@ def approve(run_id: int) -> ResponseReturnValue:
             run_id=run_id,
             digest=request.form.get("digest", ""),
             person=here.person(),
-            note=_note(),
+            note=note(),
             now=here.now(),
         )
         if state is RunState.WAITING:
@@ -48,7 +48,7 @@ def reject(run_id: int) -> ResponseReturnValue:
             run_id=run_id,
             digest=request.form.get("digest", ""),
             person=here.person(),
-            note=_note(),
+            note=note(),
             now=here.now(),
         )
         return "Rejected. Nothing was made and nothing was sent."
@@ -61,7 +61,7 @@ def halt(run_id: int) -> ResponseReturnValue:
     """Stop a run; its codes are paused."""
 
     def stop() -> str:
-        stop_run(here.services().engine, run_id=run_id, person=here.person(), note=_note(), now=here.now())
+        stop_run(here.services().engine, run_id=run_id, person=here.person(), note=note(), now=here.now())
         return "Halted. Nothing more is made or sent; its codes are paused."
 
     return _decide(run_id, stop)
@@ -78,6 +78,6 @@ def _decide(run_id: int, act_on_it: Callable[[], str]) -> ResponseReturnValue:
     return redirect(url_for("runs.run", run_id=run_id), 303)
 
 
-def _note() -> str:
+def note() -> str:
     """What the person wrote, with the line ends a browser sends made plain."""
     return request.form.get("note", "").replace("\r\n", "\n").strip()[:_MOST_NOTE]

@@ -6,6 +6,7 @@ from flask import Blueprint, render_template
 
 from tillroll.campaign.proposal import Proposal
 from tillroll.campaign.states import RUN_OPEN, RunState
+from tillroll.ledger.drifts import open_drifts
 from tillroll.ledger.engine import reading
 from tillroll.track.overview import list_campaigns, list_runs, run_progress
 from tillroll.web import here
@@ -22,7 +23,7 @@ def home() -> str:
     """The desk."""
     store = here.store()
     if store is None:
-        return render_template("home.html", waiting=[], running=[], coming=[], faulty=0)
+        return render_template("home.html", waiting=[], running=[], coming=[], faulty=0, drifts=0)
     with reading(here.services().engine) as connection:
         lines = list_runs(connection, store.id, states={RunState.WAITING}, limit=_MOST)
         waiting = waiting_plans(connection, [line.run_id for line in lines])
@@ -31,11 +32,13 @@ def home() -> str:
             for line in list_runs(connection, store.id, states=_UNDER_WAY, limit=_MOST)
         ]
         campaigns = list_campaigns(connection, store, here.now())
+        drifts = open_drifts(connection, store.id)
     coming = sorted((line for line in campaigns if line.next_at), key=lambda line: line.next_at or here.now())
     return render_template(
         "home.html",
         waiting=[(one, Proposal.from_json(one.body)) for one in waiting],
         running=running,
         coming=coming[:3],
+        drifts=drifts,
         faulty=sum(1 for line in campaigns if line.findings),
     )

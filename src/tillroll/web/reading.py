@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import MessageState
-from tillroll.ledger.tables import approvals, codes, messages, plans, recipients, runs
+from tillroll.ledger.tables import approvals, campaigns, codes, messages, plans, recipients, runs
 
 PAGE = 50
 
@@ -99,3 +99,9 @@ def last_runs(connection: Connection, store_id: int) -> dict[str, sa.Row[Any]]:
     columns: list[sa.Column[Any]] = [runs.c.id, runs.c.campaign, runs.c.state, runs.c.slot_at]
     query = sa.select(*columns).where(runs.c.id.in_(latest))
     return {row.campaign: row for row in connection.execute(query)}
+
+
+def halted_campaigns(connection: Connection, store_id: int) -> dict[str, sa.Row[Any]]:
+    """The halted campaigns of a store, by name: since when, and by whom."""
+    where = (campaigns.c.store_id == store_id, campaigns.c.halted_at.is_not(None))
+    return {row.name: row for row in connection.execute(sa.select(campaigns).where(*where))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +23,14 @@ from flask.typing import ResponseReturnValue
 from tillroll.approve.decide import reasons_against
 from tillroll.campaign.proposal import StoredPlan
 from tillroll.campaign.states import RUN_BEGUN, RUN_FINAL, MessageState, RunState
+from tillroll.ledger.changes import ChangeLine, Scope, list_changes
 from tillroll.ledger.engine import reading
 from tillroll.ledger.plans import load_plan, sample
 from tillroll.ledger.runs import load_run
 from tillroll.track.arms import results_by_arm
 from tillroll.track.overview import Progress, list_runs, run_progress
 from tillroll.web import here
+from tillroll.web.changes import offered
 from tillroll.web.headers import MAIL_POLICY
 from tillroll.web.plan_page import mails_of, recipient_by_email, since_of, timing_of
 from tillroll.web.reading import PAGE, decisions, held_reasons, message_counts, message_page
@@ -96,8 +99,12 @@ def run(run_id: int) -> str:
         mails, mail_fault = mails_of(connection, run_id, customer_id=chosen)
         since = since_of(connection, row, plan)
         timing = timing_of(connection, row, plan, now=moment)
+        done_to_codes = list_changes(connection, row.store_id, run_id=run_id, campaign=row.campaign, limit=5)
+        offers = offered(connection, _scope(row), moment) if progress.codes else []
     return render_template(
         "run.html",
+        changes=done_to_codes,
+        offers=offers,
         since=since,
         timing=timing,
         chosen=chosen,
@@ -111,7 +118,7 @@ def run(run_id: int) -> str:
         arms=arms,
         mails=mails,
         mail_fault=mail_fault,
-        every=_every(progress),
+        every=_every(progress, done_to_codes),
         final=progress.state in RUN_FINAL,
         expired=plan is not None and moment >= plan.expires_at,
     )
@@ -170,19 +177,34 @@ def progress(run_id: int) -> Response:
         found = run_progress(connection, run_id)
         held = held_reasons(connection, run_id)
         arms = results_by_arm(connection, row)
+        done_to_codes = list_changes(connection, row.store_id, run_id=run_id, campaign=row.campaign, limit=5)
     final = found.state in RUN_FINAL
     page = render_template(
-        "_progress.html", run=row, progress=found, held=held, arms=arms, every=_every(found), final=final
+        "_progress.html",
+        run=row,
+        progress=found,
+        held=held,
+        arms=arms,
+        changes=done_to_codes,
+        every=_every(found, done_to_codes),
+        final=final,
     )
     response = make_response(page)
-    if found.state in _SETTLED:
+    if not _every(found, done_to_codes):
         response.status_code = 286
         response.headers["HX-Refresh"] = "true"
     return response
 
 
-def _every(found: Progress) -> str:
+def _scope(row: sa.Row[Any]) -> Scope:
+    """Whose codes a run's page is about."""
+    return Scope(store_id=row.store_id, campaign=row.campaign, run_id=row.id)
+
+
+def _every(found: Progress, changes: Sequence[ChangeLine]) -> str:
     """How often the live part asks again; empty when nothing moves by itself."""
+    if any(one.open for one in changes):
+        return "1s"
     if found.state in _SETTLED:
         return ""
     return "10s" if found.state is RunState.TRACKING else "1s"
