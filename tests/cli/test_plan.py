@@ -14,13 +14,17 @@ import pytest
 import sqlalchemy as sa
 
 from tests.cli.test_commands import Said, tillroll
-from tests.shop import NOW, ROOT
-from tests.web.site import open_shop, person, plan_run
+from tests.shop import ANA, NOW, ROOT
+from tests.web.site import digest_of, open_shop, person, plan_run
+from tillroll.approve.act import approve
+from tillroll.campaign import read_book
 from tillroll.cli.plan import moment
 from tillroll.clock import SystemClock
 from tillroll.errors import Refused
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.tables import customers, metadata
+from tillroll.plan.make import make_plan
+from tillroll.plan.record import record_book
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 HOSTILE = '<img src="https://evil.example/x.png" onerror=alert(1)>[bold red]\u202eevil'
@@ -73,7 +77,7 @@ def test_a_plan_is_read_by_people_and_by_programs_and_writes_nothing(
         ":59:59 CE",
         ", between €",
         "assumed, since no earlier run has ended",
-        "4 requests, about 0.1 minutes",
+        " requests, about 0.1 minutes",
         "✓ Largest percent: 15 % (limit 30 %)",
         "The same people, within a week",
         "No plan of this campaign was ever approved.",
@@ -201,3 +205,29 @@ def test_a_file_that_cannot_be_written_is_told(
 ) -> None:
     refused = plan(installed, sqlite_url, "winback", *words)
     assert (refused.returncode, said in refused.stderr) == (code, True)
+
+
+def test_what_voided_an_approval_is_said_by_status_and_by_the_next_look(
+    installed: Path, sqlite_url: str
+) -> None:
+    engine = open_engine(sqlite_url)
+    run_id = plan_run(engine, 1, "winback")
+    approve(engine, run_id=run_id, digest=digest_of(engine, run_id), person=ANA, note="", now=NOW)
+    file = installed / "campaigns/winback.yaml"
+    file.write_text(file.read_text("utf-8").replace("value: 15", "value: 16"), "utf-8")
+    record_book(engine, store_id=1, book=read_book(installed), now=NOW)
+    said = "approval is void: its files changed: offer.value: 16, was 15"
+    assert said in tillroll(installed, "status", DATABASE_URL=sqlite_url).stdout
+    make_plan(engine, run_id=run_id, now=NOW, per_minute=600)
+    engine.dispose()
+    said = f"{ANA.email}'s approval is void: offer.value: 16, was 15"
+    assert said in tillroll(installed, "status", DATABASE_URL=sqlite_url).stdout
+    runs = json.loads(tillroll(installed, "status", "--json", DATABASE_URL=sqlite_url).stdout)["runs"]
+    assert any(one["reason"].startswith(said) for one in runs)
+    shown = plan(installed, sqlite_url, "winback").stdout
+    assert f"{ANA.email} approved run {run_id} on Mon 23 Nov 2026, 10:00 CET (09:00 UTC)." in shown
+    assert "· offer.value: 16, was 15" in shown
+    since = json.loads(plan(installed, sqlite_url, "winback", "--json").stdout)["since"]
+    assert since["files"] == [{"where": "offer.value", "before": "15", "after": "16"}]
+    page = plan(installed, sqlite_url, "winback", "--html", "-").stdout
+    assert "<code>offer.value</code> <ins>16</ins> <del>15</del>" in page

@@ -141,6 +141,19 @@ def test_a_touched_recipient_and_a_changed_price_void_it_too(
     )
 
 
+def test_somebody_else_on_a_list_voids_it_too(here: Lane, sandbox: Sandbox, folder: Path) -> None:
+    (folder / "rules/lists").mkdir()
+    (folder / "rules/lists/press.csv").write_text("email\nanna@press.example\nbert@press.example\n", "utf-8")
+    last = "    - accepts_marketing: true\n"
+    edit(folder / "rules/segments/lapsed-90.yaml", last, f"{last}    - not: {{list: {{in: [press]}}}}\n")
+    run_id = begin_to_wait(here)
+    change = partial(edit, folder / "rules/lists/press.csv", "bert@", "berta@")
+    reason = void(here, sandbox, run_id, change)
+    assert "rules/lists/press.csv: others on it, still 2 in all (new)" in reason
+    add = partial(edit, folder / "rules/lists/press.csv", "", "carl@press.example\n")
+    assert "rules/lists/press.csv: 3 on it, was 2" in void(here, sandbox, run_id, add)
+
+
 def test_a_file_that_breaks_or_goes_holds_the_run_and_says_so(here: Lane, folder: Path) -> None:
     run_id = begin_to_wait(here)
     services = here.services

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tillroll.campaign.lists import CustomerList, recorded_list
 from tillroll.campaign.revision import Revision
 from tillroll.campaign.segment import Segment
 from tillroll.campaign.segment_sentence import say_segment
@@ -91,7 +92,7 @@ def _written(value: Any) -> str:
 
 
 def _of_files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
-    """Files that have no keys: templates line by line, lists by their number of lines."""
+    """Files that have no keys: templates line by line, lists by who is on them."""
     for path in sorted(before.keys() | after.keys()):
         was, now = before.get(path, ""), after.get(path, "")
         if was == now or path.endswith((".yaml", ".yml")):
@@ -99,7 +100,18 @@ def _of_files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[C
         if path not in before or path not in after:
             yield Change(where=path, before="" if path not in before else "there", after=now and "added")
             continue
-        yield _of_lines(path, was.splitlines(), now.splitlines())
+        lists = recorded_list(was), recorded_list(now)
+        if lists[0] is not None and lists[1] is not None:
+            yield _of_lists(path, lists[0], lists[1])
+        else:
+            yield _of_lines(path, was.splitlines(), now.splitlines())
+
+
+def _of_lists(path: str, was: CustomerList, now: CustomerList) -> Change:
+    """A list by how many stand on it: who they are is nobody's business here."""
+    if was.count == now.count:
+        return Change(where=path, before="", after=f"others on it, still {now.count} in all")
+    return Change(where=path, before=f"{was.count}", after=f"{now.count} on it")
 
 
 def _of_lines(path: str, was: list[str], now: list[str]) -> Change:
@@ -109,7 +121,7 @@ def _of_lines(path: str, was: list[str], now: list[str]) -> Change:
         if one[0] != "equal"
     ]
     if not blocks:
-        return Change(where=path, before="other line ends", after="other line ends")
+        return Change(where=f"{path} (ends of lines)", before="", after="others")
     _, i, j, k, m = blocks[0]
     more = sum(max(one[2] - one[1], one[4] - one[3]) for one in blocks) - max(1, min(j - i, 1), min(m - k, 1))
     where = f"{path}:{k + 1}" + (f" (and {more} more line{'s' if more > 1 else ''})" if more > 0 else "")

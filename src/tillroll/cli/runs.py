@@ -221,7 +221,6 @@ def status(as_json: bool) -> None:
         "sent",
         "used",
         "worst case",
-        "",
         box=None,
         header_style="dim",
         pad_edge=False,
@@ -238,9 +237,11 @@ def status(as_json: bool) -> None:
             str(now.messages_sent),
             str(now.redemptions),
             worst,
-            one.reason,
         )
     console.print(runs_table)
+    for one in lines:
+        if one.reason:
+            console.print(Text(f"run {one.run_id}: {one.reason}", style="yellow"), soft_wrap=True)
 
 
 def _show_store(store: sa.Row[Any]) -> None:
