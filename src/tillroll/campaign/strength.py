@@ -41,7 +41,7 @@ class Strength:
         """The figures in words."""
         return (
             f"{self.bits:.1f} bits of chance each; a million guesses hit one of {self.live:,} live codes with a chance of "
-            f"{self.chance_said}; of those drawn, {self.collisions_said} will probably exist already"
+            f"{self.chance_said}; draws that will exist already, and are drawn anew: {self.collisions_said}"
         )
 
 
@@ -111,7 +111,7 @@ def say_chance(chance: float) -> str:
 def say_few(count: float) -> str:
     """An expected number in words."""
     if count < 0.01:
-        return "none"
+        return "hardly any"
     return f"{count:.2g}" if count < 10 else f"{count:,.0f}"
 
 

@@ -46,7 +46,7 @@ from tillroll.track.connect import (
     stop_lane,
 )
 from tillroll.track.events import handle_events
-from tillroll.track.follow import follow_shop
+from tillroll.track.follow import follow_shop, sync_customers
 from tillroll.track.history import read_history
 from tillroll.track.redeem import end_runs
 
@@ -172,11 +172,14 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
         next_at = clock.now()  # there may be more of it
     if next_at is not None:
         lane_.quiet_since = None
-    return next_at if next_at is not None else _use_the_quiet(lane_, mint, until)
+    return next_at if next_at is not None else _use_the_quiet(lane_, store, mint, until)
 
 
-def _use_the_quiet(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
-    """Nothing waits, and hasn't for a while: what can wait for ever gets a little done. When to go on with it, or None."""
+def _use_the_quiet(lane_: Lane, store: sa.Row[Any], mint: Mint, until: datetime) -> datetime | None:
+    """Nothing waits, and hasn't for a while: what can wait for ever gets a little done. When to go on with it, or None.
+
+    Who never needed the customers has them read now, so that a plan can be looked at before there is any run.
+    """
     clock = lane_.services.clock
     now = clock.now()
     lane_.quiet_since = lane_.quiet_since or now
@@ -184,6 +187,8 @@ def _use_the_quiet(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
         return None
     slice_ends = min(until, now + _HISTORY)
     engine, client = lane_.services.engine, lane_.client
+    if store.customers_at is None:
+        sync_customers(engine, client, store=store, now=now)
     if read_history(engine, client, store_id=lane_.store_id, clock=clock, until=slice_ends):
         return clock.now()
     if (cleared := change_codes(lane_, mint, slice_ends, quiet=True)) is not None:
