@@ -1,0 +1,202 @@
+"""Drawing and reserving codes, each with its recipient, beside raw inserts of the same rows and a voucher set elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from bench.ledgers import KINDS, ledger_url
+from bench.report import Report
+from tests.shop import ANA, NOW, planned_run, run_row, sample_book
+from tillroll.approve.act import approve
+from tillroll.campaign.states import RunState
+from tillroll.ledger.bulk import add_many
+from tillroll.ledger.engine import open_engine, writing
+from tillroll.ledger.plans import load_plan
+from tillroll.ledger.tables import recipients
+from tillroll.mint.begin import begin
+from tillroll.mint.reserve import PIECE, reserve
+
+CODES = 1_000_000
+_BLOCK = 100_000  # ours and the raw inserts take turns by so many, so that a busy machine slows both
+_FEW_CUSTOMERS = 20
+_COLUMNS = ("store_id", "run_id", "recipient_id", "code", "state", "reserved_at", "changed_at")
+_OSCAR = "django-oscar==4.2.1"
+_OSCAR_CODES = 10_000
+
+
+def run(report: Report) -> None:
+    """A million on each database, then how long a voucher set of django-oscar takes for ten thousand."""
+    report.section(
+        f"Reserving {CODES:,} codes",
+        "Floor: the same rows into the same table, sorted alike, by sqlite3's executemany and PostgreSQL's COPY. Peer:"
+        f" {_OSCAR}, a voucher set of {_OSCAR_CODES:,} on SQLite.",
+    )
+    peer = _oscar()
+    for kind in KINDS:
+        ours, floor = _reserve(kind)
+        beside = {"floor": floor} | ({"peer": peer} if peer and kind == "SQLite" else {})
+        report.row(kind, ours, "codes/s", beside=beside)
+
+
+def _reserve(kind: str) -> tuple[float, float]:
+    """Codes a second: ours, and the raw inserts of what ours reserved."""
+    spent = {"ours": 0.0, "floor": 0.0}
+    with ledger_url(kind) as url, ledger_url(kind) as other:
+        engine = open_engine(url)
+        row = audience(engine, CODES)
+        copy_parents(engine, other)
+        last, done = 0, False
+        with _raw(kind, other) as insert:
+            while not done:
+                began = time.perf_counter()
+                done = reserve(engine, run=row, now=NOW, most=_BLOCK)
+                spent["ours"] += time.perf_counter() - began
+                block = _block(engine, last)
+                if not block:
+                    break
+                last = block[-1][0]
+                rows = [one[1:] for one in block]
+                began = time.perf_counter()
+                for start in range(0, len(rows), PIECE):
+                    insert(rows[start : start + PIECE])
+                spent["floor"] += time.perf_counter() - began
+        engine.dispose()
+    return CODES / spent["ours"], CODES / spent["floor"]
+
+
+def audience(engine: Engine, count: int) -> sa.Row[Any]:
+    """A run that has begun to mint, with so many recipients; only the first few of them are in the mirror of the store."""
+    _, run_id = planned_run(engine, book=sample_book(), customers=_FEW_CUSTOMERS)
+    with engine.connect() as connection:
+        plan = load_plan(connection, run_id)
+    if plan is None:
+        raise RuntimeError("the run has no plan")
+    approve(engine, run_id=run_id, digest=plan.digest, person=ANA, note="", now=NOW)
+    if begin(engine, run_id=run_id, now=NOW + timedelta(seconds=1)) is not RunState.MINTING:
+        raise RuntimeError("the run does not begin")
+    for start in range(_FEW_CUSTOMERS, count, PIECE):
+        people = range(start + 1, min(start + PIECE, count) + 1)
+        rows = [(one, f"customer{one}@example.com", f"Živa Novak {one}") for one in people]
+        with writing(engine) as connection:
+            add_many(
+                connection, recipients, ("customer_id", "email", "name"), rows, same={"plan_id": plan.plan_id}
+            )
+    return run_row(engine, run_id)
+
+
+def copy_parents(engine: Engine, url: str) -> None:
+    """The rows that codes refer to, in the other ledger too."""
+    other = open_engine(url)
+    audience(other, CODES)
+    other.dispose()
+
+
+def _block(engine: Engine, last: int) -> list[tuple[Any, ...]]:
+    """What was reserved last, as the driver has it, in the order it went in."""
+    names = ", ".join(_COLUMNS)
+    with engine.connect() as connection:
+        query = f"SELECT id, {names} FROM codes WHERE id > {last} ORDER BY id"  # noqa: S608 - names and a number of ours
+        return [tuple(one) for one in connection.exec_driver_sql(query)]
+
+
+@contextmanager
+def _raw(kind: str, url: str) -> Iterator[Callable[[list[tuple[Any, ...]]], None]]:
+    """Insert rows with the driver alone."""
+    engine = open_engine(url)
+    names = ", ".join(_COLUMNS)
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        if kind == "SQLite":
+            statement = f"INSERT INTO codes ({names}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - as above
+
+            def insert(rows: list[tuple[Any, ...]]) -> None:
+                driver.execute("BEGIN IMMEDIATE")
+                driver.executemany(statement, rows)
+                driver.execute("COMMIT")
+        else:
+
+            def insert(rows: list[tuple[Any, ...]]) -> None:
+                with driver.cursor() as cursor, cursor.copy(f"COPY codes ({names}) FROM STDIN") as copy:
+                    for row in rows:
+                        copy.write_row(row)
+                driver.commit()
+
+        yield insert
+    engine.dispose()
+
+
+_PEER = """
+import json, sys, time
+import django
+from django.conf import settings
+import oscar.defaults as defaults
+words = {name: getattr(defaults, name) for name in dir(defaults) if name.isupper()}
+settings.configure(
+    SECRET_KEY="bench", USE_TZ=True, SITE_ID=1, DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}},
+    HAYSTACK_CONNECTIONS={"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}},
+    INSTALLED_APPS=[
+        "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
+        "django.contrib.messages", "django.contrib.sites", "django.contrib.flatpages",
+        "oscar.config.Shop", "oscar.apps.analytics.apps.AnalyticsConfig", "oscar.apps.checkout.apps.CheckoutConfig",
+        "oscar.apps.address.apps.AddressConfig", "oscar.apps.shipping.apps.ShippingConfig",
+        "oscar.apps.catalogue.apps.CatalogueConfig", "oscar.apps.catalogue.reviews.apps.CatalogueReviewsConfig",
+        "oscar.apps.communication.apps.CommunicationConfig", "oscar.apps.partner.apps.PartnerConfig",
+        "oscar.apps.basket.apps.BasketConfig", "oscar.apps.payment.apps.PaymentConfig",
+        "oscar.apps.offer.apps.OfferConfig", "oscar.apps.order.apps.OrderConfig",
+        "oscar.apps.customer.apps.CustomerConfig", "oscar.apps.search.apps.SearchConfig",
+        "oscar.apps.voucher.apps.VoucherConfig", "oscar.apps.wishlists.apps.WishlistsConfig",
+        "oscar.apps.dashboard.apps.DashboardConfig", "widget_tweaks", "haystack", "treebeard", "sorl.thumbnail", "django_tables2",
+    ],
+    **{name: value for name, value in words.items() if name.startswith("OSCAR_")},
+)
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from datetime import timedelta
+from django.utils import timezone
+from oscar.core.loading import get_model
+VoucherSet = get_model("voucher", "VoucherSet")
+now = timezone.now()
+began = time.perf_counter()
+made = VoucherSet.objects.create(
+    name="bench", count=int(sys.argv[2]), code_length=12, start_datetime=now, end_datetime=now + timedelta(days=30)
+)
+if made.vouchers.count() < int(sys.argv[2]):
+    made.generate_vouchers()
+print(json.dumps({"made": made.vouchers.count(), "seconds": time.perf_counter() - began}))
+"""
+
+
+def _oscar() -> float | None:
+    """Codes a second of a django-oscar voucher set, in a virtual environment of its own; None where it can't be installed."""
+    with tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
+        home = Path(folder, "peer")
+        venv.create(home, with_pip=True)
+        python = str(home / "bin" / "python")
+        try:
+            _say(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", _OSCAR)
+            said = _say(python, "-c", _PEER, str(Path(folder, "peer.sqlite3")), str(_OSCAR_CODES))
+        except subprocess.CalledProcessError as fault:
+            sys.stderr.write(f"{_OSCAR} could not be measured: {fault.stderr[-600:]}\n")
+            return None
+    found = json.loads(said.splitlines()[-1])
+    return float(found["made"] / found["seconds"])
+
+
+def _say(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own words
+    return done.stdout
