@@ -27,11 +27,12 @@ def add_many(
 ) -> int:
     """Insert rows and pass over those that break a unique rule; how many went in.
 
-    `columns` names what the tuples of `rows` hold; `same` is what all rows have in common.
+    `columns` names what the tuples of `rows` hold; `same` is what all rows have in common, states among it.
     """
     if not rows:
         return 0
     same = same or {}
+    columns, rows = _without_nothing(columns, rows)
     bound = _bound(connection, table, columns, rows)
     alike = _alike(connection, table, same)
     if connection.dialect.name == "sqlite":
@@ -140,43 +141,42 @@ def _type(connection: Connection, table: sa.Table, name: str) -> str:
     return str(table.c[name].type.compile(dialect=connection.dialect))
 
 
+def _without_nothing(columns: Sequence[str], rows: Rows) -> tuple[Sequence[str], Rows]:
+    """Leave out the columns that hold nothing in any row."""
+    empty = {place for place, value in enumerate(rows[0]) if value is None}
+    empty = {place for place in empty if all(row[place] is None for row in rows)}
+    if not empty:
+        return columns, rows
+    kept = [place for place in range(len(columns)) if place not in empty]
+    return [columns[place] for place in kept], [tuple(row[place] for place in kept) for row in rows]
+
+
 def _bound(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Rows) -> Rows:
-    """The rows as the driver takes them. Rows as they are, if no column needs a word said about it."""
+    """The rows as the driver takes them; rows as they are, if no column needs a word said about it.
+
+    The same few moments and amounts come again and again, so each is worked out once.
+    """
     binders = [_binder(connection, table, name) for name in columns]
     if not any(binders):
         return rows
     turned = list(zip(*rows, strict=True))
     for place, binder in enumerate(binders):
         if binder is not None:
-            turned[place] = tuple(map(binder, turned[place]))
+            known = {value: binder(value) for value in set(turned[place])}
+            turned[place] = tuple(map(known.__getitem__, turned[place]))
     return list(zip(*turned, strict=True))
 
 
 def _alike(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
-    found = []
-    for name, value in values.items():
-        binder = _binder(connection, table, name)
-        found.append(binder(value) if binder is not None else value)
-    return tuple(found)
+    return tuple(_driven(value, _binder(connection, table, name)) for name, value in values.items())
+
+
+def _driven(value: Any, binder: Callable[[Any], Any] | None) -> Any:
+    plain = value.value if isinstance(value, Enum) else value
+    return binder(plain) if binder is not None else plain
 
 
 def _binder(connection: Connection, table: sa.Table, name: str) -> Callable[[Any], Any] | None:
-    """How a column's values become the driver's; None for numbers, which are the driver's already.
-
-    The same few moments and amounts come again and again, so each is worked out once.
-    """
+    """How a column's values become the driver's; None for those that are the driver's already."""
     kind = table.c[name].type
-    if isinstance(kind, sa.Integer):
-        return None
-    process = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    known: dict[Any, Any] = {}
-
-    def plain(value: Any) -> Any:
-        return value.value if isinstance(value, Enum) else value
-
-    def processed(value: Any) -> Any:
-        if value not in known:
-            known[value] = process(plain(value)) if process is not None else plain(value)
-        return known[value]
-
-    return plain if process is None else processed
+    return kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)

@@ -8,12 +8,15 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from tillroll.campaign.check_symbol import check_symbol
 from tillroll.campaign.rules import CodeFormat
 from tillroll.campaign.unwanted import openings, searching, seen, unwanted_words
 
-_SYSTEM = secrets.SystemRandom()
+_T = TypeVar("_T")
+
+_KEY = 16  # bytes: two that are the same are not to be expected
 _BLOCK = 10_000  # codes drawn at once: larger ones cost memory and save no time
 
 
@@ -112,11 +115,14 @@ def _unwanted(drawn: Sequence[str], drawing: _Drawing) -> set[int]:
     return found
 
 
-def shuffled(ids: list[int]) -> list[int]:
-    """The ids in an order that tells nothing: sorted codes must not follow the customers' numbers."""
-    mixed = list(ids)
-    _SYSTEM.shuffle(mixed)
-    return mixed
+def shuffled(things: Sequence[_T]) -> list[_T]:
+    """The things in an order that tells nothing: sorted codes must not follow the customers' numbers.
+
+    Sorted by 16 random bytes each, which takes a third of the time of drawing every place by itself.
+    """
+    keys = secrets.token_bytes(_KEY * len(things))
+    places = sorted(range(len(things)), key=lambda place: keys[place * _KEY : (place + 1) * _KEY])
+    return [things[place] for place in places]
 
 
 def new_key() -> str:

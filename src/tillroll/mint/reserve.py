@@ -9,9 +9,9 @@ else's, are drawn last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -75,22 +75,26 @@ def _piece_for_each(
     """A code each for the next recipients without one; how many, or None when everybody has theirs.
 
     How far the audience is done stands in the run's row and is written with the codes. Behind that only those are looked for
-    whose code turned out to be somebody else's.
+    whose code turned out to be somebody else's. Who has a code already is passed over by the ledger's unique rule.
     """
     with reading(engine) as connection:
-        lacking = _without_code(connection, plan.plan_id, _reserved_to(connection, run.id))
-        replaced = [] if lacking else _to_replace(connection, run.id)
-    wanting = lacking or replaced
+        piece = _next_piece(connection, plan.plan_id, _reserved_to(connection, run.id))
+        wanting = _wanting(connection, piece) if piece else _to_replace(connection, run.id)
     if not wanting:
         return None
-    codes_drawn = _drawn(revision, run, len(wanting))
-    theirs = {row.id: (row.id, row.arm, row.value, *spans[row.arm]) for row in wanting}
-    rows = [(code, *theirs[one]) for one, code in zip(shuffled(list(theirs)), codes_drawn, strict=True)]
+    drawn = _drawn(revision, run, len(wanting))
+    mixed = zip(shuffled(wanting), drawn, strict=True)
+    rows: list[tuple[Any, ...]]
+    if len(wanting[0]) == 1:
+        rows = [(code, one) for (one,), code in mixed]
+    else:
+        rows = [(code, one, arm, value, *spans[arm]) for (one, arm, value), code in mixed]
     with writing(engine) as connection:
-        made = add_many(connection, codes, _COLUMNS, rows, same=_alike(run, now))
-        if lacking and made == len(lacking):  # else some drew a code that was there: they are next once more
-            reserved_to = {"reserved_to": lacking[-1].customer_id}
-            connection.execute(sa.update(runs).where(runs.c.id == run.id).values(reserved_to))
+        made = add_many(connection, codes, _COLUMNS[: len(rows[0])], rows, same=_alike(run, now))
+        # what lacks now drew a code that was there, or its turn had come before: few, so the piece comes once more
+        if piece and (made == len(wanting) or not _lacks(connection, piece)):
+            done = {"reserved_to": piece.last}
+            connection.execute(sa.update(runs).where(runs.c.id == run.id).values(done))
     return made
 
 
@@ -147,18 +151,51 @@ def _standing() -> sa.ColumnElement[bool]:
     return sa.exists().where(other.c.recipient_id == recipients.c.id, other.c.state != CodeState.CLASHED)
 
 
-def _without_code(connection: Connection, plan_id: int, after: int) -> list[sa.Row[Any]]:
-    columns = (recipients.c.id, recipients.c.customer_id, recipients.c.arm, recipients.c.value)
-    query = (
-        sa.select(*columns)
-        .where(recipients.c.plan_id == plan_id, recipients.c.customer_id > after, ~_standing())
-        .order_by(recipients.c.customer_id)
-        .limit(PIECE)
-    )
-    return list(connection.execute(query))
+_Wanting = Sequence[tuple[Any, ...]]
+"""Recipients: their numbers alone, or with the arm and the value that differ from one to the next."""
 
 
-def _to_replace(connection: Connection, run_id: int) -> list[sa.Row[Any]]:
+class _Piece(NamedTuple):
+    """Neighbours in a plan's audience, by the store's numbers of the customers."""
+
+    plan_id: int
+    first: int
+    last: int
+    people: list[tuple[int]]
+
+    @property
+    def between(self) -> tuple[sa.ColumnElement[bool], ...]:
+        """The conditions over `recipients`."""
+        theirs = recipients.c.customer_id.between(self.first, self.last)
+        return recipients.c.plan_id == self.plan_id, theirs
+
+
+def _next_piece(connection: Connection, plan_id: int, after: int) -> _Piece | None:
+    of_plan = (recipients.c.plan_id == plan_id, recipients.c.customer_id > after)
+    query = sa.select(recipients.c.customer_id, recipients.c.id).where(*of_plan)
+    rows = connection.execute(query.order_by(recipients.c.customer_id).limit(PIECE)).all()
+    if not rows:
+        return None
+    return _Piece(plan_id=plan_id, first=rows[0][0], last=rows[-1][0], people=[(one,) for _, one in rows])
+
+
+def _wanting(connection: Connection, piece: _Piece) -> _Wanting:
+    """The piece's recipients; with their arms and values only if there are any."""
+    differ = sa.select(sa.func.count(recipients.c.value), sa.func.max(recipients.c.arm)).where(*piece.between)
+    values, arm = connection.execute(differ).one()
+    if not values and not arm:
+        return piece.people
+    query = sa.select(recipients.c.id, recipients.c.arm, recipients.c.value).where(*piece.between)
+    return list(map(tuple, connection.execute(query.order_by(recipients.c.customer_id)).all()))
+
+
+def _lacks(connection: Connection, piece: _Piece) -> bool:
+    """Whether somebody of the piece has no code."""
+    query = sa.select(recipients.c.id).where(*piece.between, ~_standing()).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _to_replace(connection: Connection, run_id: int) -> _Wanting:
     """Recipients whose code was somebody else's, and who have no other yet."""
     clashed = (codes.c.run_id == run_id, codes.c.state == CodeState.CLASHED)
     query = (
@@ -169,4 +206,4 @@ def _to_replace(connection: Connection, run_id: int) -> list[sa.Row[Any]]:
         .order_by(recipients.c.id)
         .limit(PIECE)
     )
-    return list(connection.execute(query))
+    return list(map(tuple, connection.execute(query).all()))
