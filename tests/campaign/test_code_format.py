@@ -90,6 +90,7 @@ def test_what_is_written_is_read_back_however_it_is_typed(
 def test_look_alikes_are_taken_for_the_symbols_they_look_like() -> None:
     code_format = CodeFormat(title="f", group=5)
     assert code_format.read("BACK", "back o1il2-34567") == "BACK-01112-34567"
+    assert code_format.read("HELLO", "hell0-01112-34567") == "HELLO-01112-34567"
     letters = CodeFormat(title="f", alphabet="ABCDEFGHIJKLMNOP", length=4)
     assert letters.read("", "OLIO") == "OLIO"
 

@@ -78,3 +78,31 @@ def test_what_can_not_be_taken_is_refused_in_words(
     assert code == 1
     assert said in err
     assert out == ""
+
+
+def find(home: Path, url: str, *words: str) -> tuple[int, str, str]:
+    answer = tillroll(home, "codes", "find", *words, DATABASE_URL=url)
+    return answer.returncode, answer.stdout, answer.stderr
+
+
+def test_a_code_is_found_however_it_was_typed(pooled: Path, sqlite_url: str) -> None:
+    engine = open_engine(sqlite_url)
+    with engine.connect() as connection:
+        code = connection.scalars(sa.select(codes.c.code).order_by(codes.c.id)).first() or ""
+    engine.dispose()
+    (pooled / "campaigns").mkdir()
+    (pooled / "rules" / "codes").mkdir(parents=True)
+    rail = "title: Short\nlength: 10\n"
+    (pooled / "rules" / "codes" / "short.yaml").write_text(rail, encoding="utf-8")
+    (pooled / "campaigns" / "pool.yaml").write_text(POOL, encoding="utf-8")
+    typed = f"{code[:6].lower()} {code[6:]}".replace("0", "o").replace("1", "l")
+    exit_code, said, _ = find(pooled, sqlite_url, *typed.split())
+    assert exit_code == 0
+    assert f"{code}  live" in said
+    assert "pool, run 1" in said
+    assert "nobody by name" in said
+    assert "never, as far as" in said
+    _, told, _ = find(pooled, sqlite_url, code, "--json")
+    assert json.loads(told)["run_id"] == 1
+    exit_code, _, trouble = find(pooled, sqlite_url, "POOL", "NOSUCH")
+    assert (exit_code, "The ledger has no such code." in trouble) == (1, True)

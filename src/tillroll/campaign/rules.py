@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tillroll.campaign.check_symbol import check_symbol
 from tillroll.campaign.units import KeyFault, Whole
+from tillroll.campaign.unwanted import seen
 from tillroll.campaign.words import Line, Words
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -78,21 +79,21 @@ class CodeFormat(Words):
         return len(self.written(prefix, "0" * self.symbols))
 
     def read(self, prefix: str, typed: str) -> str | None:
-        """The code that somebody means who typed this; None if no code of this format is meant, or its check symbol says no.
+        """The code that somebody means who typed this; None if no code of this format is meant, or its check symbol says no."""
+        symbols = self.symbols_in(prefix, typed)
+        if not symbols or (self.check_symbol and check_symbol(symbols[:-1], self.alphabet) != symbols[-1]):
+            return None
+        return self.written(prefix, symbols)
+
+    def symbols_in(self, prefix: str, typed: str) -> str:
+        """The symbols behind the prefix, if what somebody typed has this format's form; else empty.
 
         Capitals, hyphens and spaces don't matter; O, I and L stand for the digits they look like, if they aren't symbols here.
         """
         text = "".join(typed.upper().replace("-", "").split())
-        symbols = text.removeprefix(prefix)
+        begins, symbols = text[: len(prefix)], text[len(prefix) :]
         for letter, digit in _MISREAD:
             if letter not in self.alphabet:
                 symbols = symbols.replace(letter, digit)
-        if (
-            not text.startswith(prefix)
-            or len(symbols) != self.symbols
-            or not set(symbols) <= set(self.alphabet)
-        ):
-            return None
-        if self.check_symbol and check_symbol(symbols[:-1], self.alphabet) != symbols[-1]:
-            return None
-        return self.written(prefix, symbols)
+        of_form = len(symbols) == self.symbols and set(symbols) <= set(self.alphabet)
+        return symbols if of_form and seen(begins) == seen(prefix) else ""

@@ -12,6 +12,7 @@ from tillroll.approve.decide import MAY_DECIDE, Person
 from tillroll.cli.changes import COMMANDS as CHANGES
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, say_json
+from tillroll.cli.whose import find
 from tillroll.errors import NotAllowed
 from tillroll.ledger.engine import reading
 from tillroll.mint.export import COLUMNS, reveal
@@ -98,7 +99,7 @@ def take(campaign: str, count: int, whom: str, email: str, as_json: bool) -> Non
         err().print(f"{len(taken)} codes handed out; the audit says that {email} took them.")
 
 
-for command in CHANGES:
+for command in (*CHANGES, find):
     codes.add_command(command)
 
 
