@@ -12,6 +12,7 @@
         ├── StoreDisconnected     the store no longer accepts the token
         ├── PlanLacksApi          the store's plan has no API, or the store is suspended
         ├── ScopeMissing          the token lacks a scope
+        ├── LedgerIsAnother       the store was worked for by another ledger, or by this one at a later time
         └── Misconfigured         settings, database, port: this installation can't start
 
 Errors carry attributes; nobody parses their text. Expected outcomes of a decision are values with reasons, not errors.
@@ -81,6 +82,10 @@ class PlanLacksApi(NeedsPerson):
 
 class ScopeMissing(NeedsPerson):
     """The token is good but lacks a scope, or a feature is off in the store (403 with a body)."""
+
+
+class LedgerIsAnother(NeedsPerson):
+    """This ledger is a copy, or was restored: what it believes undone may have been done. See `tillroll rearm`."""
 
 
 class Misconfigured(NeedsPerson):

@@ -34,6 +34,7 @@ COMMANDS = {  # in the order of the path, not of the alphabet
     "clock": ("serve", "clock", "What is due, for many workers."),
     "sandbox": ("serve", "sandbox", "A store on this machine."),
     "store": ("store", "store", "Connect and check a store."),
+    "rearm": ("rearm", "rearm", "A ledger restored from a backup."),
     "db": ("admin", "db", "The ledger's tables."),
     "user": ("admin", "user", "Who may sign in."),
     "secret": ("admin", "secret", "Keys that seal."),

@@ -133,6 +133,14 @@ def insert_if_new(connection: Connection, table: sa.Table, row: dict[str, Any]) 
     return connection.execute(statement).first() is not None
 
 
+def number_from(connection: Connection, table: sa.Table) -> None:
+    """Have the next row numbered after those that are there: some were written with numbers of their own."""
+    if connection.dialect.name == "postgresql":
+        last = sa.select(sa.func.max(table.c.id)).scalar_subquery()
+        sequence = sa.func.pg_get_serial_sequence(table.name, "id")
+        connection.execute(sa.select(sa.func.setval(sequence, last)).where(last.is_not(None)))
+
+
 def upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
     """Insert rows, or bring those whose primary key exists up to date. All rows carry the same columns."""
     if not rows:

@@ -28,5 +28,7 @@ fences = sa.Table(
     text("home", ""),  # which database this was when it was raised: a copy is another one
     text("place", ""),  # where the store keeps it: storage, coupon
     sa.Column("raised_at", Moment),
+    sa.Column("told", sa.JSON),  # the runs that the store was told had begun, as it keeps them
+    sa.Column("since", Moment),  # refused: of what happened since then this ledger may know nothing
     sa.PrimaryKeyConstraint("store_id"),
 )

@@ -115,7 +115,7 @@ stores = sa.Table(
     text("timezone", "UTC"),
     text("language", "en"),
     text("scopes", ""),  # what the token may do, parted by spaces; empty: not known
-    text("state", "connected"),  # connected, disconnected, no_api
+    text("state", "connected"),  # connected, disconnected, no_api, fenced
     text("reason", ""),
     sa.Column("not_before", Moment),  # the lane rests until then
     sa.Column("profile_at", Moment),
@@ -185,6 +185,9 @@ runs = sa.Table(
         "reserved_to", sa.BigInteger, nullable=False, server_default="0"
     ),  # so far customers have codes
     sa.Column("not_before", Moment),
+    sa.Column(
+        "parked_until", Moment
+    ),  # e-mails that were due until then may have left before the ledger was restored
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("changed_at", Moment, nullable=False),
     sa.Column("finished_at", Moment),

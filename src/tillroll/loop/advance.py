@@ -15,8 +15,16 @@ import structlog
 from tillroll.approve.act import settle_waiting
 from tillroll.campaign import read_book
 from tillroll.campaign.folder import fingerprint
-from tillroll.errors import FaultyFiles, NeedsPerson, OutcomeUnknown, PlanLacksApi, Refused, TryLater
-from tillroll.ledger.engine import reading
+from tillroll.errors import (
+    FaultyFiles,
+    LedgerIsAnother,
+    NeedsPerson,
+    OutcomeUnknown,
+    PlanLacksApi,
+    Refused,
+    TryLater,
+)
+from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.lane import lane
 from tillroll.loop.due import looked, polled_at
 from tillroll.loop.outage import tell_of_outage
@@ -32,6 +40,7 @@ from tillroll.loop.stages import (
     remind_runs,
     send_runs,
 )
+from tillroll.mint.draw import new_key
 from tillroll.mint.parts import Mint
 from tillroll.plan.pool import fill_pools
 from tillroll.plan.record import record_book
@@ -39,6 +48,7 @@ from tillroll.plan.slots import materialise
 from tillroll.track.connect import (
     CONNECTED,
     DISCONNECTED,
+    FENCED,
     NO_API,
     lane_runs_again,
     load_store,
@@ -46,6 +56,7 @@ from tillroll.track.connect import (
     stop_lane,
 )
 from tillroll.track.events import handle_events
+from tillroll.track.fence import guard, note_refused
 from tillroll.track.follow import follow_shop, sync_customers
 from tillroll.track.history import read_history
 from tillroll.track.redeem import end_runs
@@ -114,11 +125,28 @@ def _look(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
 def _shut_out(lane_: Lane, store: sa.Row[Any], trouble: NeedsPerson) -> None:
     """No more calls until somebody acts; whom it concerns is told."""
     state = NO_API if isinstance(trouble, PlanLacksApi) else DISCONNECTED
+    if isinstance(trouble, LedgerIsAnother):
+        state, lane_.fence_checked = FENCED, False
+        with writing(lane_.services.engine) as connection:
+            note_refused(connection, lane_.store_id, lane_.services.clock.now())
     reason, now = f"{trouble.message} {trouble.hint}".strip(), lane_.services.clock.now()
     news = stop_lane(lane_.services.engine, store_id=lane_.store_id, state=state, reason=reason, now=now)
     log.error("store.stopped", store=store.ecwid_id, state=state, reason=trouble.message, do=trouble.hint)
     if news:
         tell_of_outage(lane_.services, store, state=state, reason=reason)
+
+
+def hold_fence(lane_: Lane) -> None:
+    """Make sure that this ledger is the one that works for the store, and tell the store what is about to begin."""
+    asked = guard(
+        lane_.services.engine,
+        lane_.client,
+        store_id=lane_.store_id,
+        checked=lane_.fence_checked,
+        mark=new_key(),
+        now=lane_.services.clock.now(),
+    )
+    lane_.fence_checked = lane_.fence_checked or asked
 
 
 def _rest(lane_: Lane, store: sa.Row[Any], reason: str, until: datetime) -> datetime:
@@ -150,6 +178,8 @@ def _read_files(lane_: Lane) -> None:
 
 def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     engine, clock = lane_.services.engine, lane_.services.clock
+    if not lane_.fence_checked:
+        hold_fence(lane_)
     handled = handle_events(engine, lane_.client, store_id=lane_.store_id, now=clock.now())
     follow_shop(engine, lane_.client, lane_.following, store=store, now=clock.now())
     made = materialise(engine, store_id=lane_.store_id, now=clock.now())
@@ -160,10 +190,13 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     plan_runs(lane_, until)
     settle_waiting(engine, store_id=lane_.store_id, now=clock.now())
     mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id, watch=lane_.watch)
+    hold_fence(lane_)
     reconcile_codes(lane_, mint)
     _read_files(lane_)  # planning may have taken a while: nothing begins on files that were edited meanwhile
     changed = change_codes(lane_, mint, until)
-    waits = [changed, mint_runs(lane_, mint, until), send_runs(lane_, until), remind_runs(lane_, until)]
+    waits = [changed, mint_runs(lane_, mint, until)]
+    hold_fence(lane_)  # what was minted just now is about to be sent
+    waits += [send_runs(lane_, until), remind_runs(lane_, until)]
     end_runs(engine, store_id=lane_.store_id, now=clock.now())
     if store.reason:
         lane_runs_again(engine, store_id=lane_.store_id)

@@ -21,11 +21,13 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.send.compile import Rendered
 from tillroll.send.decide import Outcome
 from tillroll.send.mime import Outgoing, build
-from tillroll.track.connect import NO_API
+from tillroll.track.connect import FENCED, NO_API
 from tillroll.track.overview import OnHold, held_up
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.loop")
+
+_WHAT = {NO_API: "has no API in its plan, or is suspended", FENCED: "has seen another ledger than this one"}
 
 
 def tell_of_outage(services: Services, store: sa.Row[Any], *, state: str, reason: str) -> None:
@@ -58,7 +60,7 @@ def tell_of_outage(services: Services, store: sa.Row[Any], *, state: str, reason
 
 def _words(store: sa.Row[Any], state: str, reason: str, hold: OnHold, public_url: str) -> Rendered:
     name = store.name or f"store {store.ecwid_id}"
-    what = "has no API in its plan, or is suspended" if state == NO_API else "no longer lets Tillroll in"
+    what = _WHAT.get(state, "no longer lets Tillroll in")
     lines = [
         f"{name} ({store.ecwid_id}) {what}.",
         reason,

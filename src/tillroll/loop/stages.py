@@ -65,6 +65,7 @@ class Lane:
     watch: Watch = field(default_factory=Watch)  # how fast the store makes codes
     look: Look | None = None  # at the store\'s coupons, begun and not over
     way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with
+    fence_checked: bool = False  # the store was asked whether this ledger is the one that works for it
     in_trouble: bool = False  # the last slice ended because the store wouldn't
     spread: Callable[[int], None] | None = None  # share a run's messages out to other senders
 
@@ -75,6 +76,7 @@ class Lane:
         if refused or self.way_in not in {None, way_in}:
             self.client.close()
             self.client = self.services.open_client(store)
+            self.fence_checked = False
         self.way_in = way_in
 
     def remember(self, polled_at: datetime | None) -> None:

@@ -42,9 +42,9 @@ def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
     with writing(engine) as connection:  # one transaction for all of them: most looks find nothing
         for one, due_now in found:
             for slot in due_now.run:
-                made += _add_run(connection, store_id, one.name, slot, RunState.PLANNING, "", now)
+                made += add_run(connection, store_id, one.name, slot, RunState.PLANNING, "", now)
             for slot, reason in due_now.skipped:
-                _add_run(connection, store_id, one.name, slot, RunState.SKIPPED, reason, now)
+                add_run(connection, store_id, one.name, slot, RunState.SKIPPED, reason, now)
         connection.execute(
             sa.update(campaigns)
             .where(campaigns.c.id.in_([one.row.id for one in active]), campaigns.c.considered_until < now)
@@ -77,7 +77,7 @@ def next_slot(connection: Connection, store_id: int, now: datetime, until: datet
     return min((slot.at for slot in found if slot is not None), default=None)
 
 
-def _add_run(
+def add_run(
     connection: Connection,
     store_id: int,
     name: str,
@@ -132,7 +132,7 @@ def start_by_hand(
                 f"Campaign {name!r} is {status}.", hint="Set `status: active` in its file to run it."
             )
         kind = _kind_by_hand(connection, store_id, name, row.revision_id, slot)
-        if _add_run(
+        if add_run(
             connection, store_id, name, slot, RunState.PLANNING, "", now, started_by=person, kind=kind
         ):
             audit.record(

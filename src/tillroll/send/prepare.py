@@ -17,6 +17,8 @@ from tillroll.send.sending import Kind, Sending, Source
 _PIECE = 5_000
 _SETTLED = (CodeState.LIVE, CodeState.PAUSED, CodeState.FAILED, CodeState.REVOKED, CodeState.CLEARED)
 _NO_CODE = dict.fromkeys(Source, "there is no code") | {Source.EARLIER: "no earlier step gave them a code"}
+_MADE_BY = runs.alias("made_by")  # the run that made a code
+MAY_HAVE_LEFT = "it may have left before the ledger was restored"
 _COLUMNS = (
     "store_id",
     "run_id",
@@ -76,6 +78,7 @@ def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> s
     )
     if sending.source is Source.NONE:
         state, reason = sa.literal(MessageState.READY.value), sa.literal("")
+    state, reason = _parked(sending, state, reason)
     written = sa.exists().where(messages.c.recipient_id == recipients.c.id, messages.c.kind == kind)
     query = (
         sa.select(
@@ -99,6 +102,23 @@ def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> s
     return _those_to_remind(query, sending, now) if sending.kind is Kind.REMINDER else query
 
 
+def _parked(
+    sending: Sending, state: sa.ColumnElement[str], reason: sa.ColumnElement[str]
+) -> tuple[sa.ColumnElement[str], sa.ColumnElement[str]]:
+    """What was due before the ledger was restored may have left: it is unknown from the start, never ready."""
+    until = sending.run.parked_until
+    if until is None:
+        return state, reason
+    was_due: sa.ColumnElement[bool] = sa.true()
+    if sending.kind is Kind.REMINDER and (reminder := sending.message.reminder) is not None:
+        was_due = works_until(_MADE_BY) <= until + reminder.before_expiry
+    parked = sa.and_(state == MessageState.READY.value, was_due)
+    return (
+        sa.case((parked, MessageState.UNKNOWN.value), else_=state),
+        sa.case((parked, MAY_HAVE_LEFT), else_=reason),
+    )
+
+
 def _code_of(sending: Sending) -> sa.ColumnElement[bool]:
     """Which code belongs to a recipient."""
     if sending.source is Source.OWN:
@@ -116,9 +136,8 @@ def _those_to_remind(query: sa.Select[Any], sending: Sending, now: datetime) -> 
         first.c.kind == Kind.OFFER.value,
         first.c.state == MessageState.SENT,
     )
-    made_by = runs.alias("made_by")
-    expires = works_until(made_by)
-    return query.join(made_by, made_by.c.id == codes.c.run_id).where(
+    expires = works_until(_MADE_BY)
+    return query.join(_MADE_BY, _MADE_BY.c.id == codes.c.run_id).where(
         got_it, codes.c.state == CodeState.LIVE, expires > now, expires <= soon, ~used()
     )
 

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.errors import NotFound
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, writing
-from tillroll.ledger.tables import stores
+from tillroll.ledger.tables import lanes, stores
 
-CONNECTED, DISCONNECTED, NO_API = "connected", "disconnected", "no_api"
+CONNECTED, DISCONNECTED, NO_API, FENCED = "connected", "disconnected", "no_api", "fenced"
 
 
 def connect(
@@ -37,19 +37,28 @@ def connect(
         if insert_if_new(connection, stores, {"ecwid_id": ecwid_id, "created_at": now, **fresh}):
             _audit(connection, now, "store.connected", ecwid_id, "", actor)
         elif changed:
+            connection.execute(sa.update(stores).where(where).values(fresh))
             again = {"state": CONNECTED, "reason": "", "not_before": None}
-            connection.execute(sa.update(stores).where(where).values({**fresh, **again}))
+            connection.execute(sa.update(stores).where(where, stores.c.state != FENCED).values(again))
             _audit(connection, now, "store.connected", ecwid_id, "a new token or address", actor)
-        return int(connection.scalars(sa.select(stores.c.id).where(where)).one())
+        number = int(connection.scalars(sa.select(stores.c.id).where(where)).one())
+        wake(connection, number)
+        return number
+
+
+def wake(connection: Connection, store_id: int) -> None:
+    """Have the store's lane looked at as soon as may be."""
+    connection.execute(sa.update(lanes).where(lanes.c.store_id == store_id).values(due_at=None))
 
 
 def reconnect(engine: Engine, *, store_id: int, actor: str, now: datetime) -> None:
     """The store lets us in again with the token it has: its lane may run."""
     with writing(engine) as connection:
         row = load_store(connection, store_id)
-        if row.state != CONNECTED:
+        if row.state not in {CONNECTED, FENCED}:  # a fence is taken down by `tillroll rearm` alone
             again = {"state": CONNECTED, "reason": "", "not_before": None}
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(again))
+            wake(connection, store_id)
             _audit(connection, now, "store.connected", row.ecwid_id, "it answers again", actor)
 
 

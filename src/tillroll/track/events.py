@@ -34,6 +34,7 @@ _AREA_OF = {
     "discount_coupon": COUPONS,
 }
 _NAMED_IN_DATA = {ORDERS.name: "orderId", CARTS.name: "cartId"}  # the event's own entity id is another one
+_OWN_DOING = {"application.storageChanged", "application.storage_changed"}  # the fence's record is kept there
 _ONE_BY_ONE = 25  # more than so many of an area are read by one look at what changed
 _LONGEST_ID = 18  # digits: more is no id of the store, and no number of the ledger
 _MOST = 2_000  # events a look
@@ -49,7 +50,7 @@ def handle_events(engine: Engine, client: Client, *, store_id: int, now: datetim
     for name, of_area in by_area.items():
         if name in _AREA_OF:
             _read_area(engine, client, _AREA_OF[name], of_area, store_id=store_id, now=now)
-        elif name in {"profile", "application"}:
+        elif name in {"profile", "application"} and any(one.kind not in _OWN_DOING for one in of_area):
             # an uninstall is no more signed than anything else: the call is refused if it is true
             sync_profile(engine, client, store_id=store_id, now=now)
             _done(engine, of_area, "read", now)

@@ -35,8 +35,11 @@ def upgrade() -> None:
         sa.Column("home", sa.Text, nullable=False, server_default=""),
         sa.Column("place", sa.Text, nullable=False, server_default=""),
         sa.Column("raised_at", Moment),
+        sa.Column("told", sa.JSON),
+        sa.Column("since", Moment),
         sa.PrimaryKeyConstraint("store_id", name="pk_fences"),
     )
+    op.add_column("runs", sa.Column("parked_until", Moment))
     op.add_column("messages", sa.Column("owner", sa.BigInteger, nullable=False, server_default="0"))
     op.create_index(op.f("ix_runs_store_id_changed_at"), "runs", ["store_id", "changed_at"])
     op.create_index(op.f("ix_events_store_id_received_at"), "events", ["store_id", "received_at"])

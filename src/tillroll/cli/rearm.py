@@ -1,0 +1,117 @@
+"""`tillroll rearm`: a ledger that was restored or copied, let go on by a person who has seen what it would repeat."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+from rich.table import Table
+
+from tillroll.approve.decide import MAY_DECIDE
+from tillroll.cli.opening import services
+from tillroll.cli.show import in_zone, out, say_json
+from tillroll.cli.stores import STORE, chosen_store
+from tillroll.errors import NotAllowed, Refused
+from tillroll.ledger.engine import reading
+from tillroll.loop.rearm import Doubt, look_at_doubt
+from tillroll.loop.rearm import rearm as let_go_on
+from tillroll.web.accounts import person_of
+
+
+@click.command()
+@STORE
+@click.option(
+    "--as", "email", metavar="EMAIL", help="Whose word this is: an approver's account. None: only look."
+)
+@click.option("--yes", is_flag=True, help="Don't ask at the terminal.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
+def rearm(ecwid_id: int | None, email: str | None, yes: bool, as_json: bool) -> None:
+    """Show what a ledger that was restored or copied would repeat, and let it work for its store again.
+
+    End whatever else works for the store first. Codes that the store has are taken over; e-mails that may have left are
+    unknown and never sent by themselves; slots and steps of the time that the ledger knows nothing of are let pass.
+
+    \b
+    Example:
+      tillroll rearm --store 1003
+      tillroll rearm --store 1003 --as ana@shop.example
+    """
+    with services() as parts:
+        with reading(parts.engine) as connection:
+            store = chosen_store(connection, ecwid_id)
+        with parts.client(store, person=True) as client:
+            doubt = look_at_doubt(parts, client, store)
+            if doubt is None:
+                return _say(
+                    as_json,
+                    {"store": store.ecwid_id, "refused": False},
+                    "It is the ledger that works for its store.",
+                )
+            if not as_json:
+                _show(store, doubt)
+            if email is None:
+                return _say(
+                    as_json,
+                    _to_json(store, doubt),
+                    "Nothing was changed. To let it go on: tillroll rearm --as EMAIL",
+                )
+            person = person_of(parts.engine, email)
+            if person is None or not person.roles & MAY_DECIDE:
+                raise NotAllowed(
+                    f"{email} has no account with the approver role.", hint="See: tillroll user add"
+                )
+            _confirm(yes)
+            let_go_on(parts, client, store, person=email)
+    return _say(as_json, {**_to_json(store, doubt), "rearmed": True}, "The ledger works for its store again.")
+
+
+def _say(as_json: bool, body: dict[str, Any], words: str) -> None:
+    if as_json:
+        say_json(body)
+    else:
+        out().print(words)
+
+
+def _confirm(yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused(
+            "Nobody is at a terminal to say yes.", hint="Give --yes if nothing else works for the store."
+        )
+    if not click.confirm("Does nothing else work for this store, and shall this ledger go on?"):
+        raise Refused("Nothing was changed.")
+
+
+def _show(store: Any, doubt: Doubt) -> None:
+    table = Table.grid(padding=(0, 2))
+    going = ", ".join(f"{number} of {campaign} ({state})" for number, campaign, state in doubt.runs[:10])
+    lost = ", ".join(f"{one.run_id} of {one.campaign} ({one.slot_key})" for one in doubt.lost[:10])
+    for name, words in (
+        ("store", f"{store.name or 'store'} ({store.ecwid_id})"),
+        ("refused", doubt.reason),
+        ("knows nothing since", in_zone(doubt.since, store.timezone)),
+        ("runs it has lost", lost or "none that the store was told of"),
+        ("codes it has lost", f"{doubt.codes:,}: the store has them, and they are taken over"),
+        ("runs it would go on with", going or "none"),
+        ("codes it would make", f"{doubt.codes_to_make:,}: those that the store has already are only noted"),
+        ("e-mails it would send", f"{doubt.messages:,}: those that may have left become unknown, and stay"),
+    ):
+        table.add_row(f"[dim]{name}[/dim]", words)
+    out().print(table)
+
+
+def _to_json(store: Any, doubt: Doubt) -> dict[str, Any]:
+    return {
+        "store": store.ecwid_id,
+        "refused": True,
+        "reason": doubt.reason,
+        "since": doubt.since.isoformat(),
+        "lost_runs": [one.to_row() for one in doubt.lost],
+        "lost_codes": doubt.codes,
+        "runs": [list(one) for one in doubt.runs],
+        "codes_to_make": doubt.codes_to_make,
+        "messages": doubt.messages,
+        "rearmed": False,
+    }

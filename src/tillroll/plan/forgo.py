@@ -1,0 +1,42 @@
+"""What a restored ledger must not begin: slots, steps and happenings of the time that it knows nothing of.
+
+Nothing is dropped silently: slots are written down as skipped and those who wait for a step as left, with the reason.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign.schedule import slots
+from tillroll.campaign.states import EntryState, RunState
+from tillroll.ledger.tables import campaigns, entries, stores
+from tillroll.plan.record import active_campaigns
+from tillroll.plan.slots import add_run
+
+REASON = "it may have run: the ledger was restored from before it"
+
+
+def forgo(connection: Connection, *, store_id: int, now: datetime) -> tuple[int, int]:
+    """Let pass what fell into that time; (slots, entries) that were."""
+    zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == store_id)).one()
+    let_pass = 0
+    for one in active_campaigns(connection, store_id):
+        when, row = one.revision.campaign.when, one.row
+        for slot in slots(
+            when, zone=when.zone(zone), first_seen=row.first_seen_at, after=row.considered_until, until=now
+        ):
+            let_pass += add_run(connection, store_id, row.name, slot, RunState.SKIPPED, REASON, now)
+        values = {"considered_until": now}
+        if when.on is not None:  # what happened meanwhile may have been answered
+            values["first_seen_at"] = now
+        connection.execute(sa.update(campaigns).where(campaigns.c.id == row.id).values(values))
+    due = (entries.c.store_id == store_id, entries.c.state == EntryState.WAITING, entries.c.reason == "")
+    left = connection.execute(
+        sa.update(entries)
+        .where(*due, entries.c.due_at <= now)
+        .values(state=EntryState.LEFT, reason=REASON, due_at=None, changed_at=now)
+    ).rowcount
+    return let_pass, left
