@@ -1,0 +1,107 @@
+"""The places where a worker may die and must lose nothing, by the names that the rooms' docstrings give them.
+
+The product has no hooks for this: `kill_at` runs in the worker's process before it begins and watches which functions are entered
+and left. At the n-th time of a point's function the process ends by SIGKILL: no handler, no clean-up, no commit of what is open.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One place: the n-th time that a function is entered or left."""
+
+    name: str
+    function: str  # module:qualified name
+    when: Literal["entered", "left"]
+    time: int = 1
+
+    @property
+    def trap(self) -> str:
+        """What `tests.forks` calls in the worker to have it die here."""
+        return ":".join(["tests.crash.points:kill_at", *self.function.split(":"), self.when, str(self.time)])
+
+
+def _point(name: str, function: str, when: Literal["entered", "left"], time: int = 1) -> Point:
+    return Point(name=name, function=f"tillroll.{function}", when=when, time=time)
+
+
+PATH = (
+    _point("planned: some recipients, no digest", "plan.freeze:freeze_audience", "left"),
+    _point("planned: the digest isn't committed", "plan.make:_finish_plan", "left"),
+    _point("approved by the policy, not committed", "approve.act:_record", "left"),
+    _point("begun, not committed", "mint.begin:_validity", "left"),
+    _point("begun", "mint.begin:begin", "left"),
+    _point("drawn, not reserved", "mint.reserve:_drawn", "left"),
+    _point("reserved, not committed", "ledger.engine:insert_new", "left"),
+    _point("reserved", "mint.reserve:reserve", "left"),
+    _point("intended", "mint.push:_intend", "left"),
+    _point("posted, answer lost", "ecwid.batches:Batches.create", "left"),
+    _point("posted", "mint.push:_posted", "left"),
+    _point("asked, nothing recorded", "ecwid.batches:Batches.status", "left"),
+    _point("half the answers written, none committed", "mint.settle:_write", "left", 100),
+    _point("answers recorded, the chunk still open", "mint.settle:settle", "left"),
+    _point("reconciled in part", "mint.reconcile:_compare", "left"),
+)
+"""Up to the last chunk, in the order in which a run comes by them."""
+
+OLD_KEY = (
+    _point("key too old: looked up, nothing written", "mint.coupon:look_up", "left"),
+    _point("key too old: written, the chunk not closed", "mint.settle:_write", "left", 100),
+    _point("key too old: the chunk closed", "mint.settle:settle_by_lookup", "left"),
+)
+"""When a chunk was intended more than an hour ago."""
+
+SENDING = (
+    _point("every code explained, the run moved on", "mint.advance:_finish", "left"),
+    _point("messages written down", "send.prepare:prepare", "left"),
+    _point("claimed", "send.deliver:_claim", "left"),
+    _point("some e-mails written, none noted", "send.outbox:Outbox._write_file", "left", 40),
+    _point("handed over", "send.outbox:Outbox._append", "left"),
+    _point("half of what became of them written, none committed", "send.deliver:_write", "left", 150),
+    _point("what became of them recorded", "send.deliver:_record", "left"),
+)
+"""From the last code on."""
+
+ONE_BY_ONE = (
+    _point("one by one: about to call", "ecwid.coupons:Coupons.create", "entered", 2),
+    _point("one by one: made, the answer not written", "ecwid.coupons:Coupons.create", "left"),
+    _point("one by one: looked up, nothing written", "mint.coupon:look_up", "left"),
+    _point("one by one: some written, the chunk open", "mint.settle:settle", "left"),
+    _point("the last e-mail recorded, the run still sending", "send.deliver:_finish", "entered"),
+)
+"""Of a run of a few."""
+
+POINTS = (*PATH, *OLD_KEY, *SENDING, *ONE_BY_ONE)
+
+
+def code_of(module: str, name: str) -> CodeType:
+    """The code of a function; `AttributeError` when there is none of this name (any more)."""
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    code: CodeType = found.__code__
+    return code
+
+
+def kill_at(module: str, name: str, when: str, time: str) -> None:
+    """From now on this process dies at the n-th time that the function is entered or left, in whichever thread."""
+    code, event, left = code_of(module, name), {"entered": "call", "left": "return"}[when], [int(time)]
+
+    def watch(frame: FrameType, what: str, _: object) -> None:
+        if frame.f_code is code and what == event:
+            left[0] -= 1
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.setprofile(watch)
+    sys.setprofile(watch)
