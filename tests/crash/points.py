@@ -42,41 +42,44 @@ PATH = (
     _point("begun, not committed", "mint.begin:_validity", "left"),
     _point("begun", "mint.begin:begin", "left"),
     _point("drawn, not reserved", "mint.reserve:_drawn", "left"),
-    _point("reserved, not committed", "ledger.engine:insert_new", "left"),
+    _point("reserved, not committed", "ledger.bulk:add_many", "left"),
     _point("reserved", "mint.reserve:reserve", "left"),
-    _point("intended", "mint.push:_intend", "left"),
+    _point("intended", "mint.push:intend", "left"),
     _point("posted, answer lost", "ecwid.batches:Batches.create", "left"),
-    _point("posted", "mint.push:_posted", "left"),
+    _point("posted", "mint.push:posted", "left"),
     _point("asked, nothing recorded", "ecwid.batches:Batches.status", "left"),
-    _point("half the answers written, none committed", "mint.settle:_write", "left", 100),
-    _point("answers recorded, the chunk still open", "mint.settle:settle", "left"),
+    _point("answers written, not committed", "mint.settle:_write", "left"),
+    _point("answers recorded", "mint.settle:settle", "left"),
     _point("reconciled in part", "mint.reconcile:_compare", "left"),
+    _point("every code explained, the run moved on", "mint.finish:finish", "left"),
 )
-"""Up to the last chunk, in the order in which a run comes by them."""
+"""Up to the last code, in the order in which a run comes by them."""
 
 OLD_KEY = (
-    _point("key too old: looked up, nothing written", "mint.coupon:look_up", "left"),
-    _point("key too old: written, the chunk not closed", "mint.settle:_write", "left", 100),
-    _point("key too old: the chunk closed", "mint.settle:settle_by_lookup", "left"),
+    _point("key too old", "mint.lookup:give_up", "entered"),
+    _point("given up", "mint.lookup:give_up", "left"),
+    _point("looked up, nothing written", "mint.lookup:_find", "left"),
+    _point("looked up, not committed", "mint.lookup:_settle_found", "left"),
+    _point("looked up", "mint.lookup:look_up_lost", "left"),
 )
 """When a chunk was intended more than an hour ago."""
 
 SENDING = (
-    _point("every code explained, the run moved on", "mint.advance:_finish", "left"),
     _point("messages written down", "send.prepare:prepare", "left"),
     _point("claimed", "send.deliver:_claim", "left"),
     _point("some e-mails written, none noted", "send.outbox:Outbox._write_file", "left", 40),
     _point("handed over", "send.outbox:Outbox._append", "left"),
-    _point("half of what became of them written, none committed", "send.deliver:_write", "left", 150),
-    _point("what became of them recorded", "send.deliver:_record", "left"),
+    _point("half of what became of them written, not committed", "send.outcomes:_write_sent", "left", 50),
+    _point("what became of them recorded", "send.outcomes:record", "left"),
 )
 """From the last code on."""
 
 ONE_BY_ONE = (
     _point("one by one: about to call", "ecwid.coupons:Coupons.create", "entered", 2),
+    _point("one by one: looked up, nothing written", "mint.lookup:_find", "left"),
     _point("one by one: made, the answer not written", "ecwid.coupons:Coupons.create", "left"),
-    _point("one by one: looked up, nothing written", "mint.coupon:look_up", "left"),
-    _point("one by one: some written, the chunk open", "mint.settle:settle", "left"),
+    _point("one by one: some recorded, the chunk open", "mint.settle:settle", "left"),
+    _point("one by one: the chunk closed", "mint.settle:close", "left"),
     _point("the last e-mail recorded, the run still sending", "send.deliver:_finish", "entered"),
 )
 """Of a run of a few."""

@@ -247,7 +247,7 @@ def _before(point: Point) -> tuple[Point, ...]:
     """Where a worker must have died for another to come by the point."""
     if point in OLD_KEY:
         return tuple(one for one in PATH if one.name == "intended")
-    return ONE_BY_ONE[:1] if "looked up" in point.name else ()
+    return ONE_BY_ONE[:1] if "lookup" in point.function else ()
 
 
 @pytest.mark.slow

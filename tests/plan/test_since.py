@@ -75,10 +75,10 @@ TEMPLATE = "templates/winback/message.txt.j2"
         ),
         (
             "rules/calendar.yaml",
-            "  - 2026-12-25\n",
-            "  - 2026-12-25\n  - 12-31\n",
+            "  - 2025-12-25\n",
+            "  - 2025-12-25\n  - 12-31\n",
             [
-                "rules/calendar.yaml: quiet_days: 2026-12-25, 12-31, 2027-01-01, was 2026-12-25, 2027-01-01",
+                "rules/calendar.yaml: quiet_days: 2025-12-25, 12-31, 2026-01-01, was 2025-12-25, 2026-01-01",
             ],
         ),
     ],
