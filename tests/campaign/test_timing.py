@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.shop import NOW, campaign_text, sample_book
 from tillroll.campaign.timing import Timing, say_meant, say_moment, timing, wall_fault
 from tillroll.campaign.units import parse_wall_time
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
+MIN, MAX = parse_wall_time("2020-01-01"), parse_wall_time("2037-12-31")
 
 
 def of(begins: datetime, *edits: tuple[str, str], zone: ZoneInfo = LJUBLJANA) -> Timing:
@@ -92,3 +95,18 @@ def test_a_time_that_the_clock_skips_or_repeats_is_no_moment(wall: datetime, why
     assert why in wall_fault(wall, LJUBLJANA)
     assert say_meant(wall, LJUBLJANA) == meant
     assert wall_fault(wall.replace(day=1), LJUBLJANA) == ""
+
+
+@given(
+    st.sampled_from(["Europe/Ljubljana", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"]),
+    st.datetimes(min_value=MIN, max_value=MAX, timezones=st.just(UTC)),
+)
+def test_codes_end_with_a_day_of_the_store_s_in_any_zone_and_at_any_moment(zone: str, at: datetime) -> None:
+    found = of(at, zone=ZoneInfo(zone))
+    (works,) = found.works
+    here = works.end.astimezone(ZoneInfo(zone))
+    assert f"{here:%H:%M:%S}" == "23:59:59"
+    assert works.start <= at < works.end
+    assert say_moment(works.end, ZoneInfo(zone)).startswith(f"{here:%a %d %b %Y}, 23:59:59 ")
+    offsets = {one.astimezone(ZoneInfo(zone)).utcoffset() for one in (at, works.end)}
+    assert len(offsets) == 1 or any(note.startswith("The clock goes") for note in found.notes)

@@ -111,7 +111,9 @@ def test_one_character_of_any_file_voids_the_approval_and_everybody_is_told_whic
         page = client.get(f"/runs/{run_id}").text
         assert "What changed since it was approved" in page, path
         assert f"{ANA.email} approved this run" in page
-    assert not [call for call in counted(sandbox) if "POST" in str(call)]
+    assert "approval is void: " in client.get("/").text, "the desk says so too"
+    assert not [one for one in here.client.coupons.every() if "tillroll run" in one.name], "nor in the store"
+    assert counted(sandbox)["batch_inner"] == 0
 
 
 def test_a_touched_recipient_and_a_changed_price_void_it_too(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from tests.journeys.steps import book_of
@@ -18,6 +21,7 @@ from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import codes, product_categories, redemptions, runs, stores
+from tillroll.plan.crossings import in_both
 from tillroll.plan.make import make_plan
 from tillroll.plan.outlook import preview
 from tillroll.plan.record import record_book
@@ -169,3 +173,8 @@ def test_a_plan_with_crossings_is_read_back_whole_and_they_are_part_of_its_diges
     assert Proposal.from_json(body) == proposal
     assert body.pop("crossings")
     assert Proposal.from_json(body).digest != proposal.digest
+
+
+@given(st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)))
+def test_who_is_in_two_audiences_is_counted_as_both_are_read(mine: set[int], theirs: set[int]) -> None:
+    assert in_both(array("q", sorted(mine)), iter(sorted(theirs))) == len(mine & theirs)

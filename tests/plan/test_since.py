@@ -15,12 +15,12 @@ from tillroll.campaign import Book, parse_book
 from tillroll.campaign.changes import changes
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import load_plan, load_revision
+from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import customers, recipients
 from tillroll.mint.begin import begin
 from tillroll.plan.make import make_plan
 from tillroll.plan.record import record_book
-from tillroll.plan.since import Since, since_approved
+from tillroll.plan.since import Since, since_of_plan
 from tillroll.plan.slots import start_by_hand
 
 Edit = Callable[[dict[str, bytes]], None]
@@ -116,14 +116,7 @@ def since(engine: Engine, run_id: int) -> Since | None:
     with engine.connect() as connection:
         plan = load_plan(connection, run_id)
         assert plan is not None
-        return since_approved(
-            connection,
-            store_id=run_row(engine, run_id).store_id,
-            revision=load_revision(connection, plan.revision_id),
-            proposal=plan.proposal,
-            run_id=run_id,
-            plan_id=plan.plan_id,
-        )
+        return since_of_plan(connection, plan)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ _MARKS = {
 }
 
 
-def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
+def show_proposal(console: Console, proposal: Proposal, *, digest: str, since: Since | None) -> None:
     """A run's plan, as somebody decides on it."""
 
     def show() -> None:
@@ -42,6 +42,7 @@ def show_proposal(console: Console, proposal: Proposal, *, digest: str) -> None:
         console.print(facts_table(rows))
         _verdicts(console, proposal)
         _crossings(console, proposal)
+        _since(console, since, ZoneInfo(proposal.timezone))
 
     _plainly(console, show)
 

@@ -23,6 +23,7 @@ from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.plans import load_plan
 from tillroll.plan.record import record_book
+from tillroll.plan.since import since_of_plan
 from tillroll.plan.slots import start_by_hand
 from tillroll.track.connect import only_store
 from tillroll.track.overview import list_campaigns, list_runs, run_progress
@@ -78,7 +79,7 @@ def approve_run(run_id: int, email: str, digest: str, note: str, as_json: bool) 
     """
     with services() as parts:
         person, plan = _person(parts, email), _plan(parts, run_id)
-        agreed = _agreed_digest(plan, digest, "Approve exactly this plan?")
+        agreed = _agreed_digest(parts, plan, digest, "Approve exactly this plan?")
         state = approve(
             parts.engine, run_id=run_id, digest=agreed, person=person, note=note, now=parts.clock.now()
         )
@@ -108,7 +109,7 @@ def reject_run(run_id: int, email: str, digest: str, note: str, as_json: bool) -
     """
     with services() as parts:
         person, plan = _person(parts, email), _plan(parts, run_id)
-        said = _agreed_digest(plan, digest, "Reject this plan?")
+        said = _agreed_digest(parts, plan, digest, "Reject this plan?")
         reject(parts.engine, run_id=run_id, digest=said, person=person, note=note, now=parts.clock.now())
     if as_json:
         say_json({"run": run_id, "state": "rejected", "digest": said})
@@ -133,7 +134,7 @@ def _plan(parts: Services, run_id: int) -> StoredPlan:
     return plan
 
 
-def _agreed_digest(plan: StoredPlan, given: str, question: str) -> str:
+def _agreed_digest(parts: Services, plan: StoredPlan, given: str, question: str) -> str:
     """The digest a person decides on: the one they give, or the one they are shown and confirm."""
     if given:
         if len(given) >= 12 and plan.digest.startswith(given):
@@ -144,7 +145,9 @@ def _agreed_digest(plan: StoredPlan, given: str, question: str) -> str:
             "Nobody is at a terminal to confirm.",
             hint=f"Give the digest you agree to: --digest {plan.digest[:12]}",
         )
-    show_proposal(out(), plan.proposal, digest=plan.digest)
+    with reading(parts.engine) as connection:
+        since = since_of_plan(connection, plan)
+    show_proposal(out(), plan.proposal, digest=plan.digest, since=since)
     click.confirm(question, abort=True)
     return plan.digest
 

@@ -126,7 +126,7 @@ class Crossings:
             asked = Asked(store_id=subject.store.id, revision=revision, key=self.key, now=at)
             with reading(self.engine) as other:
                 theirs = (one["customer_id"] for one in select_recipients(other, asked, Selection()))
-                people = _in_both(self._everyone, theirs)
+                people = in_both(self._everyone, theirs)
             if people:
                 offer = revision.as_run(arm=revision.arms[0]).offer
                 named = find_goods(self.engine, subject.store.id, offer.applies_to if offer else None)
@@ -219,7 +219,7 @@ def _coming(connection: Connection, subject: Subject, today: datetime) -> Iterat
             yield one.revision, at
 
 
-def _in_both(mine: array[int], theirs: Iterator[int]) -> int:
+def in_both(mine: array[int], theirs: Iterator[int]) -> int:
     """How many ids two rising sequences share."""
     count = index = 0
     for one in theirs:

@@ -11,9 +11,10 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Revision
 from tillroll.campaign.changes import Change, changes
-from tillroll.campaign.proposal import RECIPIENT_FIELDS, Proposal
+from tillroll.campaign.proposal import RECIPIENT_FIELDS, Proposal, StoredPlan
 from tillroll.campaign.sentence import say_money
 from tillroll.ledger.plans import load_revision
+from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import approvals, plans, recipients, runs
 
 _NAMED = 3
@@ -69,6 +70,19 @@ def since_approved(
         files=changes(before, revision) if before.digest != revision.digest else (),
         same_files=before.digest == revision.digest,
         figures=tuple(figures),
+    )
+
+
+def since_of_plan(connection: Connection, plan: StoredPlan) -> Since | None:
+    """The same for a plan that is stored."""
+    run = load_run(connection, plan.run_id)
+    return since_approved(
+        connection,
+        store_id=run.store_id,
+        revision=load_revision(connection, plan.revision_id),
+        proposal=plan.proposal,
+        run_id=plan.run_id,
+        plan_id=plan.plan_id,
     )
 
 

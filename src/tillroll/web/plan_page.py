@@ -15,7 +15,7 @@ from tillroll.campaign.timing import Timing, timing
 from tillroll.errors import Refused
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.tables import recipients
-from tillroll.plan.since import Since, since_approved
+from tillroll.plan.since import Since, since_of_plan
 from tillroll.send.preview import previews
 from tillroll.web import here
 
@@ -26,14 +26,7 @@ def since_of(connection: Connection, run: sa.Row[Any], plan: StoredPlan | None) 
     """What is different from the last plan that was approved, while somebody has to decide."""
     if plan is None or run.state != RunState.WAITING:
         return None
-    return since_approved(
-        connection,
-        store_id=run.store_id,
-        revision=load_revision(connection, plan.revision_id),
-        proposal=plan.proposal,
-        run_id=run.id,
-        plan_id=plan.plan_id,
-    )
+    return since_of_plan(connection, plan)
 
 
 def timing_of(

@@ -24,6 +24,7 @@ class Waiting:
     made_at: datetime
     expires_at: datetime
     agreed: int
+    reason: str  # why it waits anew, when somebody had approved another plan of it
 
 
 def waiting_plans(connection: Connection, run_ids: list[int]) -> list[Waiting]:
@@ -34,14 +35,26 @@ def waiting_plans(connection: Connection, run_ids: list[int]) -> list[Waiting]:
         .scalar_subquery()
     )
     query = (
-        sa.select(runs.c.id, plans.c.body, plans.c.made_at, plans.c.expires_at, agreed.label("agreed"))
+        sa.select(
+            runs.c.id,
+            runs.c.reason,
+            plans.c.body,
+            plans.c.made_at,
+            plans.c.expires_at,
+            agreed.label("agreed"),
+        )
         .join(plans, plans.c.id == runs.c.plan_id)
         .where(runs.c.id.in_(run_ids))
         .order_by(plans.c.expires_at, runs.c.id)
     )
     return [
         Waiting(
-            run_id=row.id, body=row.body, made_at=row.made_at, expires_at=row.expires_at, agreed=row.agreed
+            run_id=row.id,
+            body=row.body,
+            made_at=row.made_at,
+            expires_at=row.expires_at,
+            agreed=row.agreed,
+            reason=row.reason,
         )
         for row in connection.execute(query)
     ]
