@@ -18,7 +18,7 @@ offer:
   customers: repeat
   valid: {from: 2026-12-01 00:00, until: 2026-12-31 23:59}
 stops: {stock_below: 5}
-codes: {format: whole, prefix: TEA}
+codes: {format: whole, prefix: TEA, ahead: 2h, delete_after: 90d}
 message:
   template: plain
   subject: "{{ code.text }}"

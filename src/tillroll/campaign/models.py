@@ -118,6 +118,16 @@ class Codes(Words):
         default=None, description="One code for everybody.", examples=["SUMMER26"]
     )
     pool: Pool | None = None
+    ahead: Duration | None = Field(
+        default=None,
+        description="Make them so long before a run's time, switched off; at its time they are switched on.",
+        examples=["2h"],
+    )
+    delete_after: Duration | None = Field(
+        default=None,
+        description="Delete them in the store so long after they expired; the ledger keeps them.",
+        examples=["90d"],
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -312,8 +322,25 @@ def _check_codes(campaign: Campaign) -> None:
             )
         if any(variant.offer is not None for variant in campaign.variants):
             raise KeyFault("variants", f"{what} can't differ by variant; give a code to each")
+    _check_time_of_codes(campaign)
     if campaign.steps and any((one.codes or campaign.codes).pool for one in campaign.steps):
         raise KeyFault("steps", "a pool can't stand in steps:; give a code to each")
+
+
+def _check_time_of_codes(campaign: Campaign) -> None:
+    """When codes are made and deleted: `ahead` needs a time that is known before."""
+    for step in campaign.steps:
+        for key in ("ahead", "delete_after"):
+            if step.codes is not None and getattr(step.codes, key) is not None:
+                raise KeyFault("steps", f"{key}: stands in the campaign's own codes:, not in a step's")
+    if campaign.codes.ahead is None:
+        return
+    if campaign.when.on is not None or campaign.when.manual:
+        raise KeyFault(
+            "codes", "ahead: goes with a schedule (cron:, at: or every:): nobody knows the time before"
+        )
+    if campaign.codes.shared is not None or campaign.codes.pool is not None:
+        raise KeyFault("codes", "ahead: goes with a code for each; leave out shared: and pool:")
 
 
 def _check_variants(campaign: Campaign) -> None:

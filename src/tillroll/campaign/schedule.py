@@ -154,11 +154,21 @@ def say_clock_change(slot: Slot, when: When, zone: ZoneInfo) -> str:
 
 
 def due(
-    when: When, *, zone: ZoneInfo, first_seen: datetime, considered_until: datetime, now: datetime
+    when: When,
+    *,
+    zone: ZoneInfo,
+    first_seen: datetime,
+    considered_until: datetime,
+    now: datetime,
+    ahead: timedelta | None = None,
 ) -> Due:
-    """What has come since the last look, with `if_late` and `within` applied to what was missed."""
+    """What has come since the last look, with `if_late` and `within` applied to what was missed.
+
+    `ahead`: so long before its time a slot counts as come.
+    """
+    until = now + ahead if ahead is not None else now
     found = deque(
-        slots(when, zone=zone, first_seen=first_seen, after=considered_until, until=now), maxlen=MOST_SLOTS
+        slots(when, zone=zone, first_seen=first_seen, after=considered_until, until=until), maxlen=MOST_SLOTS
     )
     late = [slot for slot in found if now - slot.at > PUNCTUAL]
     run = [slot for slot in found if now - slot.at <= PUNCTUAL]

@@ -70,7 +70,7 @@ def meant(
             paused = codes.c.state == CodeState.PAUSED
             return query.where(works, paused, ~_not_launched(), ~_spent(connection, scope))
         case ChangeKind.LAUNCH:
-            return query.where(codes.c.state == CodeState.PAUSED)
+            return query.where(in_store)
         case ChangeKind.EXTEND:
             shorter = works_until() < until if until is not None else sa.false()
             return query.where(in_store, shorter, ~_spent(connection, scope))

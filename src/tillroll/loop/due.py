@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.states import EntryState, RunState
 from tillroll.ledger.engine import reading, upsert, writing
-from tillroll.ledger.tables import entries, events, lanes, runs, stores
+from tillroll.ledger.tables import changes, entries, events, lanes, runs, stores
 from tillroll.plan.slots import next_slot
 
 IDLE = timedelta(minutes=1)  # the longest that a lane is left alone: so often the store is asked what changed
@@ -44,6 +44,7 @@ def due_lanes(connection: Connection, now: datetime) -> list[Due]:
     woken = sa.or_(
         sa.exists().where(runs.c.store_id == stores.c.id, runs.c.changed_at > lanes.c.looked_at),
         sa.exists().where(events.c.store_id == stores.c.id, events.c.received_at > lanes.c.looked_at),
+        sa.exists().where(changes.c.store_id == stores.c.id, changes.c.created_at > lanes.c.looked_at),
     )
     query = (
         sa.select(stores.c.id, lanes.c.slow)

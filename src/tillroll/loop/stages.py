@@ -20,6 +20,7 @@ from tillroll.ledger.runs import put_off, runs_in
 from tillroll.ledger.tables import codes
 from tillroll.mint.begin import begin
 from tillroll.mint.change import change_slice, wants_orders
+from tillroll.mint.clear import clear_expired
 from tillroll.mint.drift import Look
 from tillroll.mint.drift_decide import night_look_is_due
 from tillroll.mint.parts import Mint, Watch
@@ -45,6 +46,7 @@ log = structlog.get_logger("tillroll.loop")
 FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a plan if it is older
 NOTICE_EVERY = timedelta(seconds=5)
 RECONCILE_EVERY = timedelta(hours=1)
+CLEAR_EVERY = timedelta(hours=1)
 TURN = timedelta(seconds=2)  # of minting, and of sending a run: what is in a hurry waits no longer than that
 _SHARED = timedelta(seconds=2)  # then it is looked again how far those who share it are
 REST = timedelta(seconds=30)  # what is refused is tried again after that
@@ -63,6 +65,7 @@ class Lane:
     quiet_since: datetime | None = None  # nothing has waited since then
     reconciled: bool = False  # since this process began
     watch: Watch = field(default_factory=Watch)  # how fast the store makes codes
+    cleared_at: datetime | None = None  # when expired codes were last looked for
     look: Look | None = None  # at the store\'s coupons, begun and not over
     way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with
     fence_checked: bool = False  # the store was asked whether this ledger is the one that works for it
@@ -152,6 +155,9 @@ def reconcile_codes(lane_: Lane, mint: Mint) -> None:
 def change_codes(lane_: Lane, mint: Mint, until: datetime, *, quiet: bool = False) -> datetime | None:
     """A little of what is to be done to codes in the store; the orders are read first where used codes are passed over."""
     engine, clock, store_id = mint.engine, mint.clock, lane_.store_id
+    if quiet and (lane_.cleared_at is None or lane_.cleared_at <= clock.now() - CLEAR_EVERY):
+        lane_.cleared_at = clock.now()
+        clear_expired(engine, store_id=store_id, now=clock.now())
     if wants_orders(mint):
         now = clock.now()
         sync(engine, lane_.client, ORDERS, store_id=store_id, now=now)
@@ -161,9 +167,12 @@ def change_codes(lane_: Lane, mint: Mint, until: datetime, *, quiet: bool = Fals
 
 def look_for_drift(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
     """Once a night, by the store's clock, compare every coupon with the ledger, a little at a time; when to go on, or None."""
+    with reading(mint.engine) as connection:
+        store = load_store(connection, lane_.store_id)
+    if lane_.look is not None and lane_.look.is_older_than(store.drift_at):
+        lane_.look = None  # another process had the lane meanwhile, and has finished its own
     if lane_.look is None:
         with reading(mint.engine) as connection:
-            store = load_store(connection, lane_.store_id)
             anything = connection.scalar(sa.select(sa.exists().where(codes.c.store_id == store.id)))
         if not anything or not night_look_is_due(store.drift_at, mint.clock.now(), ZoneInfo(store.timezone)):
             return None

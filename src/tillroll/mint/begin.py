@@ -70,7 +70,9 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             )
             return RunState.PLANNING
         zone = connection.scalars(sa.select(stores.c.timezone).where(stores.c.id == run.store_id)).one()
-        start, end = _validity(connection, run, revision, ZoneInfo(zone), now)
+        ahead = revision.campaign.codes.ahead is not None and run.slot_at > now
+        launch_at = run.slot_at if ahead else None
+        start, end = _validity(connection, run, revision, ZoneInfo(zone), launch_at or now)
         move_run(
             connection,
             run_id,
@@ -79,6 +81,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
             now=now,
             valid_from=start,
             valid_until=end,
+            launch_at=launch_at,
         )
         body = {"digest": plan.digest, "valid_from": start, "valid_until": end}
         audit.record(

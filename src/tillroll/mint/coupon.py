@@ -93,6 +93,7 @@ def _request(title: str, offer: Offer, goods: Goods, run: sa.Row[Any]) -> Coupon
         application_limit=_CUSTOMERS[offer.customers],
         products=tuple(one.product_id for one in goods.products),
         categories=tuple(one.category_id for one in goods.categories),
+        status="PAUSED" if run.launch_at is not None else "ACTIVE",  # made ahead: switched on at its time
     )
 
 

@@ -67,6 +67,10 @@ class Look:
         self._seen = bytearray(((last or 0) - self._first) // 8 + 1)  # a bit for each code
         self._work = self._pieces()
 
+    def is_older_than(self, moment: datetime | None) -> bool:
+        """Whether another look was over since this one began."""
+        return moment is not None and moment > self._began
+
     def step(self, until: datetime) -> bool:
         """Go on until then; whether the look is over."""
         while next(self._work, None) is not None:

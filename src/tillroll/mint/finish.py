@@ -14,6 +14,7 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.pools import POOL
 from tillroll.ledger.runs import move_run
 from tillroll.ledger.tables import codes
+from tillroll.mint.ahead import not_launched
 from tillroll.mint.desk import Desk
 from tillroll.mint.parts import Mint
 from tillroll.mint.shared import SETTLED, shared_code
@@ -36,6 +37,8 @@ def finish(mint: Mint, desk: Desk) -> bool:
             planned = 0
     if sum(number for state, number in counts.items() if state is not CodeState.CLASHED) < planned:
         return False  # a clashed code wants its replacement drawn
+    if not_launched(mint, run):
+        return False
     failed = counts.get(CodeState.FAILED, 0)
     reason = f"{failed} codes were refused by the store" if failed else ""
     to = RunState.TRACKING if run.kind == POOL else RunState.SENDING

@@ -20,6 +20,7 @@ from tillroll.ledger.bulk import change_many
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import chunks, codes
+from tillroll.mint.ahead import made_as
 from tillroll.mint.coupon import Pattern, found_is_ours, pattern
 from tillroll.mint.decide import MOST_ATTEMPTS, SKEW
 from tillroll.mint.parts import Mint
@@ -99,7 +100,7 @@ def _settle_found(
         else:
             clashed.append((row.id, f"the store had it: coupon {coupon.coupon_id}"))
     posting = {"state": CodeState.POSTING}
-    same: dict[str, Any] = {"state": CodeState.LIVE, "reason": "", "changed_at": now}
+    same: dict[str, Any] = {"state": made_as(connection, rows), "reason": "", "changed_at": now}
     change_many(connection, codes, ["coupon_id"], live, same=same, where=posting)
     same = {"state": CodeState.CLASHED, "changed_at": now}
     change_many(connection, codes, ["reason"], clashed, same=same, where=posting)

@@ -18,6 +18,7 @@ from tillroll.errors import NeedsPerson
 from tillroll.ledger.bulk import change_many
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import chunks, codes
+from tillroll.mint.ahead import made_as
 from tillroll.mint.decide import Outcome, outcome
 from tillroll.mint.parts import Mint
 
@@ -62,7 +63,7 @@ def settle(
             meaning = outcome(executed=answer.executed, status=answer.status, attempts=row.attempts)
             by_meaning[meaning].append((row.id, answer))
     with writing(mint.engine) as connection:
-        _write(connection, mint, by_meaning)
+        _write(connection, mint, by_meaning, made_as(connection, rows))
         if chunk is not None:
             connection.execute(
                 sa.update(chunks)
@@ -84,10 +85,12 @@ def settle(
     )
 
 
-def _write(connection: Connection, mint: Mint, found: Mapping[Outcome, list[tuple[int, Answer]]]) -> None:
+def _write(
+    connection: Connection, mint: Mint, found: Mapping[Outcome, list[tuple[int, Answer]]], made: CodeState
+) -> None:
     now, posting = mint.clock.now(), {"state": CodeState.POSTING}
     live = [(code_id, answer.coupon_id) for code_id, answer in found[Outcome.LIVE]]
-    same: dict[str, Any] = {"state": CodeState.LIVE, "reason": "", "changed_at": now}
+    same: dict[str, Any] = {"state": made, "reason": "", "changed_at": now}
     change_many(connection, codes, ["coupon_id"], live, same=same, where=posting)
     again = [
         (code_id, answer.reason) for one in (Outcome.AGAIN, Outcome.STOP) for code_id, answer in found[one]

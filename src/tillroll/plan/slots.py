@@ -32,7 +32,7 @@ def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
         active = [
             one
             for one in active_campaigns(connection, store_id)
-            if one.row.considered_until < now
+            if one.row.considered_until < _horizon(one, now)
             and one.revision.campaign.when.on is None
             and not only_fills_pool(one.revision.campaign)
         ]
@@ -45,12 +45,20 @@ def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
                 made += add_run(connection, store_id, one.name, slot, RunState.PLANNING, "", now)
             for slot, reason in due_now.skipped:
                 add_run(connection, store_id, one.name, slot, RunState.SKIPPED, reason, now)
-        connection.execute(
-            sa.update(campaigns)
-            .where(campaigns.c.id.in_([one.row.id for one in active]), campaigns.c.considered_until < now)
-            .values(considered_until=now)
-        )
+        for until in {_horizon(one, now) for one in active}:
+            ids = [one.row.id for one in active if _horizon(one, now) == until]
+            connection.execute(
+                sa.update(campaigns)
+                .where(campaigns.c.id.in_(ids), campaigns.c.considered_until < until)
+                .values(considered_until=until)
+            )
     return made
+
+
+def _horizon(one: Active, now: datetime) -> datetime:
+    """Up to when slots become runs: those whose codes are made ahead do so before their time."""
+    ahead = one.revision.campaign.codes.ahead
+    return now + ahead if ahead is not None else now
 
 
 def _due(one: Active, zone: str, now: datetime) -> Due:
@@ -61,6 +69,7 @@ def _due(one: Active, zone: str, now: datetime) -> Due:
         first_seen=one.row.first_seen_at,
         considered_until=one.row.considered_until,
         now=now,
+        ahead=one.revision.campaign.codes.ahead,
     )
 
 
