@@ -99,6 +99,19 @@ def test_runs_that_reach_nobody_and_those_of_other_weeks_are_not(ledger: Engine,
     assert met(ledger, run_of(ledger, store_id, "hello")) == []
 
 
+def test_who_was_kept_from_another_e_mail_did_not_get_it_and_a_halt_counts_what_had_left(
+    ledger: Engine,
+) -> None:
+    store_id = shop(ledger, hello=HELLO, few=FEW)
+    first = run_of(ledger, store_id, "few")
+    states = [("sent", ""), ("held", "consent withdrawn"), ("ready", "")]
+    put_under_way(ledger, first, RunState.SENDING, live=0, message_states=states)
+    assert met(ledger, run_of(ledger, store_id, "hello")) == [("few", "sent", 2)]
+    with writing(ledger) as connection:
+        connection.execute(sa.update(runs).where(runs.c.id == first).values(state=RunState.HALTED))
+    assert ("few", "sent", 1) in met(ledger, run_of(ledger, store_id, "hello", days=0.1))
+
+
 def test_codes_that_still_work_are_told_until_they_are_used(ledger: Engine) -> None:
     store_id = shop(ledger, hello=HELLO, few=FEW)
     first = run_of(ledger, store_id, "few", days=-9)

@@ -41,6 +41,7 @@ _STANDINGS = {
     RunState.SENDING: Standing.SENT,
     RunState.TRACKING: Standing.SENT,
     RunState.DONE: Standing.SENT,
+    RunState.HALTED: Standing.SENT,
 }
 _REACHED = (MessageState.READY, MessageState.SENDING, MessageState.SENT, MessageState.UNKNOWN)
 _BEGAN = sa.func.coalesce(runs.c.valid_from, runs.c.slot_at, type_=Moment())
@@ -151,7 +152,10 @@ def _others(subject: Subject) -> sa.ColumnElement[bool]:
 
 
 def _same_week(subject: Subject, people: list[int]) -> sa.Select[Any]:
-    """Whom of these people another run reaches within a week before or after."""
+    """Whom of these people another run reaches within a week before or after; what it kept from them is not counted."""
+    theirs = sa.and_(messages.c.recipient_id == recipients.c.id, messages.c.kind == "offer")
+    kept = sa.exists().where(theirs, messages.c.state.in_((MessageState.HELD, MessageState.FAILED)))
+    left = sa.exists().where(theirs, messages.c.state.in_((MessageState.SENT, MessageState.UNKNOWN)))
     met = (
         sa.select(runs.c.campaign, recipients.c.customer_id, runs.c.id.label("run_id"))
         .add_columns(sa.case(dict(_STANDINGS), value=runs.c.state).label("standing"))
@@ -160,6 +164,8 @@ def _same_week(subject: Subject, people: list[int]) -> sa.Select[Any]:
             recipients.c.customer_id.in_(people),
             _others(subject),
             runs.c.state.in_(tuple(_STANDINGS)),
+            sa.or_(runs.c.state != RunState.HALTED, left),
+            ~kept,
             subject.slot_at - WEEK < _BEGAN,
             subject.slot_at + WEEK > _BEGAN,
         )

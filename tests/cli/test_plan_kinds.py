@@ -1,0 +1,77 @@
+"""Every kind of campaign that can be looked at ahead is shown in every form, without a fault."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+import sqlalchemy as sa
+from rich.console import Console
+from sqlalchemy.engine import Engine
+
+from tests.shop import NOW, add_customers, add_store, lapsed, sample_files
+from tillroll.campaign import parse_book
+from tillroll.cli.plan_file import as_html
+from tillroll.cli.plan_json import as_json_object
+from tillroll.cli.plan_show import show_outlook
+from tillroll.ledger.engine import open_engine
+from tillroll.ledger.tables import stores
+from tillroll.plan.outlook import Outlook, look_ahead
+from tillroll.send.preview import About, rendered
+
+START = "title: Hello\nowner: ana@shop.example\nstatus: active\nwhen: {manual: true}\n"
+WHO = "who: {segment: lapsed-90}\n"
+OFFER = "offer: {kind: percent, value: 10, valid: {for: 14d}}\n"
+MAIL = 'message: {template: winback, subject: "For {{ customer.first_name }}"}\n'
+KINDS = {
+    "plain": START + WHO + OFFER + MAIL,
+    "nobody": START + "who: {segment: newcomers}\n" + OFFER + MAIL,
+    "without-code": START + WHO + MAIL.replace("winback", "note"),
+    "shared": START
+    + WHO
+    + OFFER.replace("value: 10", "value: 10, uses: once_per_customer")
+    + MAIL
+    + "codes: {shared: WELCOMEBACK24}\n",
+    "pool": START + OFFER + "codes: {pool: {size: 10, low_water: 4}}\n",
+    "unbounded": START + WHO + OFFER.replace("value: 10", "value: 10, uses: unlimited") + MAIL,
+    "shipping": START + WHO + "offer: {kind: free_shipping, valid: {until: 2027-01-31 23:59}}\n" + MAIL,
+    "arms": START
+    + WHO
+    + OFFER
+    + MAIL
+    + "variants:\n  - {name: ten, weight: 1}\n  - {name: long, weight: 1, offer: {value: 20, valid: {for: 30d}}}\n",
+    "own-value": START + WHO + OFFER.replace("value: 10", "value: {formula: orders * 2, at_most: 20}") + MAIL,
+}
+
+
+def looked_at(engine: Engine, text: str) -> Outlook:
+    add_customers(engine, add_store(engine), *(lapsed(number) for number in range(1, 40)))
+    files = {path: body for path, body in sample_files().items() if not path.startswith("campaigns/")}
+    files |= {"campaigns/hello.yaml": text.encode(), "templates/note/message.html.j2": b"<p>New tea</p>"}
+    book = parse_book(files)
+    assert not book.findings, [finding.render() for finding in book.findings]
+    with engine.connect() as connection:
+        store = connection.execute(sa.select(stores)).one()
+    return look_ahead(engine, store=store, revision=book.revisions["hello"], now=NOW, per_minute=600)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_campaign_is_shown_in_every_form(sqlite_url: str, kind: str) -> None:
+    engine = open_engine(sqlite_url)
+    found = looked_at(engine, KINDS[kind])
+    with engine.connect() as connection:
+        store = connection.execute(sa.select(stores)).one()
+    engine.dispose()
+    about = About(store=store, revision=found.revision, proposal=found.proposal, now=NOW)
+    people = found.sample[:3]
+    mails = [(who, mail) for who, (_, mail) in zip(people, rendered(about, people), strict=False)]
+    page = as_html(found, mails, made_at=NOW)
+    assert "Hello" in page
+    assert ("<iframe" in page) == bool(people)
+    assert json.loads(json.dumps(as_json_object(found, mails)))["campaign"] == "hello"
+    for width in (80, 200):
+        console = Console(width=width, force_terminal=True, record=True, file=StringIO())
+        show_outlook(console, found, mails)
+        lines = console.export_text().splitlines()
+        assert max(map(len, lines)) <= width
