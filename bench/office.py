@@ -125,6 +125,7 @@ def _environment(home: Path, url: str, access: StoreAccess) -> dict[str, str]:
     return child_environment(
         {
             "DATABASE_URL": url,
+            "TILLROLL_ENGINE": "embedded",
             "TILLROLL_HOME": str(home),
             "TILLROLL_FOLDER": str(home),
             "TILLROLL_SECRET_KEYS": (home / "secret.key").read_text().strip(),

@@ -154,3 +154,16 @@ def test_every_change_changes_the_fingerprint(folder: Path) -> None:
     (folder / "campaigns/gone.yaml").symlink_to(folder / "nowhere")
     seen.append(fingerprint(folder))
     assert len(set(seen)) == 5
+
+
+def test_a_store_has_campaigns_of_its_own_beside_the_shared_ones_or_in_their_place(folder: Path) -> None:
+    own = folder / "campaigns/1003"
+    own.mkdir()
+    text = (folder / "campaigns/winback.yaml").read_text(encoding="utf-8")
+    (own / "winback.yaml").write_text(text.replace("title: ", "title: Their own, "), encoding="utf-8")
+    (own / "only-theirs.yaml").write_text(text + "surprise: true\n", encoding="utf-8")
+    shared, theirs, others = read_book(folder), read_book(folder, store=1003), read_book(folder, store=1004)
+    assert shared == others
+    assert theirs.revisions.keys() == shared.revisions.keys()
+    assert theirs.revisions["winback"].campaign.title.startswith("Their own, ")
+    assert [one.file for one in theirs.findings] == ["campaigns/1003/only-theirs.yaml"]

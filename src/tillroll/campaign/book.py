@@ -182,7 +182,8 @@ def _read_shared(shelf: _Shelf, path: str) -> None:
             shelf.strays.append(path)
     elif path.startswith("campaigns/") and folder != "campaigns":
         shelf.complain(
-            path, "nothing reads this file: campaigns stand in campaigns/ itself, not in a folder of it"
+            path,
+            "nothing reads this file: campaigns stand in campaigns/ itself, or in a folder of it with a store's number",
         )
     elif path.startswith("templates/"):
         shelf.templates.setdefault(folder.removeprefix("templates/"), set()).add(name)

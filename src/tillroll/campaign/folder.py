@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tillroll.campaign.book import Book, parse_book
@@ -18,15 +20,27 @@ _PLACES = (
     ("rules", ("**/*.yaml", "**/*.yml", "**/*.csv", "lists/*")),
     ("templates", ("*/*.j2", "*/message.*")),  # message.mjml without .j2 too: a slip that is worth telling
 )
+_OF_STORE = re.compile(r"campaigns/([1-9][0-9]*)/([^/]+)\Z")
 _BACKUPS = ("~", "#", ".bak", ".orig", ".swp", ".tmp")
 
 
-def read_book(root: Path, *, environment: str = LIVE) -> Book:
-    """Everything under `campaigns/`, `rules/` and `templates/`. `FaultyFiles` when there is no `campaigns/` folder."""
+def read_book(root: Path, *, environment: str = LIVE, store: int | None = None) -> Book:
+    """Everything under `campaigns/`, `rules/` and `templates/`. `FaultyFiles` when there is no `campaigns/` folder.
+
+    `store`: with the campaigns that are this store's alone, in `campaigns/<its number>/`. One of them that has a name of the
+    shared ones stands in its place.
+    """
     files: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
     inside = root.resolve()
-    for relative, path in _files(root):
+    own: dict[str, str] = {}  # as the book knows it → where it is
+    for relative, path in sorted(_files(root), key=lambda one: bool(_OF_STORE.match(one[0]))):
+        if (match := _OF_STORE.match(relative)) is not None:
+            if match[1] != str(store):
+                continue
+            own[f"campaigns/{match[2]}"] = relative
+            relative = f"campaigns/{match[2]}"
+            unreadable.pop(relative, None)
         try:
             real = path.resolve(strict=True)
             if not real.is_relative_to(inside):
@@ -42,7 +56,14 @@ def read_book(root: Path, *, environment: str = LIVE) -> Book:
             if not path.is_symlink() and isinstance(fault, FileNotFoundError):
                 continue  # deleted since it was listed
             unreadable[relative] = getattr(fault, "strerror", None) or "its links lead nowhere"
-    return parse_book(files, unreadable=unreadable, environment=environment)
+    book = parse_book(files, unreadable=unreadable, environment=environment)
+    said = tuple(replace(one, file=own.get(one.file, one.file)) for one in book.findings)
+    return replace(book, findings=said) if own else book
+
+
+def stores_with_own(root: Path) -> list[int]:
+    """The numbers of the stores that have campaigns of their own."""
+    return sorted({int(match[1]) for relative, _ in _files(root) if (match := _OF_STORE.match(relative))})
 
 
 def fingerprint(root: Path) -> str:

@@ -17,12 +17,12 @@ from tillroll.campaign.units import parse_day
 from tillroll.cli.calendar_show import say_run, show_forecast
 from tillroll.cli.opening import services
 from tillroll.cli.show import out, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading
 from tillroll.plan.forecast import Forecast, Money, Window, forecast, start_of
 from tillroll.plan.ics import to_ics
 from tillroll.plan.upcoming import Upcoming, upcoming
-from tillroll.track.connect import only_store
 
 _FARTHEST = timedelta(days=3_660)
 
@@ -47,6 +47,7 @@ def _day(_context: click.Context, _parameter: click.Parameter, text: str | None)
     help="Write a file for calendar programs instead; - is stdout.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; docs/calendar.md says what is in it.")
+@for_store
 def calendar(days: int, first: date | None, target: Path | None, as_json: bool) -> None:
     """Play the campaigns' schedules forward: which runs come, whom they reach, what each week asks of people and money.
 
@@ -63,9 +64,9 @@ def calendar(days: int, first: date | None, target: Path | None, as_json: bool) 
     if target is not None and as_json:
         raise click.UsageError("Give --ics or --json, not both.")
     with services() as parts:
-        book = read_book(parts.settings.folder, environment=parts.settings.environment)
         with reading(parts.engine) as connection:
-            store = only_store(connection)
+            store = the_store(connection)
+        book = read_book(parts.settings.folder, environment=parts.settings.environment, store=store.ecwid_id)
         if store.customers_at is None:
             raise Refused(
                 "The store's customers haven't been read yet.",

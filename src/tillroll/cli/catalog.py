@@ -23,11 +23,11 @@ from tillroll.catalog.journal import UNDO, counts, failures, load, newest
 from tillroll.catalog.parts import Catalogue
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, out, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.ledger.engine import open_engine, reading, writing
 from tillroll.ledger.tables import metadata, stores
 from tillroll.loop.worker import register_store
 from tillroll.mint.draw import new_key
-from tillroll.track.connect import only_store
 from tillroll.wiring import Services
 
 _FAILURES_SHOWN = 20
@@ -59,6 +59,7 @@ def catalog() -> None:
 @_FORCE
 @_WHO
 @_JSON
+@for_store
 def import_(
     file: Path | None, dry_run: bool, undo_id: int | None, force: bool, email: str, as_json: bool
 ) -> None:
@@ -92,6 +93,7 @@ def import_(
 @_FORCE
 @_WHO
 @_JSON
+@for_store
 def undo(journal: int, force: bool, email: str, as_json: bool) -> None:
     """Take the import JOURNAL back: old values return, what it created is deleted. See the number with `catalog status`.
 
@@ -107,6 +109,7 @@ def undo(journal: int, force: bool, email: str, as_json: bool) -> None:
 @catalog.command()
 @click.argument("journal", type=int, required=False)
 @_JSON
+@for_store
 def status(journal: int | None, as_json: bool) -> None:
     """The latest imports, or one JOURNAL with all its failed rows.
 
@@ -120,7 +123,7 @@ def status(journal: int | None, as_json: bool) -> None:
             _report(parts.engine, journal, as_json=as_json, most=None)
             return
         with reading(parts.engine) as connection:
-            store = only_store(connection)
+            store = the_store(connection)
             found = [(row, counts(connection, row.id)) for row in newest(connection, store.id, 20)]
     if as_json:
         say_json({"imports": [_plain(row, tally) for row, tally in found]})
@@ -190,7 +193,7 @@ def _room() -> Iterator[tuple[Services, Catalogue]]:
     with services() as parts:
         register_store(parts)
         with reading(parts.engine) as connection:
-            store = only_store(connection)
+            store = the_store(connection)
         with parts.client(store) as client:
             try:
                 yield (

@@ -20,12 +20,12 @@ from tillroll.campaign.states import ChangeKind
 from tillroll.campaign.units import parse_day, parse_duration
 from tillroll.cli.opening import services
 from tillroll.cli.show import in_zone, out, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import NotAllowed, NotFound, Refused
 from tillroll.ledger.changes import ChangeLine, Scope, list_changes
 from tillroll.ledger.engine import reading
 from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import runs
-from tillroll.track.connect import only_store
 from tillroll.web.accounts import person_of
 from tillroll.wiring import Services
 
@@ -48,7 +48,7 @@ DOES = {
 def scope_named(parts: Services, target: str) -> tuple[sa.Row[Any], Scope]:
     """The store, and whose codes: a run's by its number, or a campaign's by its name."""
     with reading(parts.engine) as connection:
-        store = only_store(connection)
+        store = the_store(connection)
         if target.isdigit():
             run = load_run(connection, int(target))
             return store, Scope(store_id=run.store_id, campaign=run.campaign, run_id=run.id)
@@ -151,7 +151,7 @@ def _command(kind: ChangeKind, words: str, *options: Callable[..., Any]) -> clic
         f'  tillroll codes {kind.value} winback{extra} --as ana@shop.example --note "as discussed"\n'
         f"  tillroll codes {kind.value} 12{extra} --as ana@shop.example --yes --json\n"
     )
-    for option in (*options, JSON, YES, NOTE, WHO, TARGET):
+    for option in (*options, JSON, YES, NOTE, WHO, for_store, TARGET):
         command = option(command)
     return click.command(kind.value)(command)
 
@@ -180,6 +180,7 @@ revoke = _command(
 @click.command("changes")
 @click.option("--open", "only_open", is_flag=True, help="Only those that aren't done.")
 @JSON
+@for_store
 def list_command(only_open: bool, as_json: bool) -> None:
     """What is done to codes in the store, the newest first, and how far it is.
 
@@ -189,7 +190,7 @@ def list_command(only_open: bool, as_json: bool) -> None:
       tillroll codes changes --open --json
     """
     with services() as parts, reading(parts.engine) as connection:
-        store = only_store(connection)
+        store = the_store(connection)
         lines = list_changes(connection, store.id, only_open=only_open, limit=50)
     if as_json:
         say_json({"changes": [as_row(line) for line in lines]})

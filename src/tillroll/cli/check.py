@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from rich.text import Text
 
 from tillroll.campaign import Book, Finding, Revision, read_book
+from tillroll.campaign.folder import stores_with_own
 from tillroll.campaign.revision import messages_of
 from tillroll.cli.show import out, say_json
 from tillroll.errors import TillrollError
@@ -41,6 +43,10 @@ def check(files: tuple[Path, ...], form: str, as_json: bool) -> None:
     settings = from_environment()
     book = read_book(settings.folder, environment=settings.environment)
     found = [*book.findings, *_uncompilable(book)]
+    for store in stores_with_own(settings.folder):
+        theirs = read_book(settings.folder, environment=settings.environment, store=store)
+        found += [one for one in (*theirs.findings, *_uncompilable(theirs)) if one not in found]
+        book = replace(book, revisions={**_of_store(theirs, store, book), **book.revisions})
     if files:
         wanted = {_relative(path, settings.folder) for path in files}
         found = [one for one in found if one.file in wanted]
@@ -58,6 +64,15 @@ def check(files: tuple[Path, ...], form: str, as_json: bool) -> None:
         _for_people(found, book)
     if found:
         raise click.exceptions.Exit(1)
+
+
+def _of_store(theirs: Book, store: int, shared: Book) -> dict[str, Revision]:
+    """A store's own campaigns, by their names with its number."""
+    return {
+        f"{store}/{name}": revision
+        for name, revision in theirs.revisions.items()
+        if name not in shared.revisions or shared.revisions[name].digest != revision.digest
+    }
 
 
 def _for_people(found: Sequence[Finding], book: Book) -> None:

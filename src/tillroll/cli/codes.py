@@ -12,12 +12,12 @@ from tillroll.approve.decide import MAY_DECIDE, Person
 from tillroll.cli.changes import COMMANDS as CHANGES
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.cli.whose import find
 from tillroll.errors import NotAllowed
 from tillroll.ledger.engine import reading
 from tillroll.mint.export import COLUMNS, reveal
 from tillroll.mint.hand_out import take_by_hand
-from tillroll.track.connect import only_store
 from tillroll.web.accounts import person_of
 from tillroll.wiring import Services
 
@@ -70,6 +70,7 @@ def export(run_id: int, email: str, as_json: bool) -> None:
     "--as", "email", required=True, metavar="EMAIL", help="Who takes them: an account that may approve."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@for_store
 def take(campaign: str, count: int, whom: str, email: str, as_json: bool) -> None:
     """Take codes out of the pool of CAMPAIGN: each is nobody else's from then on.
 
@@ -80,7 +81,7 @@ def take(campaign: str, count: int, whom: str, email: str, as_json: bool) -> Non
     with services() as parts:
         person = _who_may_see(parts, email)
         with reading(parts.engine) as connection:
-            store = only_store(connection)
+            store = the_store(connection)
         taken = take_by_hand(
             parts.engine,
             store_id=store.id,

@@ -16,13 +16,13 @@ from tillroll.campaign.states import DRIFT_OPEN, DriftKind, DriftState
 from tillroll.cli.changes import JSON, NOTE, WHO, person_named
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, out, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import Refused
 from tillroll.ledger.drifts import list_drifts, say_drift
 from tillroll.ledger.engine import reading
 from tillroll.mint.adopt import adopt
 from tillroll.mint.drift import Look
 from tillroll.mint.parts import Mint
-from tillroll.track.connect import only_store
 from tillroll.track.redeem import mark_redemptions
 from tillroll.wiring import Services
 
@@ -33,6 +33,7 @@ _STEP = timedelta(seconds=1)
 @click.option("--known", is_flag=True, help="Don't ask the store: only what earlier looks found.")
 @JSON
 @click.pass_context
+@for_store
 def drift(context: click.Context, known: bool, as_json: bool) -> None:
     """Compare every coupon of ours with the store, and list what was changed or deleted there. Changes nothing.
 
@@ -47,7 +48,7 @@ def drift(context: click.Context, known: bool, as_json: bool) -> None:
         return
     with services() as parts:
         with reading(parts.engine) as connection:
-            store = only_store(connection)
+            store = the_store(connection)
         if not known:
             _look(parts, store, as_json=as_json)
         with reading(parts.engine) as connection:
@@ -109,6 +110,7 @@ _ALL = click.option("--all", "every", is_flag=True, help="All that are open and 
 @WHO
 @NOTE
 @JSON
+@for_store
 def fix_command(ids: tuple[int, ...], every: bool, email: str, note: str, as_json: bool) -> None:
     """Have the store's coupons made again what the ledger says. The worker carries it out.
 
@@ -133,6 +135,7 @@ def fix_command(ids: tuple[int, ...], every: bool, email: str, note: str, as_jso
 @WHO
 @NOTE
 @JSON
+@for_store
 def accept_command(ids: tuple[int, ...], every: bool, email: str, note: str, as_json: bool) -> None:
     """Let the store's way stand: the ledger says from now on what the store says.
 
@@ -153,7 +156,7 @@ def _decided(parts: Services, email: str, ids: Sequence[int], *, every: bool) ->
     """Who decides, for which store, on what."""
     person = person_named(parts, email)
     with reading(parts.engine) as connection:
-        store = only_store(connection)
+        store = the_store(connection)
         rows = list_drifts(connection, store.id, states={DriftState.OPEN}) if every else []
     wanted = sorted({*ids, *(row.id for row in rows if row.kind not in {DriftKind.STRAY, DriftKind.CLASH})})
     if not wanted:
@@ -167,6 +170,7 @@ def _decided(parts: Services, email: str, ids: Sequence[int], *, every: bool) ->
 @click.option("--dry-run", is_flag=True, help="Only count them.")
 @WHO
 @JSON
+@for_store
 def adopt_command(prefix: str, campaign: str, dry_run: bool, email: str, as_json: bool) -> None:
     """Take coupons that were made outside Tillroll into the ledger.
 
@@ -180,7 +184,7 @@ def adopt_command(prefix: str, campaign: str, dry_run: bool, email: str, as_json
         person = person_named(parts, email)
         needed_role(person, "adopt coupons")
         with reading(parts.engine) as connection:
-            store = only_store(connection)
+            store = the_store(connection)
         with parts.client(store) as client, err().status("Reading the store's coupons …"):
             mint = Mint(engine=parts.engine, client=client, clock=parts.clock, store_id=store.id)
             found = adopt(mint, prefix=prefix, campaign=campaign, person=person.email, dry_run=dry_run)

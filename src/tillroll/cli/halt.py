@@ -8,8 +8,8 @@ from tillroll.approve.halt import halt, halt_campaign, restart, restart_campaign
 from tillroll.cli.changes import JSON, NOTE, TARGET, WHO, person_named
 from tillroll.cli.opening import services
 from tillroll.cli.show import out, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.ledger.engine import reading
-from tillroll.track.connect import only_store
 
 
 @click.command("halt")
@@ -17,6 +17,7 @@ from tillroll.track.connect import only_store
 @WHO
 @NOTE
 @JSON
+@for_store
 def halt_command(target: str, email: str, note: str, as_json: bool) -> None:
     """Stop a run by its number, or a whole campaign by its name, wherever it is.
 
@@ -34,7 +35,7 @@ def halt_command(target: str, email: str, note: str, as_json: bool) -> None:
             halt(parts.engine, run_id=int(target), person=person, note=note, now=now)
         else:
             with reading(parts.engine) as connection:
-                store_id = only_store(connection).id
+                store_id = the_store(connection).id
             stopped = halt_campaign(
                 parts.engine, store_id=store_id, campaign=target, person=person, note=note, now=now
             )
@@ -51,6 +52,7 @@ def halt_command(target: str, email: str, note: str, as_json: bool) -> None:
 @WHO
 @NOTE
 @JSON
+@for_store
 def restart_command(target: str, email: str, note: str, as_json: bool) -> None:
     """Let a halted run, or a halted campaign, go on where it stood. It takes an approver, and is held against the budgets.
 
@@ -67,7 +69,7 @@ def restart_command(target: str, email: str, note: str, as_json: bool) -> None:
             restart(parts.engine, run_id=int(target), person=person, note=note, now=now)
         else:
             with reading(parts.engine) as connection:
-                store_id = only_store(connection).id
+                store_id = the_store(connection).id
             taken_up = restart_campaign(
                 parts.engine, store_id=store_id, campaign=target, person=person, note=note, now=now
             )

@@ -21,12 +21,12 @@ from tillroll.cli.plan_file import as_html
 from tillroll.cli.plan_json import as_json_object
 from tillroll.cli.plan_show import show_outlook
 from tillroll.cli.show import out, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import FaultyFiles, NotFound, Refused
 from tillroll.ledger.engine import reading
 from tillroll.plan.outlook import Outlook, look_ahead
 from tillroll.send.compile import Rendered
 from tillroll.send.preview import About, rendered
-from tillroll.track.connect import only_store
 from tillroll.wiring import Services
 
 _MAILS = 3  # that are filled in when nobody in particular is asked for
@@ -54,6 +54,7 @@ _FARTHEST = timedelta(days=3_660)
     help="Write it as one file to hand round, e-mails and all; - is stdout.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The plan as one JSON object.")
+@for_store
 def plan(name: str, at: str | None, to: tuple[str, ...], target: Path | None, as_json: bool) -> None:
     """Show what a run of the campaign NAME would do: who, what, when, for how much. Nothing is written, nothing is sent.
 
@@ -69,9 +70,9 @@ def plan(name: str, at: str | None, to: tuple[str, ...], target: Path | None, as
     if target is not None and as_json:
         raise click.UsageError("Give --html or --json, not both.")
     with services() as parts:
-        revision = _revision(parts, name)
         with reading(parts.engine) as connection:
-            store = only_store(connection)
+            store = the_store(connection)
+        revision = _revision(parts, name, store.ecwid_id)
         if store.customers_at is None:
             raise Refused(
                 "The store's customers haven't been read yet.",
@@ -98,8 +99,8 @@ def plan(name: str, at: str | None, to: tuple[str, ...], target: Path | None, as
         raise click.exceptions.Exit(1)
 
 
-def _revision(parts: Services, name: str) -> Revision:
-    book = read_book(parts.settings.folder, environment=parts.settings.environment)
+def _revision(parts: Services, name: str, ecwid_id: int) -> Revision:
+    book = read_book(parts.settings.folder, environment=parts.settings.environment, store=ecwid_id)
     revision = book.revisions.get(name)
     if revision is not None:
         return revision

@@ -11,7 +11,7 @@ from rich.table import Table
 from tillroll.approve.decide import MAY_DECIDE
 from tillroll.cli.opening import services
 from tillroll.cli.show import in_zone, out, say_json
-from tillroll.cli.stores import STORE, chosen_store
+from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import NotAllowed, Refused
 from tillroll.ledger.engine import reading
 from tillroll.loop.rearm import Doubt, look_at_doubt
@@ -20,13 +20,13 @@ from tillroll.web.accounts import person_of
 
 
 @click.command()
-@STORE
+@for_store
 @click.option(
     "--as", "email", metavar="EMAIL", help="Whose word this is: an approver's account. None: only look."
 )
 @click.option("--yes", is_flag=True, help="Don't ask at the terminal.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
-def rearm(ecwid_id: int | None, email: str | None, yes: bool, as_json: bool) -> None:
+def rearm(email: str | None, yes: bool, as_json: bool) -> None:
     """Show what a ledger that was restored or copied would repeat, and let it work for its store again.
 
     End whatever else works for the store first. Codes that the store has are taken over; e-mails that may have left are
@@ -39,7 +39,7 @@ def rearm(ecwid_id: int | None, email: str | None, yes: bool, as_json: bool) -> 
     """
     with services() as parts:
         with reading(parts.engine) as connection:
-            store = chosen_store(connection, ecwid_id)
+            store = the_store(connection)
         with parts.client(store, person=True) as client:
             doubt = look_at_doubt(parts, client, store)
             if doubt is None:

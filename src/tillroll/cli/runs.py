@@ -19,13 +19,13 @@ from tillroll.campaign.states import RUN_OPEN
 from tillroll.cli.opening import services
 from tillroll.cli.plan_show import show_proposal
 from tillroll.cli.show import STATE_STYLE, in_zone, out, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.plans import load_plan
 from tillroll.plan.record import record_book
 from tillroll.plan.since import since_of_plan
 from tillroll.plan.slots import start_by_hand
-from tillroll.track.connect import only_store
 from tillroll.track.overview import list_campaigns, list_runs, run_progress
 from tillroll.web.accounts import person_of
 from tillroll.wiring import Services
@@ -42,6 +42,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object in
     "--as", "email", default="command line", metavar="EMAIL", help="Who asks for it; for the audit."
 )
 @_JSON
+@for_store
 def run(name: str, email: str, as_json: bool) -> None:
     """Ask for a run of the campaign NAME now, outside its schedule. The worker plans it; it still wants its approval.
 
@@ -52,8 +53,8 @@ def run(name: str, email: str, as_json: bool) -> None:
     with services() as parts:
         now = parts.clock.now()
         with reading(parts.engine) as connection:
-            store = only_store(connection)
-        book = read_book(parts.settings.folder, environment=parts.settings.environment)
+            store = the_store(connection)
+        book = read_book(parts.settings.folder, environment=parts.settings.environment, store=store.ecwid_id)
         record_book(parts.engine, store_id=store.id, book=book, now=now)
         run_id = start_by_hand(parts.engine, store_id=store.id, name=name, person=email, now=now)
     if as_json:
@@ -154,6 +155,7 @@ def _agreed_digest(parts: Services, plan: StoredPlan, given: str, question: str)
 
 @click.command()
 @_JSON
+@for_store
 def status(as_json: bool) -> None:
     """How everything stands: the store, the campaigns, and the runs that aren't over.
 
@@ -163,7 +165,7 @@ def status(as_json: bool) -> None:
       tillroll status --json
     """
     with services() as parts, reading(parts.engine) as connection:
-        store = only_store(connection)
+        store = the_store(connection)
         campaigns = list_campaigns(connection, store, parts.clock.now())
         lines = list_runs(connection, store.id, states=RUN_OPEN, limit=50)
         progress = {line.run_id: run_progress(connection, line.run_id) for line in lines}

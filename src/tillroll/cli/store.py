@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tillroll.cli.opening import services
 from tillroll.cli.show import out, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.pace import Pace
 from tillroll.errors import Refused
@@ -18,7 +19,7 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.settings import API_URL
 from tillroll.track.checkup import Checkup, check_store
 from tillroll.track.connect import connect as write_down
-from tillroll.track.connect import find_store, load_store, only_store, reconnect
+from tillroll.track.connect import find_store, load_store, reconnect
 from tillroll.track.custom import secret_of
 
 
@@ -81,6 +82,7 @@ def connect(ecwid_id: int, token_stdin: bool, url: str) -> None:
 
 @store.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
+@for_store
 def check(as_json: bool) -> None:
     """Ask the store how it stands: plan, rights, clock, pace, webhooks. A store that answers again is connected again.
 
@@ -93,7 +95,7 @@ def check(as_json: bool) -> None:
     """
     with services() as parts:
         with reading(parts.engine) as connection:
-            row = only_store(connection)
+            row = the_store(connection)
         with parts.client(row, person=True) as client:
             found = check_store(parts.engine, client, store=row)
         reconnect(parts.engine, store_id=row.id, actor="command", now=parts.clock.now())
@@ -108,6 +110,7 @@ def check(as_json: bool) -> None:
 
 
 @store.command("event-secret")
+@for_store
 def event_secret() -> None:
     """Show the secret that events for POST /events/… are signed with. Who has it can set off the store's campaigns.
 
@@ -117,7 +120,7 @@ def event_secret() -> None:
     """
     with services() as parts:
         with writing(parts.engine) as connection:
-            row = only_store(connection)
+            row = the_store(connection)
             audit.record(
                 connection,
                 at=parts.clock.now(),

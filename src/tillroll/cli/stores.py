@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.errors import NotFound, Refused
-from tillroll.track.connect import all_stores, only_store
+from tillroll.track.connect import all_stores
 
-STORE = click.option(
-    "--store",
-    "ecwid_id",
-    type=click.IntRange(min=1),
-    help="The store's number; needed where there are several.",
-)
+_MEANT = "tillroll.store"
 _SHOWN = 20
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def chosen_store(connection: Connection, ecwid_id: int | None) -> sa.Row[Any]:
-    """The store that is meant. `Refused` lists which there are when that is left open, `NotFound` when there is none such."""
+def _remember(context: click.Context, _parameter: click.Parameter, ecwid_id: int | None) -> None:
+    if ecwid_id is not None:
+        context.meta[_MEANT] = ecwid_id
+
+
+def for_store(command: _F) -> _F:
+    """Give a command the option `--store`, which `the_store` looks at."""
+    return click.option(
+        "--store",
+        type=click.IntRange(min=1),
+        metavar="ID",
+        callback=_remember,
+        expose_value=False,
+        help="The store's number; needed where there are several.",
+    )(command)
+
+
+def the_store(connection: Connection) -> sa.Row[Any]:
+    """The store that a command is about. `Refused` lists which there are where that is left open, `NotFound` where none is it."""
     found = all_stores(connection)
-    if ecwid_id is None:
-        if len(found) > 1:
-            raise Refused(
-                f"There are {len(found)} stores: which one?", hint=f"Say --store with one of: {_said(found)}"
-            )
-        return only_store(connection)
+    meant = click.get_current_context().meta.get(_MEANT)
+    if not found:
+        raise NotFound(
+            "No store is connected yet.",
+            hint="Connect one with: tillroll store connect --id … --token-stdin. Or try it out with: tillroll demo",
+        )
+    if meant is None and len(found) > 1:
+        raise Refused(
+            f"There are {len(found)} stores: which one?", hint=f"Say --store with one of: {_said(found)}"
+        )
     for store in found:
-        if store.ecwid_id == ecwid_id:
+        if meant in {None, store.ecwid_id}:
             return store
-    there = (
-        f"There are: {_said(found)}"
-        if found
-        else "Connect it with: tillroll store connect --id … --token-stdin"
-    )
-    raise NotFound(f"Store {ecwid_id} isn't connected here.", hint=there)
+    raise NotFound(f"Store {meant} isn't connected here.", hint=f"There are: {_said(found)}")
 
 
 def _said(found: list[sa.Row[Any]]) -> str:

@@ -13,15 +13,16 @@ from tillroll.campaign.recipient import masked_email
 from tillroll.campaign.sentence import say_money
 from tillroll.cli.opening import services
 from tillroll.cli.show import facts_table, in_zone, out, say_json
+from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import NotFound
 from tillroll.ledger.engine import reading
-from tillroll.track.connect import only_store
 from tillroll.track.whose import Form, Whose, find_code, mistyped_of
 
 
 @click.command()
 @click.argument("typed", metavar="CODE", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
+@for_store
 def find(typed: tuple[str, ...], as_json: bool) -> None:
     """Say whose CODE is, whether it works, and what it was used for, however somebody typed it.
 
@@ -33,11 +34,12 @@ def find(typed: tuple[str, ...], as_json: bool) -> None:
       tillroll codes find back7k2o9mxhbt
     """
     text = " ".join(typed)
-    with services() as parts:
-        forms = forms_in(read_book(parts.settings.folder, environment=parts.settings.environment))
-        with reading(parts.engine) as connection:
-            store = only_store(connection)
-            found = find_code(connection, store_id=store.id, typed=text, forms=forms)
+    with services() as parts, reading(parts.engine) as connection:
+        store = the_store(connection)
+        settings = parts.settings
+        book = read_book(settings.folder, environment=settings.environment, store=store.ecwid_id)
+        forms = forms_in(book)
+        found = find_code(connection, store_id=store.id, typed=text, forms=forms)
     if found is None:
         raise NotFound("The ledger has no such code.", hint=_hint(mistyped_of(text, forms)))
     if as_json:

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 import structlog
 
 from tillroll.approve.act import settle_waiting
-from tillroll.campaign import read_book
 from tillroll.campaign.folder import fingerprint
 from tillroll.errors import (
     FaultyFiles,
@@ -27,6 +26,7 @@ from tillroll.errors import (
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.lane import lane
 from tillroll.loop.due import looked, polled_at
+from tillroll.loop.files import book_for
 from tillroll.loop.outage import tell_of_outage
 from tillroll.loop.stages import (
     REST,
@@ -163,7 +163,8 @@ def _read_files(lane_: Lane) -> None:
         seen = fingerprint(folder)
         if seen == lane_.files_seen:
             return
-        book = read_book(folder, environment=lane_.services.settings.environment)
+        environment = lane_.services.settings.environment
+        book = book_for(folder, environment=environment, ecwid_id=lane_.client.connection.store_id, seen=seen)
     except FaultyFiles as trouble:
         if lane_.files_seen != trouble.message:
             log.error("campaigns.unreadable", reason=trouble.message, do=trouble.hint)

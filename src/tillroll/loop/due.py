@@ -43,6 +43,7 @@ def due_lanes(connection: Connection, now: datetime) -> list[Due]:
     """The lanes that are due, those that have waited longest first."""
     woken = sa.or_(
         sa.exists().where(runs.c.store_id == stores.c.id, runs.c.changed_at > lanes.c.looked_at),
+        sa.exists().where(changes.c.store_id == stores.c.id, changes.c.changed_at > lanes.c.looked_at),
         sa.exists().where(events.c.store_id == stores.c.id, events.c.received_at > lanes.c.looked_at),
         sa.exists().where(changes.c.store_id == stores.c.id, changes.c.created_at > lanes.c.looked_at),
     )

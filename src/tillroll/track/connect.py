@@ -80,17 +80,6 @@ def load_store(connection: Connection, store_id: int) -> sa.Row[Any]:
     return row
 
 
-def only_store(connection: Connection) -> sa.Row[Any]:
-    """The store this installation works for; `NotFound` says how to connect one."""
-    found = all_stores(connection)
-    if not found:
-        raise NotFound(
-            "No store is connected yet.",
-            hint="Connect one with: tillroll store connect --id … --token-stdin. Or try it out with: tillroll demo",
-        )
-    return found[0]
-
-
 def stop_lane(engine: Engine, *, store_id: int, state: str, reason: str, now: datetime) -> bool:
     """The store won't have us: no more calls until somebody acts. Whether that is news."""
     with writing(engine) as connection:
