@@ -43,10 +43,10 @@ def test_no_symbol_is_favoured_at_any_place() -> None:
     code_format = CodeFormat(title="f", alphabet="BCDFGHJKLMNPQRSTVWXYZ", length=20)
     codes = draw_codes(9_000, code_format=code_format, prefix="")
     assert bits_of(code_format) == pytest.approx(20 * 4.392317, abs=0.01)
-    for place in range(20):
-        counts = Counter(code[place] for code in codes)
+    places = {"any": "".join(codes), **{f"{one}": "".join(code[one] for code in codes) for one in range(20)}}
+    for place, signs in places.items():
+        counts, expected = Counter(signs), len(signs) / 21
         assert len(counts) == 21
-        expected = 9_000 / 21
         chi = sum((count - expected) ** 2 / expected for count in counts.values())
         assert chi < 70, f"place {place}: {counts}"  # 20 degrees of freedom: once in ten million times
 
@@ -64,6 +64,18 @@ def test_what_is_refused_is_drawn_anew_as_a_whole_so_the_rest_stays_even() -> No
     chi += (possible - len(counts)) * expected
     assert abs(chi - possible) < 6 * (2 * possible) ** 0.5
     assert not {"BBBD", "FBBB", "CBCN", "DDDD"} & counts.keys()
+
+
+def test_two_codes_that_make_a_word_side_by_side_are_both_let_through() -> None:
+    """All are searched in one go: one that ends with BB and is followed by one that begins with B is as good as any."""
+    code_format = CodeFormat(title="f", alphabet="BCDFGHJKMN", length=4, unwanted=("BBB",))
+    ends = drawn = 0
+    for _ in range(200):
+        codes = draw_codes(2_000, code_format=code_format, prefix="")
+        ends += sum(code.endswith("BB") for code in codes)
+        drawn += len(codes)
+    expected = drawn * 90 / (10_000 - 19)
+    assert abs(ends - expected) < 5 * expected**0.5
 
 
 def test_no_code_is_of_digits_alone_even_where_most_draws_are() -> None:
