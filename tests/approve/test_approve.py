@@ -156,3 +156,14 @@ def test_a_worst_case_without_bound_fits_no_budget() -> None:
     assert over_budget(None, 1, limits)
     assert not over_budget(Decimal(10), 1, limits)
     assert over_budget(Decimal("10.01"), 1, limits)
+
+
+@pytest.mark.parametrize("limited", ["campaign", "store", "month", "codes"])
+def test_every_limit_on_all_runs_holds_to_the_last_cent_and_code(limited: str) -> None:
+    none, full = Budget(used=0, limit=None), Budget(used=Decimal(90), limit=Decimal(100))
+    limits = Budgets(**{**dict.fromkeys(("campaign", "store", "month", "codes"), none), limited: full})
+    more = (Decimal("10.00"), 11) if limited == "codes" else (Decimal("10.01"), 10)
+    assert over_budget(Decimal("10.00"), 10, limits) == ()
+    (why,) = over_budget(*more, limits)
+    assert "90" in why
+    assert "100" in why
