@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, TemplateSyntaxError
 from jinja2.runtime import StrictUndefined
 
 from tests.campaign.files import WINBACK, changed, only, with_files
 from tillroll.campaign import parse_book
-from tillroll.campaign.templates import MOST_BYTES, VARIABLES, check_template
+from tillroll.campaign.templates import MOST_BYTES, VARIABLES, check_template, names_used
 
 FILE = "templates/winback/message.html.j2"
 
@@ -59,6 +59,88 @@ def test_a_fault_of_a_template_is_told_at_its_place(
 )
 def test_what_jinja_offers_is_no_fault(text: str) -> None:
     assert check_template(FILE, text) == []
+
+
+_tags = st.sampled_from(
+    [
+        *(
+            "{{ customer.name }}",
+            "{{- code.text -}}",
+            "{{ customer.first_name or 'you' }}",
+            "{{ code }}",
+            "{{ x }}",
+        ),
+        *(
+            "{{ code.value | money }}",
+            "{{ code.value | mony }}",
+            "{{\n customer.nmae\n}}",
+            "{{ loop.index }}",
+            "{{ 1 + }}",
+        ),
+        *(
+            "{{ '}}' }}",
+            '{{ "{% if" }}',
+            "{{ customer['name'] }}",
+            "{{{ code.text }}}",
+            "{{ -1 }}",
+            "{{}}",
+            "{{ a - }}",
+        ),
+        *(
+            "{% if code.value %}",
+            "{%- if\tcustomer.name -%}",
+            "{% if code.text is defned %}",
+            "{% if %}",
+            "{% iff x %}",
+        ),
+        *(
+            "{% elif customer.name %}",
+            "{% else %}",
+            "{%- else -%}",
+            "{% endif %}",
+            "{%endif%}",
+            "{% else x %}",
+        ),
+        *(
+            "{% for a in code.text %}",
+            "{{ a }}",
+            "{% endfor %}",
+            "{% set b = 1 %}",
+            "{{ b }}",
+            "{# {{ y }} #}",
+            "{#",
+            "#}",
+        ),
+        *(
+            "{",
+            "}",
+            "{{",
+            "}}",
+            "%}",
+            "\n",
+            "text",
+            "<p>",
+            "{% raw %}",
+            "{% endraw %}",
+            "%",
+            "'",
+            '"',
+            "{{ cart.total }}",
+        ),
+    ]
+)
+
+
+@settings(max_examples=250)
+@given(st.lists(_tags, max_size=12).map("".join))
+def test_a_template_taken_tag_by_tag_is_told_of_like_a_whole_one(text: str) -> None:
+    whole = f"{{% raw %}}{{% endraw %}}{text}"  # what the short way leaves to Jinja's parser
+    short, long = (
+        [(one.line, one.problem, one.suggestion) for one in check_template(FILE, each)]
+        for each in (text, whole)
+    )
+    assert sorted(short) == sorted(long)
+    assert names_used(text) == names_used(whole)
 
 
 _words = st.sampled_from([*VARIABLES, "custmer", "loop", "first_name", "text", "money", "nmae"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
@@ -40,21 +42,124 @@ _environment = Environment(autoescape=True)
 _FILTERS = frozenset(_environment.filters) | OUR_FILTERS
 _TESTS = frozenset(_environment.tests)
 _OTHER_FILES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+_PLAIN = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const),
+    *(nodes.Getattr, nodes.Getitem),
+    *(nodes.Filter, nodes.Test, nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Compare),
+    *(nodes.Operand, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat),
+)
+_TAG = re.compile(
+    r"(?<!\{)\{\{-?(?P<value>[^{}%#]*?)-?\}\}"
+    r"|(?<!\{)\{%-?[ \t]*(?:(?P<word>if|elif)(?P<condition>[ \t][^{}%#]*?)|(?P<end>else|endif)[ \t]*)-?%\}"
+)
+_BEGINS = re.compile(r"\{[{%#]")  # of a tag that is none of those
+_OFFSET = re.compile(
+    r" at [0-9]+$"
+)  # in signs from the beginning: the line is told, which is where one looks
+_FEW = 10  # ifs in each other; more is for the parser to judge
+
 _IN_MACROS = frozenset({"loop", "caller", "varargs", "kwargs"})
 _environment.filters.update(dict.fromkeys(OUR_FILTERS, str))
 
 
-@lru_cache(maxsize=4096)
-def names_used(text: str) -> frozenset[str]:
-    """The variables a template asks for; none of one that doesn't parse, since that is told already."""
-    try:
-        return frozenset(find_undeclared_variables(_environment.parse(text)))
-    except (TemplateSyntaxError, RecursionError, ValueError):
-        return frozenset()
-
-
 Fault = tuple[int, str, str, str]
 """Line, the word to point at, the problem, the nearest valid word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What a template's text holds."""
+
+    names: frozenset[str] = frozenset()  # the variables it asks for; none where there are faults
+    faults: tuple[Fault, ...] = ()
+    out_of_place: tuple[Fault, ...] = ()  # told if nothing else is
+    broken: bool = False  # it doesn't even parse
+
+
+def names_used(text: str) -> frozenset[str]:
+    """The variables a template asks for; none of one that has faults, which are told already."""
+    return _seen(text).names
+
+
+@lru_cache(maxsize=4096)
+def _seen(text: str) -> _Seen:
+    """One look at a template; where it can be, tag by tag, since templates mostly say the same few things."""
+    return _by_tags(text) or _parsed(text)
+
+
+def _by_tags(text: str) -> _Seen | None:
+    """What a template of values and ifs holds, put together from its tags; None where only the whole can tell."""
+    names: set[str] = set()
+    faults: list[Fault] = []
+    out_of_place: list[Fault] = []
+    open_ifs: list[str] = []
+    line, read_to = 1, 0
+    for tag in _TAG.finditer(text):
+        line += text.count("\n", read_to, tag.start())
+        read_to = tag.start()
+        word = tag["word"] or tag["end"]
+        if word is not None and not _goes_on(open_ifs, word):
+            return None
+        inside = tag["value"] if tag["value"] is not None else tag["condition"]
+        if inside is None:
+            continue
+        one = _parsed(f"{{{{{inside}}}}}" if tag["value"] is not None else f"{{% if {inside}%}}{{% endif %}}")
+        if one.broken:
+            return None
+        names |= one.names
+        faults += _moved(one.faults, line - 1)
+        out_of_place += _moved(one.out_of_place, line - 1)
+    if open_ifs or _BEGINS.search(_TAG.sub(" ", text)):
+        return None
+    known = frozenset[str]() if faults else frozenset(names)
+    return _Seen(names=known, faults=tuple(faults), out_of_place=tuple(out_of_place))
+
+
+def _moved(faults: Iterable[Fault], lines: int) -> Iterator[Fault]:
+    for at, word, problem, suggestion in faults:
+        yield at + lines, word, problem, suggestion
+
+
+def _goes_on(open_ifs: list[str], word: str) -> bool:
+    """Take one more tag of an `if` in; whether it can stand there."""
+    if word == "if":
+        open_ifs.append(word)
+        return len(open_ifs) <= _FEW
+    if not open_ifs or (word != "endif" and open_ifs[-1] == "else"):
+        return False
+    if word == "endif":
+        open_ifs.pop()
+    else:
+        open_ifs[-1] = word
+    return True
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> _Seen:
+    """What a template holds, by Jinja's own parser."""
+    try:
+        parsed = _environment.parse(text)
+        tree = list(_nodes(parsed))
+        faults = tuple(islice(_faults(tree), MOST_FINDINGS))
+        names = frozenset[str]() if faults else _names(parsed, tree)
+    except TemplateSyntaxError as fault:
+        problem = f"in the template: {_OFFSET.sub('', fault.message or '')}"
+        return _Seen(faults=((fault.lineno, "", problem, ""),), broken=True)
+    except RecursionError:
+        return _Seen(faults=((1, "", "the template is nested too deeply", ""),), broken=True)
+    except ValueError:  # a number of thousands of digits
+        return _Seen(faults=((1, "", "the template holds a number that can't be read", ""),), broken=True)
+    return _Seen(names=names, faults=faults, out_of_place=tuple(_out_of_place(names, tree)))
+
+
+def _names(parsed: nodes.Template, tree: list[nodes.Node]) -> frozenset[str]:
+    """The variables that somebody else must set. Most templates only show values and ask `if`: those say it plainly, the
+    others take Jinja's compiler to tell (and it may find more to refuse)."""
+    if all(isinstance(node, _PLAIN) for node in tree):
+        names = [node for node in tree if isinstance(node, nodes.Name)]
+        if all(node.ctx == "load" for node in names):
+            return frozenset(node.name for node in names)
+    return frozenset(find_undeclared_variables(parsed))
 
 
 def check_template(file: str, text: str, *, line: int = 1, column: int = 1, key: str = "") -> list[Finding]:
@@ -76,17 +181,8 @@ def check_template(file: str, text: str, *, line: int = 1, column: int = 1, key:
 
     if len(text) > MOST_BYTES:
         return [finding(1, "", f"the template is larger than {MOST_BYTES // 1024} KiB")]
-    try:
-        parsed = _environment.parse(text)
-        tree = list(_nodes(parsed))
-        found = list(islice(_faults(tree), MOST_FINDINGS)) or list(_out_of_place(parsed, tree))
-    except TemplateSyntaxError as fault:
-        return [finding(fault.lineno, "", f"in the template: {fault.message}")]
-    except RecursionError:
-        return [finding(1, "", "the template is nested too deeply")]
-    except ValueError:  # a number of thousands of digits
-        return [finding(1, "", "the template holds a number that can't be read")]
-    return sorted({finding(*fault) for fault in found})
+    seen = _seen(text)
+    return sorted({finding(*fault) for fault in seen.faults or seen.out_of_place})
 
 
 def _nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
@@ -97,7 +193,11 @@ def _nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
         if depth > MOST_DEPTH:
             raise RecursionError
         yield node
-        waiting += [(child, depth + 1) for child in node.iter_child_nodes()]
+        for field in node.fields:
+            below = getattr(node, field)
+            for child in below if isinstance(below, list) else (below,):
+                if isinstance(child, nodes.Node):
+                    waiting.append((child, depth + 1))
 
 
 def _faults(tree: list[nodes.Node]) -> Iterator[Fault]:
@@ -122,9 +222,9 @@ def _faults(tree: list[nodes.Node]) -> Iterator[Fault]:
             yield node.lineno, "{%", "a template can't use other files; write it out", ""
 
 
-def _out_of_place(parsed: nodes.Template, tree: list[nodes.Node]) -> Iterator[Fault]:
+def _out_of_place(names: frozenset[str], tree: list[nodes.Node]) -> Iterator[Fault]:
     """Names that exist, but not where they are used: `loop` after the loop, a `set` inside a macro seen outside of it."""
-    missing = find_undeclared_variables(parsed) - VARIABLES.keys()
+    missing = set(names - VARIABLES.keys())
     for node in tree:
         if isinstance(node, nodes.Name) and node.ctx == "load" and node.name in missing:
             missing.discard(node.name)
