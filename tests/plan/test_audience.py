@@ -20,7 +20,7 @@ from tillroll.plan.segment_query import SegmentQuery
 def chosen(engine: Engine, where: dict[str, Any]) -> set[int]:
     segment = Segment.model_validate({"title": "t", "where": where})
     with engine.connect() as connection:
-        asking = SegmentQuery(question=ask(connection, store_id=1, segments=[segment], lists={}, now=NOW))
+        asking = SegmentQuery(ask(connection, store_id=1, segments=[segment], lists={}, now=NOW))
         fits = asking.matches(segment)
         query = sa.select(customers.c.customer_id).select_from(asking.source).where(asking.whose, fits)
         return set(connection.scalars(query))

@@ -115,7 +115,7 @@ def chosen(engine: Engine, store_id: int, segments: list[Segment], world: World)
     with engine.connect() as connection:
         for segment in segments:
             question = ask(connection, store_id=store_id, segments=[segment], lists=world.lists, now=NOW)
-            asking = SegmentQuery(question=question)
+            asking = SegmentQuery(question)
             fitting = asking.matches(segment)
             query = sa.select(customers.c.customer_id).select_from(asking.source)
             rows = list(connection.scalars(query.where(asking.whose, fitting)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -62,6 +62,7 @@ class _Shelf:
     unreadable: Mapping[str, str]
     environment: str
     whole: bool  # else the files are one recorded campaign's, and others can't be known
+    elsewhere: Collection[str]  # campaigns of other stores
     sources: dict[str, Source] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)  # by file; faultless ones only
     segments: dict[str, str] = field(default_factory=dict)  # name → file
@@ -89,11 +90,13 @@ def parse_book(
     unreadable: Mapping[str, str] | None = None,
     environment: str = LIVE,
     whole: bool = True,
+    elsewhere: Collection[str] = (),
 ) -> Book:
     """Read all files: relative POSIX path → content. Never raises: whatever is wrong is a finding.
 
     `unreadable` are files that are there but couldn't be read, with the reason. Of the campaigns' `environments`, the given
     one is in force; the others are checked all the same. Files that aren't a `whole` folder are one campaign's, as recorded.
+    `elsewhere` are campaigns of other stores: a segment that they share may name them.
     """
     missed = unreadable or {}
     shelf = _Shelf(
@@ -101,6 +104,7 @@ def parse_book(
         unreadable=missed,
         environment=environment,
         whole=whole,
+        elsewhere=elsewhere,
     )
     for path in sorted(shelf.files):
         _read_shared(shelf, path)
@@ -216,7 +220,7 @@ def _read_list(shelf: _Shelf, path: str) -> None:
 
 def _check_segments(shelf: _Shelf) -> None:
     """What shows only when a segment is sound in itself: conditions against each other, and names of lists and campaigns."""
-    campaigns = {_stem(path) for path in shelf.files if _folder(path) == "campaigns"}
+    campaigns = {_stem(path) for path in shelf.files if _folder(path) == "campaigns"} | {*shelf.elsewhere}
     for path in shelf.segments.values():
         segment = shelf.models.get(path)
         if segment is not None:

@@ -34,9 +34,11 @@ def read_book(root: Path, *, environment: str = LIVE, store: int | None = None) 
     unreadable: dict[str, str] = {}
     inside = root.resolve()
     own: dict[str, str] = {}  # as the book knows it → where it is
+    elsewhere: set[str] = set()  # campaigns of other stores
     for relative, path in sorted(_files(root), key=lambda one: bool(_OF_STORE.match(one[0]))):
         if (match := _OF_STORE.match(relative)) is not None:
             if match[1] != str(store):
+                elsewhere.add(match[2].rpartition(".")[0])
                 continue
             own[f"campaigns/{match[2]}"] = relative
             relative = f"campaigns/{match[2]}"
@@ -56,7 +58,7 @@ def read_book(root: Path, *, environment: str = LIVE, store: int | None = None) 
             if not path.is_symlink() and isinstance(fault, FileNotFoundError):
                 continue  # deleted since it was listed
             unreadable[relative] = getattr(fault, "strerror", None) or "its links lead nowhere"
-    book = parse_book(files, unreadable=unreadable, environment=environment)
+    book = parse_book(files, unreadable=unreadable, environment=environment, elsewhere=elsewhere)
     said = tuple(replace(one, file=own.get(one.file, one.file)) for one in book.findings)
     return replace(book, findings=said) if own else book
 

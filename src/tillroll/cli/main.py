@@ -15,6 +15,7 @@ COMMANDS = {  # in the order of the path, not of the alphabet
     "check": ("check", "check", "Are the campaign, rule and template files sound?"),
     "new": ("new", "new", "Write a new campaign of a common kind."),
     "schema": ("schema", "schema", "The JSON Schema of the files, for editors."),
+    "segment": ("segments", "segment", "Whom a segment selects."),
     "plan": ("plan", "plan", "What a run of a campaign would do."),
     "calendar": ("calendar", "calendar", "Which runs come, whom they reach, what they cost."),
     "run": ("runs", "run", "Start a run by hand."),

@@ -85,7 +85,7 @@ orders = sa.Table(
     sa.Column("seen_at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "order_id"),
     sa.Index(None, "store_id", "customer_id"),
-    sa.Index(None, "store_id", "created_at", "customer_id"),
+    sa.Index(None, "store_id", "created_at", "customer_id", "payment_status", "total"),
 )
 
 order_items = sa.Table(

@@ -84,8 +84,8 @@ def select_recipients(connection: Connection, asked: Asked, selection: Selection
         now=now,
         only=asked.only,
     )
-    asking = SegmentQuery(question=question)
-    excluded = [asking.matches(segments[one]).label(f"x_{i}") for i, one in enumerate(who.exclude)]
+    asking = SegmentQuery(question)
+    excluded = [asking.flag(segments[one]).label(f"x_{i}") for i, one in enumerate(who.exclude)]
     chosen = asking.matches(segments[who.segment]) if who.segment else sa.true()
     most = revision.guardrails.messages_per_person_per_week
     had = sa.null() if most is None else _had_lately(asked)

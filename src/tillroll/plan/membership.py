@@ -27,7 +27,7 @@ def segments_with(
     question = ask(
         connection, store_id=store_id, segments=segments.values(), lists=lists, now=now, only=customer_id
     )
-    asking = SegmentQuery(question=question)
-    fits = [asking.matches(one) for one in segments.values()]
+    asking = SegmentQuery(question)
+    fits = [asking.flag(one) for one in segments.values()]
     row = connection.execute(sa.select(*fits).select_from(asking.source).where(asking.whose)).first()
     return () if row is None else tuple(name for name, fit in zip(segments, row, strict=True) if fit)

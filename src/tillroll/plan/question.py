@@ -28,6 +28,7 @@ class Question:
 
     store_id: int
     now: datetime
+    dialect: str  # of the database that is asked
     only: int | None = None  # the one customer that is asked about
     lists: Mapping[str, CustomerList] = field(default_factory=dict)
     products: Mapping[str, Ids] = field(default_factory=dict)  # SKU → the products whose own it is
@@ -61,6 +62,7 @@ def ask(
     return Question(
         store_id=store_id,
         now=now,
+        dialect=connection.dialect.name,
         only=only,
         lists=lists,
         products=own,

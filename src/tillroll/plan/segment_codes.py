@@ -1,7 +1,7 @@
 """Customers by what earlier campaigns did: e-mails they got, codes they got, used, or let run out.
 
 An e-mail counts from when its sending began, also one that only may have left; a code counts when an e-mail with it does.
-Each answers the ids of those who fit, once each.
+Each answers the ids of those who fit, some of them several times.
 """
 
 from __future__ import annotations
@@ -23,32 +23,35 @@ Ids = sa.Select[Any]
 
 def got_email(wanted: Emails, question: Question) -> Ids:
     """Who got so many e-mails."""
-    query = _left(wanted, question).group_by(recipients.c.customer_id)
-    return query.having(sa.func.count() >= wanted.at_least) if (wanted.at_least or 1) > 1 else query
+    query = _left(wanted, question)
+    if (wanted.at_least or 1) > 1:
+        query = query.group_by(recipients.c.customer_id).having(sa.func.count() >= wanted.at_least)
+    return query
 
 
 def got_code(wanted: Codes, question: Question) -> Ids:
     """Who got an e-mail with a code."""
-    return _left(wanted, question).where(messages.c.code_id.is_not(None)).distinct()
+    return _left(wanted, question).where(messages.c.code_id.is_not(None))
 
 
 def used_code(wanted: Codes, question: Question) -> Ids:
     """Who placed an order with a code of ours, wherever they had it from."""
+    # every order is looked up by the code's use, never the other way round: there are far more orders
+    order = sa.func.coalesce(redemptions.c.order_id, "")
     query = (
         sa.select(orders.c.customer_id)
         .select_from(redemptions)
-        .join(
-            orders,
-            sa.and_(orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id),
-        )
-        .where(redemptions.c.store_id == question.store_id, orders.c.customer_id.is_not(None))
+        .join(orders, sa.and_(orders.c.store_id == question.store_id, orders.c.order_id == order))
+        .where(redemptions.c.store_id == question.store_id)
     )
     if wanted.campaigns:
         query = query.where(redemptions.c.run_id.in_(_runs(wanted.campaigns, question)))
     if question.only is not None:
         query = query.where(orders.c.customer_id == question.only)
+    else:
+        query = query.where(sa.func.coalesce(orders.c.customer_id, 0) != 0)
     since = question.since(wanted.within)
-    return (query if since is None else query.where(redemptions.c.at > since)).distinct()
+    return query if since is None else query.where(redemptions.c.at > since)
 
 
 def ignored_code(wanted: Codes, question: Question) -> Ids:
@@ -77,25 +80,27 @@ def ignored_code(wanted: Codes, question: Question) -> Ids:
             works_until(maker) < question.now,
             sa.case((codes.c.recipient_id.is_not(None), sa.not_(by_anybody)), else_=sa.not_(by_them)),
         )
-        .distinct()
     )
 
 
 def _left(wanted: Codes | Emails, question: Question) -> Ids:
-    """The recipients of e-mails that left, or may have."""
+    """The recipients of e-mails that left, or may have: by the time they left, where it matters, else run by run."""
     query = (
         sa.select(recipients.c.customer_id)
         .select_from(messages)
         .join(recipients, recipients.c.id == messages.c.recipient_id)
-        .where(messages.c.store_id == question.store_id, messages.c.state.in_(_MAY_HAVE_LEFT))
+        .where(messages.c.state.in_(_MAY_HAVE_LEFT))
     )
-    if wanted.campaigns:
+    since = question.since(wanted.within)
+    if since is not None:
+        query = query.where(messages.c.store_id == question.store_id, messages.c.sending_at > since)
+    if wanted.campaigns or since is None:
         query = query.where(messages.c.run_id.in_(_runs(wanted.campaigns, question)))
     if question.only is not None:
         query = query.where(recipients.c.customer_id == question.only)
-    since = question.since(wanted.within)
-    return query if since is None else query.where(messages.c.sending_at > since)
+    return query
 
 
 def _runs(campaigns: Sequence[str], question: Question) -> sa.Select[tuple[int]]:
-    return sa.select(runs.c.id).where(runs.c.store_id == question.store_id, runs.c.campaign.in_(campaigns))
+    query = sa.select(runs.c.id).where(runs.c.store_id == question.store_id)
+    return query.where(runs.c.campaign.in_(campaigns)) if campaigns else query

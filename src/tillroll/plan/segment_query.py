@@ -1,14 +1,12 @@
 """A segment as one SQL query over the ledger's mirror, the same on SQLite and PostgreSQL.
 
 What stands in the customer's own row is compared there. What others hold (what they bought, got, used, marked) is a set of
-customers' ids that is worked out once and joined to the customers: a database may then hash it, however large it is and
-wherever the condition stands, under `not:` and `any:` too.
+customers' ids that is worked out once (`ledger/among.py`), wherever the condition stands: under `not:` and `any:` too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +16,7 @@ from tillroll.campaign.conditions import Count, Moment, Score, Scores, Spent, Su
 from tillroll.campaign.lists import folded_address
 from tillroll.campaign.scores import FIFTHS
 from tillroll.campaign.segment import Condition, Segment
+from tillroll.ledger.among import Sets
 from tillroll.ledger.folding import folded
 from tillroll.ledger.tables import customers
 from tillroll.plan import segment_codes, segment_sets
@@ -26,24 +25,25 @@ from tillroll.plan.question import Question
 Clause = sa.ColumnElement[bool]
 
 
-@dataclass(kw_only=True)
 class SegmentQuery:
     """Segments that are asked for together, over one `customers`; equal conditions are worked out once."""
 
-    question: Question
-    _sets: dict[tuple[str, Any], sa.Subquery] = field(default_factory=dict)
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._sets = Sets.on(question.dialect, customers.c.customer_id)
 
     def matches(self, segment: Segment) -> Clause:
-        """Whether a customer is in the segment: never null. What it is asked of is `source`, when all are asked."""
+        """A condition for the query's `where`: null, where nothing is known, is no match."""
+        return self._condition(segment.where)
+
+    def flag(self, segment: Segment) -> Clause:
+        """Whether a customer is in the segment, as a column: true or false."""
         return sa.func.coalesce(self._condition(segment.where), sa.false())
 
     @property
     def source(self) -> sa.FromClause:
-        """The store's customers, joined with the sets that the segments need."""
-        found: sa.FromClause = customers
-        for one in self._sets.values():
-            found = found.outerjoin(one, one.c.customer_id == customers.c.customer_id)
-        return found
+        """What to select from, once all segments are asked for."""
+        return self._sets.joined_to(customers)
 
     @property
     def whose(self) -> Clause:
@@ -80,10 +80,7 @@ class SegmentQuery:
         return sa.not_(self._in(name, bounds, figure))
 
     def _in(self, name: str, value: Any, query: Callable[[Any, Question], sa.Select[Any]]) -> Clause:
-        key = (name, value)
-        if key not in self._sets:
-            self._sets[key] = query(value, self.question).subquery(f"who_{len(self._sets) + 1}")
-        return self._sets[key].c.customer_id.is_not(None)
+        return self._sets.among((name, value), query(value, self.question))
 
 
 def _between(column: sa.ColumnElement[Any], bounds: Count | Sum) -> Clause:

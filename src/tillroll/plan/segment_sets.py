@@ -1,6 +1,6 @@
 """Customers by what the store knows of them beyond their own row: orders, items, fields, favourites, reviews, and our lists.
 
-Each answers the ids of those who fit, once each.
+Each answers the ids of those who fit, some of them several times.
 """
 
 from __future__ import annotations
@@ -64,28 +64,45 @@ def _kept(bounds: Count | Spent, bound: int | Decimal, rounding: str) -> sa.Colu
 
 
 def bought(wanted: Bought, question: Question) -> Ids:
-    """Who bought any of the products, or anything of the categories; so many pieces in all, if it says so."""
+    """Who bought any of the products, or anything of the categories; so many pieces in all, if it says so.
+
+    Each way to mean an item is a query of its own, since each has its index; an item that is meant twice counts once.
+    """
     items = order_items.c
+    many = (wanted.at_least or 1) > 1
+    columns = [items.customer_id, *((items.order_id, items.line, items.quantity) if many else ())]
+    ways = [
+        _since(
+            sa.select(*columns).where(*_whose(order_items, question), meant),
+            items.bought_at,
+            question,
+            wanted.within,
+        )
+        for meant in _meant(wanted, question)
+    ]
+    if not many:
+        return sa.select(sa.union_all(*ways).subquery("buyers").c.customer_id)
+    found = sa.union(*ways).subquery("items")
+    query = sa.select(found.c.customer_id).group_by(found.c.customer_id)
+    return query.having(sa.func.sum(found.c.quantity) >= wanted.at_least)
+
+
+def _meant(wanted: Bought, question: Question) -> Iterable[sa.ColumnElement[bool]]:
+    """The ways to mean an item: by its SKU, by its product's own, by its shelf."""
     skus = {sku.strip() for sku in wanted.products}
     own = frozenset().union(*(question.products[sku] for sku in skus))
-    shelves = frozenset().union(*(question.categories[one] for one in wanted.categories))
-    what: list[sa.ColumnElement[bool]] = []
     if skus:
-        what.append(items.sku.in_(sorted(skus)))
+        yield order_items.c.sku.in_(sorted(skus))
     if own:
-        what.append(items.product_id.in_(sorted(own)))
+        yield order_items.c.product_id.in_(sorted(own))
     if wanted.categories:
-        on_shelf = sa.select(product_categories.c.product_id).where(
-            product_categories.c.store_id == question.store_id,
-            product_categories.c.category_id.in_(sorted(shelves)),
+        shelves = frozenset().union(*(question.categories[one] for one in wanted.categories))
+        yield order_items.c.product_id.in_(
+            sa.select(product_categories.c.product_id).where(
+                product_categories.c.store_id == question.store_id,
+                product_categories.c.category_id.in_(sorted(shelves)),
+            )
         )
-        what.append(items.product_id.in_(on_shelf))
-    query = sa.select(items.customer_id).where(*_whose(order_items, question), sa.or_(*what))
-    query = _since(query, items.bought_at, question, wanted.within)
-    query = query.group_by(items.customer_id)
-    if (wanted.at_least or 1) > 1:
-        query = query.having(sa.func.sum(items.quantity) >= wanted.at_least)
-    return query
 
 
 def field(wanted: CustomerField, question: Question) -> Ids:
@@ -111,7 +128,7 @@ def favourite(wanted: Favourite, question: Question) -> Ids:
         skus = (sku.strip() for sku in wanted.products)
         meant: frozenset[int] = frozenset().union(*(question.owners[sku] for sku in skus))
         query = query.where(favourites.c.product_id.in_(sorted(meant)))
-    return _since(query, favourites.c.added_at, question, wanted.within).distinct()
+    return _since(query, favourites.c.added_at, question, wanted.within)
 
 
 def reviewed(wanted: Reviewed, question: Question) -> Ids:
@@ -121,7 +138,7 @@ def reviewed(wanted: Reviewed, question: Question) -> Ids:
         query = query.where(reviews.c.rating >= wanted.rating_at_least)
     if wanted.rating_at_most is not None:
         query = query.where(reviews.c.rating <= wanted.rating_at_most)
-    return _since(query, reviews.c.created_at, question, wanted.within).distinct()
+    return _since(query, reviews.c.created_at, question, wanted.within)
 
 
 def listed(wanted: Lists, question: Question) -> Ids:

@@ -110,9 +110,9 @@ def _look(
     audiences = {one.name: _audience(one, bit) for one in revisions if one.campaign.who.segment}
     lists = {name: one for revision in revisions for name, one in revision.lists.items()}
     asking = SegmentQuery(
-        question=ask(connection, store_id=store.id, segments=segments.values(), lists=lists, now=now)
+        ask(connection, store_id=store.id, segments=segments.values(), lists=lists, now=now)
     )
-    columns = [asking.matches(one).label(f"in_{bit[name]}") for name, one in segments.items()]
+    columns = [asking.flag(one).label(f"in_{bit[name]}") for name, one in segments.items()]
     query = sa.select(customers, *columns).select_from(asking.source)
     query = query.where(here, customers.c.accepts_marketing.is_(sa.true()), customers.c.email.contains("@"))
     if one_in > 1:

@@ -30,7 +30,7 @@ def upgrade() -> None:
     for table, columns in (
         ("order_items", ["store_id", "product_id", "customer_id", "bought_at"]),
         ("order_items", ["store_id", "sku", "customer_id", "bought_at"]),
-        ("orders", ["store_id", "created_at", "customer_id"]),
+        ("orders", ["store_id", "created_at", "customer_id", "payment_status", "total"]),
         ("favourites", ["store_id", "product_id"]),
         ("reviews", ["store_id", "customer_id"]),
         ("messages", ["store_id", "sending_at"]),

@@ -1,0 +1,179 @@
+"""What the mirror can't tell yet holds a plan, with the reason, so that an exclusion never leaves nobody out by mistake."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.plan.shelf import add_catalogue, change
+from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row, sample_files
+from tillroll.campaign import Book, parse_book
+from tillroll.campaign.states import MessageState, RunState
+from tillroll.ledger.engine import writing
+from tillroll.ledger.looks import OLD_ORDERS
+from tillroll.ledger.tables import (
+    codes,
+    list_members,
+    looks,
+    messages,
+    order_items,
+    products,
+    recipients,
+)
+from tillroll.plan.make import make_plan
+from tillroll.plan.record import record_book
+from tillroll.plan.slots import start_by_hand
+
+A_SECOND = timedelta(seconds=1)
+EXCLUDE = "  exclude: [staff, asked]"
+
+
+def book_with(where: str, **lists: str) -> Book:
+    """The sample files, where the win-back leaves out whom the condition selects."""
+    files = sample_files()
+    files["campaigns/winback.yaml"] = files["campaigns/winback.yaml"].replace(
+        b"  exclude: [staff]", EXCLUDE.encode()
+    )
+    files["rules/segments/asked.yaml"] = f"title: t\nwhere: {where}\n".encode()
+    files |= {f"rules/lists/{name}.csv": text.encode() for name, text in lists.items()}
+    book = parse_book(files)
+    assert book.findings == ()
+    return book
+
+
+def planned(engine: Engine, store_id: int, book: Book, *, at: datetime = NOW) -> sa.Row[Any]:
+    """A run of the win-back after somebody tried to plan it."""
+    record_book(engine, store_id=store_id, book=book, now=NOW)
+    run_id = start_by_hand(engine, store_id=store_id, name="winback", person=ANA.email, now=at)
+    make_plan(engine, run_id=run_id, now=NOW, per_minute=600)
+    return run_row(engine, run_id)
+
+
+def look_at(engine: Engine, store_id: int, area: str, **values: Any) -> None:
+    with writing(engine) as connection:
+        row = {"store_id": store_id, "area": area, "looked_at": NOW, **values}
+        connection.execute(sa.delete(looks).where(looks.c.area == area))
+        connection.execute(sa.insert(looks).values(row))
+
+
+@pytest.fixture
+def store_id(ledger: Engine) -> int:
+    found = add_store(ledger)
+    add_customers(ledger, found, *(lapsed(number) for number in range(1, 9)))
+    add_catalogue(ledger, found)
+    look_at(ledger, found, "orders", whole_at=NOW)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("{bought: {products: [TEA-01]}}", "orders are known back to 2026-10-25 so far; older ones are still being read"),
+        ("{orders: {at_most: 0, within: 60d}}", "orders are known back to 2026-10-25 so far"),
+        ("{bought: {products: [TAE-01], within: 20d}}", "the store has no product 'TAE-01', and no order names it (did you mean"),
+        ("{bought: {categories: [Tee], within: 20d}}", "the store has no category 'Tee' (did you mean Tea?)"),
+        ("{reviewed: {}}", "the store's reviews haven't been read yet"),
+        ("{rfm: {recency: {at_least: 4}}}", "the customers' scores haven't been drawn up yet"),
+    ],
+)  # fmt: skip
+def test_a_plan_waits_for_what_the_mirror_can_not_tell(
+    ledger: Engine, store_id: int, where: str, says: str
+) -> None:
+    run = planned(ledger, store_id, book_with(where))
+    assert (run.state, run.plan_id) == (RunState.PLANNING, None)
+    assert run.reason.startswith(says), run.reason
+    assert run.not_before == NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "{bought: {products: [TEA-01, TEA-01-S], categories: [Tea/Green], within: 20d}}",
+        "{orders: {at_least: 1, within: 28d}}",
+        "{got_code: {within: 30d}}",
+        "{used_code: {}}",
+        "{favourite: {products: [CUP-01]}}",
+    ],
+)
+def test_what_the_mirror_can_tell_is_planned(ledger: Engine, store_id: int, where: str) -> None:
+    run = planned(ledger, store_id, book_with(where))
+    assert (run.state, run.reason) == (RunState.WAITING, "")
+
+
+def test_orders_reach_as_far_back_as_they_were_read(ledger: Engine, store_id: int) -> None:
+    asked = book_with("{bought: {products: [TEA-01], within: 300d}}")
+    look_at(ledger, store_id, OLD_ORDERS, looked_at=NOW - timedelta(days=200))
+    assert planned(ledger, store_id, asked).state == RunState.PLANNING
+    look_at(ledger, store_id, OLD_ORDERS, looked_at=NOW - timedelta(days=301))
+    assert planned(ledger, store_id, asked, at=NOW + A_SECOND).state == RunState.WAITING
+    ever = book_with("{bought: {products: [TEA-01]}}")
+    assert planned(ledger, store_id, ever, at=NOW + 2 * A_SECOND).state == RunState.PLANNING
+    look_at(ledger, store_id, OLD_ORDERS, whole_at=NOW)
+    assert planned(ledger, store_id, ever, at=NOW + 3 * A_SECOND).state == RunState.WAITING
+
+
+def test_a_deleted_product_was_bought_all_the_same(ledger: Engine, store_id: int) -> None:
+    asked = book_with("{bought: {products: [TEA-01], within: 20d}}")
+    change(ledger, products, products.c.sku == "TEA-01")
+    with writing(ledger) as connection:
+        row = {"store_id": store_id, "order_id": "A", "line": 0, "sku": "TEA-01", "quantity": 1}
+        row |= {"customer_id": 3, "bought_at": NOW - timedelta(days=2)}
+        connection.execute(sa.insert(order_items).values(row))
+    run = planned(ledger, store_id, asked)
+    assert run.state == RunState.WAITING
+    assert 3 not in audience(ledger, run)
+
+
+def audience(engine: Engine, run: sa.Row[Any]) -> set[int]:
+    with engine.connect() as connection:
+        query = sa.select(recipients.c.customer_id).where(recipients.c.plan_id == run.plan_id)
+        return set(connection.scalars(query))
+
+
+def test_whom_a_list_names_is_left_out_and_a_list_that_is_written_half_holds_the_plan(
+    ledger: Engine, store_id: int
+) -> None:
+    asked = book_with(
+        "{list: {in: [away, gone]}}", away="email\nCUSTOMER2@example.com\n", gone="customer_id\n4\n5\n"
+    )
+    run = planned(ledger, store_id, asked)
+    assert run.state == RunState.WAITING
+    assert audience(ledger, run).isdisjoint({2, 4, 5})
+    change(ledger, list_members, list_members.c.member == "5")
+    again = start_by_hand(ledger, store_id=store_id, name="winback", person=ANA.email, now=NOW + A_SECOND)
+    assert make_plan(ledger, run_id=again, now=NOW, per_minute=600) == RunState.PLANNING
+    assert run_row(ledger, again).reason == "the list gone isn't in the ledger yet"
+    record_book(ledger, store_id=store_id, book=asked, now=NOW)
+    assert make_plan(ledger, run_id=again, now=NOW + timedelta(minutes=2), per_minute=600) == RunState.WAITING
+
+
+def test_who_got_a_code_lately_is_left_out_of_the_next_campaign(ledger: Engine, store_id: int) -> None:
+    """The design's example: `exclude: [couponed-last-30-days]`."""
+    files = sample_files()
+    text = files["campaigns/winback.yaml"]
+    files["campaigns/winback.yaml"] = text.replace(b"[staff]", b"[staff, couponed-last-30-days]")
+    book = parse_book(files)
+    run = planned(ledger, store_id, book)
+    first = audience(ledger, run)
+    with writing(ledger) as connection:
+        for person, days in ((min(first), 29), (max(first), 31)):
+            who = sa.select(recipients.c.id).where(
+                recipients.c.plan_id == run.plan_id, recipients.c.customer_id == person
+            )
+            recipient_id = connection.scalar(who)
+            at = {"reserved_at": NOW, "changed_at": NOW}
+            mine = {"store_id": store_id, "run_id": run.id, "recipient_id": recipient_id}
+            code = connection.execute(
+                sa.insert(codes)
+                .values(mine | at | {"code": f"C{person}", "state": "live"})
+                .returning(codes.c.id)
+            ).scalar_one()
+            left = {"sending_at": NOW - timedelta(days=days), "state": MessageState.SENT, "code_id": code}
+            connection.execute(sa.insert(messages).values(mine | left | {"changed_at": NOW}))
+    again = start_by_hand(ledger, store_id=store_id, name="winback", person=ANA.email, now=NOW + A_SECOND)
+    make_plan(ledger, run_id=again, now=NOW, per_minute=600)
+    assert audience(ledger, run_row(ledger, again)) == first - {min(first)}
