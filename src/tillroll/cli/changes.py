@@ -129,7 +129,9 @@ def _show_preview(
     scope: Scope, kind: ChangeKind, found: Preview, store: sa.Row[Any], valid_until: datetime | None
 ) -> None:
     console = out()
-    console.print(Text.assemble((f"{found.codes} codes", "bold"), f" of {scope} ({found.runs} runs)"))
+    codes = f"{found.codes} code{'' if found.codes == 1 else 's'}"
+    of = f" of {scope}, in {found.runs} runs" if found.runs > 1 else f" of {scope}"
+    console.print(Text.assemble((codes, "bold"), of))
     console.print(f"  would be {DOES[kind]}.")
     if found.latest is not None:
         console.print(f"  They work until {in_zone(found.latest, store.timezone)} at the latest.")
@@ -202,7 +204,7 @@ def list_command(only_open: bool, as_json: bool) -> None:
     for line in lines:
         of = f"run {line.run_id}" if line.run_id else line.campaign
         failed = f", {line.failed} failed" if line.failed else ""
-        done = f"{line.settled}/{line.total}{failed}"
+        done = f"{line.settled}/{line.total}{failed}" if line.total else "–"
         style = "red" if line.failed else ("cyan" if line.open else "green")
         state = Text(line.state.value, style=style)
         kind = line.kind.value.replace("_", " ")

@@ -180,7 +180,7 @@ class CampaignLine:
 
     name: str
     title: str
-    status: str  # draft, active, paused, ended; "faulty" while its files have faults
+    status: str  # draft, active, paused, ended; "faulty" while its files have faults, "halted" by a person
     owner: str
     when: str  # its schedule as a sentence
     next_at: datetime | None
@@ -228,13 +228,14 @@ def _campaign_line(
     campaign = revision.campaign
     zone = campaign.when.zone(store.timezone)
     upcoming = next_slot(campaign.when, zone=zone, first_seen=row.first_seen_at, after=now)
+    acts = campaign.status is Status.ACTIVE and row.halted_at is None
     return CampaignLine(
         name=row.name,
         title=campaign.title,
-        status=campaign.status.value,
+        status="halted" if row.halted_at is not None else campaign.status.value,
         owner=campaign.owner,
         when=describe(campaign.when, zone),
-        next_at=upcoming.at if upcoming and campaign.status is Status.ACTIVE else None,
+        next_at=upcoming.at if upcoming and acts else None,
         waiting=waiting,
         offer=" · ".join(say_offer(one, store.currency) for one in offers_of(campaign)),
         digest=revision.digest,
