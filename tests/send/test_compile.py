@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from tests.shop import NOW, campaign_text, sample_book, sample_files
 from tillroll.campaign import parse_book
+from tillroll.campaign.models import Offer
+from tillroll.campaign.templates import VARIABLES
 from tillroll.errors import Refused
 from tillroll.send.compile import Rendered, compile_message
 from tillroll.send.facts import Code, Reader, Shop, facts_for, filters_for
@@ -94,3 +97,44 @@ def test_a_missing_variable_is_an_error_and_never_an_empty_space() -> None:
 def test_a_template_cannot_reach_into_python() -> None:
     with pytest.raises(Refused):
         render("winback", "Ana", html_template("<p>{{ ''['__class__']['__mro__'] }}</p>"))
+
+
+def test_a_message_knows_what_templates_are_told_they_may_use() -> None:
+    """The table of the reference and what is filled in are the same, name for name."""
+    offer = Offer.model_validate({"kind": "percent_and_shipping", "value": 12.5, "valid": {"for": "1d"}})
+    reader = Reader(email="a@b.example", name="Ana", first_name="Ana", language="en", country="SI")
+    code = Code(
+        text="X",
+        valid_from=NOW,
+        valid_until=NOW,
+        offer=offer,
+        value=offer.fixed_value,
+        offer_text="a sentence",
+    )
+    facts = facts_for(shop=SHOP, title="T", reader=reader, code=code)
+    for owner, words in facts.items():
+        assert words.keys() == VARIABLES[owner].keys()
+    assert facts["offer"]["discount"] == "12.5% off and free shipping"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "language", "said"),
+    [
+        ("percent", 10, "en", "10% off"),
+        ("percent", 10, "sl", "10 % off"),
+        ("amount", 10, "en", "€10 off"),
+        ("amount", "10.50", "en", "€10.50 off"),
+        ("free_shipping", None, "en", "free shipping"),
+        ("amount_and_shipping", 5, "de", "5 € off and free shipping"),
+    ],
+)
+def test_a_discount_is_said_in_few_words(kind: str, value: object, language: str, said: str) -> None:
+    said_offer = {"kind": kind, "valid": {"for": "1d"}} | ({} if value is None else {"value": value})
+    offer = Offer.model_validate(said_offer)
+    code = Code(
+        text="X", valid_from=NOW, valid_until=NOW, offer=offer, value=offer.fixed_value, offer_text=""
+    )
+    reader = Reader(email="a@b.example", name="", first_name="", language="", country="")
+    shop = replace(SHOP, language=language)
+    found = facts_for(shop=shop, title="T", reader=reader, code=code)["offer"]["discount"]
+    assert found.replace("\xa0", " ") == said

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tillroll.campaign.schema import KINDS, Schema, schema_of
+from tillroll.campaign.templates import VARIABLES
+from tillroll.campaign.uses import BROUGHT, OF_THE_OFFER
 
 _TITLES = {
     "campaign": "A campaign: `campaigns/NAME.yaml`",
@@ -25,6 +27,12 @@ _FORMS = (  # how a pattern of the schema is told to people
     ("[A-Z]{3}", "an amount, like `20` or `EUR 20`"),
     ("[a-z0-9][a-z0-9-]", "a name"),
 )
+_EMAILS = """## An e-mail: `templates/NAME/`
+
+A folder holds `message.mjml.j2` ([MJML](https://mjml.io)) or `message.html.j2`, and `message.txt.j2` if you like:
+[Jinja](https://jinja.palletsprojects.com) templates. They and every subject may use what follows; `| money` writes an amount and
+`| date` a day in the store's currency, zone and language.
+"""
 _HEAD = """# The language, key by key
 
 This page is written by `tillroll schema --reference` from the models that check your files. The same models make the JSON Schema
@@ -50,7 +58,28 @@ def reference() -> str:
             if name not in told:
                 told.add(name)
                 parts += _block(blocks[name], blocks, title=name)
+    parts += _variables()
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _variables() -> Iterator[str]:
+    """What e-mails and subjects may use."""
+    yield _EMAILS
+    yield "| variable | is | known |\n|---|---|---|"
+    for owner, words in VARIABLES.items():
+        known = _known(owner)
+        if not words:
+            yield f"| `{owner}.…` | what the event said | {known} |"
+        for name, meaning in words.items():
+            yield f"| `{owner}.{name}` | {meaning.replace('|', chr(92) + '|')} | {known} |"
+
+
+def _known(owner: str) -> str:
+    """In which campaigns a message knows it."""
+    if owner in OF_THE_OFFER:
+        return "with an `offer:`"
+    events = [f"`{event}`" for event, brought in BROUGHT.items() if owner in brought]
+    return f"on {', '.join(events)}" if events else "always"
 
 
 def _block(block: Schema, blocks: Schema, *, title: str) -> Iterator[str]:

@@ -20,19 +20,36 @@ MOST_BYTES = 262_144
 MOST_DEPTH = 60
 """Deeper trees end in a RecursionError of Jinja's compiler, at the moment of sending."""
 
-VARIABLES: Mapping[str, frozenset[str]] = {
-    "customer": frozenset({"first_name", "name", "email", "language", "country"}),
-    "code": frozenset({"text", "valid_from", "valid_until", "value", "minimum_subtotal"}),
-    "store": frozenset({"name", "url", "email"}),
-    "campaign": frozenset({"title"}),
-    "offer": frozenset({"kind", "value", "discount", "text"}),
-    "order": frozenset({"id", "total"}),
-    "cart": frozenset({"total"}),
-    "product": frozenset({"name", "sku", "price"}),
-    "review": frozenset({"rating"}),
-    "event": frozenset(),
+VARIABLES: Mapping[str, Mapping[str, str]] = {
+    "customer": {
+        "first_name": "may be empty: `{{ customer.first_name or 'Hello' }}`",
+        "name": "may be empty",
+        "email": "",
+        "language": "a code like `en`; may be empty",
+        "country": "two letters; may be empty",
+    },
+    "code": {
+        "text": "what they type",
+        "valid_from": "`{{ code.valid_from | date }}`",
+        "valid_until": "`{{ code.valid_until | date }}`",
+        "value": "a percentage or an amount, the customer's own where they differ",
+        "minimum_subtotal": "`{{ code.minimum_subtotal | money }}`; may be nothing",
+    },
+    "offer": {
+        "discount": "in few words, for subjects: `10% off and free shipping`, `€10 off`",
+        "text": "the whole sentence that the plan was approved with, limits and all",
+        "kind": "as in the campaign file",
+        "value": "like `code.value`",
+    },
+    "store": {"name": "", "url": "", "email": "may be empty"},
+    "campaign": {"title": ""},
+    "order": {"id": "", "total": "`{{ order.total | money }}`"},
+    "cart": {"total": "`{{ cart.total | money }}`"},
+    "product": {"name": "", "sku": "", "price": "`{{ product.price | money }}`"},
+    "review": {"rating": "stars, from 1 to 5"},
+    "event": {},
 }
-"""What a template may use; `send/facts.py` fills in exactly these. Of `event` nobody knows beforehand what it holds."""
+"""What a template may use, and what it is; `send/facts.py` fills in exactly these. What `event` holds nobody knows beforehand."""
 
 OPEN = frozenset({"event"})
 

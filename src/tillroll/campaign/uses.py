@@ -24,7 +24,7 @@ BROUGHT: Mapping[str, frozenset[str]] = {
 }
 """What a message knows besides the customer, by the event it is about."""
 
-_OF_THE_OFFER = frozenset({"code", "offer"})
+OF_THE_OFFER = frozenset({"code", "offer"})
 _OF_EVENTS = frozenset().union(*BROUGHT.values())
 
 
@@ -40,7 +40,7 @@ def check_uses(source: Source, campaign: Campaign, texts: Mapping[str, str]) -> 
     for path, message, has_code in _messages(campaign):
         missing = _OF_EVENTS - brought
         if not has_code:
-            missing |= _OF_THE_OFFER
+            missing |= OF_THE_OFFER
         for where, one in ((path, message), ((*path, "reminder"), message.reminder)):
             if one is None:
                 continue
@@ -67,7 +67,7 @@ def _of(template: str, texts: Mapping[str, str]) -> frozenset[str]:
 
 def _says(name: str, key: str, has_code: bool) -> str:
     what = f"the {key} asks for {name!r}"
-    if name in _OF_THE_OFFER:
+    if name in OF_THE_OFFER:
         return f"{what}, but there is no offer: here"
     events = sorted(event for event, names in BROUGHT.items() if name in names)
     return f"{what}, which a message has only with when: on: {' or '.join(events)}"
