@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,7 +27,9 @@ from tillroll.plan.make import make_plan
 from tillroll.plan.outlook import preview
 from tillroll.plan.record import record_book
 from tillroll.plan.same_goods import products_on, share_products
+from tillroll.plan.same_week import SameWeek
 from tillroll.plan.slots import start_by_hand
+from tillroll.plan.subject import Subject
 
 HELLO = """title: Hello
 owner: ana@shop.example
@@ -110,6 +113,26 @@ def test_who_was_kept_from_another_e_mail_did_not_get_it_and_a_halt_counts_what_
     with writing(ledger) as connection:
         connection.execute(sa.update(runs).where(runs.c.id == first).values(state=RunState.HALTED))
     assert ("few", "sent", 1) in met(ledger, run_of(ledger, store_id, "hello", days=0.1))
+
+
+@pytest.mark.parametrize("people", [8, 60], ids=["read whole", "asked for"])
+def test_large_and_small_runs_and_one_customer_alone_are_seen_alike(ledger: Engine, people: int) -> None:
+    store_id = add_store(ledger)
+    add_customers(ledger, store_id, *(lapsed(number) for number in range(1, people + 1)))
+    book = book_of(hello=HELLO, again=AGAIN, few=FEW)
+    record_book(ledger, store_id=store_id, book=book, now=NOW)
+    runs_of = {name: run_of(ledger, store_id, name) for name in ("again", "few")}
+    assert met(ledger, run_of(ledger, store_id, "hello")) == [
+        ("again", "waiting", people),
+        ("few", "waiting", 3),
+    ]
+    with ledger.connect() as connection:
+        store = connection.execute(sa.select(stores)).one()
+        plain = {"run_id": 0, "slot_key": "", "slot_at": NOW, "store": store, "revision_id": 0}
+        subject = Subject(**plain, revision=book.revisions["hello"])
+        alone = SameWeek(subject=replace(subject, only=2))
+        found = {(one.campaign, one.run_id) for one in alone.of(connection, [2])}
+        assert found == set(runs_of.items())
 
 
 def test_codes_that_still_work_are_told_until_they_are_used(ledger: Engine) -> None:

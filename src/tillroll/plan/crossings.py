@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,22 +30,11 @@ from tillroll.plan.catalog import find_goods
 from tillroll.plan.pool import only_fills_pool
 from tillroll.plan.record import active_campaigns
 from tillroll.plan.same_goods import products_on, share_products
+from tillroll.plan.same_week import BEGAN, WEEK, SameWeek, others_than
 from tillroll.plan.subject import Subject
 
-WEEK = timedelta(days=7)
 _PIECE = 5_000
-_STANDINGS = {
-    RunState.WAITING: Standing.WAITING,
-    RunState.APPROVED: Standing.APPROVED,
-    RunState.MINTING: Standing.APPROVED,
-    RunState.SENDING: Standing.SENT,
-    RunState.TRACKING: Standing.SENT,
-    RunState.DONE: Standing.SENT,
-    RunState.HALTED: Standing.SENT,
-}
 _REACHED = (MessageState.READY, MessageState.SENDING, MessageState.SENT, MessageState.UNKNOWN)
-_BEGAN = sa.func.coalesce(runs.c.valid_from, runs.c.slot_at, type_=Moment())
-"""When a run began, or is to begin."""
 
 
 @dataclass(kw_only=True)
@@ -68,6 +57,9 @@ class Crossings:
     _everyone: array[int] = field(default_factory=lambda: array("q"))
     _met: dict[tuple[str, Standing], _Met] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._week = SameWeek(subject=self.subject)
+
     def take(self, customer_id: int) -> None:
         """One more recipient; they come in the order of their ids."""
         self._piece.append(customer_id)
@@ -87,20 +79,24 @@ class Crossings:
         if not self._piece:
             return
         with reading(self.engine) as connection:
-            for row in connection.execute(_same_week(self.subject, self._piece)):
-                self._meet(row, Standing(row.standing))
+            met: dict[tuple[str, Standing], set[int]] = {}
+            for one in self._week.of(connection, self._piece):
+                met.setdefault((one.campaign, one.standing), set()).add(one.customer_id)
+                self._note(one.campaign, one.standing, one.run_id, 0)
+            for (campaign, standing), people in met.items():
+                self._note(campaign, standing, 0, len(people))
             for row in connection.execute(_holders(self.subject, self._piece)):
-                self._meet(row, Standing.HOLDS)
+                self._note(row.campaign, Standing.HOLDS, row.run_id, row.people)
         self._piece = []
 
-    def _meet(self, row: sa.Row[Any], standing: Standing) -> None:
-        met = self._met.setdefault((row.campaign, standing), _Met())
-        met.people += row.people
-        met.run_id = max(met.run_id, row.run_id)
+    def _note(self, campaign: str, standing: Standing, run_id: int, people: int) -> None:
+        met = self._met.setdefault((campaign, standing), _Met())
+        met.people += people
+        met.run_id = max(met.run_id, run_id)
 
     def _of_runs(self, connection: Connection, mine: frozenset[int] | None) -> Iterator[Crossing]:
         latest = [one.run_id for one in self._met.values()]
-        query = sa.select(runs.c.id, _BEGAN.label("began"), plans.c.body).join(
+        query = sa.select(runs.c.id, BEGAN.label("began"), plans.c.body).join(
             plans, plans.c.id == runs.c.plan_id
         )
         told = {row.id: row for row in connection.execute(query.where(runs.c.id.in_(latest)))}
@@ -142,38 +138,6 @@ class Crossings:
                 )
 
 
-def _others(subject: Subject) -> sa.ColumnElement[bool]:
-    """Runs that this one may cross: other campaigns', and this one's own unless they are steps about one customer."""
-    other = runs.c.campaign != subject.revision.name
-    own = sa.and_(runs.c.id != subject.run_id, runs.c.entry_id.is_(None))
-    return sa.and_(
-        runs.c.store_id == subject.store.id, other if subject.only is not None else sa.or_(other, own)
-    )
-
-
-def _same_week(subject: Subject, people: list[int]) -> sa.Select[Any]:
-    """Whom of these people another run reaches within a week before or after; what it kept from them is not counted."""
-    theirs = sa.and_(messages.c.recipient_id == recipients.c.id, messages.c.kind == "offer")
-    kept = sa.exists().where(theirs, messages.c.state.in_((MessageState.HELD, MessageState.FAILED)))
-    left = sa.exists().where(theirs, messages.c.state.in_((MessageState.SENT, MessageState.UNKNOWN)))
-    met = (
-        sa.select(runs.c.campaign, recipients.c.customer_id, runs.c.id.label("run_id"))
-        .add_columns(sa.case(dict(_STANDINGS), value=runs.c.state).label("standing"))
-        .join(recipients, recipients.c.plan_id == runs.c.plan_id)
-        .where(
-            recipients.c.customer_id.in_(people),
-            _others(subject),
-            runs.c.state.in_(tuple(_STANDINGS)),
-            sa.or_(runs.c.state != RunState.HALTED, left),
-            ~kept,
-            subject.slot_at - WEEK < _BEGAN,
-            subject.slot_at + WEEK > _BEGAN,
-        )
-        .subquery()
-    )
-    return _by_campaign(met, met.c.standing)
-
-
 def _holders(subject: Subject, people: list[int]) -> sa.Select[Any]:
     """Who of these people has another code that still works when this run begins, and hasn't used it."""
     used = sa.exists().where(redemptions.c.code_id == codes.c.id, codes.c.recipient_id.is_not(None))
@@ -185,7 +149,7 @@ def _holders(subject: Subject, people: list[int]) -> sa.Select[Any]:
         .join(runs, runs.c.id == codes.c.run_id)
         .where(
             recipients.c.customer_id.in_(people),
-            _others(subject),
+            others_than(subject),
             messages.c.kind == "offer",
             messages.c.state.in_(_REACHED),
             codes.c.state == CodeState.LIVE,
