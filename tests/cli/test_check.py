@@ -150,3 +150,20 @@ def test_an_editor_underlines_a_key_that_does_not_exist() -> None:
     assert isinstance(said, dict)
     assert not checker.is_valid(_as_yaml({**said, "whom": {"segment": "x"}}))
     assert not checker.is_valid(_as_yaml({**said, "when": {"on": "order_plced"}}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "next_step"), [("welcome", "tillroll status"), ("flash-sale", "tillroll plan flash-sale")]
+)
+def test_a_new_campaign_says_what_to_do_next(tmp_path: Path, kind: str, next_step: str) -> None:
+    answer = tillroll(tmp_path, "new", kind)
+    said = " ".join(answer.stdout.split())
+    assert f"✓ campaigns/{kind}.yaml" in said
+    assert next_step in said
+    assert ("tillroll plan" in said) is (kind == "flash-sale"), (
+        "what waits for an event has no plan before it happens"
+    )
+    assert "tillroll schema --write schema" in said
+    again = tillroll(tmp_path, "new", kind)
+    assert again.returncode == 1
+    assert "already" in again.stderr

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.table import Table
 from rich.text import Text
 
 from tillroll.campaign.drafts import draft, kinds
+from tillroll.campaign.source import read_source
 from tillroll.cli.show import out
 from tillroll.clock import SystemClock
 from tillroll.errors import Refused
@@ -49,8 +51,20 @@ def new(kind: str | None, name: str | None) -> None:
             console.print(Text.assemble(("✓ ", "green"), path))
         else:
             console.print(Text.assemble(("· ", "dim"), f"{path} is there already and stays as it is"))
-    console.print(
-        f"\nIt is a draft. Read it, then: tillroll check, tillroll plan {called}; and set status: active."
+    console.print(f"\n{_what_next(called, files)}")
+    if not (root / "schema" / "campaign.json").exists():
+        console.print("So that your editor completes keys and marks mistakes: tillroll schema --write schema")
+
+
+def _what_next(name: str, files: Mapping[str, str]) -> str:
+    """What somebody does with a new draft. What waits for an event has no plan before it happens."""
+    path = f"campaigns/{name}.yaml"
+    said: Any = read_source(path, files[path].encode()).data
+    if "on" not in said["when"]:
+        return f"It is a draft. Read it, then: tillroll check, tillroll plan {name}; and set status: active."
+    return (
+        "It is a draft. Read it and its e-mails, then: tillroll check; and set status: active. It waits for what happens in the "
+        "store, and each time gets a plan of its own: tillroll status."
     )
 
 
