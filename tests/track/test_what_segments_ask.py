@@ -1,0 +1,74 @@
+"""What the mirror fills for segments: who bought a line, where they live, what they marked, and the scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.shop import add_store, sample_book
+from tests.track.test_mirror import CLOCK, call, read_whole
+from tillroll.campaign.segment import Segment
+from tillroll.ecwid.client import Client
+from tillroll.ledger.tables import customers, order_items, stores
+from tillroll.plan.answerable import reasons
+from tillroll.plan.question import ask
+from tillroll.plan.segment_look import look_at_segment
+from tillroll.plan.segment_query import SegmentQuery
+from tillroll.track.mirror import ORDERS
+from tillroll.track.scores import keep_scores
+from tillroll.track.sync import sync
+
+
+def chosen(engine: Engine, store_id: int, where: dict[str, Any]) -> set[int]:
+    segment = Segment.model_validate({"title": "t", "where": where})
+    with engine.connect() as connection:
+        store = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
+        question = ask(connection, store_id=store_id, segments=[segment], lists={}, now=CLOCK.now())
+        assert reasons(connection, store, [segment], question) == []
+        asking = SegmentQuery(question)
+        fits = asking.matches(segment)
+        query = sa.select(customers.c.customer_id).select_from(asking.source).where(asking.whose, fits)
+        return set(connection.scalars(query))
+
+
+def test_segments_ask_what_the_store_has(ledger: Engine, client: Client) -> None:
+    store_id = add_store(ledger)
+    place = {"name": "Nika Nova", "countryCode": "US", "stateOrProvinceCode": "CA", "city": "San José"}
+    call(client, "PUT", "/customers/3", {"billingPerson": place})
+    read_whole(ledger, client, store_id)
+    assert chosen(ledger, store_id, {"region": {"in": ["ca"]}}) == {3}
+    assert chosen(ledger, store_id, {"city": {"in": ["SAN JOSé"]}}) == {3}
+
+    with ledger.connect() as connection:
+        items = order_items.c
+        query = sa.select(items.sku, items.customer_id).where(items.customer_id.is_not(None))
+        line = connection.execute(query.order_by(items.order_id)).first()
+        assert line is not None
+        same = (items.sku == line.sku, items.customer_id == line.customer_id)
+        ids = set(connection.scalars(sa.select(items.order_id).where(*same)))
+    bought = {"bought": {"products": [line.sku]}}
+    assert line.customer_id in chosen(ledger, store_id, bought)
+    for order_id in ids:  # undone, all of them: then nothing was bought
+        call(client, "PUT", f"/orders/{order_id}", {"paymentStatus": "CANCELLED"})
+    sync(ledger, client, ORDERS, store_id=store_id, now=CLOCK.now())
+    assert line.customer_id not in chosen(ledger, store_id, bought)
+
+
+def test_the_sample_segments_are_answered_once_the_mirror_is_read(ledger: Engine, client: Client) -> None:
+    store_id = add_store(ledger)
+    read_whole(ledger, client, store_id)
+    assert keep_scores(ledger, store_id=store_id, now=CLOCK.now())
+    book = sample_book()
+    with ledger.connect() as connection:
+        store = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
+    found = {
+        name: look_at_segment(ledger, store=store, book=book, name=name, now=CLOCK.now())
+        for name in book.segments
+    }
+    told = {name: one.untold for name, one in found.items() if one.untold}
+    assert told == {"friends": ("the list friends isn't in the ledger yet",)}, "the worker writes lists down"
+    for name in ("champions", "infusion-drinkers", "lapsed-90"):
+        assert 0 < found[name].count < found[name].customers, name
+        assert len(found[name].sample) == min(5, found[name].count)
