@@ -159,16 +159,20 @@ def _by_hand(raw: sqlite3.Connection, query: str, given: Mapping[str, Any]) -> i
 def _store(report: Report) -> Iterator[tuple[Engine, sqlite3.Connection]]:
     """A ledger with the store in it, as an engine and as a raw connection."""
     with ledger_url("SQLite") as url:
-        raw = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
-        took = seconds(partial(_fill, raw))()
+        filled = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        took = seconds(partial(_fill, filled))()
+        filled.close()
         report.section("The store of the segments")
         report.row(
             "filled by SQL",
             took,
             "s",
-            note=f"{CUSTOMERS:,} customers, {ORDERS:,} orders, an item and a half each",
+            note=f"{CUSTOMERS:,} customers, {ORDERS:,} orders, five items in four of them",
         )
         engine = open_engine(url)
+        raw = sqlite3.connect(
+            url.removeprefix("sqlite:///")
+        )  # as everybody opens it: with the cache of the engine's
         try:
             yield engine, raw
         finally:
@@ -226,7 +230,7 @@ _FILLING = (
         f"""insert into order_items (store_id, order_id, line, product_id, sku, quantity, price, customer_id, bought_at)
         select 1, order_id, {line}, p, 'SKU-' || p, 1, 90000,
         case when payment_status = 'PAID' then customer_id end, created_at
-        from (select *, {_mixed("rowid", 48271 + line)} % {_PRODUCTS} as p from orders where rowid % 2 >= {line})"""
+        from (select *, {_mixed("rowid", 48271 + line)} % {_PRODUCTS} as p from orders where {line} = 0 or rowid % 4 = 0)"""
         for line in (0, 1)
     ),
     """create temp table figures as select customer_id, count(*) as orders, sum(total) as spent,
