@@ -85,11 +85,13 @@ class Coupons:
             query["availability"] = ",".join(statuses)
         yield from map(_coupon, self._connection.every(_PATH, query, identity=lambda row: row["id"]))
 
-    def count(self, *, created_from: datetime | None = None) -> int:
-        """`GET /discount_coupons?limit=1`: how many there are, or were made since."""
+    def count(self, *, created_from: datetime | None = None, updated_from: datetime | None = None) -> int:
+        """`GET /discount_coupons?limit=1`: how many there are, or were made or changed since."""
         query: dict[str, Any] = {"limit": 1}
         if created_from:
             query["createdFrom"] = seconds_out(created_from)
+        if updated_from:
+            query["updatedFrom"] = seconds_out(updated_from)
         return int(self._connection.read(_PATH, query).get("total") or 0)
 
     def find(self, code: str) -> Coupon | None:

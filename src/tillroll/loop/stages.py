@@ -24,7 +24,7 @@ from tillroll.mint.clear import clear_expired
 from tillroll.mint.drift import Look
 from tillroll.mint.drift_decide import night_look_is_due
 from tillroll.mint.parts import Mint, Watch
-from tillroll.mint.reconcile import reconcile
+from tillroll.mint.reconcile import Recent
 from tillroll.mint.turn import mint_turn
 from tillroll.plan.flow import end_overtaken, take_steps
 from tillroll.plan.make import make_plan
@@ -47,6 +47,7 @@ FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a p
 NOTICE_EVERY = timedelta(seconds=5)
 RECONCILE_EVERY = timedelta(hours=1)
 CLEAR_EVERY = timedelta(hours=1)
+RECONCILE_AT_LAST = timedelta(hours=6)  # even while codes are being made
 TURN = timedelta(seconds=2)  # of minting, and of sending a run: what is in a hurry waits no longer than that
 _SHARED = timedelta(seconds=2)  # then it is looked again how far those who share it are
 REST = timedelta(seconds=30)  # what is refused is tried again after that
@@ -64,6 +65,7 @@ class Lane:
     noticed_at: datetime | None = None  # when what happened was last looked through
     quiet_since: datetime | None = None  # nothing has waited since then
     reconciled: bool = False  # since this process began
+    recent: Recent | None = None  # the ledger against what changed in the store, begun and not over
     watch: Watch = field(default_factory=Watch)  # how fast the store makes codes
     cleared_at: datetime | None = None  # when expired codes were last looked for
     look: Look | None = None  # at the store\'s coupons, begun and not over
@@ -135,21 +137,33 @@ def plan_runs(lane_: Lane, until: datetime) -> None:
             return
 
 
-def reconcile_codes(lane_: Lane, mint: Mint) -> None:
-    """On start and hourly, once there is anything of ours in the store."""
+def reconcile_codes(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
+    """On start and hourly, once there is anything of ours in the store, a little at a time; when to go on, or None.
+
+    While codes are on their way it waits: what is open then is asked after anyway.
+    """
     now = mint.clock.now()
-    with reading(mint.engine) as connection:
-        store = load_store(connection, lane_.store_id)
-        begun = runs_in(connection, lane_.store_id, {RunState.MINTING, RunState.SENDING, RunState.TRACKING})
-    last = store.reconciled_at if lane_.reconciled else None
-    if not begun or (last is not None and last > now - RECONCILE_EVERY):
-        return
-    found = reconcile(mint)
-    lane_.reconciled = True
-    if not found.agrees or found.put_right:
+    if lane_.recent is None:
+        with reading(mint.engine) as connection:
+            last = load_store(connection, lane_.store_id).reconciled_at
+            if lane_.reconciled and last is not None and last > now - RECONCILE_EVERY:
+                return None
+            minting = runs_in(connection, lane_.store_id, {RunState.MINTING})
+            first = sa.select(sa.func.min(codes.c.reserved_at)).where(codes.c.store_id == lane_.store_id)
+            since: datetime | None = last or connection.scalar(first)
+        if since is None or (minting and (last is None or last > now - RECONCILE_AT_LAST)):
+            return None
+        lane_.recent = Recent(mint, since)
+    recent, lane_.recent = lane_.recent, None  # in trouble it is begun anew
+    if not recent.step(min(until, now + TURN)):
+        lane_.recent = recent
+        return mint.clock.now()
+    found, lane_.reconciled = recent.comparison, True
+    if found.missing or found.unknown or found.put_right:
         log.warning(
             "store.reconciled", missing=len(found.missing), unknown=found.unknown, put_right=found.put_right
         )
+    return None
 
 
 def change_codes(lane_: Lane, mint: Mint, until: datetime, *, quiet: bool = False) -> datetime | None:

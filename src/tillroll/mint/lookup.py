@@ -54,13 +54,26 @@ def look_up_lost(mint: Mint) -> int | None:
         open_ = (codes.c.chunk_id == chunk.id, codes.c.state == CodeState.POSTING)
         rows = list(connection.execute(sa.select(codes).where(*open_).order_by(codes.c.id)))
     piece, found = _find(mint.client, chunk, rows)
+    write_found(mint, request, chunk, piece, found, last=len(piece) == len(rows))
+    return int(chunk.run_id)
+
+
+def write_found(
+    mint: Mint,
+    request: Pattern,
+    chunk: sa.Row[Any],
+    piece: Sequence[sa.Row[Any]],
+    found: dict[str, Coupon],
+    *,
+    last: bool,
+) -> None:
+    """Write what was found of a piece, and after the last one that nothing more is to be looked up."""
     now = mint.clock.now()
     with writing(mint.engine) as connection:
         _settle_found(connection, request, piece, found, now)
-        if len(piece) == len(rows):
+        if last:
             done = {"poll_at": None, "changed_at": now}
             connection.execute(sa.update(chunks).where(chunks.c.id == chunk.id).values(done))
-    return int(chunk.run_id)
 
 
 def _find(

@@ -131,12 +131,12 @@ def _one_by_one(mint: Mint, request: Pattern, chunk: sa.Row[Any], rows: list[sa.
         connection.execute(sa.update(chunks).where(chunks.c.id == chunk.id).values(polls=1))
     taken = 0
     for row in rows:
-        answer = _make(mint, request, row)
+        answer = make_one(mint, request, row)
         taken += settle(mint, {row.id: answer}, [row]).taken
     close(mint, chunk, taken=taken)
 
 
-def _make(mint: Mint, request: Pattern, row: sa.Row[Any]) -> Answer:
+def make_one(mint: Mint, request: Pattern, row: sa.Row[Any]) -> Answer:
     """Ask for one coupon."""
     try:
         coupon_id = mint.client.coupons.create(request.of(row))

@@ -1,22 +1,35 @@
-"""The ledger against the store, code by code. The store's truth wins, and a coupon id can always be learned again."""
+"""The ledger against the store, code by code. The store's truth wins, and a coupon id can always be learned again.
+
+Hourly only what changed in the store since the last time is read, and nothing at all where as much changed as we made
+ourselves: after a large run, reading our own coupons again would take a request for each hundred of them. All of it is read on
+demand (`reconcile`) and in the nightly look at drift (`drift.py`), which sees what this passes over: edits of coupons that
+were made in the same hour.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CodeState
+from tillroll.campaign.states import CODE_IN_STORE, CodeState
 from tillroll.ecwid.coupons import Coupon
 from tillroll.ledger.engine import reading, streaming, writing
+from tillroll.ledger.marks import Marks
+from tillroll.ledger.own import made_since
 from tillroll.ledger.tables import codes, stores
 from tillroll.mint.coupon import as_kept, run_named_by, still_there
+from tillroll.mint.decide import SKEW
 from tillroll.mint.drift_rows import gone_from_store
 from tillroll.mint.parts import Mint
 
 _PIECE = 500
+_NOT_MADE = frozenset({CodeState.RESERVED, CodeState.FAILED, CodeState.REVOKED})
 
 
 @dataclass(kw_only=True)
@@ -36,33 +49,81 @@ class Comparison:
 
 
 def reconcile(mint: Mint) -> Comparison:
-    """Read every coupon of the store and put the ledger right where it differs."""
-    comparison = Comparison()
-    seen: set[int] = set()
-    piece: list[Coupon] = []
-    for coupon in mint.client.coupons.every():
-        piece.append(coupon)
-        if len(piece) == _PIECE:
-            _compare(mint, piece, comparison, seen)
-            piece = []
-    _compare(mint, piece, comparison, seen)
+    """Read every coupon of the store and put the ledger right where it differs; flat in memory, a bit for each code."""
+    comparison, began = Comparison(), mint.clock.now()
+    with reading(mint.engine) as connection:
+        of_store = codes.c.store_id == mint.store_id
+        ends = sa.select(sa.func.min(codes.c.id), sa.func.max(codes.c.id)).where(of_store)
+        first, last = connection.execute(ends).one()
+    seen = Marks(first or 0, last or 0)
+    coupons = mint.client.coupons.every()
+    while piece := list(islice(coupons, _PIECE)):
+        _compare(mint, piece, comparison, seen)
     for row in _live(mint):
         comparison.live_in_ledger += 1
         if row.id not in seen:
             _confirm_missing(mint, row, comparison)
-    with writing(mint.engine) as connection:
-        connection.execute(
-            sa.update(stores).where(stores.c.id == mint.store_id).values(reconciled_at=mint.clock.now())
-        )
+    _reconciled(mint, began)
     return comparison
 
 
-def _compare(mint: Mint, coupons: list[Coupon], comparison: Comparison, seen: set[int]) -> None:
+class Recent:
+    """What changed in the store since the last time, a little at a time; `step` goes on with it for a while."""
+
+    def __init__(self, mint: Mint, since: datetime) -> None:
+        self._mint, self._began = mint, mint.clock.now()
+        self._since = since - SKEW
+        self.comparison = Comparison()
+        self._work = self._pieces()
+
+    def step(self, until: datetime) -> bool:
+        """Go on until then; whether it is over."""
+        while next(self._work, None) is not None:
+            if self._mint.clock.now() >= until:
+                return False
+        return True
+
+    def _pieces(self) -> Iterator[bool]:
+        mint, client = self._mint, self._mint.client
+        since = self._since + (
+            client.connection.skew or timedelta(0)
+        )  # the store's dates are by its own clock
+        with reading(mint.engine) as connection:
+            ours = made_since(connection, mint.store_id, self._since)
+        if client.coupons.count(updated_from=since) != ours:
+            coupons = client.coupons.every(updated_from=since)
+            while piece := list(islice(coupons, _PIECE)):
+                _compare(mint, piece, self.comparison, Marks(0, 0))
+                yield True
+        deleted = client.coupons.deleted(since)
+        while gone := [int(one.id) for one in islice(deleted, _PIECE)]:
+            self._forget(gone)
+            yield True
+        _reconciled(mint, self._began)
+
+    def _forget(self, coupon_ids: Sequence[int]) -> None:
+        """Coupons that were deleted in the store, if they were ours and the ledger still counts on them."""
+        mint = self._mint
+        ours = (codes.c.store_id == mint.store_id, codes.c.coupon_id.in_(coupon_ids))
+        with writing(mint.engine) as connection:
+            query = sa.select(codes).where(*ours, codes.c.state.in_(sorted(CODE_IN_STORE)))
+            for row in connection.execute(query).all():
+                gone_from_store(connection, row, mint.clock.now())
+                self.comparison.missing.append(row.id)
+
+
+def _reconciled(mint: Mint, at: datetime) -> None:
+    with writing(mint.engine) as connection:
+        connection.execute(sa.update(stores).where(stores.c.id == mint.store_id).values(reconciled_at=at))
+
+
+def _compare(mint: Mint, coupons: Sequence[Coupon], comparison: Comparison, seen: Marks) -> None:
     """Some coupons of the store against the rows with their codes."""
     wanted = [coupon.code.upper() for coupon in coupons]
     with reading(mint.engine) as connection:
         where = (codes.c.store_id == mint.store_id, codes.c.code.in_(wanted))
         rows = {row.code: row for row in connection.execute(sa.select(codes).where(*where))}
+    put_right: list[tuple[sa.Row[Any], dict[str, Any]]] = []
     for coupon in coupons:
         row = rows.get(coupon.code.upper())
         ours = run_named_by(coupon.name)
@@ -74,15 +135,29 @@ def _compare(mint: Mint, coupons: list[Coupon], comparison: Comparison, seen: se
             seen.add(row.id)
             comparison.live_in_store += 1
             if row.coupon_id != coupon.coupon_id:
-                _correct(mint, row, coupon_id=coupon.coupon_id)
-                comparison.put_right += 1
+                put_right.append((row, {"coupon_id": coupon.coupon_id}))
         elif row.state == CodeState.RESERVED and ours == row.run_id and _has_its_value(row, coupon):
-            _correct(mint, row, state=CodeState.LIVE, coupon_id=coupon.coupon_id)
+            put_right.append((row, {"state": CodeState.LIVE, "coupon_id": coupon.coupon_id}))
             seen.add(row.id)
             comparison.live_in_store += 1
-            comparison.put_right += 1
-        elif row.state in {CodeState.RESERVED, CodeState.FAILED, CodeState.REVOKED} and ours == row.run_id:
+        elif row.state in _NOT_MADE and ours == row.run_id:
             comparison.unknown += 1
+    comparison.put_right += len(put_right)
+    write_compared(mint, put_right)
+
+
+def write_compared(mint: Mint, put_right: Sequence[tuple[sa.Row[Any], dict[str, Any]]]) -> None:
+    """Write what the store has otherwise, each only where the row still stands as it was read: one transaction a piece."""
+    if not put_right:
+        return
+    with writing(mint.engine) as connection:
+        for row, values in put_right:
+            _write(connection, row, {**values, "changed_at": mint.clock.now()})
+
+
+def _write(connection: Connection, row: sa.Row[Any], values: dict[str, Any]) -> None:
+    still = (codes.c.id == row.id, codes.c.state == row.state)
+    connection.execute(sa.update(codes).where(*still).values(values))
 
 
 def _has_its_value(row: sa.Row[Any], coupon: Coupon) -> bool:
@@ -106,12 +181,3 @@ def _confirm_missing(mint: Mint, row: sa.Row[Any], comparison: Comparison) -> No
     comparison.missing.append(row.id)
     with writing(mint.engine) as connection:
         gone_from_store(connection, row, mint.clock.now())
-
-
-def _correct(mint: Mint, row: sa.Row[Any], **values: Any) -> None:
-    with writing(mint.engine) as connection:
-        connection.execute(
-            sa.update(codes)
-            .where(codes.c.id == row.id, codes.c.state == row.state)
-            .values({**values, "changed_at": mint.clock.now()})
-        )

@@ -17,6 +17,7 @@ from tillroll.ecwid.deletions import Deletion
 from tillroll.ecwid.orders import Order
 from tillroll.ecwid.shop import LatestStats
 from tillroll.ledger.engine import upsert
+from tillroll.ledger.own import made_since
 from tillroll.ledger.tables import (
     carts,
     categories,
@@ -54,6 +55,10 @@ class Area:
     changed_at: Callable[[LatestStats], datetime | None]
     write: Write
     remove: Remove
+    changed: Callable[[Client, datetime], int] | None = None  # how many changed since, by the store's clock
+    ours: Callable[[Connection, int, datetime], int | None] | None = (
+        None  # how many of these we made, by our clock
+    )
 
 
 def _writes(table: sa.Table) -> Write:
@@ -270,6 +275,8 @@ COUPONS = Area(
     changed_at=lambda stats: stats.coupons,
     write=_writes(coupons),
     remove=_removes(coupons.c.coupon_id),
+    changed=lambda client, since: client.coupons.count(updated_from=since),
+    ours=made_since,
 )
 REVIEWS = Area(
     name="reviews",

@@ -64,7 +64,12 @@ def sync(engine: Engine, client: Client, area: Area, *, store_id: int, now: date
         _looked(engine, store_id, area, now=now, looked_at=began, whole_at=began)
         return count
     since = look.looked_at - OVERLAP
-    count = _read(engine, client, area, store_id=store_id, since=since, now=now)
+    ours = _made_by_us(engine, client, area, store_id=store_id, since=since)
+    if ours is None and look.looked_at > began - WHOLE_EVERY:
+        return 0  # we are just making some: what is looked at after that needn't be read
+    count = 0
+    if not ours or area.changed is None or area.changed(client, since) != ours:
+        count = _read(engine, client, area, store_id=store_id, since=since, now=now)
     if area.deleted is not None:
         _forget(engine, area, store_id, {one.id for one in area.deleted(client, since)})
     if area is CATEGORIES:
@@ -73,6 +78,14 @@ def sync(engine: Engine, client: Client, area: Area, *, store_id: int, now: date
     if look.whole_at is None or look.whole_at <= began - WHOLE_EVERY:
         count += _check_count(engine, client, area, store_id=store_id, now=now)
     return count
+
+
+def _made_by_us(engine: Engine, client: Client, area: Area, *, store_id: int, since: datetime) -> int | None:
+    """How many we made in the store since then, which needn't be read again; None while we are making some."""
+    if area.ours is None:
+        return 0
+    with reading(engine) as connection:
+        return area.ours(connection, store_id, since - (client.connection.skew or timedelta(0)))
 
 
 def settled(look: sa.Row[Any] | None, changed_at: datetime | None) -> bool:

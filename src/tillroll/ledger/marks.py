@@ -1,0 +1,21 @@
+"""Which rows of a range of numbers were seen: a bit for each, so that a million take 125 kB."""
+
+from __future__ import annotations
+
+
+class Marks:
+    """Marks on the numbers from `first` to `last`; a number outside can't be marked and isn't."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._first = first
+        self._bits = bytearray(max(0, last - first) // 8 + 1)
+
+    def add(self, number: int) -> None:
+        """Mark a number."""
+        at = number - self._first
+        if 0 <= at < len(self._bits) * 8:
+            self._bits[at // 8] |= 1 << at % 8
+
+    def __contains__(self, number: int) -> bool:
+        at = number - self._first
+        return 0 <= at < len(self._bits) * 8 and bool(self._bits[at // 8] & 1 << at % 8)
