@@ -78,7 +78,7 @@ def test_a_ticket_that_stalls_past_its_key_is_given_up_and_what_it_makes_later_i
     run_id = begun(ledger, mint, people=PEOPLE)
     lay_faults(sandbox, stalled_batches={"seconds": 1.5, "times": 1})
     a_turn(mint)
-    clock.sleep(56 * 60)
+    clock.by += timedelta(minutes=56)
     turns(mint, clock, lambda: chunk_rows(ledger)[0].state == ChunkState.LOST)
     minted(mint, clock, run_id)
     assert states(ledger) == {CodeState.LIVE: PEOPLE}
@@ -166,7 +166,7 @@ def test_a_key_that_is_too_old_is_never_posted_again(
         reserve(ledger, run=run_row(ledger, run_id), now=clock.now())
         assert intend(mint, run_id) is not None
     key = chunk_rows(ledger)[0].deduplication_key
-    clock.sleep(3_600)
+    clock.by += timedelta(hours=1)
     minted(mint, clock, run_id)
     first, *later = chunk_rows(ledger)
     assert (first.deduplication_key, first.state, first.ticket) == (key, ChunkState.LOST, "")
@@ -246,7 +246,7 @@ def test_a_code_that_the_store_says_it_has_and_never_shows_is_replaced_in_the_en
     assert chunk is not None
     with writing(ledger) as connection:
         connection.execute(sa.update(codes).values(attempts=MOST_ATTEMPTS))
-    clock.sleep(timedelta(hours=1).total_seconds())  # and so it is looked up, and nothing is found
+    clock.by += timedelta(hours=1)  # and so it is looked up, and nothing is found
     minted(mint, clock, run_id)
     assert states(ledger) == {CodeState.CLASHED: PEOPLE, CodeState.LIVE: PEOPLE}
     agrees(mint)
