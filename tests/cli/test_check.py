@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,41 @@ def test_only_the_named_files_are_told_of(home: Path) -> None:
     assert tillroll(home, "check", "campaigns/shared.yaml").returncode == 1
 
 
+def test_a_folder_may_be_named_and_a_slip_of_the_finger_is_no_clean_bill(home: Path) -> None:
+    break_file(home, "campaigns/shared.yaml", "value: 10", "value: 110")
+    assert tillroll(home, "check", "campaigns").returncode == 1
+    sound = tillroll(home, "check", "templates", "rules")
+    assert (sound.returncode, sound.stdout) == (0, "✓ templates, rules, no faults\n")
+    gone = tillroll(home, "check", "campaigns/shred.yaml")
+    assert (gone.returncode, "does not exist" in gone.stderr) == (2, True)
+
+
+_BROKEN = """
+import sys, types, click
+from tillroll.cli.main import COMMANDS, main
+
+@click.command()
+def boom():
+    raise ZeroDivisionError("as it happens")
+
+made = types.ModuleType("tillroll.cli.boom")
+made.boom = boom
+sys.modules["tillroll.cli.boom"] = made
+COMMANDS["boom"] = ("boom", "boom", "")
+main(["boom"])
+"""
+
+
+@pytest.mark.parametrize(("level", "told"), [("info", False), ("debug", True)])
+def test_a_bug_of_ours_is_told_without_its_traceback_unless_asked_for(level: str, told: bool) -> None:
+    environment = {**os.environ, "TILLROLL_LOG_LEVEL": level}
+    words = [sys.executable, "-c", _BROKEN]
+    answer = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert answer.returncode == 70
+    assert "This is a bug" in answer.stderr
+    assert ("Traceback" in answer.stderr) is told
+
+
 def test_a_template_that_mjml_refuses_is_told_once(home: Path) -> None:
     (home / "templates/plain/message.html.j2").unlink()
     (home / "templates/plain/message.mjml.j2").write_text("<mjml><mj-body><mj-wrong></mjml>")
@@ -86,6 +122,7 @@ def test_a_new_campaign_writes_over_nothing(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     assert (tmp_path / "campaigns/hello.yaml").exists()
     assert "Mine" in (tmp_path / "rules/codes/short.yaml").read_text()
+    assert "tillroll plan" not in first.stdout  # it waits for events: nothing to plan beforehand
     again = tillroll(tmp_path, "new", "winback", "--as", "hello")
     assert again.returncode == 1
     assert "already" in again.stderr
@@ -96,6 +133,9 @@ def test_the_list_of_kinds_says_what_each_is_for(tmp_path: Path) -> None:
     answer = tillroll(tmp_path, "new")
     assert all(kind in answer.stdout for kind in kinds())
     assert "Did you mean winback" in tillroll(tmp_path, "new", "winbak").stderr
+    named = tillroll(tmp_path, "new", "winback", "--as", "../My Campaign")
+    assert (named.returncode, "can't be called" in named.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from importlib.resources import files
@@ -10,7 +11,8 @@ from typing import Any
 import yaml
 
 from tillroll.campaign.findings import nearest
-from tillroll.errors import NotFound
+from tillroll.campaign.words import NAME_PATTERN
+from tillroll.errors import NotFound, Refused
 
 _LIBRARY = files("tillroll.campaign") / "library"
 _SCHEMA = "# yaml-language-server: $schema=../schema/campaign.json\n"
@@ -26,7 +28,13 @@ def kinds() -> Mapping[str, str]:
 
 
 def draft(kind: str, *, name: str, today: date) -> dict[str, str]:
-    """The files of a new campaign: relative path → text. `NotFound` when there is no such draft."""
+    """The files of a new campaign: relative path → text. `NotFound` when there is no such draft, `Refused` for a name that no
+    file may have."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise Refused(
+            f"A campaign can't be called {name!r}.",
+            hint="Its name has lower-case letters, digits and hyphens, like black-friday.",
+        )
     known = kinds()
     if kind not in known:
         word = nearest(kind, known)

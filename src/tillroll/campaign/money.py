@@ -37,6 +37,8 @@ def parse_amount(raw: Any) -> Decimal:
     try:
         return parse_decimal(raw)
     except ValueError:
+        if isinstance(raw, str) and raw.strip().endswith("%"):
+            raise ValueError(f"{shown(raw)}: write the number alone, like 15") from None
         if isinstance(raw, str):
             problem = f"{shown(raw)} is not an amount; write it like 15, 7.50 or EUR 20"
             raise ValueError(problem) from None

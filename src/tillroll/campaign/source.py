@@ -208,7 +208,8 @@ _WORDS = {
 
 
 def _yaml_finding(source: Source, fault: yaml.MarkedYAMLError) -> Finding:
-    mark = fault.problem_mark or fault.context_mark
+    opened = fault.context == "while scanning a quoted scalar"  # where it was opened, not where the file ends
+    mark = fault.context_mark if opened else fault.problem_mark or fault.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     said = _one_line(f"{fault.problem or ''} {fault.context or ''}")
     if line <= len(source.lines) and "\t" in re.split(r"[^\s]", source.lines[line - 1] + "x")[0]:

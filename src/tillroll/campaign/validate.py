@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, TypeVar, get_args
 
@@ -15,6 +16,7 @@ from tillroll.campaign.units import KeyFault, shown
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_MISSING = "this key is missing"
 _KINDS = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -62,7 +64,14 @@ def validate(model: type[_Model], source: Source) -> tuple[_Model | None, list[F
         return model.model_validate(source.data), []
     except ValidationError as faults:
         found = faults.errors(include_url=False)[:MOST_FINDINGS]
-        return None, sorted({_finding(model, source, dict(fault)) for fault in found})
+        return None, sorted(_without_echoes(_finding(model, source, dict(fault)) for fault in found))
+
+
+def _without_echoes(found: Iterable[Finding]) -> set[Finding]:
+    """Not that a key is missing where another word stands for it: that is told with the other word."""
+    told = set(found)
+    meant = {f"{one.key.rpartition('.')[0]}.{one.suggestion}".lstrip(".") for one in told if one.suggestion}
+    return {one for one in told if one.problem != _MISSING or one.key not in meant}
 
 
 def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> Finding:
@@ -79,7 +88,7 @@ def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> F
             at_key=written,
         )
     if kind == "missing":
-        return source.finding(path, "this key is missing", at_key=True)
+        return source.finding(path, _MISSING, at_key=True)
     if kind in {"enum", "literal_error"}:
         choices = _choices(model, path) or [str(context.get("expected", ""))]
         given = _value_at(source.data, path)
@@ -90,7 +99,10 @@ def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> F
     error = context.get("error")
     if isinstance(error, KeyFault):
         path = (*path, error.key)
-    return source.finding(path, _sentence(kind, context, fault, _value_at(source.data, path)))
+    problem = _sentence(kind, context, fault, _value_at(source.data, path))
+    if kind in {"model_type", "model_attributes_type"} and (keys := _keys_at(model, path)):
+        problem += f"; it holds {', '.join(keys)}"
+    return source.finding(path, problem)
 
 
 def _sentence(kind: str, context: dict[str, Any], fault: dict[str, Any], given: Any) -> str:

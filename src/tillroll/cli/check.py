@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 from rich.text import Text
@@ -18,7 +18,7 @@ from tillroll.settings import from_environment
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--format",
     "form",
@@ -30,8 +30,8 @@ from tillroll.settings import from_environment
 def check(files: tuple[Path, ...], form: str, as_json: bool) -> None:
     """Check every campaign, rule and template file, and say all that is wrong at once.
 
-    FILES limit what is told to these; the whole folder is read all the same. Exit code 1 when anything is wrong. Needs no
-    database and no store.
+    FILES, or folders of them, limit what is told to these; the whole folder is read all the same. Exit code 1 when anything
+    is wrong. Needs no database and no store.
 
     \b
     Example:
@@ -49,7 +49,7 @@ def check(files: tuple[Path, ...], form: str, as_json: bool) -> None:
         book = replace(book, revisions={**_of_store(theirs, store, book), **book.revisions})
     if files:
         wanted = {_relative(path, settings.folder) for path in files}
-        found = [one for one in found if one.file in wanted]
+        found = [one for one in found if wanted & {one.file, *_folders(one.file)}]
     if as_json or form == "json":
         body = {
             "sound": not found,
@@ -61,7 +61,7 @@ def check(files: tuple[Path, ...], form: str, as_json: bool) -> None:
         for one in found:
             click.echo(_for_github(one))
     else:
-        _for_people(found, book)
+        _for_people(found, book, files)
     if found:
         raise click.exceptions.Exit(1)
 
@@ -75,7 +75,7 @@ def _of_store(theirs: Book, store: int, shared: Book) -> dict[str, Revision]:
     }
 
 
-def _for_people(found: Sequence[Finding], book: Book) -> None:
+def _for_people(found: Sequence[Finding], book: Book, files: Sequence[Path]) -> None:
     console = out()
     for one in found:
         console.print(Text(one.render()), soft_wrap=True)
@@ -83,11 +83,14 @@ def _for_people(found: Sequence[Finding], book: Book) -> None:
     sound = len(book.revisions)
     campaigns = f"{sound} campaign{'' if sound == 1 else 's'}"
     if not found:
-        console.print(Text.assemble(("✓ ", "green"), f"{campaigns}, no faults"))
+        where = ", ".join(map(str, files)) if files else campaigns
+        console.print(Text.assemble(("✓ ", "green"), f"{where}, no faults"), soft_wrap=True)
         return
     number, places = len(found), len({one.file for one in found})
     faults = f"{number} fault{'' if number == 1 else 's'} in {places} file{'' if places == 1 else 's'}"
-    console.print(Text.assemble(("✗ ", "bold red"), f"{faults}; {campaigns} without"))
+    console.print(
+        Text.assemble(("✗ ", "bold red"), f"{faults}; {campaigns if sound else 'no campaign'} without")
+    )
 
 
 def _for_github(finding: Finding) -> str:
@@ -109,6 +112,11 @@ def _relative(path: Path, root: Path) -> str:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
         return path.as_posix()
+
+
+def _folders(file: str) -> Iterator[str]:
+    """The folders that hold a file, up to the root."""
+    yield from (parent.as_posix() for parent in PurePosixPath(file).parents)
 
 
 def _uncompilable(book: Book) -> Iterator[Finding]:

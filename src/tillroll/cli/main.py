@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -93,7 +94,11 @@ def _say(trouble: TillrollError) -> None:
 
 
 def _log_bug(bug: Exception) -> None:
-    import_module("structlog").get_logger("tillroll").debug("bug", exc_info=bug)
+    """How it came about, for who asked for it: TILLROLL_LOG_LEVEL=debug. Anybody else is only told what to do."""
+    with suppress(TillrollError):  # wrong settings were told already
+        level = import_module("tillroll.settings").from_environment().log_level
+        import_module("tillroll.wiring").configure_logging(level)
+        import_module("structlog").get_logger("tillroll").debug("bug", exc_info=bug)
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
