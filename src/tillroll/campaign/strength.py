@@ -45,29 +45,36 @@ class Strength:
         )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def bits_of(code_format: CodeFormat, prefix: str = "") -> float:
     """Bits of chance in one code: of all that could be drawn, those that are (the rest is drawn anew).
 
     The check symbol is taken for one drawn like the others. It is as evenly spread as they are, so what that leaves out lies far
     below the tenth of a bit that anybody is shown.
     """
-    size = len(code_format.alphabet)
-    whole = code_format.length * math.log2(size)
-    kept = _kept(code_format, prefix, code_format.alphabet)
+    alphabet, count = code_format.alphabet, code_format.symbols
+    begun = _reader(code_format.unwanted).after(prefix)
+    kept = _kept(code_format.unwanted, begun, alphabet, count)
     if prefix.isdigit() or not prefix:
-        digits = "".join(sign for sign in code_format.alphabet if sign.isdigit())
-        kept -= _kept(code_format, prefix, digits) * (len(digits) / size) ** code_format.symbols
-    fits = size / modulus(size) if code_format.check_symbol else 1.0
+        digits = "".join(sign for sign in alphabet if sign.isdigit())
+        all_digits = (len(digits) / len(alphabet)) ** count
+        kept -= _kept(code_format.unwanted, begun, digits, count) * all_digits
+    fits = len(alphabet) / modulus(len(alphabet)) if code_format.check_symbol else 1.0
+    whole = code_format.length * math.log2(len(alphabet))
     return whole + math.log2(kept * fits) if kept > 0 else 0.0
 
 
-def _kept(code_format: CodeFormat, prefix: str, signs: str) -> float:
-    """The share of texts of these signs without an unwanted word."""
-    reader = Reader(unwanted_words(code_format.unwanted))
-    chances = {sign: count / len(signs) for sign, count in Counter(seen(signs)).items()}
-    states = {reader.after(prefix): 1.0}
-    for _ in range(code_format.symbols if signs else 0):
+@lru_cache(maxsize=64)
+def _reader(unwanted: tuple[str, ...]) -> Reader:
+    return Reader(unwanted_words(unwanted))
+
+
+@lru_cache(maxsize=1024)
+def _kept(unwanted: tuple[str, ...], begun: str, signs: str, count: int) -> float:
+    """The share of texts of so many signs that finish no unwanted word, if what stands before them has `begun` one."""
+    reader, states = _reader(unwanted), {begun: 1.0}
+    chances = {sign: number / len(signs) for sign, number in Counter(seen(signs)).items()}
+    for _ in range(count):
         following: dict[str, float] = {}
         for state, share in states.items():
             for sign, chance in chances.items():
@@ -75,7 +82,7 @@ def _kept(code_format: CodeFormat, prefix: str, signs: str) -> float:
                 if after is not None:
                     following[after] = following.get(after, 0.0) + share * chance
         states = following
-    return sum(states.values()) if signs else 0.0
+    return sum(states.values())
 
 
 def strength_of(code_format: CodeFormat, prefix: str, *, new: int, made: int = 0, live: int = 0) -> Strength:
