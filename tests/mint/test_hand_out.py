@@ -15,11 +15,14 @@ from sqlalchemy.engine import Engine
 from tests.journeys.steps import book_of
 from tests.send.room import Still, agreed, minted
 from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
+from tillroll.approve.change import preview
 from tillroll.approve.halt import halt
-from tillroll.campaign.states import CodeState, RunState
+from tillroll.approve.recycle import recycle
+from tillroll.campaign.states import ChangeKind, ChangeState, CodeState, RunState
 from tillroll.errors import NotFound, Refused
+from tillroll.ledger.changes import Scope, list_changes
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import audit, codes, recipients, runs
+from tillroll.ledger.tables import audit, changes, codes, recipients, runs
 from tillroll.mint.hand_out import hand_out, take_by_hand
 from tillroll.plan.make import make_plan
 from tillroll.plan.pool import fill_pools
@@ -164,3 +167,29 @@ def test_only_a_pool_can_be_taken_from(ledger: Engine, begun: tuple[int, int]) -
         take(ledger, 1, campaign="nothing")
     with ledger.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(runs)) == 2
+
+
+def test_codes_of_a_halted_run_are_paused_and_go_back_to_the_pool_if_they_reached_nobody(
+    ledger: Engine, begun: tuple[int, int]
+) -> None:
+    assert hand_out(ledger, run=run_row(ledger, begun[1]), now=NOW)
+    scope = Scope(store_id=1, campaign="thanks", run_id=begun[1])
+    with ledger.connect() as connection:
+        assert preview(connection, scope, ChangeKind.PAUSE, now=NOW).codes == 8
+    halt(ledger, run_id=begun[1], person=ANA, note="", now=NOW)
+    with ledger.connect() as connection:
+        assert [one.kind for one in list_changes(connection, 1)] == [ChangeKind.PAUSE]
+    with pytest.raises(Refused, match="still being paused"):
+        recycle(ledger, run_id=begun[1], person=ANA, note="", now=NOW)
+    with writing(ledger) as connection:
+        connection.execute(sa.update(changes).values(state=ChangeState.DONE))
+        given = codes.c.recipient_id.is_not(None)
+        connection.execute(sa.update(codes).where(given).values(state=CodeState.PAUSED))
+    assert recycle(ledger, run_id=begun[1], person=ANA, note="", now=NOW) == 8
+    assert owned(ledger) == {}
+    with ledger.connect() as connection:
+        resumed = list_changes(connection, 1)[0]
+    assert (resumed.kind, resumed.run_id, resumed.total) == (ChangeKind.RESUME, begun[0], 8)
+    with writing(ledger) as connection:  # the store has switched them on
+        connection.execute(sa.update(codes).values(state=CodeState.LIVE))
+    assert len(take(ledger, 30)) == 30

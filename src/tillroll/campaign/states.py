@@ -71,6 +71,7 @@ class ChangeKind(StrEnum):
     CLEAR = "clear"  # those whose time is over are deleted in the store
     LAUNCH = "launch"  # those made ahead, switched off, are switched on
     PUT_RIGHT = "put_right"  # the store's coupon becomes again what the ledger says
+    RECYCLE = "recycle"  # what a halted run left over becomes another run's
 
 
 class ChangeState(StrEnum):
@@ -120,6 +121,9 @@ class DriftState(StrEnum):
 DRIFT_OPEN = frozenset({DriftState.OPEN, DriftState.FIXING})
 SWITCHED_OFF_THERE = "switched off in the store"
 """Why a code is paused that nobody here paused: the store's truth wins, and a person decides whether it stands."""
+
+LEFT_OVER = "left over"
+"""Why a code of a halted run is nobody's: it reached nobody, and waits for a run on the same terms."""
 
 
 class ChunkState(StrEnum):

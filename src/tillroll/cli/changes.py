@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tillroll.approve.change import Preview, ask, preview
 from tillroll.approve.decide import Person
+from tillroll.approve.recycle import recycle
 from tillroll.campaign.sentence import say_money
 from tillroll.campaign.states import ChangeKind
 from tillroll.campaign.units import parse_day, parse_duration
@@ -230,4 +231,27 @@ def as_row(line: ChangeLine) -> dict[str, Any]:
     }
 
 
-COMMANDS = (pause, resume, extend, revoke, list_command)
+@click.command("recycle")
+@click.argument("run_id", metavar="RUN", type=int)
+@WHO
+@NOTE
+@JSON
+def recycle_command(run_id: int, email: str, note: str, as_json: bool) -> None:
+    """Take back the codes of a halted RUN that reached nobody: no e-mail left with them, nobody saw them, none was used.
+
+    A pool's go back to it; others are given to the campaign's next run on the same terms, instead of new ones.
+
+    \b
+    Example:
+      tillroll codes recycle 12 --as ana@shop.example
+    """
+    with services() as parts:
+        person = person_named(parts, email)
+        count = recycle(parts.engine, run_id=run_id, person=person, note=note, now=parts.clock.now())
+    if as_json:
+        say_json({"run": run_id, "codes": count})
+    else:
+        out().print(f"{count} code{'' if count == 1 else 's'} of run {run_id} can be given to others.")
+
+
+COMMANDS = (pause, resume, extend, revoke, recycle_command, list_command)

@@ -14,6 +14,7 @@ from tillroll.campaign.models import Uses
 from tillroll.campaign.states import (
     CHANGE_OPEN,
     CODE_IN_STORE,
+    LEFT_OVER,
     PART_OPEN,
     ChangeKind,
     ChangeState,
@@ -23,7 +24,7 @@ from tillroll.campaign.states import (
 from tillroll.ledger.engine import insert_new
 from tillroll.ledger.given import works_until
 from tillroll.ledger.plans import load_revision
-from tillroll.ledger.tables import change_parts, changes, codes, plans, redemptions, runs
+from tillroll.ledger.tables import change_parts, changes, codes, plans, recipients, redemptions, runs
 
 ADOPTED = "adopted"
 """The kind of the run that coupons made outside Tillroll belong to."""
@@ -44,6 +45,21 @@ class Scope:
             return (runs.c.id == self.run_id,)
         return runs.c.store_id == self.store_id, runs.c.campaign == self.campaign
 
+    @property
+    def codes(self) -> tuple[sa.ColumnElement[bool], ...]:
+        """The conditions over `codes`, joined with the runs that made them: a run's own, and those it took from a pool."""
+        if self.run_id is None:
+            return self.runs
+        taker, own, taken = runs.alias("taker"), codes.alias("own"), codes.alias("taken")
+        theirs = (
+            sa.select(taken.c.id)
+            .join(recipients, recipients.c.id == taken.c.recipient_id)
+            .join(taker, taker.c.plan_id == recipients.c.plan_id)
+            .where(taker.c.id == self.run_id, taken.c.state != CodeState.CLASHED)
+        )
+        made = sa.select(own.c.id).where(own.c.run_id == self.run_id)
+        return (codes.c.id.in_(sa.union_all(made, theirs)),)
+
     def __str__(self) -> str:
         return f"run {self.run_id}" if self.run_id is not None else f"campaign {self.campaign}"
 
@@ -60,17 +76,18 @@ def meant(
 
     `until`: extend, up to when; clear, those whose time was over before then.
     """
-    query = sa.select(codes.c.id, codes.c.state).join(runs, runs.c.id == codes.c.run_id).where(*scope.runs)
+    query = sa.select(codes.c.id, codes.c.state).join(runs, runs.c.id == codes.c.run_id).where(*scope.codes)
     in_store = codes.c.state.in_(sorted(CODE_IN_STORE))
     works = sa.or_(works_until().is_(None), works_until() > now)
     match kind:
         case ChangeKind.PAUSE:
             return query.where(works, sa.or_(codes.c.state == CodeState.LIVE, _being_switched_on()))
         case ChangeKind.RESUME:
-            paused = codes.c.state == CodeState.PAUSED
+            paused = sa.and_(codes.c.state == CodeState.PAUSED, codes.c.reason != LEFT_OVER)
             return query.where(works, paused, ~_not_launched(), ~_spent(connection, scope))
         case ChangeKind.LAUNCH:
-            return query.where(in_store)
+            made_on = sa.and_(runs.c.launch_at.is_not(None), in_store)
+            return query.where(sa.or_(codes.c.state == CodeState.PAUSED, made_on))
         case ChangeKind.EXTEND:
             shorter = works_until() < until if until is not None else sa.false()
             return query.where(in_store, shorter, ~_spent(connection, scope))
@@ -78,7 +95,7 @@ def meant(
             return query.where(works, in_store, ~_spent(connection, scope))
         case ChangeKind.CLEAR:
             return query.where(in_store, works_until() < until if until is not None else sa.false())
-        case ChangeKind.PUT_RIGHT:
+        case ChangeKind.PUT_RIGHT | ChangeKind.RECYCLE:
             return query.where(sa.false())  # its codes are named one by one
 
 
@@ -138,7 +155,10 @@ def _spent(connection: Connection, scope: Scope) -> sa.ColumnElement[bool]:
         sa.and_(codes.c.terms.is_not(None), codes.c.terms["uses_limit"].as_string() != "SINGLE")
     ]
     made = sa.select(plans.c.revision_id, runs.c.step).join(runs, runs.c.plan_id == plans.c.id)
-    for row in connection.execute(made.where(*scope.runs).distinct()).all():
+    whole = Scope(
+        store_id=scope.store_id, campaign=scope.campaign
+    )  # a run's codes may be of another's making
+    for row in connection.execute(made.where(*whole.runs).distinct()).all():
         revision = load_revision(connection, row.revision_id)
         offers = {arm: revision.as_run(step=row.step, arm=arm).offer for arm in ("", *revision.arms)}
         arms = [arm for arm, offer in offers.items() if offer is not None and offer.uses is not Uses.SINGLE]
@@ -298,6 +318,6 @@ def switching_on(connection: Connection, *, campaign: str, run_id: int, store_id
     mine = sa.or_(
         changes.c.run_id == run_id, sa.and_(changes.c.run_id.is_(None), changes.c.campaign == campaign)
     )
-    on = changes.c.kind.in_((ChangeKind.RESUME, ChangeKind.LAUNCH))
+    on = changes.c.kind.in_((ChangeKind.RESUME, ChangeKind.LAUNCH, ChangeKind.RECYCLE))
     where = (changes.c.store_id == store_id, changes.c.state.in_(sorted(CHANGE_OPEN)), on, mine)
     return bool(connection.scalar(sa.select(sa.exists().where(*where))))

@@ -18,6 +18,7 @@ from tillroll.ledger.engine import writing
 from tillroll.ledger.runs import put_off
 from tillroll.ledger.tables import changes, codes, runs
 from tillroll.mint.parts import Mint
+from tillroll.mint.recycle import to_switch_on
 
 _LOOP = "loop"
 
@@ -31,17 +32,17 @@ def made_as(connection: Connection, some: Sequence[sa.Row[Any]]) -> CodeState:
 
 def not_launched(mint: Mint, run: sa.Row[Any]) -> bool:
     """Whether a run whose codes are all made must wait: for its time, or until they are switched on."""
-    if run.launch_at is None:
-        return False
     now = mint.clock.now()
     with writing(mint.engine) as connection:
-        if now < run.launch_at:
+        if run.launch_at is None and not to_switch_on(connection, run.id):
+            return False
+        if run.launch_at is not None and now < run.launch_at:
             reason = "its codes are made and switched off; they are switched on at its time"
             put_off(connection, run.id, until=run.launch_at, reason=reason)
             return True
         its = (changes.c.run_id == run.id, changes.c.kind == ChangeKind.LAUNCH)
         launch = connection.execute(sa.select(changes.c.state).where(*its)).first()
-        if launch is not None:
+        if launch is not None and run.launch_at is not None:
             return bool(launch.state != ChangeState.DONE)
         scope = Scope(store_id=run.store_id, campaign=run.campaign, run_id=run.id)
         change_id = add_change(

@@ -10,7 +10,13 @@ CHUNK = 500  # the most a batch may hold
 IN_FLIGHT = 2  # batches handed over at a time: minting has the rest of what the store works off in order
 MOST_ATTEMPTS = 8
 
-FIRST = (ChangeKind.PAUSE, ChangeKind.REVOKE, ChangeKind.LAUNCH, ChangeKind.RESUME)
+FIRST = (
+    ChangeKind.PAUSE,
+    ChangeKind.REVOKE,
+    ChangeKind.LAUNCH,
+    ChangeKind.RESUME,
+    ChangeKind.RECYCLE,
+)
 """What can't wait for the other changes: it takes money back, or somebody waits for it."""
 
 LAST = (ChangeKind.CLEAR,)

@@ -138,6 +138,8 @@ def _request(mint: Mint, change: sa.Row[Any], row: sa.Row[Any], wishes: Wishes) 
             body = changed_body(status="ACTIVE")
         case ChangeKind.EXTEND:
             body = changed_body(expires_at=change.valid_until)
+        case ChangeKind.RECYCLE:
+            body = wishes.anew(row)
         case _:
             body = wishes.put_right(row)
     return coupons.change(id_, row.coupon_id, body)

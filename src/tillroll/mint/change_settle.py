@@ -42,9 +42,14 @@ def write_settled(
             _done(connection, change, kind, row, settled, now)
         case Became.GONE:
             _part(connection, row, PartState.PASSED, now, reason="it is gone from the store")
-            gone_from_store(connection, row, now)
+            if kind is ChangeKind.RECYCLE:
+                _replace(connection, row, now, "gone from the store")
+            else:
+                gone_from_store(connection, row, now)
         case Became.FAIL:
             _part(connection, row, PartState.FAILED, now, reason=settled.reason)
+            if kind is ChangeKind.RECYCLE:
+                _replace(connection, row, now, settled.reason)
             _put_back(connection, kind, row, settled, now)
         case Became.STOP:
             also = {"attempts": change_parts.c.attempts - 1, "change_chunk_id": None}
@@ -118,6 +123,11 @@ def _done(
             _fixed(connection, change, row, now)
         case _:  # what the ledger says of it was written down with the change
             _code(connection, row, tuple(CodeState), now)
+
+
+def _replace(connection: Connection, row: sa.Row[Any], now: datetime, reason: str) -> None:
+    """A recycled code can't be had: another is drawn for its recipient."""
+    _code(connection, row, (CodeState.PAUSED,), now, state=CodeState.CLASHED, reason=reason)
 
 
 def _fixed(connection: Connection, change: sa.Row[Any], row: sa.Row[Any], now: datetime) -> None:

@@ -27,6 +27,7 @@ from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.pools import POOL
 from tillroll.ledger.tables import codes, recipients, runs, stores
 from tillroll.mint.draw import draw_codes, shuffled
+from tillroll.mint.recycle import take_left_over
 from tillroll.mint.shared import reserve_shared
 
 _Span = tuple[datetime | None, datetime | None]
@@ -52,6 +53,8 @@ def reserve(engine: Engine, *, run: sa.Row[Any], now: datetime, most: int | None
     if shared is not None:
         reserve_shared(engine, run=run, shared=shared, row=_shared_row(run, shared, now))
         return True
+    if run.kind != POOL and run.reserved_to == 0:
+        take_left_over(engine, run=run, plan=plan, revision=revision, now=now)
     drawn = 0
     while most is None or drawn < most:
         if run.kind == POOL:

@@ -59,6 +59,11 @@ class Wishes:
         named = (name for field in self._fields.get(row.id, ()) for name in _BODY[field])
         return {name: body[name] for name in named}
 
+    def anew(self, row: sa.Row[Any]) -> dict[str, Any]:
+        """The body of an update that makes a recycled coupon its new run's; whether it is on, and its code, stay."""
+        body = coupon_body(self.whole(row))
+        return {name: value for name, value in body.items() if name not in {"status", "code"}}
+
     def is_it(self, row: sa.Row[Any], coupon: Coupon, *, since: datetime) -> bool:
         """Whether a coupon found under the code is the one that was asked for."""
         return found_is_ours(self.whole(row), coupon, since)
