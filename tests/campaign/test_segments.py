@@ -58,6 +58,10 @@ def test_the_page_has_every_condition() -> None:
         ("{reviewed: {rating_at_most: 1}}", "left a review of at most 1 star"),
         ("{rfm: {recency: {at_least: 2, at_most: 4}}}", "score 2 to 4 of 5 for recency"),
         ("{rfm: {recency: {at_most: 1}}}", "score 1 of 5 for recency"),
+        (
+            "{rfm: {recency: {at_least: 4}, frequency: {at_least: 5}, monetary: {at_most: 2}}}",
+            "score at least 4 of 5 for recency, 5 of 5 for frequency and at most 2 of 5 for money",
+        ),
         ("{used_code: {}}", "used a code from us"),
         ("{got_email: {campaigns: [a, b, c]}}", "got an e-mail of a, b or c"),
     ],

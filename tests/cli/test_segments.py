@@ -57,6 +57,7 @@ def test_a_segment_is_one_json_object(installed: Path, sqlite_url: str) -> None:
     said = json.loads(tillroll(installed, *words, DATABASE_URL=sqlite_url).stdout)
     assert (said["count"], said["agreed"], said["untold"]) == (1, 1, [])
     assert [one["customer_id"] for one in said["sample"]] == [50]
+    assert said["customers_at"] == "2026-11-23T09:00:00+00:00"
 
 
 def test_the_list_counts_every_segment_and_says_what_the_mirror_can_not_tell(

@@ -151,6 +151,28 @@ def test_whom_a_list_names_is_left_out_and_a_list_that_is_written_half_holds_the
     assert make_plan(ledger, run_id=again, now=NOW + timedelta(minutes=2), per_minute=600) == RunState.WAITING
 
 
+def test_who_stood_on_a_list_that_nothing_asks_for_any_more_is_forgotten(
+    ledger: Engine, store_id: int
+) -> None:
+    other = add_store(ledger, ecwid_id=1004)
+    before = book_with("{list: {in: [away]}}", away="customer_id\n4\n5\n")
+    for one in (store_id, other):
+        record_book(ledger, store_id=one, book=before, now=NOW)
+    assert members(ledger, store_id) >= {"4", "5"}
+    after = book_with("{list: {in: [away]}}", away="customer_id\n5\n6\n")
+    record_book(ledger, store_id=store_id, book=after, now=NOW)
+    assert members(ledger, store_id) & {"4", "5", "6"} == {"5", "6"}
+    assert members(ledger, other) & {"4", "5", "6"} == {"4", "5"}
+    record_book(ledger, store_id=store_id, book=book_with("{orders: {at_least: 3}}"), now=NOW)
+    assert members(ledger, store_id).isdisjoint({"4", "5", "6"})
+
+
+def members(engine: Engine, store_id: int) -> set[str]:
+    with engine.connect() as connection:
+        query = sa.select(list_members.c.member).where(list_members.c.store_id == store_id)
+        return set(connection.scalars(query))
+
+
 def test_who_got_a_code_lately_is_left_out_of_the_next_campaign(ledger: Engine, store_id: int) -> None:
     """The design's example: `exclude: [couponed-last-30-days]`."""
     files = sample_files()

@@ -92,7 +92,7 @@ def _say_bought(bought: Bought) -> str:
 def _say_scores(scores: Scores) -> str:
     figures = {"recency": scores.recency, "frequency": scores.frequency, "money": scores.monetary}
     said = [f"{_score(one)} of 5 for {name}" for name, one in figures.items() if one is not None]
-    return f"score {' and '.join(said)}"
+    return f"score {_joined(said, 'and')}"
 
 
 def _score(score: Score) -> str:
@@ -211,4 +211,8 @@ def _sum(bounds: Sum) -> str:
 
 
 def _or(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return _joined(names, "or")
+
+
+def _joined(parts: Sequence[str], word: str) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"

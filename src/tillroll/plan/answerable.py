@@ -21,10 +21,8 @@ _SCOPES = {"products": "read_catalog", "categories": "read_catalog", "reviews": 
 
 
 def unanswered(engine: Engine, store: sa.Row[Any], revision: Revision, now: datetime) -> str:
-    """Why a campaign's audience can't be told yet; empty when it can."""
-    who = revision.campaign.who
-    names = (*who.exclude, *([who.segment] if who.segment else []))
-    segments = [revision.segments[name] for name in names]
+    """Why whom a campaign is for, and whom it leaves out or lets go, can't be told yet; empty when it can."""
+    segments = list(revision.segments.values())
     with reading(engine) as connection:
         question = ask(connection, store_id=store.id, segments=segments, lists=revision.lists, now=now)
         return "; ".join(reasons(connection, store, segments, question))

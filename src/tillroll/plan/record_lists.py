@@ -6,6 +6,7 @@ files; until then nobody's plan is made of it, since the count doesn't fit (`ans
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 import sqlalchemy as sa
@@ -21,10 +22,11 @@ _PIECE = 5_000
 
 
 def record_lists(engine: Engine, *, store_id: int, book: Book) -> None:
-    """Write down the lists that segments ask for. Harmless to repeat."""
-    wanted = lists_of(book.segments.values())
-    for name in sorted(wanted & book.lists.keys()):
-        record_list(engine, store_id=store_id, found=book.lists[name])
+    """Write down the lists that segments ask for, and forget who stood on any other. Harmless to repeat."""
+    wanted = [book.lists[name] for name in sorted(lists_of(book.segments.values()) & book.lists.keys())]
+    for one in wanted:
+        record_list(engine, store_id=store_id, found=one)
+    _forget_others(engine, store_id, [one.digest for one in wanted])
 
 
 def record_list(engine: Engine, *, store_id: int, found: CustomerList) -> None:
@@ -39,3 +41,13 @@ def record_list(engine: Engine, *, store_id: int, found: CustomerList) -> None:
         rows = [{"store_id": store_id, "digest": found.digest, "member": member} for member in piece]
         with writing(engine) as connection:
             insert_new(connection, list_members, rows)
+
+
+def _forget_others(engine: Engine, store_id: int, digests: Sequence[str]) -> None:
+    """Members of lists that nothing asks for any more: what was planned of them is frozen in its plan."""
+    stale = (list_members.c.store_id == store_id, list_members.c.digest.not_in(digests))
+    with reading(engine) as connection:
+        if not connection.scalar(sa.select(sa.exists().where(*stale))):
+            return
+    with writing(engine) as connection:
+        connection.execute(sa.delete(list_members).where(*stale))

@@ -56,7 +56,15 @@ class SegmentLook:
 
     def to_json(self) -> dict[str, Any]:
         """As one JSON object: moments as ISO 8601."""
-        return asdict(self)
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def look_at_segment(
