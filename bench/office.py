@@ -112,6 +112,14 @@ def office(shop: Shop, campaigns: Mapping[str, str], *, kind: str = "SQLite") ->
                 made.stop()
 
 
+@contextmanager
+def files_in(campaigns: Mapping[str, str]) -> Iterator[Path]:
+    """A folder with these campaigns, and the sample rules and templates."""
+    with tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
+        _write_files(Path(folder), campaigns)
+        yield Path(folder)
+
+
 def _write_files(home: Path, campaigns: Mapping[str, str]) -> None:
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files["rules/guardrails.yaml"] = _RAILS.encode()

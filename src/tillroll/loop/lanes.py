@@ -85,6 +85,10 @@ class Lanes:
                 self._lanes[store_id] = lane_
             return self._lanes[store_id]
 
+    def opened(self) -> list[Lane]:
+        """The lanes that had a turn."""
+        return list(self._lanes.values())
+
     def close(self) -> None:
         """Give every client's connections back."""
         for lane_ in self._lanes.values():

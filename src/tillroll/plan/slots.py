@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -19,6 +19,8 @@ from tillroll.ledger.pools import POOL
 from tillroll.ledger.tables import campaigns, revisions, runs, stores
 from tillroll.plan.pool import filling, only_fills_pool
 from tillroll.plan.record import Active, active_campaigns
+
+_SELDOM = timedelta(minutes=5)  # how far back a look may begin although nothing has come since
 
 
 def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
@@ -39,6 +41,10 @@ def materialise(engine: Engine, *, store_id: int, now: datetime) -> int:
     if not active:
         return 0
     found = [(one, _due(one, zone, now)) for one in active]
+    if not any(due_now.run or due_now.skipped for _, due_now in found) and all(
+        one.row.considered_until > _horizon(one, now) - _SELDOM for one in active
+    ):
+        return 0  # most looks find nothing: the next one looks from the same moment on
     with writing(engine) as connection:  # one transaction for all of them: most looks find nothing
         for one, due_now in found:
             for slot in due_now.run:
