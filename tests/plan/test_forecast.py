@@ -126,6 +126,11 @@ def test_a_blackout_day_has_no_run_and_an_e_mail_waits_for_the_end_of_a_quiet_on
     ]
 
 
+def test_a_halted_campaign_lets_its_slots_pass() -> None:
+    found = played(scheduled(halted_by="ana@shop.example"), days=8)
+    assert (found.runs, whys(found)) == ((), ["halted by ana@shop.example"])
+
+
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.PAUSED, Status.ENDED])
 def test_what_the_loop_does_not_act_on_is_said_slot_by_slot(status: Status) -> None:
     found = played(scheduled(status=status))
@@ -173,6 +178,14 @@ def test_what_was_missed_while_nothing_ran_is_made_up_for_or_let_pass_as_the_fil
     assert [one.why for one in found.not_coming if one.at] == said
     for run in found.runs:
         assert (run.begins, run.notes) == (monday, ("missed, and made up for now",))
+
+
+def test_what_stands_aside_is_said_with_its_reason() -> None:
+    window = Window(zone=LJUBLJANA, now=NOW, start=NOW, until=NOW + timedelta(days=3))
+    found = forecast([], [], {}, window, asides={"pool": "it fills its pool"})
+    assert [(one.campaign, one.why, one.at) for one in found.not_coming] == [
+        ("pool", "it fills its pool", None)
+    ]
 
 
 def test_a_plan_that_the_guardrails_would_refuse_is_no_run() -> None:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tests.plan.events import add_cart, add_order, book_of, campaign, person, shop_with
-from tests.shop import NOW, add_customers, add_store, lapsed
+from tests.shop import ANA, NOW, add_customers, add_store, lapsed
+from tillroll.approve.halt import halt_campaign
 from tillroll.campaign import Book
 from tillroll.ledger.engine import reading
 from tillroll.ledger.tables import stores
@@ -109,6 +110,16 @@ codes: {pool: {size: 10, low_water: 2}}
         "cart": "paused",
         "pool": "no e-mails: it fills its pool whenever codes run low",
     }
+
+
+def test_a_halted_campaign_does_not_come(ledger: Engine) -> None:
+    book = book_of(**BOOK, cart=campaign("cart_abandoned"))
+    store_id = shop_of(ledger, 3, book)
+    for name in ("all", "cart"):
+        halt_campaign(ledger, store_id=store_id, campaign=name, person=ANA, now=NOW, note="")
+    found = seen(ledger, store_id, book)
+    assert {one.name: one.halted_by for one in found.scheduled if one.halted_by} == {"all": ANA.email}
+    assert found.asides == {"cart": f"halted by {ANA.email}"}
 
 
 def test_a_young_campaign_is_told_from_what_happened_in_the_store(ledger: Engine) -> None:

@@ -84,6 +84,14 @@ def test_plain_html_gets_its_styles_inlined_and_a_text_part() -> None:
     assert "Come back (https://shop.example)" in rendered.text
 
 
+def test_a_remark_may_stand_anywhere_in_mjml() -> None:
+    files = sample_files()
+    mjml = files["templates/winback/message.mjml.j2"]
+    files["templates/winback/message.mjml.j2"] = b"{# by Ana #}\n" + mjml + b"{# the end #}\n"
+    assert "BACK7K2Q9M" in render("winback", "Ana", files).html
+    assert "by Ana" not in render("winback", "Ana", files).html
+
+
 def test_a_missing_variable_is_an_error_and_never_an_empty_space() -> None:
     files = sample_files()
     files["campaigns/winback.yaml"] = (

@@ -74,7 +74,9 @@ def calendar(days: int, first: date | None, target: Path | None, as_json: bool) 
             )
         window = _window(store, parts.clock.now(), days, first)
         known = upcoming(parts.engine, store=store, book=book, now=window.now)
-    found = forecast(known.scheduled, known.awaited, known.overlaps, window, limit=known.limit)
+    found = forecast(
+        known.scheduled, known.awaited, known.overlaps, window, asides=known.asides, limit=known.limit
+    )
     if target is not None:
         _write_ics(found, store, window, target)
     elif as_json:

@@ -19,9 +19,9 @@ from tillroll.campaign.validity import validity
 _ASLEEP = {Status.DRAFT: "a draft", Status.PAUSED: "paused", Status.ENDED: "ended"}
 
 
-def say_asleep(status: Status) -> str:
+def say_asleep(status: Status, halted_by: str = "") -> str:
     """Why the loop doesn't act on a campaign; empty when it does."""
-    return _ASLEEP.get(status, "")
+    return _ASLEEP.get(status, f"halted by {halted_by}" if halted_by else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,7 @@ class Scheduled:
     refused: str = ""  # why its plan would be refused as things stand
     valid: Valid | None = None  # when its codes work
     reminder: timedelta | None = None  # so long before they expire a second e-mail leaves
+    halted_by: str = ""  # a person who stopped it until it is restarted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,15 +160,16 @@ def forecast(
     overlaps: Mapping[frozenset[str], int],
     window: Window,
     *,
+    asides: Mapping[str, str] | None = None,
     limit: int | None = None,
 ) -> Forecast:
     """Play every schedule through the window.
 
     `overlaps` says how many people are in exactly these campaigns' audiences; `limit` is how many e-mails the guardrails allow
-    somebody a week.
+    somebody a week; `asides` are campaigns without a schedule or an event, with the reason.
     """
     runs: list[Coming] = []
-    missing: list[NotComing] = []
+    missing = [NotComing(campaign=name, why=why) for name, why in (asides or {}).items()]
     for one in scheduled:
         for found in _play(one, window):
             if isinstance(found, Coming):
@@ -181,21 +183,21 @@ def forecast(
 
 
 def _play(one: Scheduled, window: Window) -> Iterator[Coming | NotComing]:
-    if one.status is not Status.ACTIVE:
-        yield from _asleep(one, window)
+    if asleep := say_asleep(one.status, one.halted_by):
+        yield from _asleep(one, asleep, window)
     elif one.when.manual:
         yield NotComing(campaign=one.name, why=f"only by hand: tillroll run {one.name}")
     else:
         yield from _awake(one, window)
 
 
-def _asleep(one: Scheduled, window: Window) -> Iterator[NotComing]:
+def _asleep(one: Scheduled, why: str, window: Window) -> Iterator[NotComing]:
     """Each slot that a campaign lets pass, or, where it has none, the campaign itself."""
     would = list(islice(_upcoming(one, window), MOST_SLOTS))
     for slot in would:
-        yield NotComing(campaign=one.name, why=say_asleep(one.status), key=slot.key, at=slot.at)
+        yield NotComing(campaign=one.name, why=why, key=slot.key, at=slot.at)
     if not would:
-        yield NotComing(campaign=one.name, why=say_asleep(one.status))
+        yield NotComing(campaign=one.name, why=why)
 
 
 def _awake(one: Scheduled, window: Window) -> Iterator[Coming | NotComing]:

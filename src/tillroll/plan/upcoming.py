@@ -83,7 +83,7 @@ def upcoming(
         by_clock = campaign.when.on is None and not only_fills_pool(campaign)
         if by_clock:
             scheduled.append(_scheduled(engine, store, revision, selection, row, now))
-        elif asleep := say_asleep(campaign.status):
+        elif asleep := say_asleep(campaign.status, _halted_by(row)):
             asides[revision.name] = asleep
         elif campaign.when.on is not None:
             awaited.append(_awaited(engine, store, revision, selection, row, now))
@@ -204,7 +204,13 @@ def _scheduled(
         refused=_refused(revision, selection.count, money),
         valid=valid,
         reminder=reminder.before_expiry if reminder is not None else None,
+        halted_by=_halted_by(row),
     )
+
+
+def _halted_by(row: sa.Row[Any] | None) -> str:
+    """Who halted a campaign; empty while nobody has."""
+    return "" if row is None or row.halted_at is None else str(row.halted_by)
 
 
 def _refused(revision: Revision, people: int, money: Money) -> str:

@@ -88,9 +88,10 @@ def _environment(
 
 
 def _from_mjml(source: str) -> str:
-    return str(mjml2html(source))
+    return str(mjml2html(_REMARK.sub("", source)))  # one before or after <mjml> would be no MJML
 
 
+_REMARK = re.compile(r"\{#.*?#\}", re.DOTALL)
 _MARK = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
