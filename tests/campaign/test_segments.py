@@ -129,6 +129,8 @@ def test_conditions_that_somebody_may_fit_are_not(where: str) -> None:
     [
         ("{bought: {within: 9d}}", "{within", "give products: (SKUs), categories:, or both"),
         ("{bought: {products: [A], at_least: 0}}", "0", "must be at least 1"),
+        ("{orders: {at_least: 10000000000}}", "10000000000", "must be at most 1000000000"),
+        ("{average_order: {at_most: 99999999999}}", "99999999999", "must be at most 10000000000"),
         ("{bought: {products: []}}", "{products", "give products:"),
         ("{rfm: {}}", "{}", "give recency:, frequency: or monetary:"),
         ("{rfm: {recency: {at_least: 6}}}", "6", "must be at most 5"),

@@ -13,6 +13,9 @@ from tillroll.campaign.units import Ago, Duration, KeyFault, Number, Whole
 MOST_NAMES = 1_000
 """In one list of a condition; more belong into a list of their own (rules/lists/)."""
 
+_MOST = 1_000_000_000  # of anything that is counted
+_MOST_MONEY = 10_000_000_000  # so that times the number of orders it is still a number of the ledger
+
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2
 Language = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,4})?$")
@@ -53,8 +56,8 @@ def _check_bounds(least: int | Decimal | None, most: int | Decimal | None) -> No
 class Count(Words):
     """A number of orders within bounds; at least one bound. Orders that were undone don't count."""
 
-    at_least: Whole | None = Field(default=None, ge=0, description="So many or more.", examples=[2])
-    at_most: Whole | None = Field(default=None, ge=0, description="So many or fewer.", examples=[0])
+    at_least: Whole | None = Field(default=None, ge=0, le=_MOST, description="So many or more.", examples=[2])
+    at_most: Whole | None = Field(default=None, ge=0, le=_MOST, description="So many or fewer.", examples=[0])
     within: Within = None
 
     @model_validator(mode="after")
@@ -66,8 +69,12 @@ class Count(Words):
 class Sum(Words):
     """An amount of money in the store's currency within bounds; at least one bound."""
 
-    at_least: Number | None = Field(default=None, ge=0, description="So much or more.", examples=[500])
-    at_most: Number | None = Field(default=None, ge=0, description="So much or less.", examples=[50])
+    at_least: Number | None = Field(
+        default=None, ge=0, le=_MOST_MONEY, description="So much or more.", examples=[500]
+    )
+    at_most: Number | None = Field(
+        default=None, ge=0, le=_MOST_MONEY, description="So much or less.", examples=[50]
+    )
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -109,7 +116,11 @@ class Bought(Words):
         examples=[["Tea/Green"]],
     )
     at_least: Whole | None = Field(
-        default=None, ge=1, description="So many pieces in all; otherwise one will do.", examples=[3]
+        default=None,
+        ge=1,
+        le=_MOST,
+        description="So many pieces in all; otherwise one will do.",
+        examples=[3],
     )
     within: Within = None
 
@@ -253,6 +264,6 @@ class Emails(Words):
 
     campaigns: Campaigns = ()
     at_least: Whole | None = Field(
-        default=None, ge=1, description="So many in all; otherwise one will do.", examples=[3]
+        default=None, ge=1, le=_MOST, description="So many in all; otherwise one will do.", examples=[3]
     )
     within: Within = None

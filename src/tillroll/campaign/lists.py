@@ -44,7 +44,8 @@ class CustomerList:
 
 def folded_address(text: str) -> str:
     """An address as lists are compared by: capital letters from A to Z as small ones, as both databases can do it."""
-    return text.strip().translate(_CAPITALS)
+    plain = text.strip()
+    return plain.lower() if plain.isascii() else plain.translate(_CAPITALS)
 
 
 def recorded_list(text: str) -> CustomerList | None:
@@ -90,8 +91,13 @@ def _members(
 ) -> tuple[CustomerList | None, list[Finding]]:
     members: dict[str, None] = {}
     findings: list[Finding] = []
+    form = _ADDRESS if column == EMAIL else _NUMBER
     for number, line in rows:
-        value, at, problem = _value(column, line)
+        plain = line.strip()
+        if form.fullmatch(plain):  # nearly all lines; the others are looked at as CSV
+            value, at, problem = folded_address(plain), 1, ""
+        else:
+            value, at, problem = _value(column, line)
         if problem:
             findings.append(_finding(file, number, at, problem, line))
             if len(findings) >= MOST_FINDINGS:
@@ -127,10 +133,7 @@ def _value(column: str, line: str) -> tuple[str, int, str]:
 
 
 def _digest(column: str, members: dict[str, None]) -> str:
-    found = hashlib.sha256(f"{column}\n".encode())
-    for one in sorted(members):
-        found.update(f"{one}\n".encode())
-    return found.hexdigest()
+    return hashlib.sha256("\n".join([column, *sorted(members), ""]).encode()).hexdigest()
 
 
 def _finding(file: str, line: int, column: int, problem: str, source_line: str = "") -> Finding:

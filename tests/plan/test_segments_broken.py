@@ -1,0 +1,84 @@
+"""Segments that somebody broke: told where, or answered; never a traceback, and never half."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import sqlalchemy as sa
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.engine import Engine
+
+from tests.campaign.junk import JUNK
+from tests.campaign.whole import RULES
+from tests.plan.world import draw, write
+from tests.shop import NOW, sample_files
+from tillroll.campaign import parse_book
+from tillroll.campaign.segment_sentence import say_segment
+from tillroll.ledger.tables import customers
+from tillroll.plan.question import ask
+from tillroll.plan.segment_query import SegmentQuery
+
+FILE = "rules/segments/broken.yaml"
+CONDITIONS: list[Any] = yaml.safe_load(RULES["rules/segments/whole.yaml"])["where"]["any"]
+
+
+def places(value: Any, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Every place in a condition where something stands."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(one for key, part in inner for one in places(part, (*at, key)))]
+
+
+@st.composite
+def broken(draw_: st.DrawFn) -> Any:
+    """A condition with junk in one or two places, or with a key dropped or renamed."""
+    condition = {"where": deepcopy(draw_(st.sampled_from(CONDITIONS)))}
+    for _ in range(draw_(st.integers(1, 2))):
+        *way, last = draw_(st.sampled_from(places(condition)[1:]))
+        here: Any = condition
+        for part in way:
+            here = here[part]
+        what = draw_(st.sampled_from(["junk", "drop", "rename"]))
+        if what == "junk" or not isinstance(here, dict) or last == "where":
+            here[last] = draw_(st.sampled_from(JUNK))
+        elif what == "drop":
+            del here[last]
+        else:
+            here[draw_(st.sampled_from(["orders", "at_least", "within", "in", "campaigns", "not"]))] = (
+                here.pop(last)
+            )
+    return condition["where"]
+
+
+@settings(max_examples=5, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 100), wheres=st.lists(broken(), min_size=60, max_size=60))
+def test_what_is_accepted_can_be_said_and_asked(ledger: Engine, seed: int, wheres: list[Any]) -> None:
+    world = draw(seed, people=8)
+    store_id = write(ledger, world)
+    names = ("scheduled", "flow", "pooled")
+    files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
+    files |= {f"campaigns/{name}.yaml": b"title: x\n" for name in names}
+    files |= {f"rules/lists/{name}.csv": b"email\na@shop.example\n" for name in world.lists}
+    accepted = 0
+    for where in wheres:
+        text = yaml.safe_dump({"title": "t", "where": where}, allow_unicode=True)
+        book = parse_book({**files, FILE: text.encode("utf-8", "surrogatepass")})
+        found = [one for one in book.findings if one.file == FILE]
+        assert all(one.line >= 1 and one.problem for one in found)
+        if found:
+            continue
+        accepted += 1
+        segment = book.segments["broken"]
+        assert say_segment(segment).startswith("Customers who ")
+        with ledger.connect() as connection:
+            question = ask(connection, store_id=store_id, segments=[segment], lists=book.lists, now=NOW)
+            asking = SegmentQuery(question)
+            fits = (asking.flag(segment), asking.matches(segment))
+            rows = connection.execute(
+                sa.select(customers.c.customer_id, *fits).select_from(asking.source).where(asking.whose)
+            ).all()
+        assert len(rows) == len(world.people)
+        assert all(bool(flag) is bool(match) for _, flag, match in rows)
+    assert accepted < len(wheres)
