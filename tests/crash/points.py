@@ -51,7 +51,7 @@ PATH = (
     _point("answers written, not committed", "mint.settle:_write", "left"),
     _point("answers recorded", "mint.settle:settle", "left"),
     _point("reconciled in part", "mint.reconcile:_compare", "left"),
-    _point("every code explained, the run moved on", "mint.finish:finish", "left"),
+    _point("every code explained, not committed", "ledger.runs:move_run", "left"),
 )
 """Up to the last code, in the order in which a run comes by them."""
 

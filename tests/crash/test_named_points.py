@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -28,13 +28,14 @@ from tests.crash.test_worker_killed import (
     states,
     worker_log,
 )
+from tests.forks import forks
 from tests.shop import ROOT
 from tests.store import lay_faults, running
 from tillroll.campaign import read_book
 from tillroll.campaign.states import ChunkState, CodeState, MessageState, RunState
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import approvals, chunks, codes, messages, plans, recipients, runs
+from tillroll.ledger.tables import approvals, chunks, codes, messages, plans, recipients, runs, stores
 from tillroll.mint.parts import Mint
 from tillroll.mint.reconcile import reconcile
 from tillroll.plan.record import record_book
@@ -83,10 +84,19 @@ class Shop:
         """Have a worker go on until it dies at the point, with every event told twice; nothing may be broken then."""
         tell_twice(self.parts)
         worker = start_worker(self.environment, first=point.trap)
-        ended = worker.wait(timeout=PATIENCE)
+        try:
+            ended = worker.wait(timeout=PATIENCE)
+        except AssertionError:
+            worker.send_signal(signal.SIGKILL)
+            ended = 0
         log = worker_log(self.environment).read_text()
         assert ended == -signal.SIGKILL, f"it never came to {point.name}: {ended} {states(self.parts)} {log}"
         unbroken(self, point.name)
+
+    def forget_comparing(self) -> None:
+        """Whoever works next compares the ledger with the store first."""
+        with writing(self.parts.engine) as connection:
+            connection.execute(sa.update(stores).values(reconciled_at=None))
 
     def age(self) -> None:
         """What is intended was so two hours ago: the store may have forgotten the keys."""
@@ -98,7 +108,9 @@ class Shop:
 
 
 @contextmanager
-def shop(tmp_path: Path, url: str, *, customers: int = CUSTOMERS, **switches: Any) -> Iterator[Shop]:
+def shop(
+    tmp_path: Path, url: str, *, customers: int = CUSTOMERS, engine: str = "embedded", **switches: Any
+) -> Iterator[Shop]:
     """Two campaigns: `many` for everybody who may be written to, and `few`."""
     folder = tmp_path / "files"
     for place in ("rules", "templates"):
@@ -116,7 +128,21 @@ def shop(tmp_path: Path, url: str, *, customers: int = CUSTOMERS, **switches: An
         book = read_book(folder)
         assert not book.findings, [finding.render() for finding in book.findings]
         record_book(parts.engine, store_id=1, book=book, now=parts.clock.now())
-        yield Shop(parts=parts, store=store, environment=environment)
+        made = Shop(parts=parts, store=store, environment={**environment, "TILLROLL_ENGINE": engine})
+        with clock(made) if engine == "distributed" else nullcontext():
+            yield made
+
+
+@contextmanager
+def clock(made: Shop) -> Iterator[None]:
+    """A clock process of the distributed engine, which outlives the workers."""
+    log = made.parts.settings.home / "clock.log"
+    process = forks().start("clock", cwd=ROOT, environment=made.environment, output=log, troubles=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def tell_twice(parts: Services) -> None:
@@ -206,6 +232,7 @@ def test_a_worker_dies_at_every_named_point_and_nothing_is_lost_or_done_twice(
 def die_everywhere(made: Shop) -> None:
     made.begin("many")
     for point in PATH:
+        made.forget_comparing()
         made.die(point)
         if point.name == "posted, answer lost":
             made.age()
@@ -221,8 +248,9 @@ def die_everywhere(made: Shop) -> None:
 
 
 @pytest.mark.slow
-def test_on_postgresql_too(postgresql_url: str, tmp_path: Path) -> None:
-    with shop(tmp_path, postgresql_url, batch_pause=0.02) as made:
+@pytest.mark.parametrize("engine", ["embedded", "distributed"])
+def test_on_postgresql_too(postgresql_url: str, tmp_path: Path, engine: str) -> None:
+    with shop(tmp_path, postgresql_url, engine=engine, batch_pause=0.02) as made:
         die_everywhere(made)
 
 

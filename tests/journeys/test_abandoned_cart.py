@@ -49,7 +49,7 @@ approval: {by: 1, auto_when: {codes: 1, worst_case: 5000}}
 """
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)  # before the shop opens, so that what is in it is of these days
 def days() -> Iterator[TickingDateTimeFactory]:
     with freeze_time(START, tick=True) as frozen:
         assert isinstance(frozen, TickingDateTimeFactory)

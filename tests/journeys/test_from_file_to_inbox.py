@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from tests.contract.test_client import coupon
 from tests.shop import ANA, ROOT, campaign_text, run_row, sample_book
-from tests.store import buy, turn
+from tests.store import buy, counted, lay_faults, turn
 from tillroll.approve.act import approve
 from tillroll.approve.halt import halt
 from tillroll.campaign import Book, fingerprint, read_book
@@ -152,7 +152,7 @@ def test_an_answer_lost_for_longer_than_the_store_remembers_is_looked_up(
     lane: Lane, services: Services, sandbox: Sandbox
 ) -> None:
     run_id = start(lane)
-    turn(sandbox, drop_answers=1)
+    lay_faults(sandbox, lost_answers={"times": 1, "path": "/batch"})
     agree(services, run_id)
     go_on(lane, until=lambda: _chunk_states(services) == [ChunkState.POSTING])
     turn(sandbox, dedup_seconds=0)
@@ -160,6 +160,19 @@ def test_an_answer_lost_for_longer_than_the_store_remembers_is_looked_up(
         connection.execute(sa.update(chunks).values(created_at=services.clock.now() - timedelta(hours=2)))
         connection.execute(sa.update(stores).values(not_before=None))
     holds(lane, finish(lane))
+
+
+def test_raising_the_fence_may_be_lost_on_its_way_back_and_then_on_its_way(
+    lane: Lane, services: Services, sandbox: Sandbox
+) -> None:
+    """The store has the mark of a raise that we didn't hear of, and not the next one's: it is ours all the same."""
+    run_id = start(lane)
+    agree(services, run_id)
+    lay_faults(sandbox, lost_answers={"times": 1, "path": "/storage"})
+    go_on(lane, until=lambda: counted(sandbox)["faults"].get("lost_answers") == 1)
+    lay_faults(sandbox, resets={"times": 2, "path": "/storage", "on": "writes"})
+    holds(lane, finish(lane))
+    assert counted(sandbox)["faults"]["resets"] == 2
 
 
 def _chunk_states(services: Services) -> list[str]:

@@ -15,7 +15,7 @@ raise. Codes are found in the store all the same; e-mails of that while (`SENDIN
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,10 +85,18 @@ def guard(engine: Engine, client: Client, *, store_id: int, checked: bool, mark:
     if verdict is not Verdict.SAME:
         raise refusal(verdict, record, fence)
     if raising:
+        fence = _arrived(fence, record)
         raise_fence(
             engine, client, store_id=store_id, fence=fence, record=record, begun=begun, mark=mark, now=now
         )
     return True
+
+
+def _arrived(fence: Fence, record: Record | None) -> Fence:
+    """A mark that was intended and that the store has is the ledger's own: the next raise may be lost on its way too."""
+    if record is None or not record.mark or record.mark != fence.standing.intended:
+        return fence
+    return replace(fence, standing=replace(fence.standing, epoch=record.epoch, mark=record.mark))
 
 
 def begun_runs(connection: Connection, store_id: int, now: datetime) -> list[Begun]:
