@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.crash.test_changes_killed import COUNT, made
+from tests.journeys.steps import book_of
 from tests.journeys.test_from_file_to_inbox import agree, compare, finish, go_on, outbox, start, state
-from tests.shop import ANA, EVE, run_row
+from tests.shop import ANA, EVE, campaign_text, run_row
 from tests.store import buy, lay_faults, turn
 from tillroll.approve.change import ask
 from tillroll.approve.halt import halt, halt_campaign, restart, restart_campaign
@@ -236,3 +238,19 @@ def test_shut_out_half_way_the_change_waits_and_goes_on(
 def store_state(services: Services) -> str:
     with services.engine.connect() as connection:
         return str(load_store(connection, 1).state)
+
+
+def test_codes_in_a_hurry_do_not_wait_for_a_long_change(
+    lane: Lane, services: Services, client: Client, sandbox: Sandbox
+) -> None:
+    big = made(services, client)
+    few = book_of(winback=campaign_text("winback").replace("limit: 50000", "limit: 3"))
+    run_id = start(lane, book=few)
+    turn(sandbox, batch_pause=0.5)
+    change = have(services, ChangeKind.PAUSE, big)
+    go_on(lane, until=lambda: line_of(services, change).total > 0)
+    agree(services, run_id)
+    assert finish(lane, run_id).messages_sent == 3
+    assert line_of(services, change).open
+    turn(sandbox, batch_pause=0.0)
+    assert carried_out(lane, change).parts == {PartState.DONE: COUNT}
