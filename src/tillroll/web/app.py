@@ -56,6 +56,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     app.jinja_env.globals.update(
         asset=_asset,
         shop=here.store,
+        shops=here.stores,
         may_decide=here.may_decide,
         may_connect=here.may_connect,
         on_hold=here.on_hold,

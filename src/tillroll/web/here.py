@@ -6,17 +6,19 @@ from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
-from flask import current_app, g
+from flask import current_app, g, request, session
 from flask_security import current_user
 
 from tillroll.approve.decide import ADMIN, MAY_DECIDE, Person
 from tillroll.errors import NotFound
 from tillroll.ledger.engine import reading
+from tillroll.ledger.tables import runs
 from tillroll.track.connect import all_stores
 from tillroll.track.overview import OnHold, held_up
 from tillroll.wiring import Services
 
 _NAME = "tillroll"
+CHOSEN = "store"  # of the session: the number of the store that somebody looks at
 
 
 def put(app: Any, services: Services) -> None:
@@ -37,11 +39,30 @@ def now() -> datetime:
 
 
 def store() -> sa.Row[Any] | None:
-    """The store this installation works for, or None while none is connected."""
+    """The store that the page is about: that of its run, else the one that was chosen, else the first. None: there is none."""
     if "store" not in g:
         with reading(services().engine) as connection:
-            g.store = next(iter(all_stores(connection)), None)
+            every = all_stores(connection)
+            of_run = _store_of_run(connection)
+        chosen = [one for one in every if one.id == of_run]
+        chosen += [one for one in every if one.ecwid_id == session.get(CHOSEN)]
+        g.stores, g.store = every, next(iter([*chosen, *every]), None)
     return cast("sa.Row[Any] | None", g.store)
+
+
+def stores() -> list[sa.Row[Any]]:
+    """All of them, for pages that let somebody choose."""
+    store()
+    return cast("list[sa.Row[Any]]", g.stores)
+
+
+def _store_of_run(connection: sa.Connection) -> int | None:
+    """Whose run the page's address names."""
+    run_id = (request.view_args or {}).get("run_id")
+    if run_id is None:
+        return None
+    found: int | None = connection.scalar(sa.select(runs.c.store_id).where(runs.c.id == run_id))
+    return found
 
 
 def needed_store() -> sa.Row[Any]:

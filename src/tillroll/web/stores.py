@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from tillroll.approve.decide import ADMIN
 from tillroll.ecwid.oauth import App, Grant, authorize_url, exchange
-from tillroll.errors import NotAllowed, Refused, TillrollError
+from tillroll.errors import NotAllowed, NotFound, Refused, TillrollError
 from tillroll.track.connect import connect, reconnect
 from tillroll.web import here
 
@@ -72,6 +72,17 @@ def retry() -> ResponseReturnValue:
         reconnect(services.engine, store_id=store.id, actor=here.person().email, now=here.now())
         flash("The store lets us in again. Work goes on where it stood.", "good")
     return redirect(url_for("home.home"))
+
+
+@pages.post("/store/choose")
+def choose() -> ResponseReturnValue:
+    """Look at another store, until further notice."""
+    wanted = request.form.get("store", "")
+    found = next((one for one in here.stores() if str(one.ecwid_id) == wanted), None)
+    if found is None:
+        raise NotFound("There is no such store here.", hint="Choose one of the list.")
+    session[here.CHOSEN] = found.ecwid_id
+    return redirect(url_for("home.home"), 303)
 
 
 def _take(store_id: int, code: str) -> ResponseReturnValue:
