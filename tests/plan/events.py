@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,9 +32,10 @@ when: {{on: {on}}}
 """
 
 
-def book_of(**campaigns: str) -> Book:
-    """A book of these campaigns and the sample rules; it must be sound."""
+def book_of(rules: Mapping[str, bytes] | None = None, /, **campaigns: str) -> Book:
+    """A book of these campaigns and the sample rules, and perhaps more; it must be sound."""
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
+    files |= rules or {}
     files[NOTE] = b"<p>{{ customer.first_name }}</p>"
     files |= {f"campaigns/{name.replace('_', '-')}.yaml": text.encode() for name, text in campaigns.items()}
     book = parse_book(files)

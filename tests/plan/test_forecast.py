@@ -180,6 +180,11 @@ def test_what_was_missed_while_nothing_ran_is_made_up_for_or_let_pass_as_the_fil
         assert (run.begins, run.notes) == (monday, ("missed, and made up for now",))
 
 
+def test_people_that_cannot_be_told_yet_are_not_passed_off_as_a_figure() -> None:
+    found = played(scheduled(untold="orders are still being read"), days=8)
+    assert found.runs[0].notes == ("its people can't be told yet: orders are still being read",)
+
+
 def test_what_stands_aside_is_said_with_its_reason() -> None:
     window = Window(zone=LJUBLJANA, now=NOW, start=NOW, until=NOW + timedelta(days=3))
     found = forecast([], [], {}, window, asides={"pool": "it fills its pool"})

@@ -112,6 +112,13 @@ codes: {pool: {size: 10, low_water: 2}}
     }
 
 
+def test_people_that_the_mirror_cannot_tell_yet_are_said_to_be_so(ledger: Engine) -> None:
+    files = {"rules/segments/readers.yaml": b"title: Readers\nwhere: {reviewed: {within: 30d}}\n"}
+    book = book_of(files, readers=BY_CLOCK % "segment: readers")
+    (one,) = seen(ledger, shop_of(ledger, 3, book), book).scheduled
+    assert one.untold == "the store's reviews haven't been read yet"
+
+
 def test_a_halted_campaign_does_not_come(ledger: Engine) -> None:
     book = book_of(**BOOK, cart=campaign("cart_abandoned"))
     store_id = shop_of(ledger, 3, book)

@@ -67,6 +67,7 @@ class Scheduled:
     valid: Valid | None = None  # when its codes work
     reminder: timedelta | None = None  # so long before they expire a second e-mail leaves
     halted_by: str = ""  # a person who stopped it until it is restarted
+    untold: str = ""  # why its people can't be counted on yet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +256,7 @@ def _run_or_not(one: Scheduled, slot: Slot, window: Window) -> Coming | NotComin
     notes = [
         say_clock_change(slot, one.when, one.zone),
         "missed, and made up for now" if slot.at < window.now else "",
+        f"its people can't be told yet: {one.untold}" if one.untold else "",
         _say_over(one, begins, window.zone),
         _say_wait(one, begins, leaves, window.zone),
     ]

@@ -24,6 +24,7 @@ from tillroll.campaign.schedule import describe
 from tillroll.campaign.sentence import say_offer
 from tillroll.ledger.engine import reading, streaming
 from tillroll.ledger.tables import campaigns, customers
+from tillroll.plan.answerable import unanswered
 from tillroll.plan.audience import Selection, figures_of
 from tillroll.plan.figures import figures_by_arm
 from tillroll.plan.forecast import Awaited, Money, Scheduled, say_asleep
@@ -205,6 +206,7 @@ def _scheduled(
         valid=valid,
         reminder=reminder.before_expiry if reminder is not None else None,
         halted_by=_halted_by(row),
+        untold=unanswered(engine, store, revision, now),
     )
 
 
