@@ -59,7 +59,7 @@ def test_a_run_under_way_is_halted(page: Page, site: Site, run_id: int) -> None:
     put_under_way(site.engine, run_id, RunState.MINTING, live=10)
     page.goto(f"/runs/{run_id}")
     page.get_by_text("Halt this run").click()
-    page.get_by_label("Why").fill("The banner is wrong.")
+    page.get_by_role("textbox", name="Why").fill("The banner is wrong.")
     page.get_by_role("button", name=f"Halt run {run_id}").click()
     expect(page.locator("#progress .badge")).to_have_text("Halted")
 
