@@ -107,13 +107,13 @@ def finished(parts: Services) -> None:
 def test_two_workers_and_two_clocks_killed_in_turn_lose_nothing_and_repeat_nothing(
     postgresql_url: str, tmp_path: Path
 ) -> None:
-    survives(postgresql_url, tmp_path, engine="distributed", customers=4_000, kills=8, pause=0.4)
+    survives(postgresql_url, tmp_path, engine="distributed", customers=3_000, kills=5, pause=0.3)
 
 
 def test_two_embedded_workers_killed_in_turn_lose_nothing_and_repeat_nothing(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    survives(sqlite_url, tmp_path, engine="embedded", customers=4_000, kills=5, pause=0.3)
+    survives(sqlite_url, tmp_path, engine="embedded", customers=3_000, kills=4, pause=0.3)
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def _procfile() -> dict[str, list[str]]:
 
 
 def test_the_procfile_names_the_processes_of_the_design() -> None:
-    assert {"web", "worker", "release"} <= set(_procfile())
+    assert set(_procfile()) == {"web", "worker", "clock", "release"}
 
 
 def test_the_procfile_starts_commands_that_exist() -> None:

@@ -28,7 +28,7 @@ from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.worker")
 
-HEARTBEAT, STALLED = 3.0, 12.0  # seconds: how often a worker says that it lives, and when it counts as dead
+HEARTBEAT, STALLED = 2.0, 8.0  # seconds: how often a worker says that it lives, and when it counts as dead
 _POLL = 5.0  # seconds between two looks at the queue; a new job is told at once
 _TURN = timedelta(seconds=5)  # how long a lane is worked for before the others have their turn
 _SOON = timedelta(seconds=1)  # what comes so soon is waited for

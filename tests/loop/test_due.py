@@ -1,0 +1,77 @@
+"""Which lanes are due: those whose time has come, and those that something was written for since their last look."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.shop import NOW, add_store
+from tillroll.campaign.states import RunState
+from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.tables import events, runs
+from tillroll.loop.due import IDLE, due_lanes, looked
+from tillroll.track.connect import wake
+
+SOON = NOW + timedelta(seconds=1)
+
+
+def due(ledger: Engine, at: datetime) -> list[int]:
+    with reading(ledger) as connection:
+        return [one.store_id for one in due_lanes(connection, at)]
+
+
+def look(ledger: Engine, store: int, *, next_at: datetime | None = None, trouble: bool = False) -> None:
+    looked(ledger, store_id=store, began=NOW, ended=NOW, next_at=next_at, polled_at=None, trouble=trouble)
+
+
+def test_a_lane_is_due_when_it_says_so_or_after_a_minute(ledger: Engine) -> None:
+    never, later, idle = (add_store(ledger, ecwid_id=number) for number in (1, 2, 3))
+    look(ledger, later, next_at=NOW + timedelta(seconds=5))
+    look(ledger, idle)
+    assert due(ledger, SOON) == [never]
+    assert due(ledger, NOW + timedelta(seconds=5)) == [never, later]
+    assert due(ledger, NOW + IDLE) == [never, later, idle]
+
+
+def test_what_is_written_for_a_store_wakes_its_lane_and_no_other(ledger: Engine) -> None:
+    by_run, by_event, by_token, left = (add_store(ledger, ecwid_id=number) for number in (1, 2, 3, 4))
+    for store in (by_run, by_event, by_token, left):
+        look(ledger, store)
+    row = {
+        "slot_at": NOW,
+        "created_at": NOW,
+        "campaign": "welcome",
+        "slot_key": "one",
+        "state": RunState.PLANNING,
+    }
+    happened = {"event_id": "e1", "kind": "order.created", "entity": "1", "data": {}, "happened_at": NOW}
+    with writing(ledger) as connection:
+        connection.execute(sa.insert(runs).values(store_id=by_run, changed_at=SOON, started_by="ana", **row))
+        connection.execute(sa.insert(events).values(store_id=by_event, received_at=SOON, **happened))
+        wake(connection, by_token)
+    assert sorted(due(ledger, SOON)) == [by_run, by_event, by_token]
+
+
+def test_a_lane_waits_no_longer_than_its_runs_next_try(ledger: Engine) -> None:
+    store = add_store(ledger)
+    again = NOW + timedelta(seconds=20)
+    row = {"slot_at": NOW, "created_at": NOW, "campaign": "welcome", "slot_key": "one", "started_by": "ana"}
+    with writing(ledger) as connection:
+        values = {"store_id": store, "state": RunState.MINTING, "changed_at": NOW, "not_before": again, **row}
+        connection.execute(sa.insert(runs).values(values))
+    look(ledger, store)
+    assert due(ledger, again - timedelta(seconds=1)) == []
+    assert due(ledger, again) == [store]
+
+
+def test_a_store_in_trouble_is_told_from_those_that_go_well(ledger: Engine) -> None:
+    well, ill = (add_store(ledger, ecwid_id=number) for number in (1, 2))
+    look(ledger, well)
+    look(ledger, ill, trouble=True)
+    with reading(ledger) as connection:
+        assert [(one.store_id, one.slow) for one in due_lanes(connection, NOW + IDLE)] == [
+            (well, False),
+            (ill, True),
+        ]
