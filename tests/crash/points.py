@@ -50,7 +50,6 @@ PATH = (
     _point("asked, nothing recorded", "ecwid.batches:Batches.status", "left"),
     _point("answers written, not committed", "mint.settle:_write", "left"),
     _point("answers recorded", "mint.settle:settle", "left"),
-    _point("reconciled in part", "mint.reconcile:_compare", "left"),
     _point("every code explained, not committed", "ledger.runs:move_run", "left"),
 )
 """Up to the last code, in the order in which a run comes by them."""
@@ -81,6 +80,7 @@ ONE_BY_ONE = (
     _point("one by one: some recorded, the chunk open", "mint.settle:settle", "left"),
     _point("one by one: the chunk closed", "mint.settle:close", "left"),
     _point("the last e-mail recorded, the run still sending", "send.deliver:_finish", "entered"),
+    _point("compared with the store, not noted", "mint.reconcile:_reconciled", "entered"),
 )
 """Of a run of a few."""
 
