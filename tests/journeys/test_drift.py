@@ -15,7 +15,7 @@ from tests.shop import ANA, EVE, run_row
 from tests.store import buy
 from tillroll.approve.change import ask
 from tillroll.approve.drift import accept, fix
-from tillroll.campaign.states import ChangeKind, CodeState, DriftState
+from tillroll.campaign.states import ChangeKind, CodeState, DriftState, PartState
 from tillroll.ecwid.client import Client
 from tillroll.errors import NotAllowed, Refused
 from tillroll.ledger.changes import Scope
@@ -92,6 +92,26 @@ def test_what_others_did_is_told_in_words_and_put_right(
     assert said(services, DriftState.FIXED).keys() == found.keys()
     assert compare(lane).agrees
     assert {"drift.found", "drift.fixing", "code.gone"} <= set(audited(services))
+
+
+def test_what_can_not_be_put_right_waits_for_a_person_again(
+    lane: Lane, services: Services, client: Client
+) -> None:
+    sent_run(lane, services)
+    renamed, edited, *_ = (one for _, one in sorted(in_store(client).items()))
+    client.coupons.update(renamed.coupon_id, {"code": "MINENOW1"})
+    client.coupons.update(edited.coupon_id, {"discount": 30})
+    looked(lane)
+    client.coupons.create(coupon(code=renamed.code, name="By hand"))
+    client.coupons.delete(edited.coupon_id)
+    [change] = decide(services, fix, renamed.code, edited.code)
+    assert said(services) == {}
+    line = carried_out(lane, change)
+    assert line.parts == {PartState.FAILED: 1, PartState.PASSED: 1}
+    assert said(services)[edited.code] == "deleted in the store"
+    assert "code: " in said(services)[renamed.code]
+    assert looked(lane).new <= 1
+    assert said(services).keys() >= {renamed.code, edited.code}
 
 
 def test_what_is_accepted_stands_until_more_is_changed(

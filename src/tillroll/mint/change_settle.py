@@ -42,12 +42,14 @@ def write_settled(
             _done(connection, change, kind, row, settled, now)
         case Became.GONE:
             _part(connection, row, PartState.PASSED, now, reason="it is gone from the store")
+            _reopen(connection, change, row)
             if kind is ChangeKind.RECYCLE:
                 _replace(connection, row, now, "gone from the store")
             else:
                 gone_from_store(connection, row, now)
         case Became.FAIL:
             _part(connection, row, PartState.FAILED, now, reason=settled.reason)
+            _reopen(connection, change, row)
             if kind is ChangeKind.RECYCLE:
                 _replace(connection, row, now, settled.reason)
             _put_back(connection, kind, row, settled, now)
@@ -128,6 +130,13 @@ def _done(
 def _replace(connection: Connection, row: sa.Row[Any], now: datetime, reason: str) -> None:
     """A recycled code can't be had: another is drawn for its recipient."""
     _code(connection, row, (CodeState.PAUSED,), now, state=CodeState.CLASHED, reason=reason)
+
+
+def _reopen(connection: Connection, change: sa.Row[Any], row: sa.Row[Any]) -> None:
+    """The store can't be put right so: a person is asked again."""
+    its = (drifts.c.change_id == change.id, drifts.c.code_id == row.id, drifts.c.state == DriftState.FIXING)
+    values = {"state": DriftState.OPEN, "person": "", "decided_at": None, "change_id": None}
+    connection.execute(sa.update(drifts).where(*its).values(values))
 
 
 def _fixed(connection: Connection, change: sa.Row[Any], row: sa.Row[Any], now: datetime) -> None:

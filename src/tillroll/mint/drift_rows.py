@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CODE_IN_STORE, DRIFT_OPEN, CodeState, DriftKind, DriftState
+from tillroll.campaign.states import CHANGE_OPEN, CODE_IN_STORE, DRIFT_OPEN, CodeState, DriftKind, DriftState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new
-from tillroll.ledger.tables import codes, drifts
+from tillroll.ledger.tables import changes, codes, drifts
 
 
 def note(
@@ -42,18 +42,29 @@ def note(
         return True
     same = (drifts.c.store_id == store_id, drifts.c.code == code.upper())
     known = connection.execute(sa.select(drifts).where(*same)).one()
-    if known.state in DRIFT_OPEN and known.kind == kind and known.differences == row["differences"]:
-        values: dict[str, Any] = {"seen_at": now}
-    elif (
-        known.state == DriftState.ACCEPTED and known.kind == kind and _within(differences, known.differences)
-    ) or known.state == DriftState.FIXING:
-        values = {"seen_at": now}
-    else:
+    values: dict[str, Any] = {"seen_at": now}
+    if not _still_so(connection, known, kind, differences):
         values = {**row, "person": "", "note": "", "decided_at": None, "change_id": None}
         if known.state == DriftState.OPEN:
             values["found_at"] = known.found_at
     connection.execute(sa.update(drifts).where(drifts.c.id == known.id).values(values))
     return "state" in values and known.state != DriftState.OPEN
+
+
+def _still_so(
+    connection: Connection, known: sa.Row[Any], kind: DriftKind, found: Sequence[dict[str, Any]]
+) -> bool:
+    """Whether what was found is what is written down, and nothing new has to be decided."""
+    match known.state:
+        case DriftState.OPEN:
+            return bool(known.kind == kind and known.differences == list(found))
+        case DriftState.ACCEPTED:
+            return bool(known.kind == kind and _within(found, known.differences))
+        case DriftState.FIXING:  # if its change is over, it came to nothing, and a person is asked again
+            state = connection.scalar(sa.select(changes.c.state).where(changes.c.id == known.change_id))
+            return bool(state in CHANGE_OPEN)
+        case _:
+            return False
 
 
 def _within(found: Sequence[dict[str, Any]], accepted: Sequence[dict[str, Any]]) -> bool:
@@ -63,7 +74,8 @@ def _within(found: Sequence[dict[str, Any]], accepted: Sequence[dict[str, Any]])
 
 def close_unseen(connection: Connection, store_id: int, *, since: datetime, now: datetime) -> int:
     """What a whole look didn't see any more is over; how many. What is gone isn't seen: a person decides on it."""
-    open_ = (drifts.c.state == DriftState.OPEN, drifts.c.kind != DriftKind.DELETED)
+    at_it = sa.exists().where(changes.c.id == drifts.c.change_id, changes.c.state.in_(sorted(CHANGE_OPEN)))
+    open_ = (drifts.c.state.in_(sorted(DRIFT_OPEN)), drifts.c.kind != DriftKind.DELETED, ~at_it)
     where = (drifts.c.store_id == store_id, *open_, drifts.c.seen_at < since)
     values = {"state": DriftState.OVER, "decided_at": now}
     return connection.execute(sa.update(drifts).where(*where).values(values)).rowcount
