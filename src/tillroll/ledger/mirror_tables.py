@@ -27,10 +27,6 @@ customers = sa.Table(
     sa.Column("last_order_at", Moment),
     sa.Column("registered_at", Moment),
     sa.Column("updated_at", Moment),
-    # the next three are unused: scores are told by marks (campaign/scores.py)
-    sa.Column("recency", sa.SmallInteger),
-    sa.Column("frequency", sa.SmallInteger),
-    sa.Column("monetary", sa.SmallInteger),
     sa.Column("seen_at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "customer_id"),
     sa.Index(None, "store_id", "last_order_at"),

@@ -64,8 +64,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_list_members_store_id")),
         sa.PrimaryKeyConstraint("store_id", "digest", "member", name=op.f("pk_list_members")),
     )
-    for score in ("recency", "frequency", "monetary"):
-        op.add_column("customers", sa.Column(score, sa.SmallInteger(), nullable=True))
     op.add_column("stores", sa.Column("scored_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(op.f("ix_orders_store_id_customer_id"), "orders", ["store_id", "customer_id"])
     op.create_index(op.f("ix_customers_store_id_last_order_at"), "customers", ["store_id", "last_order_at"])
