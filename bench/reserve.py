@@ -33,7 +33,7 @@ CODES = 1_000_000
 _BLOCK = 100_000  # ours and the raw inserts take turns by so many, so that a busy machine slows both
 _FEW_CUSTOMERS = 20
 _COLUMNS = ("store_id", "run_id", "recipient_id", "code", "state", "reserved_at", "changed_at")
-_OSCAR = "django-oscar==4.2.1"
+_OSCAR = "django-oscar[sorl-thumbnail]==4.2.1"
 _OSCAR_CODES = 10_000
 
 
@@ -159,7 +159,11 @@ settings.configure(
         "oscar.apps.offer.apps.OfferConfig", "oscar.apps.order.apps.OrderConfig",
         "oscar.apps.customer.apps.CustomerConfig", "oscar.apps.search.apps.SearchConfig",
         "oscar.apps.voucher.apps.VoucherConfig", "oscar.apps.wishlists.apps.WishlistsConfig",
-        "oscar.apps.dashboard.apps.DashboardConfig", "widget_tweaks", "haystack", "treebeard", "sorl.thumbnail", "django_tables2",
+        "oscar.apps.dashboard.apps.DashboardConfig",
+        *(f"oscar.apps.dashboard.{one}.apps.{one.capitalize()}DashboardConfig" for one in (
+            "reports", "users", "orders", "catalogue", "offers", "partners", "pages", "ranges", "reviews", "vouchers",
+            "communications", "shipping")),
+        "widget_tweaks", "haystack", "treebeard", "sorl.thumbnail", "django_tables2",
     ],
     **{name: value for name, value in words.items() if name.startswith("OSCAR_")},
 )

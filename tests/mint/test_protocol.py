@@ -24,6 +24,8 @@ from tests.mint.room import (
     states,
     turns,
 )
+from tests.mint.test_goods import agreed
+from tests.plan.shelf import POT, run_for
 from tests.shop import run_row
 from tests.store import lay_faults, turn
 from tillroll.campaign.states import ChunkState, CodeState, RunState
@@ -31,6 +33,7 @@ from tillroll.ecwid.client import Client
 from tillroll.errors import NeedsPerson, OutcomeUnknown
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes
+from tillroll.mint.begin import begin
 from tillroll.mint.coupon import coupon_name
 from tillroll.mint.decide import MOST_ATTEMPTS
 from tillroll.mint.push import intend
@@ -250,3 +253,18 @@ def test_a_code_that_the_store_says_it_has_and_never_shows_is_replaced_in_the_en
     minted(mint, clock, run_id)
     assert states(ledger) == {CodeState.CLASHED: PEOPLE, CodeState.LIVE: PEOPLE}
     agrees(mint)
+
+
+def test_coupons_that_the_store_made_wider_than_approved_are_told_to_nobody(
+    ledger: Engine, client: Client, sandbox: Sandbox
+) -> None:
+    client.connection.write("DELETE", f"/products/{POT}")
+    assert sandbox  # what it doesn't have it drops from a coupon's limits, without a word
+    mint, clock = mint_of(ledger, client)
+    run_id = agreed(ledger, run_for(ledger, "{products: [TEA-01, POT-01]}")[1])
+    assert begin(ledger, run_id=run_id, now=clock.now()) is RunState.MINTING
+    turns(mint, clock, lambda: run_row(ledger, run_id).reason != "")
+    run = run_row(ledger, run_id)
+    assert run.state == RunState.MINTING
+    assert run.reason.startswith("The store made coupons that are on other goods")
+    assert run.not_before > clock.now()

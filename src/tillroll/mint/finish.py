@@ -7,7 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CODE_OPEN, CodeState, RunState
+from tillroll.campaign.states import CODE_IN_STORE, CODE_OPEN, CodeState, RunState
+from tillroll.ecwid.errors import StoreSaysNotFound
+from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.changes import switching_on
 from tillroll.ledger.engine import reading, writing
@@ -15,13 +17,16 @@ from tillroll.ledger.pools import POOL
 from tillroll.ledger.runs import move_run
 from tillroll.ledger.tables import codes
 from tillroll.mint.ahead import not_launched
-from tillroll.mint.desk import Desk
+from tillroll.mint.desk import Desk, Way
 from tillroll.mint.parts import Mint
 from tillroll.mint.shared import SETTLED, shared_code
 
 
 def finish(mint: Mint, desk: Desk) -> bool:
-    """Move the run on when no code is open and every recipient has a standing one; a pool is ready then."""
+    """Move the run on when no code is open and every recipient has a standing one; a pool is ready then.
+
+    Raises `Refused` when the store's coupons are on other goods than what was approved: then nobody is told of them.
+    """
     run, now = desk.run, mint.clock.now()
     with reading(mint.engine) as connection:
         if _open(connection, run.id) or switching_on(
@@ -39,6 +44,8 @@ def finish(mint: Mint, desk: Desk) -> bool:
         return False  # a clashed code wants its replacement drawn
     if not_launched(mint, run):
         return False
+    if desk.way is Way.MAKE:
+        _check_limits(mint, desk)
     failed = counts.get(CodeState.FAILED, 0)
     reason = f"{failed} codes were refused by the store" if failed else ""
     to = RunState.TRACKING if run.kind == POOL else RunState.SENDING
@@ -64,3 +71,24 @@ def _counts(connection: Connection, run_id: int) -> dict[CodeState, int]:
         .group_by(codes.c.state)
     )
     return {CodeState(row.state): int(row.n) for row in connection.execute(query)}
+
+
+def _check_limits(mint: Mint, desk: Desk) -> None:
+    """Read one coupon of each arm back: the store drops what it doesn't know from a coupon's limits, without a word."""
+    for arm, wanted in desk.request(mint).arms.items():
+        if not wanted.products and not wanted.categories:
+            continue
+        made = (codes.c.run_id == desk.run.id, codes.c.arm == arm, codes.c.state.in_(sorted(CODE_IN_STORE)))
+        with reading(mint.engine) as connection:
+            coupon_id = connection.scalar(sa.select(codes.c.coupon_id).where(*made).limit(1))
+        if coupon_id is None:
+            continue
+        try:
+            found = mint.client.coupons.get(coupon_id)
+        except StoreSaysNotFound:
+            continue  # somebody deleted it: that is drift
+        if (set(found.products), set(found.categories)) != (set(wanted.products), set(wanted.categories)):
+            raise Refused(
+                "The store made coupons that are on other goods than what was approved; nobody is told of them.",
+                hint="Halt the run, and look whether the store still has the products and categories of the offer.",
+            )

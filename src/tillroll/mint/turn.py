@@ -164,11 +164,12 @@ def _finish(table: _Table) -> bool:
     moved = False
     for desk in [one for one in table.desks.values() if one.open and not one.waiting]:
         desk.open = False
-        if finish(table.mint, desk):
-            del table.desks[desk.run.id]
-            table.mint.watch.served.pop(desk.run.id, None)
-            table.turn.done.append(desk.run.id)
-            moved = True
+        with table.trouble_of(desk.run.id):
+            if finish(table.mint, desk):
+                del table.desks[desk.run.id]
+                table.mint.watch.served.pop(desk.run.id, None)
+                table.turn.done.append(desk.run.id)
+                moved = True
     return moved
 
 
