@@ -125,7 +125,7 @@ def _holidays_of(region: str) -> HolidayBase:
 
 
 class Calendar(Words):
-    """Days of the store's own date on which no e-mail leaves, and days on which no campaign begins either."""
+    """Days on which no e-mail leaves, and days on which no campaign begins either: by the campaign's clock (`timezone:`)."""
 
     quiet_days: tuple[SomeDays, ...] = Field(
         default=(),
