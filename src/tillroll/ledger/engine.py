@@ -16,12 +16,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from tillroll.clock import SystemClock
 from tillroll.errors import Misconfigured, NotFound
 from tillroll.ledger import tables
 
 _BUSY_SECONDS = 30
 _KEPT = 5  # connections that stay open
+_LAIN = 2.0  # seconds
+_USED = "tillroll_used"
 _WRITE = "tillroll_write"
 
 
@@ -94,9 +98,27 @@ def _sqlite(url: URL, connections: int) -> Engine:
 
 
 def _postgresql(url: URL, connections: int) -> Engine:
-    return sa.create_engine(
-        url, pool_pre_ping=True, connect_args={"connect_timeout": 10}, **_pool(connections)
-    )
+    import psycopg  # only PostgreSQL has it, and it loads slowly
+
+    engine = sa.create_engine(url, connect_args={"connect_timeout": 10}, **_pool(connections))
+    clock = SystemClock()
+
+    @sa.event.listens_for(engine, "checkin")
+    def _note(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_USED] = clock.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _try(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        """A connection that has lain for a while may be dead; one in steady use isn't asked at every turn."""
+        if clock.monotonic() - record.info.get(_USED, -_LAIN) < _LAIN:
+            return
+        try:
+            connection.execute("select 1")
+            connection.rollback()
+        except psycopg.Error as fault:
+            raise sa.exc.DisconnectionError from fault  # the pool opens another
+
+    return engine
 
 
 def _pool(connections: int) -> dict[str, int]:
