@@ -127,7 +127,7 @@ def test_a_restored_backup_refuses_explains_and_after_rearm_repeats_nothing(
     database_url: str, tmp_path: Path, backup: Backup, at: str
 ) -> None:
     moment = {"minting": RunState.MINTING, "sending": RunState.SENDING}.get(at)
-    with running(tmp_path / "store", customers=1_500, batch_pause=0.05) as store:
+    with running(tmp_path / "store", customers=1_000, batch_pause=0.05) as store:
         with working(store, database_url, tmp_path) as (parts, lane_):
             started = plan_and_approve(parts)
             if moment is not None:
