@@ -27,6 +27,7 @@ from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.loop")
 
+_GOES_ON = "Nothing is lost: all of it goes on where it stood."
 _WHAT = {NO_API: "has no API in its plan, or is suspended", FENCED: "has seen another ledger than this one"}
 
 
@@ -65,7 +66,7 @@ def _words(store: sa.Row[Any], state: str, reason: str, hold: OnHold, public_url
         f"{name} ({store.ecwid_id}) {what}.",
         reason,
         f"On hold: {hold.runs:,} runs, {hold.codes:,} codes to make, {hold.messages:,} e-mails to send. "
-        "Nothing is lost: all of it goes on where it stood.",
+        + ("Some of it may have been done." if state == FENCED else _GOES_ON),
         f"The pages are at {public_url}" if public_url else "",
     ]
     said = [line for line in lines if line]
