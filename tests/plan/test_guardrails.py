@@ -195,6 +195,16 @@ def test_nothing_begins_on_a_blackout_day(ledger: Engine, calendar: str, refused
     assert (run_row(ledger, plan.run_id).state == RunState.REFUSED) is refused
 
 
+def test_a_blackout_day_is_that_of_the_campaigns_own_clock(ledger: Engine) -> None:
+    """At this moment it is the day after in Auckland, whatever the store's date."""
+    there = CAMPAIGN.replace("{manual: true}", "{manual: true, timezone: Pacific/Auckland}")
+    clock = Still(at=NOW.replace(hour=12))
+    store_id = open_shop(
+        ledger, book_of(there, calendar=f"blackout: [{clock.at + timedelta(days=1):%Y-%m-%d}]")
+    )
+    assert verdict(plan_of(ledger, store_id, clock), "blackout").level is Level.REFUSE
+
+
 def test_a_plan_says_which_goods_would_be_sold_below_cost(ledger: Engine) -> None:
     clock = Still()
     store_id = open_shop(ledger, book_of(rails="least_margin: 0"))

@@ -245,7 +245,7 @@ def _why_none(one: Scheduled, window: Window) -> str:
 
 def _run_or_not(one: Scheduled, slot: Slot, window: Window) -> Coming | NotComing:
     begins = max(slot.at, window.now)
-    if one.calendar.blacked_out(slot.at.astimezone(window.zone).date()):
+    if one.calendar.blacked_out(slot.at.astimezone(one.zone).date()):
         why = "a blackout day of rules/calendar.yaml: its plan is refused"
         return NotComing(campaign=one.name, why=why, key=slot.key, at=slot.at)
     if one.refused:

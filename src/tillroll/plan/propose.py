@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Engine
 
@@ -150,8 +149,9 @@ def _margins(engine: Engine, subject: Subject, goods: Mapping[str, Goods | None]
 
 
 def _calendar_verdicts(subject: Subject) -> tuple[Verdict, ...]:
-    """Whether the run's slot falls on a day on which nothing begins, by the store's own date."""
-    day = subject.slot_at.astimezone(ZoneInfo(subject.store.timezone)).date()
+    """Whether the run's slot falls on a day on which nothing begins, by the campaign's clock."""
+    zone = subject.revision.campaign.when.zone(subject.store.timezone)
+    day = subject.slot_at.astimezone(zone).date()
     by_event = subject.only is not None or subject.facts is not None
     return held_against.calendar_verdicts(subject.revision.calendar, day, by_event=by_event)
 
