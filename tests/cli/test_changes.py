@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from tests.cli.test_commands import tillroll
 from tests.shop import ANA, EVE, NOW
 from tests.web.site import PASSWORD, open_shop, plan_run, put_under_way
 from tillroll.campaign.states import RunState
-from tillroll.ledger.engine import open_engine
-from tillroll.ledger.tables import changes
+from tillroll.ledger.engine import open_engine, writing
+from tillroll.ledger.tables import changes, runs
 from tillroll.web.accounts import add_user
 
 
@@ -23,6 +24,9 @@ def shop(tmp_path: Path, sqlite_url: str) -> Path:
     engine = open_engine(sqlite_url)
     run_id = plan_run(engine, open_shop(engine, customers=60))
     put_under_way(engine, run_id, RunState.TRACKING, live=1_000)
+    with writing(engine) as connection:  # the commands go by the real clock: the codes still work then
+        later = datetime.now(UTC) + timedelta(days=14)
+        connection.execute(sa.update(runs).values(valid_until=later))
     for person, role in ((ANA, "approver"), (EVE, "viewer")):
         add_user(engine, email=person.email, password=PASSWORD, role_names=(role,), now=NOW)
     engine.dispose()
