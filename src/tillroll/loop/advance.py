@@ -31,6 +31,7 @@ from tillroll.loop.outage import tell_of_outage
 from tillroll.loop.stages import (
     REST,
     Lane,
+    approved_runs,
     change_codes,
     follow_events,
     look_for_drift,
@@ -191,11 +192,12 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     plan_runs(lane_, until)
     settle_waiting(engine, store_id=lane_.store_id, now=clock.now())
     mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id, watch=lane_.watch)
+    told = approved_runs(lane_)
     hold_fence(lane_)
     reconciled = reconcile_codes(lane_, mint, until)
     _read_files(lane_)  # planning may have taken a while: nothing begins on files that were edited meanwhile
     changed = change_codes(lane_, mint, until)
-    waits = [reconciled, changed, mint_runs(lane_, mint, until)]
+    waits = [reconciled, changed, mint_runs(lane_, mint, until, told=told)]
     hold_fence(lane_)  # what was minted just now is about to be sent
     waits += [send_runs(lane_, until), remind_runs(lane_, until)]
     end_runs(engine, store_id=lane_.store_id, now=clock.now())

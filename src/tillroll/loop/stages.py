@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -198,14 +198,22 @@ def look_for_drift(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
     return None
 
 
-def mint_runs(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
-    """Begin what is approved, and give all that has begun its turn."""
-    clock, engine = mint.clock, mint.engine
-    with reading(engine) as connection:
-        approved = runs_in(connection, lane_.store_id, {RunState.APPROVED}, now=clock.now())
-    for run in approved:
+def approved_runs(lane_: Lane) -> list[sa.Row[Any]]:
+    """The runs that may begin now."""
+    services = lane_.services
+    with reading(services.engine) as connection:
+        return runs_in(connection, lane_.store_id, {RunState.APPROVED}, now=services.clock.now())
+
+
+def mint_runs(lane_: Lane, mint: Mint, until: datetime, *, told: Sequence[sa.Row[Any]]) -> datetime | None:
+    """Begin the approved runs that the store was told of, and give all that has begun its turn.
+
+    One that was approved since then waits for the next look: what begins untold could begin again after a restore.
+    """
+    clock = mint.clock
+    for run in told:
         with _set_aside_when_refused(lane_, run):
-            state = begin(engine, run_id=run.id, now=clock.now())
+            state = begin(mint.engine, run_id=run.id, now=clock.now())
             event = "mint.begins" if state is RunState.MINTING else "plan.sent_back"
             log.info(event, run=run.id, campaign=run.campaign)
     turn = mint_turn(mint, until=min(until, clock.now() + TURN))
