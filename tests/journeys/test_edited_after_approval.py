@@ -144,7 +144,7 @@ def test_a_touched_recipient_and_a_changed_price_void_it_too(
 
 
 def test_somebody_else_on_a_list_voids_it_too(here: Lane, sandbox: Sandbox, folder: Path) -> None:
-    (folder / "rules/lists").mkdir()
+    (folder / "rules/lists").mkdir(exist_ok=True)
     (folder / "rules/lists/press.csv").write_text("email\nanna@press.example\nbert@press.example\n", "utf-8")
     last = "    - accepts_marketing: true\n"
     edit(folder / "rules/segments/lapsed-90.yaml", last, f"{last}    - not: {{list: {{in: [press]}}}}\n")

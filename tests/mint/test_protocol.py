@@ -207,7 +207,7 @@ def test_when_the_store_shuts_us_out_half_way_the_codes_wait_and_go_on_where_the
 ) -> None:
     mint, clock = mint_of(ledger, client)
     run_id = begun(ledger, mint, people=PEOPLE)
-    lay_faults(sandbox, stalled_batches={"seconds": 0.3, "times": 1})
+    lay_faults(sandbox, stalled_batches={"seconds": 1.5, "times": 1})
     a_turn(mint)  # handed over, not begun
     turn(sandbox, **wrong)
     soon(lambda: sandbox.store.counters["batch_inner"] == PEOPLE)
