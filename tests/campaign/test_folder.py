@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -100,24 +102,24 @@ def test_a_campaign_in_a_folder_of_its_own_is_not_passed_over_in_silence(folder:
 
 
 @contextmanager
-def somebody(folder: Path) -> Iterator[Path]:
-    """The folder as seen by a user who may not read everything, as root may."""
-    before, me = Path.cwd(), os.geteuid()
-    os.chdir(folder)  # the folders above it may be closed to others
+def somebody() -> Iterator[None]:
+    """Not root, who may read everything."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(NOBODY)
     try:
-        if me == 0:
-            os.seteuid(NOBODY)
-        yield Path()
+        yield
     finally:
         os.seteuid(me)
-        os.chdir(before)
 
 
 def test_a_file_that_may_not_be_read_is_told(folder: Path) -> None:
-    folder.chmod(0o755)
-    (folder / "campaigns/winback.yaml").chmod(0)
-    with somebody(folder) as here:
-        told = {finding.file: finding.problem for finding in read_book(here).findings}
+    with TemporaryDirectory() as open_to_all:  # the tests' own folders are closed to others
+        shop = shutil.copytree(folder, Path(open_to_all) / "shop")
+        shop.parent.chmod(0o755)
+        (shop / "campaigns/winback.yaml").chmod(0)
+        with somebody():
+            told = {finding.file: finding.problem for finding in read_book(shop).findings}
     assert told == {"campaigns/winback.yaml": "the file can't be read: Permission denied"}
 
 
