@@ -50,6 +50,37 @@ def test_what_goes_in_comes_out(ledger: Engine, run: dict[str, Any]) -> None:
     assert (third.code, third.reserved_at, third.attempts) == ("D\\N", NOW, 0)
 
 
+NASTY = (
+    "\\",
+    "\\.",
+    "\\N",
+    "\\t",
+    "\t",
+    "\r\n",
+    "",
+    "'\"",
+    "\x0b\x0c\x7f",
+    "Žiga 🫖",
+    "محمد",
+    "\u2028",
+    "{1,2}",
+    "%s",
+)
+
+
+def test_any_text_comes_out_as_it_went_in(ledger: Engine) -> None:
+    planned_run(ledger)
+    with ledger.connect() as connection:
+        plan_id = connection.scalars(sa.select(sa.func.min(recipients.c.plan_id))).one()
+    rows = [(10_000 + index, "a@example.com", text) for index, text in enumerate(NASTY)]
+    with writing(ledger) as connection:
+        assert add_many(
+            connection, recipients, ("customer_id", "email", "name"), rows, same={"plan_id": plan_id}
+        ) == len(NASTY)
+        names = sa.select(recipients.c.name).where(recipients.c.customer_id >= 10_000)
+        assert tuple(connection.scalars(names.order_by(recipients.c.customer_id))) == NASTY
+
+
 def test_rows_that_break_a_unique_rule_are_passed_over_and_not_counted(
     ledger: Engine, run: dict[str, Any]
 ) -> None:
