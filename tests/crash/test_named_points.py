@@ -57,7 +57,7 @@ message: {{template: winback, subject: "Something for you"}}
 approval: {{by: 1, expires: 48h, auto_when: {{codes: 200000, worst_case: 100000000}}}}
 """
 SEGMENT = "title: Everybody who may be written to\nwhere: {accepts_marketing: true}\n"
-RAILS = "largest_percent: 30\n"
+RAILS = "largest_percent: 30\ncodes_per_run: 200000\n"
 ON_TOP: dict[str, Any] = {
     "seed": 20261124,
     "lost_answers": {"share": 0.4, "on": "writes"},
