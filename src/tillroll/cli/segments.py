@@ -155,7 +155,9 @@ def _sample(look: SegmentLook, zone: str) -> Table:
     table = Table(title=f"{len(look.sample)} of them", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for name in ("customer", "e-mail", "lives in", "orders", "spent", "last order", "e-mails"):
         right = name in {"orders", "spent"}
-        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name == "e-mail")
+        table.add_column(
+            name, justify="right" if right else "left", overflow="fold", no_wrap=name == "e-mail"
+        )
     for one in look.sample:
         last = f"{one.last_order_at.astimezone(ZoneInfo(zone)):%Y-%m-%d}" if one.last_order_at else "never"
         place = ", ".join(part for part in (one.city, one.country) if part) or "-"
