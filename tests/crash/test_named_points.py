@@ -300,6 +300,9 @@ def test_a_hundred_thousand_codes(
     draw, began = random.Random(20261124), time.monotonic()
     with shop(tmp_path, database_url, customers=170_000) as made:
         made.begin("many")
+        die_once_it_mints(
+            made
+        )  # reading the store's customers takes longer than a worker is left to live below
         died_while: set[str] = set()
         deaths = 0
         while states(made.parts) != {RunState.TRACKING} and deaths < 25:
@@ -311,6 +314,18 @@ def test_a_hundred_thousand_codes(
         sys.stdout.write(f"\n{wanted} codes, {deaths} deaths while {sorted(died_while)}, {took:.0f} s\n")
     assert wanted > 100_000
     assert died_while >= {RunState.MINTING, RunState.SENDING}
+
+
+def die_once_it_mints(made: Shop) -> None:
+    """Have a worker read the shop and plan, and kill it as it begins to mint."""
+    worker = start_worker(made.environment)
+    deadline = time.monotonic() + 600
+    while states(made.parts) != {RunState.MINTING}:
+        assert worker.poll() is None, worker_log(made.environment).read_text()
+        assert time.monotonic() < deadline, f"it never begins: {states(made.parts)}"
+        time.sleep(0.1)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
 
 
 def die_at_random(made: Shop, draw: random.Random, *, longest: float) -> set[str]:
