@@ -23,8 +23,9 @@ from tillroll.campaign.states import RunState
 from tillroll.errors import Refused
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
-from tillroll.ledger.tables import messages, products
+from tillroll.ledger.tables import messages, products, recipients
 from tillroll.mint.begin import begin
+from tillroll.plan.freeze import PIECE
 from tillroll.plan.make import make_plan
 from tillroll.plan.margin import below_margin
 from tillroll.plan.record import record_book
@@ -193,6 +194,14 @@ def test_nothing_begins_on_a_blackout_day(ledger: Engine, calendar: str, refused
     plan = plan_of(ledger, store_id, Still())
     assert (verdict(plan, "blackout").level is Level.REFUSE) is refused
     assert (run_row(ledger, plan.run_id).state == RunState.REFUSED) is refused
+
+
+def test_an_audience_of_several_pieces_is_frozen_whole(ledger: Engine) -> None:
+    store_id = open_shop(ledger, book_of(), people=PIECE + 3)
+    plan = plan_of(ledger, store_id, Still())
+    with ledger.connect() as connection:
+        frozen = connection.scalar(sa.select(sa.func.count()).select_from(recipients))
+    assert frozen == plan.proposal.audience.count == PIECE + 3
 
 
 def test_a_blackout_day_is_that_of_the_campaigns_own_clock(ledger: Engine) -> None:

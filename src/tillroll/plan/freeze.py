@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +22,8 @@ from tillroll.plan.audience import Asked, Selection, select_recipients
 from tillroll.plan.crossings import Crossings
 from tillroll.plan.subject import Subject
 
-_PIECE = 5_000
+PIECE = 5_000
+"""Recipients of one transaction."""
 
 
 def split_key(ecwid_id: int) -> bytes:
@@ -86,14 +88,10 @@ def freeze_audience(engine: Engine, subject: Subject, now: datetime) -> tuple[in
     selection, digest = Selection(), AudienceDigest()
     crossings = crossings_of(engine, subject, today=now)
     reading_on = recipients_of(engine, subject, selection, now)
-    while piece := _take(reading_on, _PIECE):
+    while piece := list(islice(reading_on, PIECE)):
         for recipient in piece:
             digest.add_recipient(recipient)
             crossings.take(recipient["customer_id"])
         with writing(engine) as connection:
             connection.execute(sa.insert(recipients), [{**one, "plan_id": plan_id} for one in piece])
     return plan_id, Read(selection=selection, digest=digest.hex(), crossings=crossings)
-
-
-def _take(source: Iterator[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    return [row for row, _ in zip(source, range(most), strict=False)]
