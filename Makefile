@@ -43,7 +43,7 @@ lint: $(TESTED) ## formatting, lint, types and the import contract
 
 test: $(TESTED) lint ## every check and every test but the slow ones
 	@$(BIN)/python -m tests.tools
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -m "not slow and not once"
 
 test-all: $(TESTED) lint ## the slow ones too
 	@$(BIN)/python -m tests.tools

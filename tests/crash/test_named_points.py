@@ -293,7 +293,7 @@ def test_fifty_deaths_at_random_moments_amid_troubles(database_url: str, tmp_pat
         assert complete(made, runs_=begun) > 1_000
 
 
-@pytest.mark.slow
+@pytest.mark.once
 def test_a_hundred_thousand_codes(
     database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,7 +28,7 @@ _BURST_SHARE, _REFILL_SHARE = 0.012, 0.982
 _KEPT_FOR_PEOPLE = 1 / 2  # of the bucket
 # calls that a process takes at once, so that it need not ask for every one: so many seconds of them, and no more than it may
 # send before it hears that another process was told to wait
-_TAKEN_AHEAD, _MOST_AHEAD = 0.5, 5
+_TAKEN_AHEAD, _MOST_AHEAD = 0.5, 3
 _GOOD_FOR = 1.0  # seconds that calls taken ahead may be kept
 _T = TypeVar("_T")
 
