@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from tillroll.approve.halt import halt, halt_campaign, restart, restart_campaign
@@ -28,17 +30,7 @@ def halt_command(target: str, email: str, note: str, as_json: bool) -> None:
       tillroll halt winback --as ana@shop.example --note "wrong price in the e-mail"
       tillroll halt 12 --as ana@shop.example --note "wrong subject line"
     """
-    with services() as parts:
-        person, now = person_named(parts, email), parts.clock.now()
-        if target.isdigit():
-            stopped = [int(target)]
-            halt(parts.engine, run_id=int(target), person=person, note=note, now=now)
-        else:
-            with reading(parts.engine) as connection:
-                store_id = the_store(connection).id
-            stopped = halt_campaign(
-                parts.engine, store_id=store_id, campaign=target, person=person, note=note, now=now
-            )
+    stopped = _carry_out(target, email, note, run=halt, campaign=halt_campaign)
     if as_json:
         say_json({"halted": target, "runs": stopped})
         return
@@ -62,22 +54,31 @@ def restart_command(target: str, email: str, note: str, as_json: bool) -> None:
     Example:
       tillroll restart winback --as ana@shop.example --note "price is right now"
     """
-    with services() as parts:
-        person, now = person_named(parts, email), parts.clock.now()
-        if target.isdigit():
-            taken_up = [int(target)]
-            restart(parts.engine, run_id=int(target), person=person, note=note, now=now)
-        else:
-            with reading(parts.engine) as connection:
-                store_id = the_store(connection).id
-            taken_up = restart_campaign(
-                parts.engine, store_id=store_id, campaign=target, person=person, note=note, now=now
-            )
+    taken_up = _carry_out(target, email, note, run=restart, campaign=restart_campaign)
     if as_json:
         say_json({"restarted": target, "runs": taken_up})
         return
     what = f"Run {target}" if target.isdigit() else f"Campaign {target}"
     out().print(f"{what} goes on{_named(taken_up, target)}. Its codes are switched on first.")
+
+
+def _carry_out(
+    target: str,
+    email: str,
+    note: str,
+    *,
+    run: Callable[..., object],
+    campaign: Callable[..., list[int]],
+) -> list[int]:
+    """A person's word on one run, or on a whole campaign: which runs it was about."""
+    with services() as parts:
+        word = {"person": person_named(parts, email), "note": note, "now": parts.clock.now()}
+        if target.isdigit():
+            run(parts.engine, run_id=int(target), **word)
+            return [int(target)]
+        with reading(parts.engine) as connection:
+            store_id = the_store(connection).id
+        return campaign(parts.engine, store_id=store_id, campaign=target, **word)
 
 
 def _named(numbers: list[int], target: str) -> str:
