@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.measure import alternate
 from bench.report import Report
-from tillroll.campaign.drafts import draft, kinds
+from tillroll.campaign.folder.drafts import draft, kinds
 
 ROOT = Path(__file__).parent.parent
 FILES = 1_000

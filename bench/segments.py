@@ -18,10 +18,10 @@ from sqlalchemy.engine import Engine
 from bench.ledgers import ledger_url
 from bench.measure import alternate, seconds
 from bench.report import Report
-from tillroll.campaign.lists import EMAIL, CustomerList
-from tillroll.campaign.scores import Marks
-from tillroll.campaign.segment import Segment
-from tillroll.campaign.segment_sentence import say_segment
+from tillroll.campaign.segments.lists import EMAIL, CustomerList
+from tillroll.campaign.segments.scores import Marks
+from tillroll.campaign.segments.segment import Segment
+from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.engine import open_engine, reading, writing
 from tillroll.ledger.tables import stores
 from tillroll.plan.question import ask

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import strategies as st
 
 from tests.campaign.whole import CAMPAIGNS, EVENTS, LISTS, RULES, TEMPLATES, event_campaign
-from tillroll.campaign.source import Path, read_source
+from tillroll.campaign.text.source import Path, read_source
 
 FILE = "campaigns/broken.yaml"
 _SOUND = [

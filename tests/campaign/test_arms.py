@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.campaign.holdout import arm_of, held_back
+from tillroll.campaign.figures.holdout import arm_of, held_back
 
 KEY = b"a key"
 _weights = st.lists(st.integers(1, 100), min_size=1, max_size=6)

@@ -10,10 +10,10 @@ import pytest
 from tests.campaign.files import WINBACK, Content, changed, only, with_files
 from tests.shop import sample_book, sample_files
 from tillroll.campaign import parse_book, revision_of
-from tillroll.campaign.holdout import held_back
-from tillroll.campaign.segment import Segment
-from tillroll.campaign.segment_sentence import say_segment
-from tillroll.campaign.shelf import CALENDAR, GUARDRAILS
+from tillroll.campaign.figures.holdout import held_back
+from tillroll.campaign.folder.shelf import CALENDAR, GUARDRAILS
+from tillroll.campaign.segments.segment import Segment
+from tillroll.campaign.segments.sentence import say_segment
 from tillroll.errors import FaultyFiles
 
 SEGMENT = "rules/segments/lapsed-90.yaml"

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tillroll.campaign.check_symbol import check_symbol, modulus
-from tillroll.campaign.models import Codes
-from tillroll.campaign.rules import CROCKFORD, LONGEST_CODE, CodeFormat
+from tillroll.campaign.codes.check_symbol import check_symbol, modulus
+from tillroll.campaign.codes.format import CROCKFORD, LONGEST_CODE, CodeFormat
+from tillroll.campaign.language.models import Codes
 
 _ALL = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 alphabets = st.one_of(

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from tillroll.campaign import parse_book
-from tillroll.campaign.drafts import draft, kinds
-from tillroll.campaign.models import Status
-from tillroll.campaign.revision import messages_of
+from tillroll.campaign.folder.drafts import draft, kinds
+from tillroll.campaign.frozen.revision import messages_of
+from tillroll.campaign.language.models import Status
 from tillroll.errors import NotFound
 from tillroll.send.compile import compile_message
 from tillroll.send.facts import Shop, filters_for

@@ -12,12 +12,12 @@ from pydantic import BaseModel
 
 from tests.campaign.whole import whole_folder
 from tillroll.campaign import parse_book
-from tillroll.campaign.calendar import Calendar
-from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.models import Campaign
-from tillroll.campaign.rules import CodeFormat
-from tillroll.campaign.segment import Segment
-from tillroll.campaign.source import Path, read_source
+from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.models import Campaign
+from tillroll.campaign.segments.segment import Segment
+from tillroll.campaign.text.source import Path, read_source
 
 FOLDER = whole_folder()
 KINDS: Mapping[str, type[BaseModel]] = {

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.shop import ROOT
-from tillroll.campaign.goods import Category, Found, Product, Shelf, folded, look_up, paths
-from tillroll.campaign.models import AppliesTo, Offer
-from tillroll.campaign.proposal import CategoryOn, Goods, ProductOn
-from tillroll.campaign.sentence import say_offer
-from tillroll.campaign.source import read_source
+from tillroll.campaign.folder.goods import Category, Found, Product, Shelf, folded, look_up, paths
+from tillroll.campaign.frozen.proposal import CategoryOn, Goods, ProductOn
+from tillroll.campaign.language.models import AppliesTo, Offer
+from tillroll.campaign.sentences.offers import say_offer
+from tillroll.campaign.text.source import read_source
 
 
 def product(product_id: int, sku: str, name: str = "", **values: Any) -> Product:

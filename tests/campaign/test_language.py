@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.campaign.files import changed, only, place, with_files
 from tests.campaign.whole import whole_folder
 from tillroll.campaign import Book, parse_book, revision_of
-from tillroll.campaign.models import Campaign, PerCustomer
-from tillroll.campaign.money import Money, other_currencies, parse_amount
-from tillroll.campaign.value import FIGURES, parse_formula, work_out
+from tillroll.campaign.language.models import Campaign, PerCustomer
+from tillroll.campaign.language.money import Money, other_currencies, parse_amount
+from tillroll.campaign.language.value import FIGURES, parse_formula, work_out
 
 FOLDER = {path: text.encode() for path, text in whole_folder().items()}
 

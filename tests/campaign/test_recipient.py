@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.campaign.recipient import Recipient, Sample
+from tillroll.campaign.frozen.recipient import Recipient, Sample
 
 
 def row(number: int) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import yaml
 from tests.campaign.files import only, place, with_files
 from tests.shop import sample_files
 from tillroll.campaign import parse_book, read_book, revision_of
-from tillroll.campaign.changes import changes
-from tillroll.campaign.lists import MOST_LIST_BYTES, MOST_MEMBERS, read_list, recorded_list
-from tillroll.campaign.segment import Condition, Segment
-from tillroll.campaign.segment_sentence import say_segment
+from tillroll.campaign.segments.lists import MOST_LIST_BYTES, MOST_MEMBERS, read_list, recorded_list
+from tillroll.campaign.segments.segment import Condition, Segment
+from tillroll.campaign.segments.sentence import say_segment
+from tillroll.campaign.sentences.changes import changes
 
 DOCS = Path(__file__).parents[2] / "docs" / "segments.md"
 SEGMENT = "rules/segments/lapsed-90.yaml"

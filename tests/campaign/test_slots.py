@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tillroll.campaign.models import IfLate, When
-from tillroll.campaign.quiet import earliest_send
-from tillroll.campaign.schedule import PUNCTUAL, Slot, describe, due, next_slot, slots
-from tillroll.campaign.units import ClockWindow, parse_wall_time
+from tillroll.campaign.language.models import IfLate, When
+from tillroll.campaign.text.units import ClockWindow, parse_wall_time
+from tillroll.campaign.timing.quiet import earliest_send
+from tillroll.campaign.timing.schedule import PUNCTUAL, Slot, describe, due, next_slot, slots
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 ZONES = [LJUBLJANA, ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Asia/Kathmandu")]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tillroll.campaign.check_symbol import check_symbol
-from tillroll.campaign.rules import CROCKFORD, CodeFormat
-from tillroll.campaign.strength import (
+from tillroll.campaign.codes.check_symbol import check_symbol
+from tillroll.campaign.codes.format import CROCKFORD, CodeFormat
+from tillroll.campaign.codes.strength import (
     GUESSES,
     bits_of,
     floor_bits,
@@ -18,7 +18,7 @@ from tillroll.campaign.strength import (
     say_chance,
     strength_of,
 )
-from tillroll.campaign.unwanted import openings, searching, seen, unwanted_words
+from tillroll.campaign.codes.unwanted import openings, searching, seen, unwanted_words
 
 
 def counted(code_format: CodeFormat, prefix: str) -> int:

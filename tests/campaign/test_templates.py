@@ -10,7 +10,7 @@ from jinja2.runtime import StrictUndefined
 
 from tests.campaign.files import WINBACK, changed, only, with_files
 from tillroll.campaign import parse_book
-from tillroll.campaign.templates import MOST_BYTES, VARIABLES, check_template, names_used
+from tillroll.campaign.folder.templates import MOST_BYTES, VARIABLES, check_template, names_used
 
 FILE = "templates/winback/message.html.j2"
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.shop import NOW, campaign_text, sample_book
-from tillroll.campaign.timing import Timing, say_meant, say_moment, timing, wall_fault
-from tillroll.campaign.units import parse_wall_time
+from tillroll.campaign.text.units import parse_wall_time
+from tillroll.campaign.timing.moments import Timing, say_meant, say_moment, timing, wall_fault
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 MIN, MAX = parse_wall_time("2020-01-01"), parse_wall_time("2037-12-31")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.campaign.units import (
+from tillroll.campaign.text.units import (
     LONGEST,
     ClockWindow,
     parse_ago,

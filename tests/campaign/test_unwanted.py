@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.campaign.unwanted import Reader, openings, searching, seen, unwanted_words
+from tillroll.campaign.codes.unwanted import Reader, openings, searching, seen, unwanted_words
 
 _LETTERS = "ABCOSTIEUKFN"
 _WORDS = st.lists(st.text(_LETTERS, min_size=3, max_size=6), min_size=1, max_size=8).map(tuple)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.campaign.spread import Spread
-from tillroll.campaign.uptake import ASSUMED, Earlier, uptake
+from tillroll.campaign.figures.spread import Spread
+from tillroll.campaign.figures.uptake import ASSUMED, Earlier, uptake
 
 _RUNS = st.lists(
     st.builds(

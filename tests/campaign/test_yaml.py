@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillroll.campaign import parse_book
-from tillroll.campaign.source import MOST_BYTES, MOST_DEPTH, read_source
+from tillroll.campaign.text.source import MOST_BYTES, MOST_DEPTH, read_source
 
 REFUSED = [
     (b"a: &x 1\nb: *x\n", (1, 4), "anchors and aliases"),

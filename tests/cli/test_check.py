@@ -15,9 +15,9 @@ import yaml
 from tests.campaign.whole import whole_folder
 from tests.cli.test_commands import break_file, tillroll
 from tests.shop import ROOT
-from tillroll.campaign.drafts import kinds
-from tillroll.campaign.reference import reference
-from tillroll.campaign.schema import KINDS, schema_of
+from tillroll.campaign.folder.drafts import kinds
+from tillroll.campaign.folder.reference import reference
+from tillroll.campaign.folder.schema import KINDS, schema_of
 from tillroll.cli.schema import schema_text
 
 HEAVY = {"flask", "sqlalchemy", "requests", "mjml", "css_inline", "alembic", "babel", "structlog", "psycopg"}

@@ -15,7 +15,14 @@ from tests.mint.test_changes_hold import coupon
 from tests.shop import ANA
 from tests.store import client_of, lay_faults, running
 from tillroll.approve.change import ask
-from tillroll.campaign.states import CHANGE_OPEN, ChangeKind, ChunkState, CodeState, PartState, RunState
+from tillroll.campaign.states import (
+    CHANGE_OPEN,
+    ChangeKind,
+    ChunkState,
+    CodeState,
+    PartState,
+    RunState,
+)
 from tillroll.ecwid.client import Client
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.changes import Scope

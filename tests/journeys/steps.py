@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from tests.journeys.test_from_file_to_inbox import SLICE
 from tests.shop import sample_files
 from tillroll.campaign import Book, fingerprint, parse_book
-from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import looks, runs, stores

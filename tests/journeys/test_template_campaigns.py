@@ -21,7 +21,7 @@ from tests.plan.events import all_runs
 from tests.shop import ANA
 from tests.store import QUICK, running, turn
 from tillroll.campaign import read_book
-from tillroll.campaign.drafts import draft, kinds
+from tillroll.campaign.folder.drafts import draft, kinds
 from tillroll.campaign.states import RunState
 from tillroll.cli.new import write_new
 from tillroll.clock import SystemClock

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.shop import NOW
-from tillroll.campaign.models import Valid
-from tillroll.campaign.validity import validity
+from tillroll.campaign.language.models import Valid
+from tillroll.campaign.timing.validity import validity
 from tillroll.ecwid.batches import key_still_good, poll_pause
 from tillroll.mint.decide import (
     MOST_ATTEMPTS,

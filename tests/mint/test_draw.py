@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tillroll.campaign.rules import CROCKFORD, CodeFormat
-from tillroll.campaign.strength import bits_of
-from tillroll.campaign.unwanted import searching, seen, unwanted_words
+from tillroll.campaign.codes.format import CROCKFORD, CodeFormat
+from tillroll.campaign.codes.strength import bits_of
+from tillroll.campaign.codes.unwanted import searching, seen, unwanted_words
 from tillroll.mint.draw import draw_codes, new_key, shuffled
 
 _formats = st.builds(

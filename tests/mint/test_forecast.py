@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tests.shop import NOW
-from tillroll.campaign.effort import CHUNK, calls_for
+from tillroll.campaign.figures.effort import CHUNK, calls_for
 from tillroll.mint.forecast import LEAST_AHEAD, MOST_AHEAD, Forecast
 
 PACE = 600 * 0.98 / 60  # calls a second

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from tests.plan.shelf import GREEN, POT, TABLEWARE, TEA, change, run_for
 from tests.shop import ANA, NOW, planned_run, run_row
 from tillroll.approve.act import approve
-from tillroll.campaign.proposal import Goods, Proposal
+from tillroll.campaign.frozen.proposal import Goods, Proposal
 from tillroll.campaign.states import RunState
 from tillroll.ecwid.coupons import Coupon, CouponRequest
 from tillroll.ledger.plans import load_plan

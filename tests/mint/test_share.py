@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.campaign.effort import CHUNK, FEW
+from tillroll.campaign.figures.effort import CHUNK, FEW
 from tillroll.mint.share import SMALL_IN_A_ROW, Claim, next_claim
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 from tests.mint.room import a_turn, agrees, begun, chunk_rows, code_rows, mint_of, minted, soon, states
 from tests.shop import counting, run_row
 from tests.store import turn
-from tillroll.campaign.effort import CHUNK, calls_for
+from tillroll.campaign.figures.effort import CHUNK, calls_for
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.ecwid.client import Client
 from tillroll.mint.forecast import LEAST_AHEAD

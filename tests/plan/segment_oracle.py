@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.plan.world import CATEGORIES, PRODUCTS, SHELVES, VARIATIONS, Mail, Person, World, campaign_of
 from tests.shop import NOW
-from tillroll.campaign.segment import Condition
+from tillroll.campaign.segments.segment import Condition
 from tillroll.campaign.states import MessageState
 
 LOST = {"CANCELLED", "REFUNDED", "INCOMPLETE"}

@@ -15,8 +15,8 @@ from tests.journeys.steps import NO_LIMITS, book_of
 from tests.plan.shelf import CUP, POT, TEA, add_catalogue, change
 from tests.send.room import CAMPAIGN, agreed, planned
 from tests.shop import NOW, add_customers, add_store, lapsed, run_row
-from tillroll.campaign.holdout import arm_of
-from tillroll.campaign.proposal import Goods, Proposal
+from tillroll.campaign.figures.holdout import arm_of
+from tillroll.campaign.frozen.proposal import Goods, Proposal
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import digest_in_ledger, load_plan

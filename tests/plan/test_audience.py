@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, add_customers, add_store, lapsed, sample_book
-from tillroll.campaign.segment import Segment
+from tillroll.campaign.segments.segment import Segment
 from tillroll.ledger.tables import customers
 from tillroll.plan.audience import Asked, Selection, select_recipients
 from tillroll.plan.question import ask

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from tests.plan.shelf import CUP, GREEN, POT, TABLEWARE, TEA, add_catalogue, book_for, change, run_for
 from tests.shop import NOW, planned_run, run_row, sample_book
-from tillroll.campaign.proposal import Level, Proposal
+from tillroll.campaign.frozen.proposal import Level, Proposal
 from tillroll.campaign.states import RunState
 from tillroll.errors import Refused
 from tillroll.ledger.plans import digest_in_ledger, load_plan

@@ -15,9 +15,9 @@ from sqlalchemy.engine import Engine
 from tests.journeys.steps import book_of
 from tests.shop import ANA, NOW, add_customers, add_store, lapsed
 from tests.web.site import put_under_way
-from tillroll.campaign.crossing import Crossing, Standing
-from tillroll.campaign.parts import CategoryOn, Goods, ProductOn
-from tillroll.campaign.proposal import Proposal
+from tillroll.campaign.frozen.crossing import Crossing, Standing
+from tillroll.campaign.frozen.parts import CategoryOn, Goods, ProductOn
+from tillroll.campaign.frozen.proposal import Proposal
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.campaign.effort import calls_for, minutes_for
-from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.models import Offer
-from tillroll.campaign.uptake import ASSUMED, Earlier, uptake
+from tillroll.campaign.figures.effort import calls_for, minutes_for
+from tillroll.campaign.figures.uptake import ASSUMED, Earlier, uptake
+from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.models import Offer
 from tillroll.plan.decide import (
     Baskets,
     Cost,

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Engine
 
 from tests.shop import ANA, NOW, planned_run
 from tests.web.site import put_under_way
-from tillroll.campaign.parts import Exposure
-from tillroll.campaign.proposal import Proposal
+from tillroll.campaign.frozen.parts import Exposure
+from tillroll.campaign.frozen.proposal import Proposal
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan

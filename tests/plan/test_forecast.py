@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.campaign.calendar import Calendar
-from tillroll.campaign.models import Send, Status, Valid, When
+from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.models import Send, Status, Valid, When
 from tillroll.cli.calendar_show import say_pressure, say_run
 from tillroll.plan.forecast import Coming, Forecast, Money, Scheduled, Week, Window, forecast, start_of
 from tillroll.plan.ics import to_ics

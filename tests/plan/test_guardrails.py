@@ -17,8 +17,8 @@ from tests.send.room import Still, lines_of, minted, post_of
 from tests.shop import ANA, BEN, NOW, add_customers, add_store, lapsed, run_row, sample_files
 from tillroll.approve.act import approve, settle_waiting
 from tillroll.campaign import Book, parse_book
-from tillroll.campaign.models import Offer
-from tillroll.campaign.proposal import Goods, Level, StoredPlan, Verdict
+from tillroll.campaign.frozen.proposal import Goods, Level, StoredPlan, Verdict
+from tillroll.campaign.language.models import Offer
 from tillroll.campaign.states import RunState
 from tillroll.errors import Refused
 from tillroll.ledger.engine import writing

@@ -20,10 +20,10 @@ from tests.shop import ANA, BEN, NOW, add_customers, add_store, lapsed, run_row
 from tillroll.approve.act import approve
 from tillroll.approve.decide import Person
 from tillroll.campaign import Book, Revision, parse_book
-from tillroll.campaign.models import PERCENT_KINDS
-from tillroll.campaign.proposal import Level
-from tillroll.campaign.schedule import describe, slots
+from tillroll.campaign.frozen.proposal import Level
+from tillroll.campaign.language.models import PERCENT_KINDS
 from tillroll.campaign.states import RunState
+from tillroll.campaign.timing.schedule import describe, slots
 from tillroll.cli.calendar_show import say_run
 from tillroll.ecwid.coupons import coupon_body
 from tillroll.errors import Refused

@@ -25,8 +25,8 @@ from tests.plan.events import (
     shop_with,
 )
 from tests.shop import NOW, add_customers, counting
-from tillroll.campaign.birthdays import years_ago
 from tillroll.campaign.states import EntryState
+from tillroll.campaign.timing.birthdays import years_ago
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import (
     customer_fields,

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from tests.plan.segment_oracle import RULES, fits
 from tests.plan.world import World, draw, write
 from tests.shop import NOW
-from tillroll.campaign.segment import Condition, Segment, leaves
+from tillroll.campaign.segments.segment import Condition, Segment, leaves
 from tillroll.ledger.tables import customers
 from tillroll.plan.membership import segments_with
 from tillroll.plan.question import ask

@@ -16,7 +16,7 @@ from tests.campaign.whole import RULES
 from tests.plan.world import draw, write
 from tests.shop import NOW, sample_files
 from tillroll.campaign import parse_book
-from tillroll.campaign.segment_sentence import say_segment
+from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.tables import customers
 from tillroll.plan.question import ask
 from tillroll.plan.segment_query import SegmentQuery

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from tests.shop import ANA, NOW, campaign_text, planned_run, run_row, sample_files
 from tillroll.approve.act import approve
 from tillroll.campaign import Book, parse_book
-from tillroll.campaign.changes import changes
+from tillroll.campaign.sentences.changes import changes
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tillroll.campaign.calendar import Calendar
-from tillroll.campaign.goods import Found, Product
-from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.models import Campaign
-from tillroll.campaign.parts import Goods
-from tillroll.campaign.proposal import Level, Verdict
-from tillroll.campaign.rules import CodeFormat
-from tillroll.campaign.strength import bits_of, guess_chance
+from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.codes.strength import bits_of, guess_chance
+from tillroll.campaign.folder.goods import Found, Product
+from tillroll.campaign.frozen.parts import Goods
+from tillroll.campaign.frozen.proposal import Level, Verdict
+from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.models import Campaign
 from tillroll.plan.verdicts import (
     BelowMargin,
     Others,

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from tests.plan.events import book_of
 from tests.shop import add_store
 from tillroll.campaign import Book
-from tillroll.campaign.models import IfLate
+from tillroll.campaign.language.models import IfLate
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import open_engine, reading
 from tillroll.ledger.tables import runs, stores

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tests.shop import NOW, add_store
-from tillroll.campaign.lists import CustomerList, read_list
+from tillroll.campaign.segments.lists import CustomerList, read_list
 from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import (

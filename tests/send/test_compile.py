@@ -7,8 +7,8 @@ import pytest
 
 from tests.shop import NOW, campaign_text, sample_book, sample_files
 from tillroll.campaign import parse_book
-from tillroll.campaign.models import Offer
-from tillroll.campaign.templates import VARIABLES
+from tillroll.campaign.folder.templates import VARIABLES
+from tillroll.campaign.language.models import Offer
 from tillroll.errors import Refused
 from tillroll.send.compile import Rendered, compile_message
 from tillroll.send.facts import Code, Reader, Shop, facts_for, filters_for

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.shop import NOW
-from tillroll.campaign.models import IfUnknown
+from tillroll.campaign.language.models import IfUnknown
 from tillroll.campaign.states import CodeState, MessageState
 from tillroll.send.decide import MOST_ATTEMPTS, Outcome, after, may_send, pause_before_retry
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, add_customers, add_store, counting, lapsed
-from tillroll.campaign.scores import Marks, places, score
+from tillroll.campaign.segments.scores import Marks, places, score
 from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.tables import looks, stores
 from tillroll.track.scores import SCORE_EVERY, draw_up, keep_scores

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from tests.shop import add_store, sample_book
 from tests.track.test_mirror import CLOCK, call, read_whole
-from tillroll.campaign.segment import Segment
+from tillroll.campaign.segments.segment import Segment
 from tillroll.ecwid.client import Client
 from tillroll.ledger.tables import customers, order_items, stores
 from tillroll.plan.answerable import reasons

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from tests.send.room import Still, agreed, minted
 from tests.shop import NOW, planned_run
-from tillroll.campaign.rules import CROCKFORD, CodeFormat
+from tillroll.campaign.codes.format import CROCKFORD, CodeFormat
 from tillroll.campaign.states import CodeState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, redemptions

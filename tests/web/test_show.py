@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from tests.shop import NOW
-from tillroll.campaign.recipient import masked_email
+from tillroll.campaign.frozen.recipient import masked_email
+from tillroll.campaign.sentences.verdicts import measure
 from tillroll.campaign.states import RunState
-from tillroll.campaign.verdict_words import measure
 from tillroll.web.show import RUN_WORDS, masked_code, money
 from tillroll.web.throttle import Throttle
 

@@ -18,7 +18,7 @@ from tillroll.approve.decide import (
     quorum_reached,
     reasons_against,
 )
-from tillroll.campaign.proposal import POLICY, StoredPlan
+from tillroll.campaign.frozen.proposal import POLICY, StoredPlan
 from tillroll.campaign.states import RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger import audit

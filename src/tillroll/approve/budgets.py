@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.approve.decide import Budget, Budgets, over_budget
 from tillroll.campaign import Revision
-from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.ledger.exposure import held_by_runs
 
 _NO_LIMIT = Budget(used=0, limit=None)

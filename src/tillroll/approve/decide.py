@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from tillroll.campaign.models import Approval
-from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.frozen.proposal import StoredPlan
+from tillroll.campaign.language.models import Approval
 from tillroll.campaign.states import RunState
 
 APPROVER = "approver"

@@ -1,14 +1,20 @@
-"""Campaign: what the files say. Pure: no database, network, clock, chance or environment; `folder.py` reads the files."""
+"""Campaign: what the files say. Pure: no database, network, clock, chance or environment.
 
-from tillroll.campaign.book import Book, parse_book, revision_of
-from tillroll.campaign.calendar import Calendar
-from tillroll.campaign.findings import Finding
-from tillroll.campaign.folder import fingerprint, read_book
-from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.models import Campaign
-from tillroll.campaign.revision import Revision
-from tillroll.campaign.rules import CodeFormat
-from tillroll.campaign.segment import Segment
+From the ground up: `text` (YAML with positions, units), `language` (what a campaign file may say), `codes` and `segments` (its
+rules), `frozen` (what is signed and handed on), `sentences` (all of it as people read it), `timing` (slots and edges), and on top
+`folder`, which reads the files and checks them against each other; `folder/files.py` alone touches the disk. `figures` is plain
+arithmetic beside them, `states` the words that the ledger's rows are in.
+"""
+
+from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.folder.book import Book, parse_book, revision_of
+from tillroll.campaign.folder.files import fingerprint, read_book
+from tillroll.campaign.frozen.revision import Revision
+from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.models import Campaign
+from tillroll.campaign.segments.segment import Segment
+from tillroll.campaign.text.findings import Finding
 
 __all__ = [
     "Book",

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from rich.text import Text
 
 from tillroll.campaign import read_book
-from tillroll.campaign.units import parse_day
+from tillroll.campaign.text.units import parse_day
 from tillroll.cli.calendar_show import say_run, show_forecast
 from tillroll.cli.opening import services
 from tillroll.cli.show import out, say_json

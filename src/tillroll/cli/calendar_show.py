@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tillroll.campaign.sentence import say_money
+from tillroll.campaign.sentences.offers import say_money
 from tillroll.plan.forecast import Awaited, Coming, Forecast, Money, NotComing, Week, Window
 from tillroll.plan.upcoming import Upcoming
 

@@ -16,9 +16,9 @@ from rich.text import Text
 from tillroll.approve.change import Preview, ask, preview
 from tillroll.approve.decide import Person
 from tillroll.approve.recycle import recycle
-from tillroll.campaign.sentence import say_money
+from tillroll.campaign.sentences.offers import say_money
 from tillroll.campaign.states import ChangeKind
-from tillroll.campaign.units import parse_day, parse_duration
+from tillroll.campaign.text.units import parse_day, parse_duration
 from tillroll.cli.opening import services
 from tillroll.cli.show import in_zone, out, say_json
 from tillroll.cli.stores import for_store, the_store

@@ -10,8 +10,8 @@ import click
 from rich.text import Text
 
 from tillroll.campaign import Book, Finding, Revision, read_book
-from tillroll.campaign.folder import stores_with_own
-from tillroll.campaign.revision import messages_of
+from tillroll.campaign.folder.files import stores_with_own
+from tillroll.campaign.frozen.revision import messages_of
 from tillroll.cli.show import out, say_json
 from tillroll.errors import TillrollError
 from tillroll.settings import from_environment

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from tillroll.campaign import read_book
-from tillroll.campaign.models import Status
+from tillroll.campaign.language.models import Status
 from tillroll.cli.demo_once import run_once
 from tillroll.cli.demo_watch import watch
 from tillroll.cli.serve import Children, port_is_free, web_command

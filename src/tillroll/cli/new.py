@@ -10,8 +10,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from tillroll.campaign.drafts import draft, kinds
-from tillroll.campaign.source import read_source
+from tillroll.campaign.folder.drafts import draft, kinds
+from tillroll.campaign.text.source import read_source
 from tillroll.cli.show import out
 from tillroll.clock import SystemClock
 from tillroll.errors import Refused

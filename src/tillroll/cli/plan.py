@@ -12,10 +12,10 @@ import click
 import sqlalchemy as sa
 
 from tillroll.campaign import Revision, read_book
-from tillroll.campaign.findings import nearest
-from tillroll.campaign.recipient import Recipient
-from tillroll.campaign.timing import say_meant, wall_fault
-from tillroll.campaign.units import parse_wall_time
+from tillroll.campaign.frozen.recipient import Recipient
+from tillroll.campaign.text.findings import nearest
+from tillroll.campaign.text.units import parse_wall_time
+from tillroll.campaign.timing.moments import say_meant, wall_fault
 from tillroll.cli.opening import services
 from tillroll.cli.plan_file import as_html
 from tillroll.cli.plan_json import as_json_object

@@ -10,10 +10,10 @@ from functools import cache
 from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from tillroll.campaign.recipient import Recipient, masked_email
-from tillroll.campaign.sentence import say_money
-from tillroll.campaign.timing import say_moment
-from tillroll.campaign.verdict_words import measure, rule_words
+from tillroll.campaign.frozen.recipient import Recipient, masked_email
+from tillroll.campaign.sentences.offers import say_money
+from tillroll.campaign.sentences.verdicts import measure, rule_words
+from tillroll.campaign.timing.moments import say_moment
 from tillroll.plan.outlook import Outlook
 from tillroll.send.compile import Rendered
 

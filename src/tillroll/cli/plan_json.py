@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tillroll.campaign.recipient import Recipient, masked_email
-from tillroll.campaign.timing import Timing
+from tillroll.campaign.frozen.recipient import Recipient, masked_email
+from tillroll.campaign.timing.moments import Timing
 from tillroll.plan.outlook import Outlook
 from tillroll.plan.since import Since
 from tillroll.send.compile import Rendered

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from tillroll.campaign.crossing import Crossing
-from tillroll.campaign.proposal import Exposure, Level, Proposal
-from tillroll.campaign.recipient import Recipient, masked_email
-from tillroll.campaign.sentence import say_money
-from tillroll.campaign.timing import Timing, say_moment
-from tillroll.campaign.verdict_words import measure, rule_words
+from tillroll.campaign.frozen.crossing import Crossing
+from tillroll.campaign.frozen.proposal import Exposure, Level, Proposal
+from tillroll.campaign.frozen.recipient import Recipient, masked_email
+from tillroll.campaign.sentences.offers import say_money
+from tillroll.campaign.sentences.verdicts import measure, rule_words
+from tillroll.campaign.timing.moments import Timing, say_moment
 from tillroll.cli.show import facts_table
 from tillroll.plan.outlook import Outlook
 from tillroll.plan.since import Since

@@ -13,8 +13,8 @@ from rich.text import Text
 from tillroll.approve.act import approve, reject
 from tillroll.approve.decide import Person
 from tillroll.campaign import read_book
-from tillroll.campaign.proposal import StoredPlan
-from tillroll.campaign.sentence import say_money
+from tillroll.campaign.frozen.proposal import StoredPlan
+from tillroll.campaign.sentences.offers import say_money
 from tillroll.campaign.states import RUN_OPEN
 from tillroll.cli.opening import services
 from tillroll.cli.plan_show import show_proposal

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from tillroll.campaign.reference import reference
-from tillroll.campaign.schema import KINDS, schema_of
+from tillroll.campaign.folder.reference import reference
+from tillroll.campaign.folder.schema import KINDS, schema_of
 from tillroll.cli.show import out
 from tillroll.errors import Refused
 

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tillroll.campaign import Book, Finding, read_book
-from tillroll.campaign.findings import nearest
-from tillroll.campaign.segment import lists_of
+from tillroll.campaign.segments.segment import lists_of
+from tillroll.campaign.text.findings import nearest
 from tillroll.cli.opening import services
 from tillroll.cli.show import facts_table, in_zone, out, say_json
 from tillroll.cli.stores import for_store, the_store

@@ -9,8 +9,8 @@ import click
 from rich.text import Text
 
 from tillroll.campaign import Book, read_book
-from tillroll.campaign.recipient import masked_email
-from tillroll.campaign.sentence import say_money
+from tillroll.campaign.frozen.recipient import masked_email
+from tillroll.campaign.sentences.offers import say_money
 from tillroll.cli.opening import services
 from tillroll.cli.show import facts_table, in_zone, out, say_json
 from tillroll.cli.stores import for_store, the_store

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.models import Uses
+from tillroll.campaign.language.models import Uses
 from tillroll.campaign.states import (
     CHANGE_OPEN,
     CODE_IN_STORE,

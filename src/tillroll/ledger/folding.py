@@ -11,7 +11,7 @@ from sqlalchemy.sql.functions import GenericFunction
 
 
 class folded(GenericFunction[str]):
-    """Without blanks around, and with the letters A to Z small; any other letter as it is. `campaign/lists.py` does the same."""
+    """Without blanks around, the letters A to Z small, any other letter as it is. `campaign/segments/lists.py` does the same."""
 
     type = sa.Text()
     inherit_cache = True

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Revision, revision_of
-from tillroll.campaign.proposal import RECIPIENT_FIELDS, AudienceDigest, Proposal, StoredPlan
+from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS, AudienceDigest, Proposal, StoredPlan
 from tillroll.ledger.engine import one, streaming
 from tillroll.ledger.tables import plans, recipients, revisions, runs
 

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.models import Offer
-from tillroll.campaign.proposal import Goods
+from tillroll.campaign.frozen.proposal import Goods
+from tillroll.campaign.language.models import Offer
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.ledger.plans import load_plan, load_revision
 from tillroll.ledger.tables import codes, redemptions, runs

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.digest import RunningDigest
-from tillroll.campaign.parts import Goods
+from tillroll.campaign.frozen.parts import Goods
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import product_categories, products, variations
 

@@ -124,7 +124,7 @@ stores = sa.Table(
     sa.Column("reconciled_at", Moment),
     sa.Column("drift_at", Moment),  # when every coupon was last compared with the ledger
     sa.Column("scored_at", Moment),  # when the marks between the customers' scores were last drawn up
-    sa.Column("score_marks", sa.JSON),  # campaign/scores.py
+    sa.Column("score_marks", sa.JSON),  # campaign/segments/scores.py
     sa.Column("webhook_at", Moment),  # when the last webhook came
     count("turn"),  # raised to take the store's row: whoever writes it decides alone
     sa.Column("created_at", Moment, nullable=False),

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from tillroll.approve.act import settle_waiting
-from tillroll.campaign.folder import fingerprint
+from tillroll.campaign.folder.files import fingerprint
 from tillroll.errors import (
     FaultyFiles,
     LedgerIsAnother,

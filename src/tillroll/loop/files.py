@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tillroll.campaign import Book
-from tillroll.campaign.folder import fingerprint, read_book, stores_with_own
+from tillroll.campaign.folder.files import fingerprint, read_book, stores_with_own
 from tillroll.errors import TillrollError
 
 

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
-from tillroll.campaign.proposal import POLICY, Goods
+from tillroll.campaign.frozen.proposal import POLICY, Goods
 from tillroll.campaign.states import RunState
-from tillroll.campaign.validity import validity
+from tillroll.campaign.timing.validity import validity
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.given import earlier_code

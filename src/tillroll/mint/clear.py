@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tillroll.campaign.proposal import POLICY
+from tillroll.campaign.frozen.proposal import POLICY
 from tillroll.campaign.states import CHANGE_OPEN, ChangeKind
 from tillroll.ledger import audit
 from tillroll.ledger.changes import Scope, add_change, meant

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.models import Customers, Offer, OfferKind, Uses
-from tillroll.campaign.proposal import Goods
+from tillroll.campaign.frozen.proposal import Goods
+from tillroll.campaign.language.models import Customers, Offer, OfferKind, Uses
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.coupons import Coupon, CouponRequest
 from tillroll.ecwid.errors import StoreSaysNotFound

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.frozen.proposal import StoredPlan
 
 MOST_ATTEMPTS = 5
 SKEW = timedelta(minutes=5)  # how far the store's clock may be from ours

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.effort import CHUNK
+from tillroll.campaign.figures.effort import CHUNK
 from tillroll.campaign.states import CodeState
 from tillroll.ledger.engine import reading
 from tillroll.ledger.plans import load_plan, load_revision

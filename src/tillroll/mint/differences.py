@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tillroll.campaign.sentence import say_money
+from tillroll.campaign.sentences.offers import say_money
 from tillroll.ecwid.coupons import Coupon, CouponRequest
 from tillroll.mint.coupon import as_kept
 

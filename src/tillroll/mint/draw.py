@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from tillroll.campaign.check_symbol import check_symbol
-from tillroll.campaign.rules import CodeFormat
-from tillroll.campaign.unwanted import openings, searching, seen, unwanted_words
+from tillroll.campaign.codes.check_symbol import check_symbol
+from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.codes.unwanted import openings, searching, seen, unwanted_words
 
 _T = TypeVar("_T")
 

@@ -9,7 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CHANGE_OPEN, CODE_IN_STORE, DRIFT_OPEN, CodeState, DriftKind, DriftState
+from tillroll.campaign.states import (
+    CHANGE_OPEN,
+    CODE_IN_STORE,
+    DRIFT_OPEN,
+    CodeState,
+    DriftKind,
+    DriftState,
+)
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new
 from tillroll.ledger.tables import changes, codes, drifts

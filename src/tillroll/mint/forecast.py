@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tillroll.campaign.effort import CHUNK
+from tillroll.campaign.figures.effort import CHUNK
 
 FIRST_PAUSE = timedelta(seconds=0.5)  # before the first question, as the vendor's own client waits
 LOOK_AHEAD = 4.0

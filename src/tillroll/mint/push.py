@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.effort import CHUNK, FEW
+from tillroll.campaign.figures.effort import CHUNK, FEW
 from tillroll.campaign.states import ChunkState, CodeState, RunState
 from tillroll.ecwid.batches import key_still_good
 from tillroll.ecwid.errors import StoreRefusal, StoreSaysConflict

@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
-from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import CodeState
-from tillroll.campaign.validity import validity
+from tillroll.campaign.timing.validity import validity
 from tillroll.ledger.bulk import add_many
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.plans import load_plan, load_revision

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tillroll.campaign.effort import CHUNK, FEW
+from tillroll.campaign.figures.effort import CHUNK, FEW
 
 SMALL_IN_A_ROW = 5
 """So many small runs may go before a large one that waits gets its turn."""

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
-from tillroll.campaign.lists import CustomerList
-from tillroll.campaign.segment import Segment, leaves
+from tillroll.campaign.segments.lists import CustomerList
+from tillroll.campaign.segments.segment import Segment, leaves
 from tillroll.ledger.engine import reading
 from tillroll.ledger.looks import reach
 from tillroll.ledger.tables import list_members

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Revision
-from tillroll.campaign.holdout import arm_of, held_back
-from tillroll.campaign.spread import Spread
-from tillroll.campaign.value import Figure
+from tillroll.campaign.figures.holdout import arm_of, held_back
+from tillroll.campaign.figures.spread import Spread
+from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.exposure import left_lately
 from tillroll.ledger.tables import customers

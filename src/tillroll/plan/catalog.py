@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.goods import Category, Found, Product, Shelf, look_up
-from tillroll.campaign.models import AppliesTo
+from tillroll.campaign.folder.goods import Category, Found, Product, Shelf, look_up
+from tillroll.campaign.language.models import AppliesTo
 from tillroll.ledger.engine import reading
 from tillroll.ledger.prices import prices_digest
 from tillroll.ledger.tables import categories, looks, products, variations

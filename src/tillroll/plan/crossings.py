@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
-from tillroll.campaign.crossing import Crossing, Standing, in_order
-from tillroll.campaign.models import Offer
-from tillroll.campaign.parts import Goods
-from tillroll.campaign.schedule import slots
-from tillroll.campaign.sentence import say_offer
+from tillroll.campaign.frozen.crossing import Crossing, Standing, in_order
+from tillroll.campaign.frozen.parts import Goods
+from tillroll.campaign.language.models import Offer
+from tillroll.campaign.sentences.offers import say_offer
 from tillroll.campaign.states import CodeState, MessageState, RunState
+from tillroll.campaign.timing.schedule import slots
 from tillroll.ledger.engine import reading
 from tillroll.ledger.given import works_until
 from tillroll.ledger.tables import codes, messages, plans, recipients, redemptions, runs

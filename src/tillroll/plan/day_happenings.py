@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.birthdays import years_ago
+from tillroll.campaign.timing.birthdays import years_ago
 from tillroll.ledger.tables import customer_fields, customers
 from tillroll.plan.happening import Happening, Look, read
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer, Uses
-from tillroll.campaign.sentence import say_money
-from tillroll.campaign.uptake import Uptake
+from tillroll.campaign.figures.uptake import Uptake
+from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer, Uses
+from tillroll.campaign.sentences.offers import say_money
 
 _CENT = Decimal("0.01")
 _SHIPPING = (

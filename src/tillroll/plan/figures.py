@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.models import Offer, OfferKind
+from tillroll.campaign.figures.uptake import Earlier, Uptake, uptake
+from tillroll.campaign.language.models import Offer, OfferKind
 from tillroll.campaign.states import RunState
-from tillroll.campaign.uptake import Earlier, Uptake, uptake
 from tillroll.ledger.engine import reading
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.tables import customers, plans, redemptions, runs

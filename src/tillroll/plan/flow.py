@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
-from tillroll.campaign.models import Unless
+from tillroll.campaign.language.models import Unless
 from tillroll.campaign.states import NO_SALE, EntryState, RunState
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.runs import move_run

@@ -10,11 +10,11 @@ from decimal import Decimal
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from tillroll.campaign.calendar import Calendar
-from tillroll.campaign.models import Send, Status, Valid, When
-from tillroll.campaign.quiet import earliest_send
-from tillroll.campaign.schedule import MOST_SLOTS, Slot, due, next_slot, say_clock_change, slots
-from tillroll.campaign.validity import validity
+from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.models import Send, Status, Valid, When
+from tillroll.campaign.timing.quiet import earliest_send
+from tillroll.campaign.timing.schedule import MOST_SLOTS, Slot, due, next_slot, say_clock_change, slots
+from tillroll.campaign.timing.validity import validity
 
 _ASLEEP = {Status.DRAFT: "a draft", Status.PAUSED: "paused", Status.ENDED: "ended"}
 

@@ -10,8 +10,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.schedule import slots
 from tillroll.campaign.states import EntryState, RunState
+from tillroll.campaign.timing.schedule import slots
 from tillroll.ledger.tables import campaigns, entries, stores
 from tillroll.plan.record import active_campaigns
 from tillroll.plan.slots import add_run

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tillroll.campaign.proposal import AudienceDigest
+from tillroll.campaign.frozen.proposal import AudienceDigest
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import approvals, plans, recipients
 from tillroll.plan.audience import Asked, Selection, select_recipients

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.trigger import Event
+from tillroll.campaign.language.trigger import Event
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import products
 

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
-from tillroll.campaign.happened import say_happened
-from tillroll.campaign.models import Status
-from tillroll.campaign.proposal import Proposal
+from tillroll.campaign.frozen.proposal import Proposal
+from tillroll.campaign.language.models import Status
+from tillroll.campaign.sentences.happened import say_happened
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing

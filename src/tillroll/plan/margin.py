@@ -7,8 +7,8 @@ from decimal import ROUND_CEILING, Decimal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, Offer
-from tillroll.campaign.proposal import Goods
+from tillroll.campaign.frozen.proposal import Goods
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Offer
 from tillroll.ledger.tables import product_categories, products
 from tillroll.plan.verdicts import BelowMargin
 

@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.lists import CustomerList
-from tillroll.campaign.segment import Segment
+from tillroll.campaign.segments.lists import CustomerList
+from tillroll.campaign.segments.segment import Segment
 from tillroll.plan.question import ask
 from tillroll.plan.segment_query import SegmentQuery
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.models import Again, Campaign
+from tillroll.campaign.language.models import Again, Campaign
 from tillroll.campaign.states import EntryState
 from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.tables import campaigns, customers, entries, stores

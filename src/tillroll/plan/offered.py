@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from tillroll.campaign.models import Valid
-from tillroll.campaign.proposal import ArmOn, Goods, Values
-from tillroll.campaign.sentence import say_offer
-from tillroll.campaign.units import spell_duration
+from tillroll.campaign.frozen.proposal import ArmOn, Goods, Values
+from tillroll.campaign.language.models import Valid
+from tillroll.campaign.sentences.offers import say_offer
+from tillroll.campaign.text.units import spell_duration
 from tillroll.plan.audience import Selection
 from tillroll.plan.subject import Subject
 

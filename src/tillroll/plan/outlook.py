@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tillroll.campaign import Revision
-from tillroll.campaign.proposal import AudienceDigest, Proposal
-from tillroll.campaign.recipient import Recipient, Sample
-from tillroll.campaign.timing import Timing, timing
+from tillroll.campaign.frozen.proposal import AudienceDigest, Proposal
+from tillroll.campaign.frozen.recipient import Recipient, Sample
+from tillroll.campaign.timing.moments import Timing, timing
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.pools import POOL

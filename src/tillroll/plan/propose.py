@@ -9,11 +9,11 @@ from decimal import Decimal
 
 from sqlalchemy.engine import Engine
 
-from tillroll.campaign.effort import calls_for, minutes_for
-from tillroll.campaign.models import Offer
-from tillroll.campaign.money import other_currencies
-from tillroll.campaign.proposal import Audience, Exposure, Goods, Level, Proposal, Verdict
-from tillroll.campaign.segment_sentence import say_segment
+from tillroll.campaign.figures.effort import calls_for, minutes_for
+from tillroll.campaign.frozen.proposal import Audience, Exposure, Goods, Level, Proposal, Verdict
+from tillroll.campaign.language.models import Offer
+from tillroll.campaign.language.money import other_currencies
+from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.engine import reading
 from tillroll.ledger.exposure import codes_like, held_by_runs
 from tillroll.plan import decide

@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.findings import nearest
-from tillroll.campaign.goods import Category, Shelf, look_up
-from tillroll.campaign.lists import CustomerList
-from tillroll.campaign.models import AppliesTo
-from tillroll.campaign.scores import Marks
-from tillroll.campaign.segment import Segment, leaves
+from tillroll.campaign.folder.goods import Category, Shelf, look_up
+from tillroll.campaign.language.models import AppliesTo
+from tillroll.campaign.segments.lists import CustomerList
+from tillroll.campaign.segments.scores import Marks
+from tillroll.campaign.segments.segment import Segment, leaves
+from tillroll.campaign.text.findings import nearest
 from tillroll.ledger.tables import categories, order_items, products, stores, variations
 
 _MOST_SKUS = 20_000  # that are compared with an unknown one

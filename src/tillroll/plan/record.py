@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Book, Revision
-from tillroll.campaign.models import Status
+from tillroll.campaign.language.models import Status
 from tillroll.campaign.states import EntryState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, writing

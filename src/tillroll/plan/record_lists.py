@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tillroll.campaign import Book
-from tillroll.campaign.lists import CustomerList
-from tillroll.campaign.segment import lists_of
+from tillroll.campaign.segments.lists import CustomerList
+from tillroll.campaign.segments.segment import lists_of
 from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.tables import list_members
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.parts import Goods
+from tillroll.campaign.frozen.parts import Goods
 from tillroll.ledger.tables import product_categories
 
 

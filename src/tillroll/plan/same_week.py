@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.crossing import Standing
+from tillroll.campaign.frozen.crossing import Standing
 from tillroll.campaign.states import MessageState, RunState
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import messages, plans, recipients, runs

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tillroll.campaign.conditions import Codes, Emails
+from tillroll.campaign.segments.conditions import Codes, Emails
 from tillroll.campaign.states import MessageState
 from tillroll.ledger.given import works_until
 from tillroll.ledger.tables import codes, messages, orders, recipients, redemptions, runs

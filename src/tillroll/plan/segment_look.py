@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tillroll.campaign import Book
-from tillroll.campaign.segment_sentence import say_segment
+from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.engine import reading
 from tillroll.ledger.looks import reach
 from tillroll.ledger.tables import customers

@@ -12,10 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tillroll.campaign.conditions import Count, Moment, Score, Scores, Spent, Sum
-from tillroll.campaign.lists import folded_address
-from tillroll.campaign.scores import FIFTHS
-from tillroll.campaign.segment import Condition, Segment
+from tillroll.campaign.segments.conditions import Count, Moment, Score, Scores, Spent, Sum
+from tillroll.campaign.segments.lists import folded_address
+from tillroll.campaign.segments.scores import FIFTHS
+from tillroll.campaign.segments.segment import Condition, Segment
 from tillroll.ledger.among import Sets
 from tillroll.ledger.folding import folded
 from tillroll.ledger.tables import customers
@@ -134,7 +134,7 @@ def _consent(agreed: bool, _question: Question) -> Clause:
 
 
 def _scores(scores: Scores, question: Question) -> Clause:
-    """Each figure against the marks between scores (`campaign/scores.py`); who never bought has no score."""
+    """Each figure against the marks between scores (`campaign/segments/scores.py`); who never bought has no score."""
     marks = question.marks
     if marks is None:
         return sa.false()

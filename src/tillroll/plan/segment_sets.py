@@ -11,8 +11,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tillroll.campaign.conditions import Bought, Count, CustomerField, Favourite, Lists, Reviewed, Spent, Sum
-from tillroll.campaign.lists import EMAIL
+from tillroll.campaign.segments.conditions import (
+    Bought,
+    Count,
+    CustomerField,
+    Favourite,
+    Lists,
+    Reviewed,
+    Spent,
+    Sum,
+)
+from tillroll.campaign.segments.lists import EMAIL
 from tillroll.campaign.states import NO_SALE
 from tillroll.ledger.folding import folded
 from tillroll.ledger.tables import (

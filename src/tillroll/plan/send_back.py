@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.changes import changes
+from tillroll.campaign.sentences.changes import changes
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.plans import load_revision

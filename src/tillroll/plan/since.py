@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Revision
-from tillroll.campaign.changes import Change, changes
-from tillroll.campaign.proposal import RECIPIENT_FIELDS, Proposal, StoredPlan
-from tillroll.campaign.sentence import say_money
+from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS, Proposal, StoredPlan
+from tillroll.campaign.sentences.changes import Change, changes
+from tillroll.campaign.sentences.offers import say_money
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import approvals, plans, recipients, runs

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.happened import say_event
-from tillroll.campaign.models import Campaign, Status
-from tillroll.campaign.schedule import Due, Slot, due, slots
+from tillroll.campaign.language.models import Campaign, Status
+from tillroll.campaign.sentences.happened import say_event
 from tillroll.campaign.states import RunState
+from tillroll.campaign.timing.schedule import Due, Slot, due, slots
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, reading, writing

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.proposal import Goods, Level, Proposal, Verdict
+from tillroll.campaign.frozen.proposal import Goods, Level, Proposal, Verdict
 from tillroll.campaign.states import MessageState, RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing

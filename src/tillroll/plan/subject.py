@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.campaign import Campaign, Revision
-from tillroll.campaign.models import THE_PRODUCT, AppliesTo, Offer
-from tillroll.campaign.rules import CodeFormat
+from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.language.models import THE_PRODUCT, AppliesTo, Offer
 from tillroll.ledger.pools import POOL
 
 

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Book, Revision
-from tillroll.campaign.holdout import arm_of, held_back
-from tillroll.campaign.models import Send, Valid
-from tillroll.campaign.proposal import Level
-from tillroll.campaign.schedule import describe
-from tillroll.campaign.sentence import say_offer
+from tillroll.campaign.figures.holdout import arm_of, held_back
+from tillroll.campaign.frozen.proposal import Level
+from tillroll.campaign.language.models import Send, Valid
+from tillroll.campaign.sentences.offers import say_offer
+from tillroll.campaign.timing.schedule import describe
 from tillroll.ledger.engine import reading, streaming
 from tillroll.ledger.tables import campaigns, customers
 from tillroll.plan.answerable import unanswered

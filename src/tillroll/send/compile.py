@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from mjml import mjml2html
 
 from tillroll.campaign import Revision
-from tillroll.campaign.models import Message
+from tillroll.campaign.language.models import Message
 from tillroll.errors import Refused
 
 MJML, HTML, TEXT = "message.mjml.j2", "message.html.j2", "message.txt.j2"

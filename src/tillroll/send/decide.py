@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tillroll.campaign.models import IfUnknown
+from tillroll.campaign.language.models import IfUnknown
 from tillroll.campaign.states import CodeState, MessageState
 
 MOST_ATTEMPTS = 5

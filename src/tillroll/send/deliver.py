@@ -20,8 +20,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.quiet import earliest_send
 from tillroll.campaign.states import CodeState, MessageState, RunState
+from tillroll.campaign.timing.quiet import earliest_send
 from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing

@@ -13,8 +13,8 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency, format_percent
 
-from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer
-from tillroll.campaign.uses import BROUGHT
+from tillroll.campaign.folder.uses import BROUGHT
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer
 
 EXAMPLE_CODE = "EXAMPLE-0000"
 _OF_EVENTS = frozenset().union(*BROUGHT.values())

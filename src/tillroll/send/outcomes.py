@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.models import IfUnknown
+from tillroll.campaign.language.models import IfUnknown
 from tillroll.campaign.states import MessageState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.lane import lane

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Revision
-from tillroll.campaign.proposal import Proposal
-from tillroll.campaign.recipient import Recipient
-from tillroll.campaign.sentence import say_offer
-from tillroll.campaign.validity import validity
+from tillroll.campaign.frozen.proposal import Proposal
+from tillroll.campaign.frozen.recipient import Recipient
+from tillroll.campaign.sentences.offers import say_offer
+from tillroll.campaign.timing.validity import validity
 from tillroll.ledger.engine import one
 from tillroll.ledger.given import earlier_code
 from tillroll.ledger.plans import load_plan, load_revision, sample

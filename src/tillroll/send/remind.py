@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.models import Reminder
+from tillroll.campaign.language.models import Reminder
 from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.given import works_until

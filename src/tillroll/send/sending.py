@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Campaign, Revision
-from tillroll.campaign.models import Message, Offer
-from tillroll.campaign.proposal import Goods, Proposal
-from tillroll.campaign.sentence import say_offer
+from tillroll.campaign.frozen.proposal import Goods, Proposal
+from tillroll.campaign.language.models import Message, Offer
+from tillroll.campaign.sentences.offers import say_offer
 from tillroll.campaign.states import RunState
-from tillroll.campaign.units import Rate
+from tillroll.campaign.text.units import Rate
 from tillroll.clock import Clock
 from tillroll.errors import Refused
 from tillroll.ledger.engine import one

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from sqlalchemy.engine import Engine
 
-from tillroll.campaign.words import NAME_PATTERN
+from tillroll.campaign.text.words import NAME_PATTERN
 from tillroll.errors import NotAllowed, NotFound, Refused
 from tillroll.ledger.engine import insert_if_new, writing
 from tillroll.ledger.tables import events

@@ -11,10 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.models import Status
-from tillroll.campaign.revision import offers_of
-from tillroll.campaign.schedule import describe, next_slot
-from tillroll.campaign.sentence import say_offer
+from tillroll.campaign.frozen.revision import offers_of
+from tillroll.campaign.language.models import Status
+from tillroll.campaign.sentences.offers import say_offer
 from tillroll.campaign.states import (
     CODE_OPEN,
     MESSAGE_OPEN,
@@ -24,6 +23,7 @@ from tillroll.campaign.states import (
     MessageState,
     RunState,
 )
+from tillroll.campaign.timing.schedule import describe, next_slot
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.runs import load_run
 from tillroll.ledger.tables import campaigns, codes, entries, messages, plans, redemptions, revisions, runs

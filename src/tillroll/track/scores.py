@@ -1,4 +1,4 @@
-"""The marks between the customers' scores (`campaign/scores.py`), drawn up anew from the mirror when customers changed.
+"""The marks between the customers' scores (`campaign/segments/scores.py`), drawn up anew from the mirror when customers changed.
 
 One query a figure, read once through an hour at most, and twelve numbers are kept with the store: nobody's row is touched,
 and a customer's score follows from their figures at the moment somebody asks.
@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.scores import Marks, places
+from tillroll.campaign.segments.scores import Marks, places
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import customers, looks, stores
 from tillroll.track.mirror import CUSTOMERS

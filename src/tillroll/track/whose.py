@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.rules import CodeFormat
+from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.states import CodeState
 from tillroll.ledger.given import works_from, works_until
 from tillroll.ledger.tables import codes, messages, recipients, redemptions, runs

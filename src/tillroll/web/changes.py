@@ -18,7 +18,7 @@ from tillroll.approve.change import ASKED, Preview, ask, preview
 from tillroll.approve.drift import accept, fix
 from tillroll.approve.halt import halt_campaign, restart, restart_campaign
 from tillroll.campaign.states import DRIFT_OPEN, ChangeKind, DriftKind
-from tillroll.campaign.units import parse_day
+from tillroll.campaign.text.units import parse_day
 from tillroll.errors import NotAllowed, NotFound, Refused
 from tillroll.ledger.changes import Scope
 from tillroll.ledger.drifts import list_drifts, say_drift

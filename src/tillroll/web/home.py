@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from tillroll.campaign.proposal import Proposal
+from tillroll.campaign.frozen.proposal import Proposal
 from tillroll.campaign.states import RUN_OPEN, RunState
 from tillroll.ledger.drifts import open_drifts
 from tillroll.ledger.engine import reading

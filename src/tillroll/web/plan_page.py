@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import RUN_BEGUN, RunState
-from tillroll.campaign.timing import Timing, timing
+from tillroll.campaign.timing.moments import Timing, timing
 from tillroll.errors import Refused
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.tables import recipients

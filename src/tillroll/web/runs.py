@@ -21,7 +21,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from tillroll.approve.decide import reasons_against
-from tillroll.campaign.proposal import StoredPlan
+from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import RUN_BEGUN, RUN_FINAL, MessageState, RunState
 from tillroll.ledger.changes import ChangeLine, Scope, list_changes
 from tillroll.ledger.engine import reading

@@ -11,11 +11,11 @@ from babel.numbers import format_decimal
 from flask import Flask
 from markupsafe import Markup
 
-from tillroll.campaign.recipient import masked_email
-from tillroll.campaign.sentence import say_money
+from tillroll.campaign.frozen.recipient import masked_email
+from tillroll.campaign.sentences.offers import say_money
+from tillroll.campaign.sentences.verdicts import measure, rule_words
 from tillroll.campaign.states import RunState
-from tillroll.campaign.timing import say_moment
-from tillroll.campaign.verdict_words import measure, rule_words
+from tillroll.campaign.timing.moments import say_moment
 from tillroll.web import here
 
 RUN_WORDS = {

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.models import Campaign
-from tillroll.campaign.proposal import Level
-from tillroll.campaign.rules import CodeFormat
-from tillroll.campaign.strength import (
+from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.codes.strength import (
     Strength,
     bits_of,
     guess_chance,
@@ -14,6 +11,9 @@ from tillroll.campaign.strength import (
     say_chance,
     strength_of,
 )
+from tillroll.campaign.frozen.proposal import Level
+from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.models import Campaign
 from tillroll.plan.verdicts.held import Held, Others
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from tillroll.campaign.calendar import Calendar
-from tillroll.campaign.proposal import Level, Verdict
+from tillroll.campaign.frozen.proposal import Level, Verdict
+from tillroll.campaign.language.calendar import Calendar
 
 
 def calendar_verdicts(calendar: Calendar, day: date, *, by_event: bool) -> tuple[Verdict, ...]:

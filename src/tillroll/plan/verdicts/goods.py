@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tillroll.campaign.goods import Found, Product
-from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.proposal import Level, Verdict
+from tillroll.campaign.folder.goods import Found, Product
+from tillroll.campaign.frozen.proposal import Level, Verdict
+from tillroll.campaign.language.guardrails import Guardrails
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tillroll.campaign.proposal import Level, Verdict
+from tillroll.campaign.frozen.proposal import Level, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from tillroll.campaign.guardrails import Guardrails
-from tillroll.campaign.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, Offer
-from tillroll.campaign.proposal import Level, Verdict
-from tillroll.campaign.rules import CodeFormat
+from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.frozen.proposal import Level, Verdict
+from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, Offer
 from tillroll.plan.verdicts.codes import of_codes, strength_on
 from tillroll.plan.verdicts.held import Held, Others
 

@@ -1,0 +1,1 @@
+"""Frozen: what an approver signs and what the stages hand on: revisions, proposals, recipients, states."""

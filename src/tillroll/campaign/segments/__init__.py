@@ -1,0 +1,1 @@
+"""Segments: who is selected, as structured conditions, a sentence, and figures over the buyers."""

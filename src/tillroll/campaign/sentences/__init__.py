@@ -1,0 +1,1 @@
+"""Sentences: what the machine will do, as people read it."""

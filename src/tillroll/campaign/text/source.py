@@ -1,0 +1,224 @@
+"""YAML with positions: plain data, and where every key and value stands in the file.
+
+Read by YAML 1.2's core rules (`NO` is a country, `21:00` is a time of day, not a number), composed to nodes so that positions
+are the parser's own. What a campaign never needs and a prankster does is refused: anchors and aliases, tags, a key given
+twice, more than a megabyte or 10,000 values, nesting past 40 levels.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+import yamlcore
+
+from tillroll.campaign.text.findings import MOST_FINDINGS, Finding
+
+MOST_BYTES = 1_048_576
+MOST_DEPTH = 40
+MOST_EVENTS = 20_000  # a key and its value are two; the parser needs a kilobyte for each
+
+_CONTROL = re.compile(
+    r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)  # YAML 1.2.2, 5.1
+
+Path = tuple[str | int, ...]
+
+
+class _Loader(yamlcore.CCoreLoader):  # type: ignore[misc]  # yamlcore has no types
+    """LibYAML's parser with YAML 1.2's core schema, which keeps dates and clock times as text."""
+
+
+@dataclass(kw_only=True)
+class Source:
+    """One YAML file, parsed. `findings` are faults of the YAML itself; with any of them, `data` is None."""
+
+    file: str
+    lines: list[str]
+    data: Any = None
+    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)  # where a key stands
+    values: dict[Path, tuple[int, int]] = field(default_factory=dict)  # where its value stands
+    findings: list[Finding] = field(default_factory=list)
+    origins: dict[Path, Source] = field(default_factory=dict)  # of a merged file: where each part was written
+
+    def finding(self, path: Path, problem: str, *, suggestion: str = "", at_key: bool = False) -> Finding:
+        """A finding at a place in the data: at the key or its value, or the nearest place above that is known."""
+        line, column, origin = self._place(path, at_key)
+        return origin.finding_at(line, column, problem, key=dotted(path), suggestion=suggestion)
+
+    def finding_at(
+        self, line: int, column: int, problem: str, *, key: str = "", suggestion: str = ""
+    ) -> Finding:
+        """A finding at a line and column."""
+        shown = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return Finding(
+            file=self.file,
+            line=line,
+            column=column,
+            key=key,
+            problem=problem,
+            suggestion=suggestion,
+            source_line=shown[:200],
+        )
+
+    def _place(self, path: Path, at_key: bool) -> tuple[int, int, Source]:
+        order = (self.keys, self.values) if at_key else (self.values, self.keys)
+        for end in range(len(path), -1, -1):
+            for places in order:
+                if path[:end] in places:
+                    line, column = places[path[:end]]
+                    return line, column, self.origins.get(path[:end], self)
+        return 1, 1, self
+
+
+def dotted(path: Path) -> str:
+    """`offer.value`, `where.all[1].orders`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def read_source(file: str, content: bytes) -> Source:
+    """Parse one file. Never raises: whatever is wrong is a finding."""
+    if len(content) > MOST_BYTES:
+        found = Source(file=file, lines=[])
+        found.findings.append(found.finding_at(1, 1, f"the file is larger than {MOST_BYTES // 1024} KiB"))
+        return found
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        before = content[: fault.start]
+        line = before.count(b"\n") + 1
+        source = Source(file=file, lines=content.decode("utf-8", "replace").splitlines())
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        source.findings.append(
+            source.finding_at(line, column, "this character is not UTF-8; save the file as UTF-8")
+        )
+        return source
+    source = Source(file=file, lines=text.splitlines())
+    if control := _CONTROL.search(text):
+        before_it = text[: control.start()].splitlines() or [""]
+        problem = f"the character U+{ord(control[0]):04X} can't be seen and can't stand in a file; delete it"
+        at_line_start = text[: control.start()].endswith("\n")
+        line, column = (len(before_it) + 1, 1) if at_line_start else (len(before_it), len(before_it[-1]) + 1)
+        source.findings.append(source.finding_at(line, column, problem))
+        return source
+    try:
+        _read_nodes(source, text)
+    except _Stop as stop:
+        source.data = None
+        source.findings.append(stop.finding)
+    except yaml.MarkedYAMLError as fault:
+        source.findings.append(_yaml_finding(source, fault))
+    except yaml.YAMLError as fault:
+        source.findings.append(source.finding_at(1, 1, f"this is not YAML: {_one_line(str(fault))}"))
+    if source.findings:
+        source.data = None
+        del source.findings[MOST_FINDINGS:]
+    return source
+
+
+class _Stop(Exception):
+    """Reading further is pointless."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.problem)
+        self.finding = finding
+
+
+def _read_nodes(source: Source, text: str) -> None:
+    _guard_events(source, text)
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            source.findings.append(source.finding_at(1, 1, "the file is empty"))
+            return
+        source.data = _build(source, loader, node, ())
+    finally:
+        loader.dispose()
+
+
+def _guard_events(source: Source, text: str) -> None:
+    """Refuse anchors, aliases, tags and deep nesting while they are still a stream, before anything is built."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        place = (event.start_mark.line + 1, event.start_mark.column + 1)  # type: ignore[union-attr]  # a parsed event has one
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _Stop(
+                source.finding_at(*place, "anchors and aliases (& and *) are not used here; write it out")
+            )
+        if getattr(event, "tag", None) not in {None, "!"}:
+            raise _Stop(source.finding_at(*place, "tags (!) are not used here"))
+        if count > MOST_EVENTS:
+            raise _Stop(source.finding_at(*place, "the file says too much: more than 10,000 keys and values"))
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise _Stop(source.finding_at(*place, f"nested deeper than {MOST_DEPTH} levels"))
+
+
+def _build(source: Source, loader: Any, node: yaml.Node, path: Path) -> Any:
+    source.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(source, loader, item, (*path, index)) for index, item in enumerate(node.value)]
+    if isinstance(node, yaml.MappingNode):
+        return _build_mapping(source, loader, node, path)
+    try:
+        return loader.construct_object(node)
+    except ValueError:  # a number of thousands of digits: Python won't read it, and nobody means it
+        source.findings.append(source.finding(path, "this number is far too long"))
+        return None
+
+
+def _build_mapping(source: Source, loader: Any, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    built: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if not isinstance(key_node, yaml.ScalarNode):
+            source.findings.append(source.finding_at(*place, "a key must be a word", key=dotted(path)))
+            continue
+        key = str(key_node.value)
+        if key in built:
+            first = source.keys[(*path, key)][0]
+            source.findings.append(
+                source.finding_at(
+                    *place, f"this key is given twice; the first is on line {first}", key=dotted((*path, key))
+                )
+            )
+            continue
+        source.keys[(*path, key)] = place
+        built[key] = _build(source, loader, value_node, (*path, key))
+    return built
+
+
+_WORDS = {
+    "mapping values are not allowed": "a colon where none can be: is the line above closed, or does this text need quotes?",
+    "found character '\\t'": "a tab; YAML is indented with spaces",
+    "found character that cannot start any token": "a character that can't begin a value here; put the value in quotes",
+    "could not find expected ':'": "a colon is missing after a key",
+    "found unexpected end of stream": "a quote or bracket is opened and never closed",
+    "did not find expected key": "the indentation doesn't fit the lines above",
+    "did not find expected ',' or ']'": "a list in brackets isn't closed: , or ] is missing",
+    "did not find expected ',' or '}'": "a mapping in braces isn't closed: , or } is missing",
+    "expected a single document": "a second document (---); one file says one thing",
+}
+
+
+def _yaml_finding(source: Source, fault: yaml.MarkedYAMLError) -> Finding:
+    opened = fault.context == "while scanning a quoted scalar"  # where it was opened, not where the file ends
+    mark = fault.context_mark if opened else fault.problem_mark or fault.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    said = _one_line(f"{fault.problem or ''} {fault.context or ''}")
+    if line <= len(source.lines) and "\t" in re.split(r"[^\s]", source.lines[line - 1] + "x")[0]:
+        return source.finding_at(line, column, _WORDS["found character '\\t'"])
+    for pattern, words in _WORDS.items():
+        if pattern in said:
+            return source.finding_at(line, column, words)
+    return source.finding_at(line, column, f"this is not YAML: {said}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

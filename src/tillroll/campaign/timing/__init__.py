@@ -1,0 +1,1 @@
+"""Timing: slots, edges and quiet hours, by the wall clock of the zone."""
