@@ -24,8 +24,8 @@ from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.engine import open_engine, reading, writing
 from tillroll.ledger.tables import stores
-from tillroll.plan.question import ask
-from tillroll.plan.segment_query import SegmentQuery
+from tillroll.plan.segments.query import SegmentQuery
+from tillroll.plan.segments.question import ask
 from tillroll.track.scores import draw_up
 
 CUSTOMERS = 1_000_000

@@ -22,8 +22,8 @@ from tillroll.ecwid.pace import Pace
 from tillroll.ledger.engine import reading
 from tillroll.loop.advance import Lane
 from tillroll.loop.worker import register_store
+from tillroll.sandbox.memory.switches import Switches
 from tillroll.sandbox.serve import Sandbox
-from tillroll.sandbox.switches import Switches
 from tillroll.settings import Settings, StoreAccess
 from tillroll.track.connect import load_store
 from tillroll.wiring import Services, build

@@ -11,7 +11,7 @@ from tests.web.site import open_shop, plan_run, put_under_way
 from tillroll.campaign.states import DriftKind, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes
-from tillroll.mint.drift_rows import note
+from tillroll.mint.drift.rows import note
 
 
 def test_codes_are_paused_a_campaign_is_halted_and_drift_is_decided_on(page: Page, site: Site) -> None:

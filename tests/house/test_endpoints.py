@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 
 from tests.house.source import ROOT, TESTS, modules
-from tillroll.sandbox.switches import Switches
+from tillroll.sandbox.memory.switches import Switches
 
 _CELL = re.compile(r"`((?:GET|POST|PUT|DELETE)(?:, (?:GET|POST|PUT|DELETE))*) (/[^`?\s]+)[^`]*`")
 _CHOICE = re.compile(r"\{(\w+(?:\\?\|\w+)+)\}")

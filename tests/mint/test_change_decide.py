@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tillroll.campaign.states import ChangeKind
-from tillroll.mint.change_decide import MOST_ATTEMPTS, Action, Became, became, pause_before, urgency
-from tillroll.mint.drift_decide import night_look_is_due
+from tillroll.mint.changes.decide import MOST_ATTEMPTS, Action, Became, became, pause_before, urgency
+from tillroll.mint.drift.decide import night_look_is_due
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 

@@ -27,7 +27,7 @@ from tillroll.ledger.changes import Scope
 from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.migrate import upgrade
 from tillroll.ledger.tables import changes, codes, runs, stores
-from tillroll.mint.change import change_slice, open_changes
+from tillroll.mint.changes.step import change_slice, open_changes
 from tillroll.mint.parts import Mint
 from tillroll.sandbox.serve import Sandbox
 

@@ -13,8 +13,8 @@ from tests.shop import NOW, add_customers, add_store, lapsed, sample_book
 from tillroll.campaign.segments.segment import Segment
 from tillroll.ledger.tables import customers
 from tillroll.plan.audience import Asked, Selection, select_recipients
-from tillroll.plan.question import ask
-from tillroll.plan.segment_query import SegmentQuery
+from tillroll.plan.segments.query import SegmentQuery
+from tillroll.plan.segments.question import ask
 
 
 def chosen(engine: Engine, where: dict[str, Any]) -> set[int]:

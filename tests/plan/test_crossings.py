@@ -22,12 +22,12 @@ from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import codes, product_categories, redemptions, runs, stores
-from tillroll.plan.crossings import in_both
+from tillroll.plan.crossing.crossings import in_both
+from tillroll.plan.crossing.same_goods import products_on, share_products
+from tillroll.plan.crossing.same_week import SameWeek
 from tillroll.plan.make import make_plan
 from tillroll.plan.outlook import preview
 from tillroll.plan.record import record_book
-from tillroll.plan.same_goods import products_on, share_products
-from tillroll.plan.same_week import SameWeek
 from tillroll.plan.slots import start_by_hand
 from tillroll.plan.subject import Subject
 

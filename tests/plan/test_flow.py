@@ -28,9 +28,9 @@ from tillroll.errors import Refused
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import carts, codes, customers, looks, recipients, runs, stock_changes
-from tillroll.plan.flow import end_overtaken, take_steps
+from tillroll.plan.events.flow import end_overtaken, take_steps
+from tillroll.plan.events.notice import notice
 from tillroll.plan.make import make_plan
-from tillroll.plan.notice import notice
 from tillroll.plan.outlook import preview
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import start_by_hand

@@ -32,11 +32,11 @@ from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import approvals, plans, recipients, runs, stores
 from tillroll.mint.begin import begin
 from tillroll.mint.coupon import pattern
-from tillroll.plan.forecast import Window, forecast
+from tillroll.plan.calendar.forecast import Window, forecast
+from tillroll.plan.calendar.upcoming import upcoming
 from tillroll.plan.make import make_plan
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import start_by_hand
-from tillroll.plan.upcoming import upcoming
 
 ZONE = ZoneInfo("Europe/Ljubljana")
 PEOPLE = [ANA, BEN, *(Person(email=f"{n}@shop.example", roles=ANA.roles) for n in range(8))]

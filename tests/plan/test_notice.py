@@ -37,9 +37,9 @@ from tillroll.ledger.tables import (
     stock_changes,
     stores,
 )
-from tillroll.plan.flow import take_steps
-from tillroll.plan.happening import PIECE
-from tillroll.plan.notice import NOBODY_KNOWN, notice
+from tillroll.plan.events.flow import take_steps
+from tillroll.plan.events.happening import PIECE
+from tillroll.plan.events.notice import NOBODY_KNOWN, notice
 from tillroll.plan.record import record_book
 
 DAY = timedelta(days=1)

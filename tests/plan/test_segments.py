@@ -15,9 +15,9 @@ from tests.plan.world import World, draw, write
 from tests.shop import NOW
 from tillroll.campaign.segments.segment import Condition, Segment, leaves
 from tillroll.ledger.tables import customers
-from tillroll.plan.membership import segments_with
-from tillroll.plan.question import ask
-from tillroll.plan.segment_query import SegmentQuery
+from tillroll.plan.segments.membership import segments_with
+from tillroll.plan.segments.query import SegmentQuery
+from tillroll.plan.segments.question import ask
 
 _WORLDS = 4
 _SEGMENTS = 40

@@ -18,8 +18,8 @@ from tests.shop import NOW, sample_files
 from tillroll.campaign import parse_book
 from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.tables import customers
-from tillroll.plan.question import ask
-from tillroll.plan.segment_query import SegmentQuery
+from tillroll.plan.segments.query import SegmentQuery
+from tillroll.plan.segments.question import ask
 
 FILE = "rules/segments/broken.yaml"
 CONDITIONS: list[Any] = yaml.safe_load(RULES["rules/segments/whole.yaml"])["where"]["any"]

@@ -17,10 +17,10 @@ from tillroll.campaign.states import MessageState, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import audit, looks, messages, products, runs, variations
+from tillroll.plan.events.stock import stop_short
 from tillroll.plan.make import make_plan
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import start_by_hand
-from tillroll.plan.stock import stop_short
 
 OFFER = """offer: {kind: percent, value: 10, applies_to: {products: [TEA-5, TEA-6]}, valid: {for: 7d}}
 message: {template: note, subject: Hello}

@@ -15,10 +15,10 @@ from tillroll.approve.halt import halt_campaign
 from tillroll.campaign import Book
 from tillroll.ledger.engine import reading
 from tillroll.ledger.tables import stores
-from tillroll.plan.notice import notice
+from tillroll.plan.calendar.upcoming import Upcoming, upcoming
+from tillroll.plan.events.notice import notice
 from tillroll.plan.outlook import preview
 from tillroll.plan.record import record_book
-from tillroll.plan.upcoming import Upcoming, upcoming
 
 DAY = timedelta(days=1)
 BY_CLOCK = """title: By the clock

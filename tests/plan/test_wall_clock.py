@@ -22,10 +22,10 @@ from tillroll.campaign.language.models import IfLate
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import open_engine, reading
 from tillroll.ledger.tables import runs, stores
-from tillroll.plan.forecast import Window, forecast
+from tillroll.plan.calendar.forecast import Window, forecast
+from tillroll.plan.calendar.upcoming import upcoming
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import materialise
-from tillroll.plan.upcoming import upcoming
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 

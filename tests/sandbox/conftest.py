@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from tillroll.sandbox import Switches
-from tillroll.sandbox.listener import Answer, Listener, Request
+from tillroll.sandbox.door.listener import Answer, Listener, Request
 from tillroll.sandbox.serve import Sandbox
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tillroll.sandbox import carts
+from tillroll.sandbox.areas import carts
 
 
 def leave(api: Any, email: str = "anna@example.com", **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tillroll.sandbox import coupons
+from tillroll.sandbox.areas import coupons
 
 Open = Callable[..., Any]
 

@@ -14,7 +14,7 @@ import requests
 
 from tests.sandbox.conftest import eventually
 from tillroll.sandbox import PlanFault, read_plan
-from tillroll.sandbox.faults import KINDS, Faults
+from tillroll.sandbox.memory.faults import KINDS, Faults
 
 Open = Callable[..., Any]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tillroll.sandbox.listener import Answer, Listener, Request
+from tillroll.sandbox.door.listener import Answer, Listener, Request
 
 
 def mirror(request: Request) -> Answer:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.sandbox.conftest import NOON, HandClock
-from tillroll.sandbox.speed import clock_of
-from tillroll.sandbox.state import State
+from tillroll.sandbox.memory.speed import clock_of
+from tillroll.sandbox.memory.state import State
 
 Open = Callable[..., Any]
 

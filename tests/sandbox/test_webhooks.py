@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.sandbox.conftest import eventually
-from tillroll.sandbox.webhooks import EVENTS
+from tillroll.sandbox.memory.webhooks import EVENTS
 
 Open = Callable[..., Any]
 

@@ -15,9 +15,9 @@ from tests.shop import NOW, run_row
 from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, messages
-from tillroll.plan.flow import take_steps
+from tillroll.plan.events.flow import take_steps
+from tillroll.plan.events.notice import notice
 from tillroll.plan.make import make_plan
-from tillroll.plan.notice import notice
 from tillroll.send.deliver import send_slice
 from tillroll.send.preview import previews
 from tillroll.track.redeem import end_runs

@@ -12,10 +12,10 @@ from tests.track.test_mirror import CLOCK, call, read_whole
 from tillroll.campaign.segments.segment import Segment
 from tillroll.ecwid.client import Client
 from tillroll.ledger.tables import customers, order_items, stores
-from tillroll.plan.answerable import reasons
-from tillroll.plan.question import ask
-from tillroll.plan.segment_look import look_at_segment
-from tillroll.plan.segment_query import SegmentQuery
+from tillroll.plan.segments.answerable import reasons
+from tillroll.plan.segments.look import look_at_segment
+from tillroll.plan.segments.query import SegmentQuery
+from tillroll.plan.segments.question import ask
 from tillroll.track.mirror import ORDERS
 from tillroll.track.scores import keep_scores
 from tillroll.track.sync import sync

@@ -13,7 +13,7 @@ from tests.web.site import put_under_way, token_on
 from tillroll.campaign.states import ChangeKind, CodeState, DriftKind, RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import audit, campaigns, changes, codes, drifts
-from tillroll.mint.drift_rows import note
+from tillroll.mint.drift.rows import note
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from tests.shop import NOW
 from tests.web.site import Standing
 from tillroll.errors import NotAllowed, Refused
 from tillroll.ledger.tables import events
-from tillroll.plan.flow import take_steps
+from tillroll.plan.events.flow import take_steps
+from tillroll.plan.events.notice import notice
 from tillroll.plan.make import make_plan
-from tillroll.plan.notice import notice
 from tillroll.track import intake
 from tillroll.track.custom import TOLERANCE, read_custom, secret_of, sign
 from tillroll.web import here

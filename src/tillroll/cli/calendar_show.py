@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tillroll.campaign.sentences.offers import say_money
-from tillroll.plan.forecast import Awaited, Coming, Forecast, Money, NotComing, Week, Window
-from tillroll.plan.upcoming import Upcoming
+from tillroll.plan.calendar.forecast import Awaited, Coming, Forecast, Money, NotComing, Week, Window
+from tillroll.plan.calendar.upcoming import Upcoming
 
 _PIPED = 1_000  # columns for a reader that has none of its own
 _NAMED = 3  # moments of one campaign that are told; the others are counted

@@ -20,8 +20,8 @@ from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import Refused
 from tillroll.ledger.drifts import list_drifts, say_drift
 from tillroll.ledger.engine import reading
-from tillroll.mint.adopt import adopt
-from tillroll.mint.drift import Look
+from tillroll.mint.drift.adopt import adopt
+from tillroll.mint.drift.compare import Look
 from tillroll.mint.parts import Mint
 from tillroll.track.redeem import mark_redemptions
 from tillroll.wiring import Services

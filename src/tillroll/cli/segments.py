@@ -20,7 +20,7 @@ from tillroll.cli.show import facts_table, in_zone, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import FaultyFiles, NotFound
 from tillroll.ledger.engine import reading
-from tillroll.plan.segment_look import SegmentLook, look_at_segment
+from tillroll.plan.segments.look import SegmentLook, look_at_segment
 from tillroll.wiring import Services
 
 _FOLDER = "rules/segments/"

@@ -19,17 +19,17 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import put_off, runs_in
 from tillroll.ledger.tables import codes
 from tillroll.mint.begin import begin
-from tillroll.mint.change import change_slice, wants_orders
-from tillroll.mint.clear import clear_expired
-from tillroll.mint.drift import Look
-from tillroll.mint.drift_decide import night_look_is_due
+from tillroll.mint.changes.clear import clear_expired
+from tillroll.mint.changes.step import change_slice, wants_orders
+from tillroll.mint.drift.compare import Look
+from tillroll.mint.drift.decide import night_look_is_due
 from tillroll.mint.parts import Mint, Watch
 from tillroll.mint.reconcile import Recent
 from tillroll.mint.turn import mint_turn
-from tillroll.plan.flow import end_overtaken, take_steps
+from tillroll.plan.events.flow import end_overtaken, take_steps
+from tillroll.plan.events.notice import notice, waits_for_events
+from tillroll.plan.events.stock import stop_short
 from tillroll.plan.make import make_plan
-from tillroll.plan.notice import notice, waits_for_events
-from tillroll.plan.stock import stop_short
 from tillroll.send.deliver import send_slice
 from tillroll.send.remind import remind_slice
 from tillroll.send.sending import Post

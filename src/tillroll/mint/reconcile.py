@@ -25,7 +25,7 @@ from tillroll.ledger.own import made_since
 from tillroll.ledger.tables import codes, stores
 from tillroll.mint.coupon import as_kept, run_named_by, still_there
 from tillroll.mint.decide import SKEW
-from tillroll.mint.drift_rows import gone_from_store
+from tillroll.mint.drift.rows import gone_from_store
 from tillroll.mint.parts import Mint
 
 _PIECE = 500

@@ -19,8 +19,8 @@ from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.exposure import left_lately
 from tillroll.ledger.tables import customers
-from tillroll.plan.question import ask
-from tillroll.plan.segment_query import SegmentQuery
+from tillroll.plan.segments.query import SegmentQuery
+from tillroll.plan.segments.question import ask
 
 
 @dataclass(kw_only=True)

@@ -19,7 +19,7 @@ from tillroll.campaign.frozen.proposal import AudienceDigest
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import approvals, plans, recipients
 from tillroll.plan.audience import Asked, Selection, select_recipients
-from tillroll.plan.crossings import Crossings
+from tillroll.plan.crossing.crossings import Crossings
 from tillroll.plan.subject import Subject
 
 PIECE = 5_000

@@ -21,13 +21,13 @@ from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.pools import POOL
 from tillroll.ledger.tables import entries, plans, runs, stores
-from tillroll.plan.answerable import unanswered
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import unread
 from tillroll.plan.freeze import clear_unfinished, freeze_audience
 from tillroll.plan.pool import lacking, only_fills_pool
 from tillroll.plan.propose import propose
 from tillroll.plan.record import current_revision
+from tillroll.plan.segments.answerable import unanswered
 from tillroll.plan.send_back import in_short
 from tillroll.plan.since import since_approved
 from tillroll.plan.subject import Subject

@@ -19,12 +19,12 @@ from tillroll.errors import Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.pools import POOL
 from tillroll.ledger.tables import customers
-from tillroll.plan.answerable import unanswered
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import unread
 from tillroll.plan.freeze import Read, crossings_of, recipients_of
 from tillroll.plan.pool import lacking, only_fills_pool
 from tillroll.plan.propose import propose
+from tillroll.plan.segments.answerable import unanswered
 from tillroll.plan.since import Since, since_approved
 from tillroll.plan.slots import refuse_of_event
 from tillroll.plan.subject import Subject

@@ -20,6 +20,7 @@ from tillroll.plan import decide
 from tillroll.plan import verdicts as held_against
 from tillroll.plan.audience import Selection
 from tillroll.plan.catalog import find_goods
+from tillroll.plan.events.stock import stock_verdicts
 from tillroll.plan.figures import figures_by_arm
 from tillroll.plan.freeze import Read
 from tillroll.plan.margin import below_margin
@@ -30,7 +31,6 @@ from tillroll.plan.offered import (
     say_validities,
     values_on,
 )
-from tillroll.plan.stock import stock_verdicts
 from tillroll.plan.subject import Subject
 
 

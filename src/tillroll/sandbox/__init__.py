@@ -5,8 +5,8 @@ assumes. What the documentation leaves open is a named switch (`switches.py`); w
 plan of faults (`faults.py`); the door and its admin are `server.py` and `admin.py`.
 """
 
-from tillroll.sandbox.faults import PlanFault, read_plan
+from tillroll.sandbox.memory.faults import PlanFault, read_plan
+from tillroll.sandbox.memory.switches import Switches
 from tillroll.sandbox.serve import PortInUse, Ready, Sandbox, run
-from tillroll.sandbox.switches import Switches
 
 __all__ = ["PlanFault", "PortInUse", "Ready", "Sandbox", "Switches", "read_plan", "run"]

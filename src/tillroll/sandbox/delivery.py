@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
 from tillroll.clock import Clock
-from tillroll.sandbox.state import dump
-from tillroll.sandbox.switches import Switches
-from tillroll.sandbox.webhooks import Outbox
+from tillroll.sandbox.memory.state import dump
+from tillroll.sandbox.memory.switches import Switches
+from tillroll.sandbox.memory.webhooks import Outbox
 
 _SUCCESS = {"newest": {200, 201, 202, 204, 209}, "200": {200}}
 _CONNECT_SECONDS, _ANSWER_SECONDS = 3.0, 10.0

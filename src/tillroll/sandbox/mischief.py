@@ -9,8 +9,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tillroll.sandbox.routes import dispatch
-from tillroll.sandbox.store import Store
+from tillroll.sandbox.door.routes import dispatch
+from tillroll.sandbox.memory.store import Store
 from tillroll.sandbox.wire import ApiError, Query
 
 

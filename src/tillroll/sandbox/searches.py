@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tillroll.sandbox.store import Store
+from tillroll.sandbox.memory.store import Store
 from tillroll.sandbox.wire import Query, listing, page
 
 Bounds = Mapping[str, tuple[str, Callable[[str, str], Any]]]

@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from tillroll.clock import Clock
-from tillroll.sandbox import batch, oauth
-from tillroll.sandbox.access import Tokens
+from tillroll.sandbox.areas import batch
 from tillroll.sandbox.delivery import Sender
-from tillroll.sandbox.executor import Executor
-from tillroll.sandbox.faults import Faults
-from tillroll.sandbox.limits import Addresses
-from tillroll.sandbox.listener import Listener
-from tillroll.sandbox.server import Server, Site
+from tillroll.sandbox.door import oauth
+from tillroll.sandbox.door.executor import Executor
+from tillroll.sandbox.door.listener import Listener
+from tillroll.sandbox.door.server import Server, Site
+from tillroll.sandbox.memory.access import Tokens
+from tillroll.sandbox.memory.faults import Faults
+from tillroll.sandbox.memory.limits import Addresses
+from tillroll.sandbox.memory.speed import clock_of
+from tillroll.sandbox.memory.state import STORE_ID, State
+from tillroll.sandbox.memory.store import Store
+from tillroll.sandbox.memory.switches import Switches
+from tillroll.sandbox.memory.webhooks import Outbox
 from tillroll.sandbox.shop import seed_shop
-from tillroll.sandbox.speed import clock_of
-from tillroll.sandbox.state import STORE_ID, State
-from tillroll.sandbox.store import Store
-from tillroll.sandbox.switches import Switches
-from tillroll.sandbox.webhooks import Outbox
 
 
 class PortInUse(Exception):

@@ -9,10 +9,11 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from tillroll.sandbox import coupons, shop_extras
-from tillroll.sandbox.placing import public_id
-from tillroll.sandbox.state import dump, seeded
-from tillroll.sandbox.store import Store
+from tillroll.sandbox import shop_extras
+from tillroll.sandbox.areas import coupons
+from tillroll.sandbox.areas.placing import public_id
+from tillroll.sandbox.memory.state import dump, seeded
+from tillroll.sandbox.memory.store import Store
 
 _DAY = 86_400.0
 _FIRST = [

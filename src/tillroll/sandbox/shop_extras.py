@@ -6,10 +6,10 @@ import json
 import random
 import uuid
 
-from tillroll.sandbox import promotions, reviews, variations
-from tillroll.sandbox.placing import public_id
-from tillroll.sandbox.state import dump
-from tillroll.sandbox.store import Store
+from tillroll.sandbox.areas import promotions, reviews, variations
+from tillroll.sandbox.areas.placing import public_id
+from tillroll.sandbox.memory.state import dump
+from tillroll.sandbox.memory.store import Store
 
 _HOUR = 3_600.0
 _COLOURS = [("Celadon", 12), ("Indigo", 7), ("Ash", 0)]

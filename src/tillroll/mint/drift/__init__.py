@@ -1,0 +1,1 @@
+"""Drift: the store's coupons against the ledger, and coupons made by hand taken in."""

@@ -1,0 +1,1 @@
+"""Calendar: the schedules played forward over the days to come."""

@@ -1,0 +1,1 @@
+"""Crossing: where campaigns meet the same people."""

@@ -1,0 +1,106 @@
+"""Customers by what earlier campaigns did: e-mails they got, codes they got, used, or let run out.
+
+An e-mail counts from when its sending began, also one that only may have left; a code counts when an e-mail with it does.
+Each answers the ids of those who fit, some of them several times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from tillroll.campaign.segments.conditions import Codes, Emails
+from tillroll.campaign.states import MessageState
+from tillroll.ledger.given import works_until
+from tillroll.ledger.tables import codes, messages, orders, recipients, redemptions, runs
+from tillroll.plan.segments.question import Question
+
+_MAY_HAVE_LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.UNKNOWN)
+Ids = sa.Select[Any]
+
+
+def got_email(wanted: Emails, question: Question) -> Ids:
+    """Who got so many e-mails."""
+    query = _left(wanted, question)
+    if (wanted.at_least or 1) > 1:
+        query = query.group_by(recipients.c.customer_id).having(sa.func.count() >= wanted.at_least)
+    return query
+
+
+def got_code(wanted: Codes, question: Question) -> Ids:
+    """Who got an e-mail with a code."""
+    return _left(wanted, question).where(messages.c.code_id.is_not(None))
+
+
+def used_code(wanted: Codes, question: Question) -> Ids:
+    """Who placed an order with a code of ours, wherever they had it from."""
+    # every order is looked up by the code's use, never the other way round: there are far more orders
+    order = sa.func.coalesce(redemptions.c.order_id, "")
+    query = (
+        sa.select(orders.c.customer_id)
+        .select_from(redemptions)
+        .join(orders, sa.and_(orders.c.store_id == question.store_id, orders.c.order_id == order))
+        .where(redemptions.c.store_id == question.store_id)
+    )
+    if wanted.campaigns:
+        query = query.where(redemptions.c.run_id.in_(_runs(wanted.campaigns, question)))
+    if question.only is not None:
+        query = query.where(orders.c.customer_id == question.only)
+    else:
+        query = query.where(sa.func.coalesce(orders.c.customer_id, 0) != 0)
+    since = question.since(wanted.within)
+    return query if since is None else query.where(redemptions.c.at > since)
+
+
+def ignored_code(wanted: Codes, question: Question) -> Ids:
+    """Who got a code whose time is over and that was not used: their own by anybody, one that is shared by them."""
+    by_anybody = sa.exists().where(redemptions.c.code_id == codes.c.id)
+    by_them = (
+        sa.select(orders.c.order_id)
+        .join(
+            redemptions,
+            sa.and_(redemptions.c.store_id == orders.c.store_id, redemptions.c.order_id == orders.c.order_id),
+        )
+        .where(
+            orders.c.store_id == question.store_id,
+            orders.c.customer_id == recipients.c.customer_id,
+            redemptions.c.code_id + 0 == codes.c.id,  # by their few orders, not by the many who used the code
+        )
+        .correlate(recipients, codes)
+        .exists()
+    )
+    maker = runs.alias("maker")
+    return (
+        _left(wanted, question)
+        .join(codes, codes.c.id == messages.c.code_id)
+        .join(maker, maker.c.id == codes.c.run_id)
+        .where(
+            works_until(maker) < question.now,
+            sa.case((codes.c.recipient_id.is_not(None), sa.not_(by_anybody)), else_=sa.not_(by_them)),
+        )
+    )
+
+
+def _left(wanted: Codes | Emails, question: Question) -> Ids:
+    """The recipients of e-mails that left, or may have: by the time they left, where it matters, else run by run."""
+    query = (
+        sa.select(recipients.c.customer_id)
+        .select_from(messages)
+        .join(recipients, recipients.c.id == messages.c.recipient_id)
+        .where(messages.c.state.in_(_MAY_HAVE_LEFT))
+    )
+    since = question.since(wanted.within)
+    if since is not None:
+        query = query.where(messages.c.store_id == question.store_id, messages.c.sending_at > since)
+    if wanted.campaigns or since is None:
+        query = query.where(messages.c.run_id.in_(_runs(wanted.campaigns, question)))
+    if question.only is not None:
+        query = query.where(recipients.c.customer_id == question.only)
+    return query
+
+
+def _runs(campaigns: Sequence[str], question: Question) -> sa.Select[tuple[int]]:
+    query = sa.select(runs.c.id).where(runs.c.store_id == question.store_id)
+    return query.where(runs.c.campaign.in_(campaigns)) if campaigns else query

@@ -1,0 +1,188 @@
+"""A segment as one SQL query over the ledger's mirror, the same on SQLite and PostgreSQL.
+
+What stands in the customer's own row is compared there. What others hold (what they bought, got, used, marked) is a set of
+customers' ids that is worked out once (`ledger/among.py`), wherever the condition stands: under `not:` and `any:` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from tillroll.campaign.segments.conditions import Count, Moment, Score, Scores, Spent, Sum
+from tillroll.campaign.segments.lists import folded_address
+from tillroll.campaign.segments.scores import FIFTHS
+from tillroll.campaign.segments.segment import Condition, Segment
+from tillroll.ledger.among import Sets
+from tillroll.ledger.folding import folded
+from tillroll.ledger.tables import customers
+from tillroll.plan.segments import codes as segment_codes
+from tillroll.plan.segments import sets as segment_sets
+from tillroll.plan.segments.question import Question
+
+Clause = sa.ColumnElement[bool]
+
+
+class SegmentQuery:
+    """Segments that are asked for together, over one `customers`; equal conditions are worked out once."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._sets = Sets.on(question.dialect, customers.c.customer_id)
+
+    def matches(self, segment: Segment) -> Clause:
+        """A condition for the query's `where`: null, where nothing is known, is no match."""
+        return self._condition(segment.where)
+
+    def flag(self, segment: Segment) -> Clause:
+        """Whether a customer is in the segment, as a column: true or false."""
+        return sa.func.coalesce(self._condition(segment.where), sa.false())
+
+    @property
+    def source(self) -> sa.FromClause:
+        """What to select from, once all segments are asked for."""
+        return self._sets.joined_to(customers)
+
+    @property
+    def whose(self) -> Clause:
+        """Of the store, and only who is asked about."""
+        of_store = customers.c.store_id == self.question.store_id
+        only = self.question.only
+        return of_store if only is None else sa.and_(of_store, customers.c.customer_id == only)
+
+    def _condition(self, condition: Condition) -> Clause:
+        name, value = condition.said_key
+        if name == "all":
+            return sa.and_(*(self._condition(one) for one in value))
+        if name == "any":
+            return sa.or_(*(self._condition(one) for one in value))
+        if name == "not_":
+            # nothing known is not a match, so it is a match of the opposite
+            return sa.not_(sa.func.coalesce(self._condition(value), sa.false()))
+        if name in _OWN:
+            return _OWN[name](value, self.question)
+        if name in {"orders", "spent"}:
+            return self._bounded(name, value)
+        return self._in(name, value, _SETS[name])
+
+    def _bounded(self, name: str, bounds: Count | Spent) -> Clause:
+        """Orders or money: the store's own figure, or what the orders of a time add up to."""
+        if bounds.within is None:
+            return _between(customers.c[name], bounds)
+        if not bounds.at_least and bounds.at_most is None:
+            return sa.true()
+        figure = segment_sets.ordered if name == "orders" else segment_sets.paid
+        if bounds.at_least:
+            return self._in(name, bounds, figure)
+        # who did nothing in that time is within the bounds too: all but those who did more
+        return sa.not_(self._in(name, bounds, figure))
+
+    def _in(self, name: str, value: Any, query: Callable[[Any, Question], sa.Select[Any]]) -> Clause:
+        return self._sets.among((name, value), query(value, self.question))
+
+
+def _between(column: sa.ColumnElement[Any], bounds: Count | Sum) -> Clause:
+    parts: list[Clause] = []
+    if bounds.at_least is not None:
+        parts.append(column >= bounds.at_least)
+    if bounds.at_most is not None:
+        parts.append(column <= bounds.at_most)
+    return sa.and_(*parts)
+
+
+def _average(bounds: Sum, _question: Question) -> Clause:
+    """The average order, without dividing: spent against the bound times the number of orders."""
+    parts: list[Clause] = [customers.c.orders > 0]
+    spent = sa.type_coerce(customers.c.spent, sa.BigInteger)
+    for bound, compare in ((bounds.at_least, "ge"), (bounds.at_most, "le")):
+        if bound is not None:
+            product = customers.c.orders * sa.literal(int(bound * 10_000), sa.BigInteger)
+            parts.append(spent >= product if compare == "ge" else spent <= product)
+    return sa.and_(*parts)
+
+
+def _when(column: sa.Column[datetime]) -> Callable[[Moment, Question], Clause]:
+    def clause(moment: Moment, question: Question) -> Clause:
+        if moment.never:
+            return column.is_(None)
+        parts: list[Clause] = []
+        if moment.more_than is not None:
+            parts.append(column < _back(question, moment.more_than))
+        if moment.less_than is not None:
+            parts.append(column > _back(question, moment.less_than))
+        return sa.and_(*parts)
+
+    return clause
+
+
+def _back(question: Question, length: timedelta) -> datetime:
+    return question.now - length
+
+
+def _one_of(column: sa.Column[str]) -> Callable[[Any, Question], Clause]:
+    return lambda names, _question: column.in_(names.in_)
+
+
+def _place(column: sa.Column[str]) -> Callable[[Any, Question], Clause]:
+    return lambda names, _question: folded(column).in_([folded_address(one) for one in names.in_])
+
+
+def _consent(agreed: bool, _question: Question) -> Clause:
+    return customers.c.accepts_marketing.is_(sa.true() if agreed else sa.false())
+
+
+def _scores(scores: Scores, question: Question) -> Clause:
+    """Each figure against the marks between scores (`campaign/segments/scores.py`); who never bought has no score."""
+    marks = question.marks
+    if marks is None:
+        return sa.false()
+    parts: list[Clause] = [customers.c.orders > 0, customers.c.last_order_at.is_not(None)]
+    for score, column, found in (
+        (scores.recency, customers.c.last_order_at, marks.recency),
+        (scores.frequency, customers.c.orders, marks.frequency),
+        (scores.monetary, customers.c.spent, marks.monetary),
+    ):
+        if score is not None:
+            parts += _score(score, column, found)
+    return sa.and_(*parts)
+
+
+def _score(score: Score, column: sa.Column[Any], marks: tuple[Any, ...]) -> list[Clause]:
+    if not marks:
+        return [sa.false()]
+    least, most = score.at_least or 1, score.at_most or FIFTHS
+    parts: list[Clause] = []
+    if least > 1:
+        parts.append(column > marks[least - 2])
+    if most < FIFTHS:
+        parts.append(column <= marks[most - 1])
+    return parts
+
+
+_OWN: Mapping[str, Callable[[Any, Question], Clause]] = {
+    "average_order": _average,
+    "first_order": _when(customers.c.first_order_at),
+    "last_order": _when(customers.c.last_order_at),
+    "registered": _when(customers.c.registered_at),
+    "rfm": _scores,
+    "accepts_marketing": _consent,
+    "country": _one_of(customers.c.country),
+    "language": _one_of(customers.c.language),
+    "group": _one_of(customers.c.group_name),
+    "region": _place(customers.c.region),
+    "city": _place(customers.c.city),
+}
+_SETS: Mapping[str, Callable[[Any, Question], sa.Select[Any]]] = {
+    "bought": segment_sets.bought,
+    "field": segment_sets.field,
+    "favourite": segment_sets.favourite,
+    "reviewed": segment_sets.reviewed,
+    "list": segment_sets.listed,
+    "got_email": segment_codes.got_email,
+    "got_code": segment_codes.got_code,
+    "used_code": segment_codes.used_code,
+    "ignored_code": segment_codes.ignored_code,
+}

@@ -1,0 +1,1 @@
+"""Areas: the endpoints of the dossier, a module each."""

@@ -1,0 +1,1 @@
+"""The door: requests off the socket, the order of checks, and batches worked off."""
