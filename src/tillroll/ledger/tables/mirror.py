@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tillroll.ledger.columns import count, identity, metadata, of, text
+from tillroll.ledger.tables.columns import count, identity, metadata, of, text
 from tillroll.ledger.types import Amount, Moment
 
 customers = sa.Table(
