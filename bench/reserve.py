@@ -25,6 +25,7 @@ from tillroll.campaign.states import RunState
 from tillroll.ledger.bulk import add_many
 from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.plans import load_plan
+from tillroll.ledger.statistics import has_grown
 from tillroll.ledger.tables import recipients
 from tillroll.mint.begin import begin
 from tillroll.mint.reserve import PIECE, reserve
@@ -94,6 +95,7 @@ def audience(engine: Engine, count: int) -> sa.Row[Any]:
             add_many(
                 connection, recipients, ("customer_id", "email", "name"), rows, same={"plan_id": plan.plan_id}
             )
+    has_grown(engine, recipients)  # as it is told when an audience was frozen
     return run_row(engine, run_id)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 
 from tillroll.campaign.frozen.proposal import AudienceDigest
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.statistics import has_grown
 from tillroll.ledger.tables import approvals, plans, recipients
 from tillroll.plan.audience import Asked, Selection, select_recipients
 from tillroll.plan.crossing.crossings import Crossings
@@ -94,4 +95,6 @@ def freeze_audience(engine: Engine, subject: Subject, now: datetime) -> tuple[in
             crossings.take(recipient["customer_id"])
         with writing(engine) as connection:
             connection.execute(sa.insert(recipients), [{**one, "plan_id": plan_id} for one in piece])
+    if selection.count > PIECE:
+        has_grown(engine, recipients)
     return plan_id, Read(selection=selection, digest=digest.hex(), crossings=crossings)
