@@ -1,6 +1,6 @@
 """Codes made ahead of a run's time: made switched off, and switched on when it has come.
 
-Crash points: none of its own. The launch is a change like any (`change.py`), written down once for a run.
+Crash points: none of its own. The launch is a change like any (`changes/step.py`), written down once for a run.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Hourly only what changed in the store since the last time is read, and nothing at all where as much changed as we made
 ourselves: after a large run, reading our own coupons again would take a request for each hundred of them. All of it is read on
-demand (`reconcile`) and in the nightly look at drift (`drift.py`), which sees what this passes over: edits of coupons that
-were made in the same hour.
+demand (`reconcile`) and in the nightly look at drift (`drift/compare.py`), which sees what this passes over: edits of coupons
+that were made in the same hour.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Expired codes are deleted in the store, where a campaign says so; the ledger keeps what they were and did.
 
-Crash points: the change is one row, written while no other of its kind is open for the campaign; the rest is `change.py`.
+Crash points: the change is one row, written while no other of its kind is open for the campaign; the rest is `step.py`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Crash points, by name:
 - *intended*: the chunk and its key are written, nothing was sent. The next pass posts it.
 - *posted, answer lost*: the next pass posts again under the same key; within an hour the store answers the first ticket.
 - *key too old*: what the store still has of the batch is cancelled, and its codes are asked for again: what is asked of a coupon
-  does no harm twice. A coupon that may have been made is looked up first (`change_poll.py`).
+  does no harm twice. A coupon that may have been made is looked up first (`poll.py`).
 """
 
 from __future__ import annotations

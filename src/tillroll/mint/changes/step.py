@@ -1,6 +1,6 @@
 """One slice of the changes that are open for a store: gather, post, poll, finish. The caller holds the store's lane.
 
-A change goes on where it stood, whichever process carries it; the one that can't wait is worked on first (`change_decide.py`).
+A change goes on where it stood, whichever process carries it; the one that can't wait is worked on first (`decide.py`).
 """
 
 from __future__ import annotations
