@@ -11,6 +11,7 @@ import pytest
 
 from tests.house.source import ROOMS, ROOT, SINGLES
 from tillroll.cli import main
+from tillroll.ecwid.oauth import NEEDED, SCOPES
 
 
 def _walk(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -47,6 +48,15 @@ def test_the_readme_mentions_every_command(path: str) -> None:
 def test_the_readme_mentions_no_command_that_does_not_exist() -> None:
     shown = re.findall(r"(?:`|^\s*\$? ?|bin/)tillroll ([a-z]+)", _read("README.md"), flags=re.MULTILINE)
     assert set(shown) <= set(COMMANDS_OF_MAIN)
+
+
+def test_the_readme_names_the_scopes_that_are_asked_for_and_first_those_that_no_campaign_can_do_without() -> (
+    None
+):
+    table = _read("README.md").partition("| scope | is for |")[2].partition("\n\n")[0]
+    named = [one for line in table.splitlines() for one in re.findall(r"`(\w+)`", line.partition(" | ")[0])]
+    assert set(named[: len(NEEDED)]) == NEEDED
+    assert sorted(named) == sorted(SCOPES)
 
 
 def _procfile() -> dict[str, list[str]]:

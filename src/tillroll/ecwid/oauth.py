@@ -19,20 +19,17 @@ _TIMEOUT = (5.0, 20.0)
 SCOPES = (
     "read_store_profile",
     "update_store_profile",
-    "read_store_stats",
     "read_catalog",
     "create_catalog",
     "update_catalog",
     "read_orders",
     "read_customers",
-    "update_customers",
     "read_discount_coupons",
     "create_discount_coupons",
     "update_discount_coupons",
-    "read_promotion",
     "read_reviews",
 )
-"""What Tillroll asks for: no more than it has a use for."""
+"""What Tillroll asks for: no more than it has a use for (the README's table says which). Dossier 4.4."""
 
 NEEDED = frozenset(
     {
