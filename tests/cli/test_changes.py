@@ -99,3 +99,12 @@ def test_a_halted_campaign_says_so_until_it_is_restarted(shop: Path, sqlite_url:
     assert "halted" in err
     code, out, _ = said(shop, sqlite_url, "restart", "winback", "--json")
     assert (code, json.loads(out)) == (0, {"restarted": "winback", "runs": [1]})
+
+
+def test_that_no_look_at_drift_was_made_yet_is_said_and_when_the_first_one_comes(
+    shop: Path, sqlite_url: str
+) -> None:
+    known = tillroll(shop, "drift", "--known", DATABASE_URL=sqlite_url).stdout
+    assert known.startswith("No look was made yet. The worker makes the first one as soon as")
+    found = json.loads(tillroll(shop, "drift", "--known", "--json", DATABASE_URL=sqlite_url).stdout)
+    assert found == {"looked_at": None, "drifts": []}

@@ -12,7 +12,7 @@ from tests.shop import NOW, run_row
 from tests.web.site import put_under_way, token_on
 from tillroll.campaign.states import ChangeKind, CodeState, DriftKind, RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import audit, campaigns, changes, codes, drifts
+from tillroll.ledger.tables import audit, campaigns, changes, codes, drifts, stores
 from tillroll.mint.drift.rows import note
 
 
@@ -82,6 +82,23 @@ def test_a_campaign_is_halted_and_restarted(ana: FlaskClient, ledger: Engine, se
     assert {"campaign.halted", "campaign.restarted", "run.restarted"} <= set(said)
 
 
+def test_that_no_look_was_made_yet_is_not_told_as_nothing_drifted(
+    ana: FlaskClient, ledger: Engine, run_id: int
+) -> None:
+    page = ana.get("/drift").text
+    assert "No look was made yet." in page
+    assert "There are no codes yet" in page
+    put_under_way(ledger, run_id, RunState.TRACKING, live=1)
+    page = ana.get("/drift").text
+    assert "The worker makes the first one" in page
+    assert "Nothing drifted" not in page
+    with writing(ledger) as connection:
+        connection.execute(sa.update(stores).values(drift_at=NOW))
+    page = ana.get("/drift").text
+    assert "Nothing drifted." in page
+    assert "No look" not in page
+
+
 def test_drift_stands_on_the_desk_until_it_is_decided_on(ana: FlaskClient, ledger: Engine, sent: int) -> None:
     assert "not what the ledger says" not in ana.get("/").text
     difference = {"field": "value", "ledger": "10 %", "store": "15 %", "raw": "PERCENT 15"}
@@ -108,4 +125,8 @@ def test_drift_stands_on_the_desk_until_it_is_decided_on(ana: FlaskClient, ledge
     assert asked(ledger) == [(ChangeKind.PUT_RIGHT, "mistake")]
     with ledger.connect() as connection:
         assert connection.scalar(sa.select(drifts.c.state)) == "fixing"
+    with writing(ledger) as connection:
+        connection.execute(sa.update(drifts).values(state="open", change_id=None))
+    done = submit(ana, "/drift", "/drift/accept", note="so be it", drift=1)
+    assert "1 accepted: the store&#39;s way stands." in done.text
     assert submit(ana, "/drift", "/drift/ignore", note="x").status_code == 404

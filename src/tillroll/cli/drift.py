@@ -18,7 +18,7 @@ from tillroll.cli.opening import services
 from tillroll.cli.show import err, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import Refused
-from tillroll.ledger.drifts import list_drifts, say_drift
+from tillroll.ledger.drifts import list_drifts, say_drift, say_first_look
 from tillroll.ledger.engine import reading
 from tillroll.mint.drift.adopt import adopt
 from tillroll.mint.drift.compare import Look
@@ -53,10 +53,11 @@ def drift(context: click.Context, known: bool, as_json: bool) -> None:
             _look(parts, store, as_json=as_json)
         with reading(parts.engine) as connection:
             rows = list_drifts(connection, store.id, states=DRIFT_OPEN)
+            store, first_look = the_store(connection), say_first_look(connection, store.id)
     if as_json:
-        say_json({"drifts": [_as_row(row) for row in rows]})
+        say_json({"looked_at": store.drift_at, "drifts": [_as_row(row) for row in rows]})
     else:
-        _show(rows)
+        _show(rows, first_look)
 
 
 def _look(parts: Services, store: sa.Row[Any], *, as_json: bool) -> None:
@@ -86,10 +87,13 @@ def _as_row(row: sa.Row[Any]) -> dict[str, Any]:
     }
 
 
-def _show(rows: Sequence[sa.Row[Any]]) -> None:
+def _show(rows: Sequence[sa.Row[Any]], first_look: str) -> None:
     console = out()
-    if not rows:
+    if first_look:
+        console.print(f"No look was made yet. {first_look} At once: tillroll drift")
+    elif not rows:
         console.print("Nothing drifted: the store's coupons are what the ledger says.")
+    if not rows:
         return
     table = Table("drift", "run", "code", "what", "state", box=None, header_style="dim")
     for row in rows:

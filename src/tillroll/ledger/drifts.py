@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import DriftKind, DriftState
-from tillroll.ledger.tables import codes, drifts, runs
+from tillroll.ledger.tables import codes, drifts, runs, stores
 
 _SAYS = {
     DriftKind.DELETED: "deleted in the store",
@@ -37,6 +37,16 @@ def list_drifts(
         .where(drifts.c.store_id == store_id, drifts.c.state.in_(sorted(states)))
     )
     return list(connection.execute(query.order_by(drifts.c.id).limit(limit)))
+
+
+def say_first_look(connection: Connection, store_id: int) -> str:
+    """When a store's coupons are compared for the first time; empty once they were."""
+    store = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
+    if store.drift_at is not None:
+        return ""
+    if not connection.scalar(sa.select(sa.exists().where(codes.c.store_id == store_id))):
+        return "There are no codes yet: the first look follows when some were made, and then there is one each night."
+    return "The worker makes the first one as soon as nothing more urgent waits, and then one each night."
 
 
 def open_drifts(connection: Connection, store_id: int) -> int:

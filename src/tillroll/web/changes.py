@@ -5,7 +5,7 @@ Each form calls one function of `approve/` and ends in a redirect to where its o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from tillroll.campaign.states import DRIFT_OPEN, ChangeKind, DriftKind
 from tillroll.campaign.text.units import parse_day
 from tillroll.errors import NotAllowed, NotFound, Refused
 from tillroll.ledger.changes import Scope
-from tillroll.ledger.drifts import list_drifts, say_drift
+from tillroll.ledger.drifts import list_drifts, say_drift, say_first_look
 from tillroll.ledger.engine import reading
 from tillroll.ledger.runs import load_run
 from tillroll.web import here
@@ -30,6 +30,10 @@ from tillroll.web.decisions import note
 pages = Blueprint("changes", __name__)
 
 _MOST_DRIFTS = 200
+_DECISIONS = {
+    "fix": (fix, "are put right by the worker."),
+    "accept": (accept, "accepted: the store's way stands."),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,49 +136,39 @@ def drift() -> str:
     store = here.needed_store()
     with reading(here.services().engine) as connection:
         rows = list_drifts(connection, store.id, states=DRIFT_OPEN, limit=_MOST_DRIFTS)
+        first_look = say_first_look(connection, store.id)
     ours = [row.id for row in rows if row.kind not in {DriftKind.STRAY, DriftKind.CLASH}]
     return render_template(
-        "drift.html", drifts=[(row, say_drift(row)) for row in rows], ours=ours, store=store
+        "drift.html",
+        drifts=[(row, say_drift(row)) for row in rows],
+        ours=ours,
+        store=store,
+        first_look=first_look,
     )
 
 
 @pages.post("/drift/<what>")
 def decide(what: str) -> ResponseReturnValue:
     """Put the chosen ones right, or let them stand."""
-    if what not in {"fix", "accept"}:
+    if what not in _DECISIONS:
         abort(404)
     chosen = [int(one) for one in request.form.getlist("drift") if one.isdigit()]
 
     def carry_out() -> str:
         if not chosen:
             raise Refused("Choose at least one.")
-        return _fix(chosen) if what == "fix" else _accept(chosen)
+        act_on_it, said = _DECISIONS[what]
+        act_on_it(
+            here.services().engine,
+            store_id=here.needed_store().id,
+            ids=chosen,
+            person=here.person(),
+            note=note(),
+            now=here.now(),
+        )
+        return f"{len(chosen)} {said}"
 
     return _say(url_for("changes.drift"), carry_out)
-
-
-def _fix(chosen: Sequence[int]) -> str:
-    fix(
-        here.services().engine,
-        store_id=here.needed_store().id,
-        ids=chosen,
-        person=here.person(),
-        note=note(),
-        now=here.now(),
-    )
-    return f"{len(chosen)} are put right by the worker."
-
-
-def _accept(chosen: Sequence[int]) -> str:
-    accept(
-        here.services().engine,
-        store_id=here.needed_store().id,
-        ids=chosen,
-        person=here.person(),
-        note=note(),
-        now=here.now(),
-    )
-    return f"{len(chosen)} accepted: the store's way stands."
 
 
 def _say(page: str, act_on_it: Callable[[], str]) -> ResponseReturnValue:
