@@ -20,10 +20,11 @@ from tillroll.approve.decide import MAY_DECIDE, Person
 from tillroll.campaign.states import ChangeKind, RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger import audit
-from tillroll.ledger.changes import Scope, about_to, add_change, meant
+from tillroll.ledger.changes import Scope, add_change
 from tillroll.ledger.engine import take_turn, writing
 from tillroll.ledger.exposure import holds_money
 from tillroll.ledger.given import works_until
+from tillroll.ledger.meant import about_to, meant
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.runs import move_run
 from tillroll.ledger.tables import campaigns, codes, plans, runs

@@ -27,8 +27,9 @@ from tillroll.campaign.states import (
 )
 from tillroll.errors import Conflict, NotFound, Refused
 from tillroll.ledger import audit
-from tillroll.ledger.changes import Scope, add_change, how_many, meant
+from tillroll.ledger.changes import Scope, add_change
 from tillroll.ledger.engine import take_turn, writing
+from tillroll.ledger.meant import how_many, meant
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import campaigns, codes, entries, revisions, runs

@@ -1,8 +1,8 @@
-"""Changes to codes that are in the store: whose codes, which of them, how far each change is. The stages meet here."""
+"""Changes to codes that are in the store: whose codes, and how far each change is. The stages meet here."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,11 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.language.models import Uses
 from tillroll.campaign.states import (
     CHANGE_OPEN,
-    CODE_IN_STORE,
-    LEFT_OVER,
     PART_OPEN,
     ChangeKind,
     ChangeState,
@@ -22,9 +19,7 @@ from tillroll.campaign.states import (
     PartState,
 )
 from tillroll.ledger.engine import insert_new
-from tillroll.ledger.given import works_until
-from tillroll.ledger.plans import load_revision
-from tillroll.ledger.tables import change_parts, changes, codes, plans, recipients, redemptions, runs
+from tillroll.ledger.tables import change_parts, changes, codes, recipients, runs
 
 ADOPTED = "adopted"
 """The kind of the run that coupons made outside Tillroll belong to."""
@@ -67,110 +62,6 @@ class Scope:
 def scope_of(change: sa.Row[Any]) -> Scope:
     """Whose codes a change is about."""
     return Scope(store_id=change.store_id, campaign=change.campaign, run_id=change.run_id)
-
-
-def meant(
-    connection: Connection, scope: Scope, kind: ChangeKind, *, now: datetime, until: datetime | None = None
-) -> sa.Select[Any]:
-    """The codes that a change of this kind is for as things stand: id and state, over codes and the runs that made them.
-
-    `until`: extend, up to when; clear, those whose time was over before then.
-    """
-    query = sa.select(codes.c.id, codes.c.state).join(runs, runs.c.id == codes.c.run_id).where(*scope.codes)
-    in_store = codes.c.state.in_(sorted(CODE_IN_STORE))
-    works = sa.or_(works_until().is_(None), works_until() > now)
-    match kind:
-        case ChangeKind.PAUSE:
-            return query.where(works, sa.or_(codes.c.state == CodeState.LIVE, _being_switched_on()))
-        case ChangeKind.RESUME:
-            paused = sa.and_(codes.c.state == CodeState.PAUSED, codes.c.reason != LEFT_OVER)
-            return query.where(works, paused, ~_not_launched(), ~_spent(connection, scope))
-        case ChangeKind.LAUNCH:
-            made_on = sa.and_(runs.c.launch_at.is_not(None), in_store)
-            return query.where(sa.or_(codes.c.state == CodeState.PAUSED, made_on))
-        case ChangeKind.EXTEND:
-            shorter = works_until() < until if until is not None else sa.false()
-            return query.where(in_store, shorter, ~_spent(connection, scope))
-        case ChangeKind.REVOKE:
-            return query.where(works, in_store, ~_spent(connection, scope))
-        case ChangeKind.CLEAR:
-            return query.where(in_store, works_until() < until if until is not None else sa.false())
-        case ChangeKind.PUT_RIGHT | ChangeKind.RECYCLE:
-            return query.where(sa.false())  # its codes are named one by one
-
-
-def _being_switched_on() -> sa.ColumnElement[bool]:
-    """Whether a paused code is about to be switched on: what pauses it must come after that."""
-    on = (ChangeKind.RESUME, ChangeKind.LAUNCH, ChangeKind.PUT_RIGHT)
-    return sa.and_(
-        codes.c.state == CodeState.PAUSED,
-        sa.exists().where(
-            change_parts.c.code_id == codes.c.id,
-            change_parts.c.state.in_(sorted(PART_OPEN)),
-            changes.c.id == change_parts.c.change_id,
-            changes.c.kind.in_(on),
-        ),
-    )
-
-
-def covered(kinds: Collection[ChangeKind], *more: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """Whether a code is in the scope of a change of these kinds, whether it is written down for it or not. Over `runs`."""
-    whole = sa.and_(
-        changes.c.run_id.is_(None),
-        changes.c.store_id == runs.c.store_id,
-        changes.c.campaign == runs.c.campaign,
-    )
-    its = sa.or_(changes.c.run_id == runs.c.id, whole)
-    return sa.exists().where(its, changes.c.kind.in_(sorted(kinds)), *more)
-
-
-def about_to(connection: Connection, scope: Scope, kind: ChangeKind) -> int:
-    """How many more codes a pause or a resume is for: those that an earlier change is to turn round and hasn't come to yet."""
-    turned = {
-        ChangeKind.PAUSE: (CodeState.PAUSED, (ChangeKind.RESUME, ChangeKind.LAUNCH)),
-        ChangeKind.RESUME: (CodeState.LIVE, (ChangeKind.PAUSE,)),
-    }
-    if kind not in turned:
-        return 0
-    state, kinds = turned[kind]
-    gathering = covered(kinds, changes.c.state == ChangeState.GATHERING)
-    query = sa.select(codes.c.id).join(runs, runs.c.id == codes.c.run_id).where(*scope.runs)
-    return how_many(connection, query.where(codes.c.state == state, gathering))
-
-
-def _not_launched() -> sa.ColumnElement[bool]:
-    """Whether a code was made ahead and its hour hasn't come: only the launch switches it on. Over `runs`."""
-    launched = sa.exists().where(
-        changes.c.run_id == runs.c.id,
-        changes.c.kind == ChangeKind.LAUNCH,
-        changes.c.state == ChangeState.DONE,
-    )
-    return sa.and_(runs.c.launch_at.is_not(None), ~launched)
-
-
-def _spent(connection: Connection, scope: Scope) -> sa.ColumnElement[bool]:
-    """Whether a code was used and works only once. Over `codes` and `runs`."""
-    used = sa.exists().where(redemptions.c.code_id == codes.c.id)
-    again: list[sa.ColumnElement[bool]] = [
-        sa.and_(codes.c.terms.is_not(None), codes.c.terms["uses_limit"].as_string() != "SINGLE")
-    ]
-    made = sa.select(plans.c.revision_id, runs.c.step).join(runs, runs.c.plan_id == plans.c.id)
-    whole = Scope(
-        store_id=scope.store_id, campaign=scope.campaign
-    )  # a run's codes may be of another's making
-    for row in connection.execute(made.where(*whole.runs).distinct()).all():
-        revision = load_revision(connection, row.revision_id)
-        offers = {arm: revision.as_run(step=row.step, arm=arm).offer for arm in ("", *revision.arms)}
-        arms = [arm for arm, offer in offers.items() if offer is not None and offer.uses is not Uses.SINGLE]
-        if arms:
-            of_it = sa.select(plans.c.id).where(plans.c.revision_id == row.revision_id)
-            again.append(sa.and_(runs.c.plan_id.in_(of_it), runs.c.step == row.step, codes.c.arm.in_(arms)))
-    return sa.and_(used, ~sa.or_(*again))
-
-
-def how_many(connection: Connection, query: sa.Select[Any]) -> int:
-    """How many rows a query has."""
-    return int(connection.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0)
 
 
 def add_change(

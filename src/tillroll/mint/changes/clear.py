@@ -13,8 +13,9 @@ from sqlalchemy.engine import Engine
 from tillroll.campaign.frozen.proposal import POLICY
 from tillroll.campaign.states import CHANGE_OPEN, ChangeKind
 from tillroll.ledger import audit
-from tillroll.ledger.changes import Scope, add_change, meant
+from tillroll.ledger.changes import Scope, add_change
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.meant import meant
 from tillroll.ledger.plans import load_revision
 from tillroll.ledger.tables import campaigns, changes
 

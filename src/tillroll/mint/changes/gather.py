@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import ChangeKind, ChangeState, CodeState, PartState, RunState
-from tillroll.ledger.changes import add_parts, covered, meant, scope_of
+from tillroll.ledger.changes import add_parts, scope_of
 from tillroll.ledger.engine import writing
+from tillroll.ledger.meant import covered, meant
 from tillroll.ledger.tables import change_parts, changes, codes, runs
 from tillroll.mint.changes.decide import AT_ONCE, OVERTAKES, action_of
 from tillroll.mint.parts import Mint
