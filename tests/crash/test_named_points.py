@@ -67,6 +67,19 @@ ON_TOP: dict[str, Any] = {
 }
 
 
+EMBEDDED = pytest.param(("sqlite", "embedded"), id="sqlite-embedded")
+DISTRIBUTED = pytest.param(
+    ("postgresql", "distributed"), id="postgresql-distributed", marks=pytest.mark.postgres
+)
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The address of a fresh ledger, and the engine that works on it."""
+    kind, engine = request.param
+    return request.getfixturevalue(f"{kind}_url"), engine
+
+
 @dataclass(kw_only=True)
 class Shop:
     """A store, an installation that works for it, and a worker that dies."""
@@ -248,19 +261,20 @@ def die_everywhere(made: Shop) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["embedded", "distributed"])
-def test_on_postgresql_too(postgresql_url: str, tmp_path: Path, engine: str) -> None:
-    with shop(tmp_path, postgresql_url, engine=engine, batch_pause=0.02) as made:
+def test_on_postgresql_too(postgresql_url: str, tmp_path: Path) -> None:
+    with shop(tmp_path, postgresql_url, batch_pause=0.02) as made:
         die_everywhere(made)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", [EMBEDDED, DISTRIBUTED], indirect=True)
 @pytest.mark.parametrize("point", POINTS, ids=[point.name for point in POINTS])
 def test_it_dies_there_amid_lost_answers_and_whatever_else(
-    database_url: str, tmp_path: Path, point: Point
+    place: tuple[str, str], tmp_path: Path, point: Point
 ) -> None:
-    """Each point by itself, on each kind of database, in a store that makes troubles."""
-    with shop(tmp_path, database_url, batch_pause=0.02) as made:
+    """Each point by itself, on each kind of database and with each engine, in a store that makes troubles."""
+    url, engine = place
+    with shop(tmp_path, url, engine=engine, batch_pause=0.02) as made:
         lay_faults(made.store, **ON_TOP)
         made.begin("few" if point in ONE_BY_ONE else "many")
         for earlier in _before(point):
@@ -280,6 +294,7 @@ def _before(point: Point) -> tuple[Point, ...]:
 
 @pytest.mark.slow
 def test_fifty_deaths_at_random_moments_amid_troubles(database_url: str, tmp_path: Path) -> None:
+    """The distributed engine notices a death after some seconds: there one of several dies (test_several_killed.py)."""
     draw = random.Random(20261124)
     with shop(tmp_path, database_url, customers=3_000, batch_pause=0.1) as made:
         lay_faults(made.store, **ON_TOP)
