@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tillroll.ledger.tables.columns import count, identity, metadata, of, text
+from tillroll.ledger.tables.columns import chunk, count, identity, metadata, of, text
 from tillroll.ledger.types import Identity, Moment
 
 changes = sa.Table(
@@ -30,20 +30,7 @@ changes = sa.Table(
 )
 
 change_chunks = sa.Table(
-    "change_chunks",
-    metadata,
-    identity(),
-    of("changes"),
-    text("state"),
-    text("deduplication_key"),
-    text("ticket", ""),
-    count("size"),
-    sa.Column("poll_at", Moment),
-    count("polls"),
-    sa.Column("created_at", Moment, nullable=False),  # the deduplication key is good for an hour from here
-    sa.Column("changed_at", Moment, nullable=False),
-    sa.UniqueConstraint("deduplication_key"),
-    sa.Index(None, "change_id", "state"),
+    "change_chunks", metadata, *chunk(of("changes")), sa.Index(None, "change_id", "state")
 )
 
 change_parts = sa.Table(

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tillroll.ledger.tables.columns import count, identity, metadata, of, text
+from tillroll.ledger.tables.columns import chunk, count, identity, metadata, of, text
 from tillroll.ledger.types import Amount, Moment
 
 chunks = sa.Table(
     "chunks",
     metadata,
-    identity(),
-    of("stores"),
-    of("runs"),
-    text("state"),
-    text("deduplication_key"),
-    text("ticket", ""),
-    count("size"),
-    sa.Column("poll_at", Moment),
-    count("polls"),
+    *chunk(of("stores"), of("runs")),
     text("reason", ""),
-    sa.Column("created_at", Moment, nullable=False),  # the deduplication key is good for an hour from here
-    sa.Column("changed_at", Moment, nullable=False),
-    sa.UniqueConstraint("deduplication_key"),
     sa.Index(None, "run_id", "state"),
     sa.Index(None, "store_id", "state"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tillroll.ledger.types import Identity
+from tillroll.ledger.types import Identity, Moment
 
 metadata = sa.MetaData(
     naming_convention={
@@ -40,3 +40,22 @@ def text(name: str, default: str | None = None) -> sa.Column[str]:
 
 def count(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.Integer, nullable=False, server_default="0")
+
+
+def chunk(*whose: sa.Column[int]) -> tuple[sa.schema.SchemaItem, ...]:
+    """What each table of chunks has, whosever its chunks are: one request to the store for up to 500 things at once."""
+    return (
+        identity(),
+        *whose,
+        text("state"),  # of `ChunkState`
+        text("deduplication_key"),
+        text("ticket", ""),
+        count("size"),
+        sa.Column("poll_at", Moment),  # when to ask after it
+        count("polls"),
+        sa.Column(
+            "created_at", Moment, nullable=False
+        ),  # the deduplication key is good for an hour from here
+        sa.Column("changed_at", Moment, nullable=False),
+        sa.UniqueConstraint("deduplication_key"),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tillroll.ledger.tables.columns import count, identity, metadata, of, text
+from tillroll.ledger.tables.columns import chunk, count, identity, metadata, of, text
 from tillroll.ledger.types import Identity, Moment
 
 imports = sa.Table(
@@ -26,20 +26,7 @@ imports = sa.Table(
 )
 
 import_chunks = sa.Table(
-    "import_chunks",
-    metadata,
-    identity(),
-    of("imports"),
-    text("state"),
-    text("deduplication_key"),
-    text("ticket", ""),
-    count("size"),
-    sa.Column("poll_at", Moment),
-    count("polls"),
-    sa.Column("created_at", Moment, nullable=False),  # the deduplication key is good for an hour from here
-    sa.Column("changed_at", Moment, nullable=False),
-    sa.UniqueConstraint("deduplication_key"),
-    sa.Index(None, "import_id", "state"),
+    "import_chunks", metadata, *chunk(of("imports")), sa.Index(None, "import_id", "state")
 )
 
 import_rows = sa.Table(
