@@ -16,7 +16,6 @@ Value = str | Decimal | int | bool | tuple[int, ...] | None
 Fields = Mapping[str, Value]
 Options = tuple[tuple[str, str], ...]
 
-CHUNK = 500  # the most a batch may hold
 IN_FLIGHT = 3  # batches handed over at a time: the store works them off in order
 MOST_ATTEMPTS = 5
 SETTLES = timedelta(seconds=6)  # the store's search shows a write after 1.5 to 5 seconds

@@ -19,7 +19,7 @@ from tillroll.errors import Conflict
 from tillroll.ledger import audit
 from tillroll.ledger.engine import one, reading, streaming, writing
 from tillroll.ledger.lane import lane
-from tillroll.ledger.tables import import_chunks, import_rows, imports
+from tillroll.ledger.tables import import_rows, imports
 
 IMPORT, UNDO = "import", "undo"
 PIECE = 1_000
@@ -181,12 +181,6 @@ def rows_where(connection: Connection, *where: sa.ColumnElement[bool], limit: in
     """Rows in the file's order."""
     query = sa.select(import_rows).where(*where).order_by(import_rows.c.id)
     return list(connection.execute(query.limit(limit) if limit else query))
-
-
-def chunks_in(connection: Connection, import_id: int, state: str) -> list[sa.Row[Any]]:
-    """An import's batches in a state, oldest first."""
-    where = (import_chunks.c.import_id == import_id, import_chunks.c.state == state)
-    return list(connection.execute(sa.select(import_chunks).where(*where).order_by(import_chunks.c.id)))
 
 
 def open_phase(connection: Connection, import_id: int) -> int | None:

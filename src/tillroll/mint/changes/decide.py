@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from tillroll.campaign.states import ChangeKind, CodeState
 
-CHUNK = 500  # the most a batch may hold
 IN_FLIGHT = 2  # batches handed over at a time: minting has the rest of what the store works off in order
 MOST_ATTEMPTS = 8
 

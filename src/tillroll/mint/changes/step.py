@@ -12,14 +12,14 @@ import sqlalchemy as sa
 import structlog
 
 from tillroll.campaign.states import CHANGE_OPEN, PART_OPEN, ChangeKind, ChangeState, PartState
+from tillroll.chunks.carry import poll, push
 from tillroll.ledger import audit
 from tillroll.ledger.changes import parts_by_state, scope_of
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import change_parts, changes, stores
 from tillroll.mint.changes.decide import LAST, NEEDS_ORDERS, urgency
+from tillroll.mint.changes.errand import ChangeErrand, carrier_of
 from tillroll.mint.changes.gather import gather
-from tillroll.mint.changes.poll import poll
-from tillroll.mint.changes.push import push
 from tillroll.mint.parts import Mint
 
 log = structlog.get_logger("tillroll.mint")
@@ -34,7 +34,7 @@ def change_slice(mint: Mint, *, until: datetime, quiet: bool = False) -> datetim
     `quiet`: nothing else waits, so what can wait for ever is worked on too. Changes that must know the orders are left alone
     until these were read (`wants_orders`).
     """
-    waits = []
+    carrier, waits = carrier_of(mint), []
     for change in open_changes(mint):
         if ChangeKind(change.kind) in LAST and not quiet:
             continue
@@ -42,8 +42,9 @@ def change_slice(mint: Mint, *, until: datetime, quiet: bool = False) -> datetim
             if not _orders_are_read(mint, change):
                 continue
             gather(mint, change, until=until)
-        sent = push(mint, change)
-        next_poll = poll(mint, change)
+        errand = ChangeErrand(mint=mint, change=change)
+        sent = push(carrier, errand)
+        next_poll = poll(carrier, errand)
         if _finish(mint, change):
             continue
         waits.append(_next(mint, change, mint.clock.now() if sent else next_poll))
