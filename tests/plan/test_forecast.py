@@ -16,16 +16,8 @@ from hypothesis import strategies as st
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.models import Send, Status, Valid, When
 from tillroll.cli.calendar_show import say_pressure, say_run
-from tillroll.plan.calendar.forecast import (
-    Coming,
-    Forecast,
-    Money,
-    Scheduled,
-    Week,
-    Window,
-    forecast,
-    start_of,
-)
+from tillroll.plan.calendar.coming import Coming, Forecast, Money, Scheduled, Week, Window
+from tillroll.plan.calendar.forecast import forecast, start_of
 from tillroll.plan.calendar.ics import to_ics
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")

@@ -32,7 +32,8 @@ from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import approvals, plans, recipients, runs, stores
 from tillroll.mint.begin import begin
 from tillroll.mint.coupon import pattern
-from tillroll.plan.calendar.forecast import Window, forecast
+from tillroll.plan.calendar.coming import Window
+from tillroll.plan.calendar.forecast import forecast
 from tillroll.plan.calendar.upcoming import upcoming
 from tillroll.plan.make import make_plan
 from tillroll.plan.record import record_book

@@ -22,7 +22,8 @@ from tillroll.campaign.language.models import IfLate
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import open_engine, reading
 from tillroll.ledger.tables import runs, stores
-from tillroll.plan.calendar.forecast import Window, forecast
+from tillroll.plan.calendar.coming import Window
+from tillroll.plan.calendar.forecast import forecast
 from tillroll.plan.calendar.upcoming import upcoming
 from tillroll.plan.record import record_book
 from tillroll.plan.slots import materialise

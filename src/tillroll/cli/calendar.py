@@ -20,7 +20,8 @@ from tillroll.cli.show import out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading
-from tillroll.plan.calendar.forecast import Forecast, Money, Window, forecast, start_of
+from tillroll.plan.calendar.coming import Forecast, Money, Window
+from tillroll.plan.calendar.forecast import forecast, start_of
 from tillroll.plan.calendar.ics import to_ics
 from tillroll.plan.calendar.upcoming import Upcoming, upcoming
 

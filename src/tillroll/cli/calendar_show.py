@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tillroll.campaign.sentences.offers import say_money
-from tillroll.plan.calendar.forecast import Awaited, Coming, Forecast, Money, NotComing, Week, Window
+from tillroll.plan.calendar.coming import Awaited, Coming, Forecast, Money, NotComing, Week, Window
 from tillroll.plan.calendar.upcoming import Upcoming
 
 _PIPED = 1_000  # columns for a reader that has none of its own

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from icalendar import Calendar, Event
 
-from tillroll.plan.calendar.forecast import Coming, Forecast, NotComing
+from tillroll.plan.calendar.coming import Coming, Forecast, NotComing
 
 _LENGTH = timedelta(minutes=15)  # an event without a length is hard to see, and harder to click
 _REVISIONS_FROM = datetime(2026, 1, 1, tzinfo=UTC)
