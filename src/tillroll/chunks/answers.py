@@ -12,7 +12,7 @@ from tillroll.ecwid.batches import Batches, BatchStatus, InnerAnswer, key_still_
 from tillroll.ecwid.errors import StoreSaysNo, StoreSaysNotFound
 
 
-def ask(batches: Batches, chunk: sa.Row[Any], clock: Clock) -> BatchStatus | None:
+def how_far(batches: Batches, chunk: sa.Row[Any], clock: Clock) -> BatchStatus | None:
     """How far a batch is; None when it can't tell any more: the store forgot its ticket, or it stalls for an hour."""
     try:
         status = batches.status(chunk.ticket)

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.campaign.states import ChunkState
-from tillroll.chunks.answers import Answers, answers_of, ask
+from tillroll.chunks.answers import Answers, answers_of, how_far
 from tillroll.chunks.errand import POSTING, Carrier, Errand
 from tillroll.chunks.row import belongs, chunks_in, count_in, move, write_down
 from tillroll.ecwid.batches import MOST_IN_A_BATCH, key_still_good, poll_pause
@@ -85,7 +85,7 @@ def posted(carrier: Carrier, errand: Errand[Any], chunk: sa.Row[Any], *, ticket:
 
 def _ask(carrier: Carrier, errand: Errand[Any], chunk: sa.Row[Any]) -> bool:
     """Ask after one chunk; whether it is over."""
-    status = ask(carrier.batches, chunk, carrier.clock)
+    status = how_far(carrier.batches, chunk, carrier.clock)
     if status is None:
         lose(carrier, errand, chunk)
         return True

@@ -24,5 +24,5 @@ called or *after* it has returned. Whoever holds the store's lane next finds in 
 - *finished*: after `finish.finish`. The run is on its way to its messages.
 - *compared*: before `reconcile.write_compared`. What the store has otherwise isn't written: it is compared again.
 
-Changes to codes that are in the store (pause, extend, revoke …) have their own points, in `changes/push.py` and its neighbours.
+Changes to codes that are in the store (pause, extend …) are errands, with the points of `chunks/` and of `changes/gather.py`.
 """

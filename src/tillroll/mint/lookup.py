@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import ChunkState, CodeState
+from tillroll.chunks.row import move
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.coupons import Coupon
 from tillroll.ledger.bulk import change_many
@@ -35,11 +36,7 @@ def give_up(mint: Mint, chunk: sa.Row[Any]) -> None:
     """The chunk's outcome can't be learned from its batch any more: its codes are to be looked up."""
     now = mint.clock.now()
     with writing(mint.engine) as connection:
-        connection.execute(
-            sa.update(chunks)
-            .where(chunks.c.id == chunk.id, chunks.c.state == chunk.state)
-            .values(state=ChunkState.LOST, poll_at=now, changed_at=now)
-        )
+        move(connection, chunks, chunk, now=now, state=ChunkState.LOST, poll_at=now)
 
 
 def look_up_lost(mint: Mint) -> int | None:
@@ -72,8 +69,7 @@ def write_found(
     with writing(mint.engine) as connection:
         _settle_found(connection, request, piece, found, now)
         if last:
-            done = {"poll_at": None, "changed_at": now}
-            connection.execute(sa.update(chunks).where(chunks.c.id == chunk.id).values(done))
+            move(connection, chunks, chunk, now=now, poll_at=None)
 
 
 def _find(

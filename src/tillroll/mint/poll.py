@@ -6,14 +6,16 @@ chunk's state are one transaction.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from tillroll.campaign.states import ChunkState, CodeState
-from tillroll.ecwid.batches import BatchStatus, InnerAnswer, key_still_good
-from tillroll.ecwid.errors import StoreSaysNo, StoreSaysNotFound
+from tillroll.chunks.answers import answers_of, how_far
+from tillroll.chunks.row import chunks_in
+from tillroll.ecwid.batches import BatchStatus, InnerAnswer
 from tillroll.ledger.engine import reading
 from tillroll.ledger.tables import chunks, codes
 from tillroll.mint.lookup import give_up
@@ -27,11 +29,10 @@ def oldest_out(mint: Mint) -> tuple[sa.Row[Any], datetime] | None:
     The store works batches off in order: a later one can't be further than this one.
     """
     with reading(mint.engine) as connection:
-        out = (chunks.c.store_id == mint.store_id, chunks.c.state == ChunkState.POSTED)
-        chunk = connection.execute(sa.select(chunks).where(*out).order_by(chunks.c.id).limit(1)).first()
-    if chunk is None:
+        out = chunks_in(connection, chunks, ChunkState.POSTED, store_id=mint.store_id)
+    if not out:
         return None
-    asked = chunk.polls > 0
+    chunk, asked = out[0], out[0].polls > 0
     due = mint.watch.forecast.due(posted_at=chunk.created_at, size=chunk.size)
     return chunk, (chunk.poll_at if asked else due)
 
@@ -43,55 +44,45 @@ def ask(mint: Mint, chunk: sa.Row[Any]) -> None:
         rows: list[sa.Row[Any]] = list(
             connection.execute(sa.select(codes.c.id, codes.c.attempts).where(*open_))
         )
-    try:
-        status = mint.client.batches.status(chunk.ticket)
-    except (
-        StoreSaysNotFound,
-        StoreSaysNo,
-    ):  # a ticket the store no longer knows (404 or 400: not documented)
-        give_up(mint, chunk)
+    status = how_far(mint.client.batches, chunk, mint.clock)
+    if status is None:
+        give_up(mint, chunk)  # whatever a stalled one makes later is found by its code
         return
-    now, watch = mint.clock.now(), mint.watch
-    if not status.finished and not key_still_good(chunk.created_at, now):
-        give_up(mint, chunk)  # stalled: whatever it makes later is found by its code
-        return
-    forecast = watch.forecast
-    if status.finished:
-        watch.forecast = forecast.done(
-            posted_at=chunk.created_at, size=chunk.size, polls=chunk.polls, now=now
-        )
-        _record_all(mint, chunk, rows, answers_of(status))
-        return
-    forecast = forecast.under_way(
-        posted_at=chunk.created_at, completed=status.completed, polls=chunk.polls, now=now
+    told = answers_of(status)
+    answers = {row.id: _answer(inner) for row in rows if (inner := told.to(row.id)) is not None}
+    to = _over(mint, chunk, answers) if status.finished else _under_way(mint, chunk, status)
+    settle(mint, answers, rows, chunk=chunk, polls=chunk.polls + 1, **to)
+
+
+def _under_way(mint: Mint, chunk: sa.Row[Any], status: BatchStatus) -> dict[str, Any]:
+    """The batch isn't done: the forecast learns of it, and says when to ask again."""
+    now, polls = mint.clock.now(), chunk.polls
+    forecast = mint.watch.forecast.under_way(
+        posted_at=chunk.created_at, completed=status.completed, polls=polls, now=now
     )
-    watch.forecast = forecast
-    again = forecast.again(now=now, left=status.total - status.completed, polls=chunk.polls + 1)
-    settle(mint, answers_of(status), rows, chunk=chunk, polls=chunk.polls + 1, poll_at=again)
+    mint.watch.forecast = forecast
+    return {"poll_at": forecast.again(now=now, left=status.total - status.completed, polls=polls + 1)}
 
 
-def _record_all(mint: Mint, chunk: sa.Row[Any], rows: list[sa.Row[Any]], answers: dict[int, Answer]) -> None:
-    """The batch is done. A code without an answer was never tried; one that the store has already is looked up."""
-    untried = Answer(executed=False, status=0, reason="the batch ended without it")
-    for row in rows:
-        answers.setdefault(row.id, untried)
-    taken = any(answers[row.id].status == 409 for row in rows)
-    state = (ChunkState.LOST, mint.clock.now()) if taken else (ChunkState.DONE, None)
-    settle(mint, answers, rows, chunk=chunk, polls=chunk.polls + 1, state=state[0], poll_at=state[1])
-
-
-def answers_of(status: BatchStatus) -> dict[int, Answer]:
-    """The answers by code row."""
-    return {
-        int(answer.id): _answer(answer) for answer in status.answers if answer.id.isdigit() and answer.status
-    }
+def _over(mint: Mint, chunk: sa.Row[Any], answers: Mapping[int, Answer]) -> dict[str, Any]:
+    """The batch is done: the forecast learns of it, and a code that the store has already is to be looked up."""
+    now = mint.clock.now()
+    mint.watch.forecast = mint.watch.forecast.done(
+        posted_at=chunk.created_at, size=chunk.size, polls=chunk.polls, now=now
+    )
+    if any(answer.status == 409 for answer in answers.values()):
+        return {"state": ChunkState.LOST, "poll_at": now}
+    return {"state": ChunkState.DONE, "poll_at": None}
 
 
 def _answer(inner: InnerAnswer) -> Answer:
+    """What a batch says of one code, or that it ended without it."""
+    if not (inner.executed and inner.status):
+        return Answer(executed=False, status=0, reason="the batch ended without it")
     body = inner.body if isinstance(inner.body, dict) else {}
     coupon_id = body.get("id")
     return Answer(
-        executed=inner.executed,
+        executed=True,
         status=inner.status,
         coupon_id=int(coupon_id) if coupon_id is not None else None,
         reason=inner.message,

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.figures.effort import CHUNK, FEW
 from tillroll.campaign.states import ChunkState, CodeState, RunState
+from tillroll.chunks.row import chunks_in, count_in, move, write_down
 from tillroll.ecwid.batches import key_still_good
 from tillroll.ecwid.errors import StoreRefusal, StoreSaysConflict
 from tillroll.ledger.engine import reading, writing
@@ -42,8 +43,7 @@ def push(mint: Mint, run: sa.Row[Any], request: Pattern) -> bool:
 def unsent(mint: Mint) -> list[sa.Row[Any]]:
     """Chunks whose call may or may not have arrived: a process died, or an answer was lost."""
     with reading(mint.engine) as connection:
-        where = (chunks.c.store_id == mint.store_id, chunks.c.state == ChunkState.POSTING)
-        return list(connection.execute(sa.select(chunks).where(*where).order_by(chunks.c.id)))
+        return chunks_in(connection, chunks, ChunkState.POSTING, store_id=mint.store_id)
 
 
 def resume(mint: Mint, chunk: sa.Row[Any]) -> None:
@@ -66,16 +66,8 @@ def intend(mint: Mint, run_id: int) -> sa.Row[Any] | None:
         ids = list(connection.scalars(next_ones))
         if not ids:
             return None
-        row = {
-            "store_id": mint.store_id,
-            "run_id": run_id,
-            "state": ChunkState.POSTING,
-            "deduplication_key": new_key(),
-            "size": len(ids),
-            "created_at": now,
-            "changed_at": now,
-        }
-        chunk = connection.execute(sa.insert(chunks).values(row).returning(chunks)).one()
+        whose = {"store_id": mint.store_id, "run_id": run_id}
+        chunk = write_down(connection, chunks, key=new_key(), size=len(ids), now=now, **whose)
         posting = {"state": CodeState.POSTING, "chunk_id": chunk.id, "changed_at": now}
         connection.execute(
             sa.update(codes)
@@ -103,15 +95,10 @@ def post(mint: Mint, request: Pattern, chunk: sa.Row[Any]) -> None:
 def posted(mint: Mint, chunk: sa.Row[Any], ticket: str, now: datetime) -> None:
     """Write down the ticket that the store gave."""
     with writing(mint.engine) as connection:
-        out = (chunks.c.store_id == mint.store_id, chunks.c.state == ChunkState.POSTED)
-        flying = connection.scalar(sa.select(sa.func.count()).select_from(chunks).where(*out)) or 0
+        flying = count_in(connection, chunks, ChunkState.POSTED, store_id=mint.store_id)
         mint.watch.forecast = mint.watch.forecast.handed_over(now=now, flying=flying)
         due = mint.watch.forecast.due(posted_at=now, size=chunk.size)
-        connection.execute(
-            sa.update(chunks)
-            .where(chunks.c.id == chunk.id, chunks.c.state == ChunkState.POSTING)
-            .values(state=ChunkState.POSTED, ticket=ticket, poll_at=due, changed_at=now)
-        )
+        move(connection, chunks, chunk, now=now, state=ChunkState.POSTED, ticket=ticket, poll_at=due)
 
 
 def open_codes(connection: Connection, chunk_id: int) -> list[sa.Row[Any]]:
@@ -128,7 +115,7 @@ def _one_by_one(mint: Mint, request: Pattern, chunk: sa.Row[Any], rows: list[sa.
         give_up(mint, chunk)
         return
     with writing(mint.engine) as connection:
-        connection.execute(sa.update(chunks).where(chunks.c.id == chunk.id).values(polls=1))
+        move(connection, chunks, chunk, now=mint.clock.now(), polls=1)
     taken = 0
     for row in rows:
         answer = make_one(mint, request, row)

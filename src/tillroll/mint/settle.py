@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import ChunkState, CodeState
+from tillroll.chunks.row import move
 from tillroll.errors import NeedsPerson
 from tillroll.ledger.bulk import change_many
 from tillroll.ledger.engine import writing
@@ -54,7 +55,7 @@ def settle(
 ) -> Settled:
     """Record the answers of some codes that are `posting`; `answers` by the code row's id.
 
-    With `chunk`, what the answers say of it is written in the same transaction, but only while it is `posted`. Raises
+    With `chunk`, what the answers say of it is written in the same transaction, if it stands as it was read. Raises
     `NeedsPerson`, after all is written, when nothing will be made until somebody acts; those codes wait, reserved.
     """
     by_meaning: dict[Outcome, list[tuple[int, Answer]]] = {one: [] for one in Outcome}
@@ -65,11 +66,7 @@ def settle(
     with writing(mint.engine) as connection:
         _write(connection, mint, by_meaning, made_as(connection, rows))
         if chunk is not None:
-            connection.execute(
-                sa.update(chunks)
-                .where(chunks.c.id == chunk.id, chunks.c.state == ChunkState.POSTED)
-                .values(changed_at=mint.clock.now(), **of_chunk)
-            )
+            move(connection, chunks, chunk, now=mint.clock.now(), **of_chunk)
     stopped = by_meaning[Outcome.STOP]
     if stopped:
         answer = stopped[0][1]
@@ -105,6 +102,6 @@ def _write(
 def close(mint: Mint, chunk: sa.Row[Any], *, taken: int) -> None:
     """Every answer of a chunk that went one by one is recorded; codes that the store has already are to be looked up."""
     now = mint.clock.now()
-    values = {"state": ChunkState.LOST, "poll_at": now} if taken else {"state": ChunkState.DONE}
+    to = {"state": ChunkState.LOST, "poll_at": now} if taken else {"state": ChunkState.DONE}
     with writing(mint.engine) as connection:
-        connection.execute(sa.update(chunks).where(chunks.c.id == chunk.id).values(changed_at=now, **values))
+        move(connection, chunks, chunk, now=now, **to)

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from tillroll.campaign.states import ChunkState, RunState
+from tillroll.chunks.row import count_in
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import put_off, runs_in
@@ -140,9 +139,8 @@ def _send(table: _Table) -> bool:
 
 def _flying(mint: Mint) -> int:
     """Batches that the store has of ours."""
-    out = (chunks.c.store_id == mint.store_id, chunks.c.state == ChunkState.POSTED)
     with reading(mint.engine) as connection:
-        return int(connection.scalar(sa.select(sa.func.count()).select_from(chunks).where(*out)) or 0)
+        return count_in(connection, chunks, ChunkState.POSTED, store_id=mint.store_id)
 
 
 def _hand_out(table: _Table) -> bool:
