@@ -21,8 +21,8 @@ from tillroll.catalog.decide import (
 )
 from tillroll.catalog.journal import PIECE, decided, pieces, rows_where, write
 from tillroll.catalog.parts import Catalogue
-from tillroll.catalog.read import Categories
 from tillroll.catalog.shape import from_journal, of_product, of_variation, options_of
+from tillroll.catalog.values import Categories
 from tillroll.ecwid.catalog import Product
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import reading, writing

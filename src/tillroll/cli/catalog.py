@@ -5,22 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import click
 import sqlalchemy as sa
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from tillroll.catalog.apply import Told
-from tillroll.catalog.decide import Counts, ImportState, RowState
 from tillroll.catalog.job import import_file, try_out, undo_import
-from tillroll.catalog.journal import UNDO, counts, failures, load, newest
+from tillroll.catalog.journal import counts, newest
 from tillroll.catalog.parts import Catalogue
+from tillroll.cli.catalog_show import (
+    FAILURES_SHOWN,
+    bar,
+    plain,
+    report,
+    say_journal,
+    show_failures,
+    state_of,
+    what,
+)
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, out, say_json
 from tillroll.cli.stores import for_store, the_store
@@ -30,7 +35,6 @@ from tillroll.loop.worker import register_store
 from tillroll.mint.draw import new_key
 from tillroll.wiring import Services
 
-_FAILURES_SHOWN = 20
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
 _WHO = click.option(
     "--as", "email", default="command line", metavar="EMAIL", help="Who asks for it; for the audit."
@@ -120,13 +124,13 @@ def status(journal: int | None, as_json: bool) -> None:
     """
     with services() as parts:
         if journal is not None:
-            _report(parts.engine, journal, as_json=as_json, most=None)
+            report(parts.engine, journal, as_json=as_json, most=None)
             return
         with reading(parts.engine) as connection:
             store = the_store(connection)
             found = [(row, counts(connection, row.id)) for row in newest(connection, store.id, 20)]
     if as_json:
-        say_json({"imports": [_plain(row, tally) for row, tally in found]})
+        say_json({"imports": [plain(row, tally) for row, tally in found]})
         return
     if not found:
         out().print("Nothing was imported yet. Begin with: tillroll catalog import FILE --dry-run")
@@ -136,23 +140,23 @@ def status(journal: int | None, as_json: bool) -> None:
     )
     for row, tally in found:
         numbers = map(str, (tally.done, tally.unchanged, tally.failed, tally.open))
-        table.add_row(str(row.id), Text(_what(row)), _state(row), *numbers)
+        table.add_row(str(row.id), Text(what(row)), state_of(row), *numbers)
     out().print(table)
 
 
 def _import(file: Path, *, email: str, as_json: bool) -> None:
     with _room() as (parts, room):
-        with _bar() as told:
+        with bar() as told:
             import_id = import_file(room, file, person=email, told=told)
-        good = _report(parts.engine, import_id, as_json=as_json)
+        good = report(parts.engine, import_id, as_json=as_json)
     sys.exit(0 if good else 1)
 
 
 def _undo(import_id: int, *, force: bool, email: str, as_json: bool) -> None:
     with _room() as (parts, room):
-        with _bar() as told:
+        with bar() as told:
             undo_id = undo_import(room, import_id, person=email, force=force, told=told)
-        good = _report(parts.engine, undo_id, as_json=as_json)
+        good = report(parts.engine, undo_id, as_json=as_json)
     sys.exit(0 if good else 1)
 
 
@@ -174,14 +178,14 @@ def _dry_run(file: Path, *, as_json: bool) -> None:
             with reading(engine) as connection:
                 tally = counts(connection, import_id)
             if as_json:
-                _say_json(engine, import_id, dry_run=True, create=tally.created, update=tally.updated)
+                say_journal(engine, import_id, dry_run=True, create=tally.created, update=tally.updated)
             else:
                 out().print(
                     f"Would create {tally.created} and change {tally.updated} of {tally.total} rows;"
                     f" {tally.unchanged} are so already, {tally.failed} can't be done. Nothing was changed.",
                     soft_wrap=True,
                 )
-                _show_failures(engine, import_id, tally, _FAILURES_SHOWN)
+                show_failures(engine, import_id, tally, FAILURES_SHOWN)
         finally:
             engine.dispose()
     sys.exit(1 if tally.failed else 0)
@@ -209,98 +213,3 @@ def _room() -> Iterator[tuple[Services, Catalogue]]:
             except KeyboardInterrupt:
                 err().print("Interrupted. What was begun is journalled: the same command goes on from here.")
                 sys.exit(130)
-
-
-@contextmanager
-def _bar() -> Iterator[Told]:
-    """A bar on a terminal; nothing when piped."""
-    if not sys.stderr.isatty():
-        yield lambda _tally: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err(), transient=True) as progress:
-        task = progress.add_task("reading", total=None)
-
-        def told(tally: Counts) -> None:
-            reading_ = tally.by_state.get(RowState.READ, 0) > 0
-            progress.update(
-                task,
-                description="comparing with the store" if reading_ else "applying",
-                total=tally.total,
-                completed=tally.total - tally.open,
-            )
-
-        yield told
-
-
-def _report(engine: sa.Engine, import_id: int, *, as_json: bool, most: int | None = _FAILURES_SHOWN) -> bool:
-    """How an import stands or ended; whether every row is good."""
-    with reading(engine) as connection:
-        row, tally = load(connection, import_id), counts(connection, import_id)
-    if as_json:
-        _say_json(engine, import_id)
-        return not tally.failed
-    over = row.state == ImportState.DONE
-    mark = ("✓ ", "green") if over and not tally.failed else ("✗ ", "bold red") if over else ("… ", "yellow")
-    done = f"{tally.done} done"
-    if over and tally.done:
-        done += f" ({tally.created} created, {tally.updated} changed, {tally.deleted} deleted)"
-    waits = "" if over else f", {tally.open} open"
-    out().print(
-        Text.assemble(
-            mark,
-            f"Journal {import_id}: {_what(row)}. {tally.total} rows: {done}, {tally.unchanged} unchanged,"
-            f" {tally.failed} failed{waits}.",
-        ),
-        soft_wrap=True,
-    )
-    _show_failures(engine, import_id, tally, most)
-    if not over:
-        again = f"undo {row.undoes}" if row.kind == UNDO else f"import {row.file}"
-        said = f"  It was interrupted, or is running now. Go on with: tillroll catalog {again}"
-        out().print(Text(said), soft_wrap=True)
-    elif row.kind != UNDO and tally.done:
-        out().print(f"  Take it back with: tillroll catalog undo {import_id}")
-    return not tally.failed
-
-
-def _show_failures(engine: sa.Engine, import_id: int, tally: Counts, most: int | None) -> None:
-    for row in islice(failures(engine, import_id), most):
-        out().print(Text(f"  line {row.line}  {row.sku}: {row.reason}"), soft_wrap=True)
-    if most is not None and tally.failed > most:
-        out().print(f"  … and {tally.failed - most} more: tillroll catalog status {import_id}")
-
-
-def _say_json(engine: sa.Engine, import_id: int, **also: Any) -> None:
-    with reading(engine) as connection:
-        row, tally = load(connection, import_id), counts(connection, import_id)
-    failed = [
-        {"line": one.line, "sku": one.sku, "kind": one.kind, "reason": one.reason}
-        for one in failures(engine, import_id)
-    ]
-    say_json({**_plain(row, tally), **also, "failures": failed})
-
-
-def _plain(row: sa.Row[Any], tally: Counts) -> dict[str, Any]:
-    return {
-        "journal": row.id,
-        "kind": row.kind,
-        "undoes": row.undoes,
-        "file": row.file,
-        "state": row.state,
-        "rows": tally.total,
-        "done": tally.done,
-        "unchanged": tally.unchanged,
-        "failed": tally.failed,
-        "open": tally.open,
-        "begun_at": row.created_at,
-        "finished_at": row.finished_at,
-    }
-
-
-def _what(row: sa.Row[Any]) -> str:
-    return f"undo of {row.undoes} ({row.file})" if row.kind == UNDO else f"import of {row.file}"
-
-
-def _state(row: sa.Row[Any]) -> Text:
-    return Text(row.state, style="green" if row.state == ImportState.DONE else "yellow")
