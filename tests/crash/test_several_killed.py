@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from tests.crash.test_named_points import shop
 from tests.crash.test_worker_killed import figures, holds, installation, plan_and_approve, states
 from tests.shop import ROOT
 from tests.store import lay_faults, running
 from tillroll.campaign.states import RunState
+from tillroll.ledger.tables import runs
 from tillroll.wiring import Services
 
 FAULTS = {
@@ -25,7 +28,8 @@ FAULTS = {
     "slow": {"share": 0.05, "seconds": 0.2},
     "resets": {"share": 0.02},
 }
-PATIENCE = 180.0
+PATIENCE, TWO_MINUTES = 180.0, 120.0
+CROWDS = {"distributed": ("worker", "worker", "clock", "clock"), "embedded": ("worker", "worker")}
 
 
 class Crowd:
@@ -71,14 +75,13 @@ def crowd(words: Sequence[str], environment: dict[str, str], folder: Path) -> It
 def survives(url: str, folder: Path, *, engine: str, customers: int, kills: int, pause: float) -> None:
     """Kill one after another while they get things done, let the rest finish, and hold the ledger against store and outbox."""
     draw = random.Random(20261124)
-    words = ["worker", "worker", "clock", "clock"] if engine == "distributed" else ["worker", "worker"]
     with (
         running(folder / "store", customers=customers, batch_pause=0.2) as store,
         installation(store, url, folder) as (parts, environment),
     ):
         plan_and_approve(parts)
         lay_faults(store, **FAULTS)
-        with crowd(words, {**environment, "TILLROLL_ENGINE": engine}, folder) as processes:
+        with crowd(CROWDS[engine], {**environment, "TILLROLL_ENGINE": engine}, folder) as processes:
             for _ in range(kills):
                 something_happens(parts)
                 time.sleep(draw.uniform(0.0, 2 * pause))
@@ -116,10 +119,36 @@ def test_two_embedded_workers_killed_in_turn_lose_nothing_and_repeat_nothing(
     survives(sqlite_url, tmp_path, engine="embedded", customers=3_000, kills=4, pause=0.3)
 
 
+def in_flight(parts: Services) -> int:
+    """Runs that aren't over."""
+    with parts.engine.connect() as connection:
+        query = sa.select(sa.func.count()).where(runs.c.state != RunState.TRACKING)
+        return int(connection.scalar(query) or 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["embedded", pytest.param("distributed", marks=pytest.mark.postgres)])
-def test_one_is_killed_every_few_seconds_for_two_minutes(
+def test_one_is_killed_every_few_seconds_for_two_minutes_with_work_always_in_flight(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str
 ) -> None:
     url = request.getfixturevalue("postgresql_url" if engine == "distributed" else "sqlite_url")
-    survives(url, tmp_path, engine=engine, customers=12_000, kills=40, pause=1.5)
+    draw = random.Random(20261124)
+    killed = begun = 0
+    with shop(tmp_path, url, customers=6_000, batch_pause=0.2) as made:
+        lay_faults(made.store, **FAULTS)
+        environment = {**made.environment, "TILLROLL_ENGINE": engine}
+        with crowd(CROWDS[engine], environment, tmp_path) as processes:
+            ends = time.monotonic() + TWO_MINUTES
+            while time.monotonic() < ends:
+                while in_flight(made.parts) < 2:  # as one is over, another begins
+                    made.begin("many" if begun % 3 else "few")
+                    begun += 1
+                time.sleep(draw.uniform(0.5, 4.0))
+                processes.kill(draw.randrange(len(processes)))
+                killed += 1
+            assert in_flight(made.parts)
+            lay_faults(made.store, **dict.fromkeys(FAULTS, False))
+            finished(made.parts)
+        assert killed > 20
+        assert begun > 4
+        holds(made.parts, made.store)
