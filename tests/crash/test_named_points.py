@@ -155,7 +155,8 @@ def clock(made: Shop) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait()
+        ended = process.wait(timeout=30)
+    assert ended == 0, log.read_text()
 
 
 def tell_twice(parts: Services) -> None:

@@ -11,8 +11,9 @@ from tests.shop import NOW, add_store
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import events, runs
-from tillroll.loop.due import IDLE, due_lanes, looked
-from tillroll.track.connect import wake
+from tillroll.loop.advance import Lane, advance
+from tillroll.loop.due import IDLE, due_lanes, last_look, looked
+from tillroll.track.connect import rest_lane, wake
 
 SOON = NOW + timedelta(seconds=1)
 
@@ -75,3 +76,12 @@ def test_a_store_in_trouble_is_told_from_those_that_go_well(ledger: Engine) -> N
             (well, False),
             (ill, True),
         ]
+
+
+def test_a_store_in_trouble_that_is_woken_while_it_rests_stays_among_its_like(lane: Lane) -> None:
+    engine, now = lane.services.engine, lane.services.clock.now()
+    looked(engine, store_id=1, began=now, ended=now, next_at=None, polled_at=None, trouble=True)
+    rest_lane(engine, store_id=1, until=now + IDLE, reason="it hangs")
+    assert advance(lane, until=now + IDLE) == now + IDLE
+    with reading(engine) as connection:
+        assert last_look(connection, 1) == (None, True)

@@ -1,8 +1,8 @@
 """One token's way to the store: HTTP with its pace, its retries and its errors (`errors.py`). The areas of the API use it.
 
-Base: `{base_url}/{store_id}`; `Authorization: Bearer …` (docs.ecwid.com/api-reference). Reads are tried again a few times
-here, writes never: the caller knows whether doing a thing twice is harmless. A token that the store has refused is dead for
-this connection: nothing is sent with it any more, since a dead token that knocks gets its address blocked.
+Base: `{base_url}/{store_id}`; `Authorization: Bearer …` (docs.ecwid.com/api-reference). Reads are tried again a few times here,
+unless it was the time that ran out; writes never: the caller knows whether doing a thing twice is harmless. A token that the
+store has refused is dead for this connection: nothing is sent with it any more, since one that knocks gets its address blocked.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from urllib3.exceptions import TimeoutError as Timeout
 
 from tillroll.clock import Clock
 from tillroll.ecwid import wire
 from tillroll.ecwid.errors import (
     StoreBusy,
+    StoreHangs,
     StoreSaysConflict,
     StoreSaysNo,
     StoreSaysNotFound,
@@ -27,6 +28,7 @@ from tillroll.ecwid.errors import (
 )
 from tillroll.ecwid.pace import LONGEST_PAUSE, Pace
 from tillroll.ecwid.paging import Row, every
+from tillroll.ecwid.patience import Patient
 from tillroll.errors import (
     NeedsPerson,
     OutcomeUnknown,
@@ -36,7 +38,9 @@ from tillroll.errors import (
     TryLater,
 )
 
-_TIMEOUT = (5.0, 30.0)
+_CONNECTING, _ANSWER, _HURRIED = 5.0, 30.0, 10.0
+"""Seconds: for a connection, for a whole answer, and for what is read while others wait for this call's thread."""
+
 _READ_TRIES = 4
 _FIRST_PAUSE, _PAUSE_GROWS = 0.3, 3  # seconds: 0.3, 0.9, 2.7
 _DEFAULT_WAIT = 10.0
@@ -53,6 +57,7 @@ class Connection:
         """`person`: somebody waits at a screen for these calls, so the share kept for people may be used."""
         self.store_id = store_id
         self.pace = pace
+        self.hurried = False  # others wait for the thread of these calls: what is read must be there sooner
         self.skew: timedelta | None = (
             None  # how far the store's clock is ahead of ours; None until it has answered
         )
@@ -63,7 +68,7 @@ class Connection:
         self._session = requests.Session()
         # no proxy or .netrc of the machine slips in, and each call is a third cheaper
         self._session.trust_env = False
-        self._session.mount(self._root, HTTPAdapter(pool_maxsize=4, max_retries=0))
+        self._session.mount(self._root, Patient(pool_maxsize=4, max_retries=0))
         self._session.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json"})
 
     def close(self) -> None:
@@ -97,6 +102,8 @@ class Connection:
             except StoreBusy as busy:  # its wait is kept by the pace, if it isn't too long
                 if (busy.retry_at - self._clock.now()).total_seconds() > LONGEST_PAUSE:
                     raise
+            except StoreHangs:
+                raise
             except TryLater:
                 self._clock.sleep(_FIRST_PAUSE * _PAUSE_GROWS**attempt)
         return self._call("GET", path, query=query)
@@ -119,9 +126,10 @@ class Connection:
         if self._dead is not None:
             raise self._dead
         self.pace.wait(person=self._person)
+        seconds = _HURRIED if self.hurried and method == "GET" else _ANSWER
         try:
             answer = self._session.request(
-                method, self._root + path, params=query, json=body, timeout=_TIMEOUT
+                method, self._root + path, params=query, json=body, timeout=(_CONNECTING, seconds)
             )
         except requests.ConnectTimeout as fault:
             raise self._unreachable(fault) from fault
@@ -160,8 +168,10 @@ class Connection:
         return parsed if isinstance(parsed, dict) else {"items": parsed}
 
     def _unreachable(self, fault: Exception) -> StoreUnreachable:
-        return StoreUnreachable(
-            f"Store {self.store_id} can't be reached at {self._root}.",
+        hangs = isinstance(fault, requests.Timeout) or (fault.args and isinstance(fault.args[0], Timeout))
+        kind, what = (StoreHangs, "doesn't answer") if hangs else (StoreUnreachable, "can't be reached")
+        return kind(
+            f"Store {self.store_id} {what} at {self._root}.",
             retry_at=self._clock.now() + timedelta(seconds=5),
             hint=f"Nothing was changed; it will be tried again. ({type(fault).__name__})",
         )

@@ -10,6 +10,7 @@ Raised by every call of `client.py`:
 | `PlanLacksApi` | 402 | stop; the owner must change the plan |
 | `StoreBusy` | 429 | wait until `retry_at` |
 | `StoreUnreachable` | no connection, or 5xx on a read | try later |
+| `StoreHangs` | a read had no whole answer in its time, or nobody took the connection | try later; not again at once |
 | `OutcomeUnknown` | the answer to a write was lost, or 5xx on a write | look it up before doing it again |
 | `StoreSaysNotFound`, `StoreSaysConflict`, `StoreSaysNo` | 404, 409, any other 4xx | the request is wrong: an outcome to record |
 
@@ -27,6 +28,10 @@ class StoreBusy(TryLater):
 
 class StoreUnreachable(TryLater):
     """No answer, and nothing can have been changed."""
+
+
+class StoreHangs(StoreUnreachable):
+    """It takes calls and doesn't answer them, or not to the end. Each further try costs as much time."""
 
 
 class StoreUnknown(StoreDisconnected):

@@ -25,7 +25,7 @@ from tillroll.errors import (
 )
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.lane import lane
-from tillroll.loop.due import looked, polled_at
+from tillroll.loop.due import last_look, looked
 from tillroll.loop.files import book_for
 from tillroll.loop.outage import tell_of_outage
 from tillroll.loop.stages import (
@@ -67,6 +67,7 @@ __all__ = ["Lane", "advance"]
 log = structlog.get_logger("tillroll.loop")
 
 _SOON = timedelta(seconds=1)
+_LONGEST_REST, _MOST_TROUBLES = timedelta(minutes=1), 10
 _TAKEN = timedelta(seconds=2)  # another process works for the store
 _QUIET = timedelta(seconds=5)  # nothing has waited for so long: the store's past may be read,
 _HISTORY = timedelta(seconds=2)  # so much of it in one go
@@ -84,9 +85,11 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
         began = clock.now()
         with reading(engine) as connection:
             store = load_store(connection, lane_.store_id)
-            if lane_.spread is not None:
-                lane_.remember(polled_at(connection, lane_.store_id))
+            polled_at, slow = last_look(connection, lane_.store_id)
+        if lane_.spread is not None:
+            lane_.remember(polled_at)
         lane_.follow(store)
+        lane_.client.connection.hurried = not slow  # one in trouble is in nobody's way
         next_at = _look(lane_, store, until)
         looked(
             engine,
@@ -109,9 +112,12 @@ def _look(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
         return None
     if store.not_before is not None and store.not_before > clock.now():
         rest_until: datetime = store.not_before
+        lane_.in_trouble = True  # still: it was woken, and nothing has gone well since
         return rest_until
     try:
-        return _work(lane_, store, until)
+        next_at = _work(lane_, store, until)
+        lane_.troubles = 0
+        return next_at
     except NeedsPerson as trouble:
         _shut_out(lane_, store, trouble)
         return None
@@ -151,7 +157,11 @@ def hold_fence(lane_: Lane) -> None:
 
 
 def _rest(lane_: Lane, store: sa.Row[Any], reason: str, until: datetime) -> datetime:
+    """No call until then, and longer each time that it goes wrong again."""
     lane_.in_trouble = True
+    again = min(_LONGEST_REST, _SOON * 2**lane_.troubles)
+    lane_.troubles += lane_.troubles < _MOST_TROUBLES
+    until = max(until, lane_.services.clock.now() + again)
     rest_lane(lane_.services.engine, store_id=lane_.store_id, until=until, reason=reason)
     log.warning("store.rests", store=store.ecwid_id, reason=reason, until=until.isoformat())
     return until

@@ -133,6 +133,8 @@ class DistributedWorker:
             next_at = self._lanes.turn(store_id, until=clock.now() + min(SLICE, _TURN))
             if next_at is None or next_at > clock.now() + _SOON:
                 return
+            if self._lanes.in_trouble(store_id):
+                return  # the clock puts it where the others are that hang
             if clock.now() - began > _TURN:
                 break
             self._stop.wait(max(0.0, (next_at - clock.now()).total_seconds()))

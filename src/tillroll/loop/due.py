@@ -80,12 +80,11 @@ def looked(
         upsert(connection, lanes, [row])
 
 
-def polled_at(connection: Connection, store_id: int) -> datetime | None:
-    """When the store was last asked what changed, by whichever process."""
-    found: datetime | None = connection.scalar(
-        sa.select(lanes.c.polled_at).where(lanes.c.store_id == store_id)
-    )
-    return found
+def last_look(connection: Connection, store_id: int) -> tuple[datetime | None, bool]:
+    """When the store was last asked what changed, by whichever process, and whether its last look took long."""
+    query = sa.select(lanes.c.polled_at, lanes.c.slow).where(lanes.c.store_id == store_id)
+    row = connection.execute(query).first()
+    return (None, False) if row is None else (row.polled_at, row.slow)
 
 
 def _next(connection: Connection, store_id: int, now: datetime) -> datetime:

@@ -19,7 +19,7 @@ from tillroll.wiring import Services
 log = structlog.get_logger("tillroll.lanes")
 
 SLICE = timedelta(seconds=10)  # a dyno gets 30 s to stop
-PATIENCE = 25.0  # seconds for turns to end after SIGTERM
+PATIENCE = 20.0  # seconds for turns to end after SIGTERM
 _NAP = timedelta(seconds=5)
 _FEW = 50  # with more stores than that, a lane that has nothing to do keeps no connection open
 
@@ -84,6 +84,11 @@ class Lanes:
                     lane_.spread = lambda run_id: spread(store_id, run_id)
                 self._lanes[store_id] = lane_
             return self._lanes[store_id]
+
+    def in_trouble(self, store_id: int) -> bool:
+        """Whether its last turn ended in trouble: it must not stay where those that go well have their turns."""
+        lane_ = self._lanes.get(store_id)
+        return lane_ is not None and lane_.in_trouble
 
     def opened(self) -> list[Lane]:
         """The lanes that had a turn."""

@@ -72,6 +72,7 @@ class Lane:
     way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with
     fence_checked: bool = False  # the store was asked whether this ledger is the one that works for it
     in_trouble: bool = False  # the last slice ended because the store wouldn't
+    troubles: int = 0  # how often in a row
     spread: Callable[[int], None] | None = None  # share a run's messages out to other senders
 
     def follow(self, store: sa.Row[Any]) -> None:

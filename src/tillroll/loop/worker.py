@@ -114,6 +114,8 @@ class Worker:
             next_at = self._lanes.turn(store_id, until=clock.now() + SLICE)
             if next_at is None or next_at > clock.now() + timedelta(seconds=TICK):
                 break
+            if self._lanes.in_trouble(store_id):
+                break  # it goes on among the others that are, when it is due
             if clock.now() - began > TURN and len(self._out) > self._services.settings.threads:
                 break
             self._stop.wait(max(0.0, (next_at - clock.now()).total_seconds()))
