@@ -31,6 +31,13 @@ def test_an_approver_rejects(ledger: Engine, ana: FlaskClient, run_id: int) -> N
     assert run_row(ledger, run_id).state == RunState.REJECTED
 
 
+def test_a_no_without_a_reason_is_not_taken(ledger: Engine, ana: FlaskClient, run_id: int) -> None:
+    page = send_form(ana, run_id, "reject", digest=digest_of(ledger, run_id), note="  \r\n")
+    assert "needs a reason" in page.text
+    assert "Approve this plan" in page.text
+    assert run_row(ledger, run_id).state == RunState.WAITING
+
+
 def test_a_viewer_sees_no_form_and_can_approve_nothing(ledger: Engine, eve: FlaskClient, run_id: int) -> None:
     page = eve.get(f"/runs/{run_id}")
     assert "Approve this plan" not in page.text

@@ -64,6 +64,11 @@ def reject(engine: Engine, *, run_id: int, digest: str, person: Person, note: st
         )
         if against:
             raise _refusal(person, run_id, against)
+        if not note.strip():
+            raise Refused(
+                f"A no to run {run_id} needs a reason: whoever wrote the campaign reads it.",
+                hint="Say in the note what should be another way.",
+            )
         connection.execute(  # a person who agreed before may change their mind
             sa.delete(approvals).where(
                 approvals.c.plan_id == plan.plan_id, approvals.c.person == person.email
