@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from tests.shop import NOW, campaign_text, planned_run, sample_book
 from tests.web.site import app_for, open_shop, plan_run, put_under_way, sign_in
 from tillroll.campaign.states import RunState
+from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import customers, messages, runs, stores
 from tillroll.plan.record import record_book
 
@@ -201,3 +202,14 @@ def test_a_run_over_nobody_shows_no_e_mail(ledger: Engine, ana: FlaskClient, sto
     page = ana.get(f"/runs/{run_id}")
     assert page.status_code == 200
     assert "there is no e-mail to show" in page.text
+
+
+def test_a_run_that_watches_orders_says_nothing_of_its_own_next_look(
+    ledger: Engine, ana: FlaskClient, run_id: int
+) -> None:
+    put_under_way(ledger, run_id, RunState.TRACKING, live=3)
+    for state, said in ((RunState.TRACKING, False), (RunState.SENDING, True)):
+        with writing(ledger) as connection:
+            later = {"state": state, "not_before": NOW + timedelta(days=365)}
+            connection.execute(sa.update(runs).where(runs.c.id == run_id).values(later))
+        assert ("Goes on in" in ana.get(f"/runs/{run_id}").text) is said
