@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 
 from tillroll.errors import Misconfigured
@@ -115,13 +116,18 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         threads=_whole(names, "TILLROLL_THREADS", 8, 1, 64, faults),
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         smtp_url=names.get("SMTP_URL", ""),
-        mail_from=names.get("TILLROLL_MAIL_FROM", ""),
+        mail_from=_sender(names, faults),
         port=_whole(names, "PORT", 8000, 1, 65_535, faults),
         proxies=_whole(names, "TILLROLL_PROXIES", 0, 0, 5, faults),
         metrics_token=names.get("TILLROLL_METRICS_TOKEN", ""),
         log_level=_choice(names, "TILLROLL_LOG_LEVEL", ("debug", "info", "warning", "error"), "info", faults),
     )
-    if not values.on_sqlite and not values.secret_keys:
+    if not values.database_url.startswith(("sqlite", "postgres")):
+        faults.append(
+            "DATABASE_URL is no address of a ledger; write it like sqlite:///var/tillroll.sqlite3 or "
+            "postgresql://user:password@host/name"
+        )
+    elif not values.on_sqlite and not values.secret_keys:
         faults.append("TILLROLL_SECRET_KEYS is missing; make a key with: tillroll secret new")
     if values.on_sqlite and values.engine == DISTRIBUTED:
         faults.append(
@@ -153,6 +159,14 @@ def _url(names: Mapping[str, str], name: str, faults: list[str]) -> str:
     if url and not url.startswith(("https://", "http://")):
         faults.append(f"{name} is {url!r}; it begins with https://")
     return url.rstrip("/")
+
+
+def _sender(names: Mapping[str, str], faults: list[str]) -> str:
+    sender = names.get("TILLROLL_MAIL_FROM", "").strip()
+    before, _, host = parseaddr(sender)[1].rpartition("@")
+    if sender and not (before and host and sender.isprintable()):
+        faults.append(f"TILLROLL_MAIL_FROM is {sender!r}; write it like Shop <hello@shop.example>")
+    return sender
 
 
 def _whole(

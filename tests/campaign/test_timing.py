@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.shop import NOW, campaign_text, sample_book
 from tillroll.campaign.text.units import parse_wall_time
-from tillroll.campaign.timing.moments import Timing, say_meant, say_moment, timing, wall_fault
+from tillroll.campaign.timing.moments import Timing, say_meant, say_minutes, say_moment, timing, wall_fault
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 MIN, MAX = parse_wall_time("2020-01-01"), parse_wall_time("2037-12-31")
@@ -110,3 +110,18 @@ def test_codes_end_with_a_day_of_the_store_s_in_any_zone_and_at_any_moment(zone:
     assert say_moment(works.end, ZoneInfo(zone)).startswith(f"{here:%a %d %b %Y}, 23:59:59 ")
     offsets = {one.astimezone(ZoneInfo(zone)).utcoffset() for one in (at, works.end)}
     assert len(offsets) == 1 or any(note.startswith("The clock goes") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (0.0, "1 second"),
+        (0.1, "6 seconds"),
+        (1.1, "1 minute"),
+        (59.4, "59 minutes"),
+        (60.0, "1 hour"),
+        (121.0, "2 hours 1 minute"),
+    ],
+)
+def test_a_length_of_time_is_said_as_people_say_it(minutes: float, said: str) -> None:
+    assert say_minutes(minutes) == said

@@ -127,6 +127,40 @@ def test_all_faults_are_told_at_once_and_as_json_too(home: Path) -> None:
     }
 
 
+def test_a_file_that_nobody_reads_gets_no_tick(home: Path) -> None:
+    (home / "README.md").write_text("# Ours")
+    answer = tillroll(home, "check", "campaigns", "README.md")
+    assert answer.returncode == 1
+    assert "✓" not in answer.stdout
+    assert "Tillroll doesn't read README.md" in answer.stderr
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest(home: Path) -> None:
+    answer = tillroll(home, "statsu")
+    assert answer.returncode == 2
+    assert "Did you mean 'status'?" in answer.stderr
+
+
+@pytest.mark.parametrize("family", ["codes", "drift", "store", "catalog", "segment"])
+def test_the_help_of_a_family_cuts_no_sentence(home: Path, family: str) -> None:
+    shown = tillroll(home, family, "--help").stdout
+    assert "..." not in shown.partition("Commands:")[2]
+
+
+def test_a_full_disk_is_no_bug_of_ours(home: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [sys.executable, "-m", "tillroll", "check"],
+            cwd=home,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert answer.returncode == 4
+    assert "The disk is full" in answer.stderr
+
+
 def test_outside_a_campaign_folder_it_says_where_to_start(tmp_path: Path) -> None:
     answer = tillroll(tmp_path, "check")
     assert answer.returncode == 1
@@ -139,6 +173,18 @@ def test_wrong_settings_are_told_all_at_once(home: Path) -> None:
     assert answer.returncode == 4
     for name in ("PORT", "ECWID_STORE_ID", "ECWID_TOKEN", "TILLROLL_LOG_LEVEL"):
         assert name in answer.stderr
+
+
+def test_a_sender_and_a_database_that_are_none_are_told_before_anything_is_begun(home: Path) -> None:
+    answer = tillroll(home, "status", TILLROLL_MAIL_FROM="The Tea Table", DATABASE_URL="tillroll.sqlite3")
+    assert answer.returncode == 4
+    assert "TILLROLL_MAIL_FROM is 'The Tea Table'; write it like Shop <hello@shop.example>" in answer.stderr
+    assert "DATABASE_URL is no address of a ledger" in answer.stderr
+    assert "TILLROLL_SECRET_KEYS" not in answer.stderr, "there is no telling whether it takes any"
+    port = "postgresql://u:hunter2@127.0.0.1:fivefour/d"
+    answer = tillroll(home, "status", DATABASE_URL=port, TILLROLL_SECRET_KEYS="x")
+    assert answer.returncode == 4
+    assert "hunter2" not in answer.stderr
 
 
 def test_a_database_that_cannot_be_opened(home: Path) -> None:
@@ -158,6 +204,7 @@ def test_a_ledger_that_was_never_made_says_how_to_make_it(home: Path) -> None:
     assert answer.returncode == 4
     assert "tillroll db upgrade" in answer.stderr
     status = tillroll(home, "status")
+    assert "The ledger has no tables yet." in status.stderr
     assert "tillroll db upgrade" in status.stderr
 
 
@@ -178,6 +225,14 @@ def test_a_port_in_use_is_told_with_another(home: Path) -> None:
             assert answer.returncode == 4, command
             assert f"Port {port}" in answer.stderr
             assert f"--port {port + 1}" in answer.stderr
+
+
+def test_an_address_that_is_not_here_and_a_port_that_is_none_are_told_as_such(home: Path) -> None:
+    elsewhere = tillroll(home, "web", "--host", "192.0.2.1")
+    assert elsewhere.returncode == 4
+    assert "Nothing can listen on 192.0.2.1" in elsewhere.stderr
+    for command in ("web", "up", "sandbox"):
+        assert tillroll(home, command, "--port", "80000").returncode == 2, command
 
 
 def test_a_key_and_an_account_are_made(home: Path) -> None:

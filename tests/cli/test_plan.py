@@ -77,7 +77,7 @@ def test_a_plan_is_read_by_people_and_by_programs_and_writes_nothing(
         ":59:59 CE",
         ", between €",
         "assumed, since no earlier run has ended",
-        " requests, about 0.1 minutes",
+        " requests, about 6 seconds",
         "✓ Largest percent: 15 % (limit 30 %)",
         "The same people, within a week",
         "No plan of this campaign was ever approved.",

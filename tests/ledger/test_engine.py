@@ -39,6 +39,15 @@ def test_a_ledger_of_another_version_is_refused_with_the_command_that_mends_it(t
     engine.dispose()
 
 
+def test_a_ledger_that_a_newer_version_made_is_left_alone(ledger: Engine) -> None:
+    with ledger.begin() as connection:
+        connection.execute(sa.text("update alembic_version set version_num = '9999'"))
+    for touch in (migrate.require_current, migrate.upgrade):
+        with pytest.raises(Misconfigured, match="version 9999") as refused:
+            touch(ledger)
+        assert "newer version" in refused.value.hint
+
+
 @pytest.mark.parametrize(
     "text", ["postgres://u:p@h/d", "postgresql://u:p@h/d", "postgresql+psycopg://u:p@h/d"]
 )

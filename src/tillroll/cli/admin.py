@@ -7,6 +7,7 @@ import sys
 import click
 
 from tillroll.approve.decide import ADMIN, APPROVER, VIEWER
+from tillroll.cli.family import Family
 from tillroll.cli.opening import services
 from tillroll.cli.show import out, say_json
 from tillroll.errors import Refused
@@ -15,7 +16,7 @@ from tillroll.ledger.sealing import new_key
 from tillroll.web.accounts import add_user
 
 
-@click.group()
+@click.group(cls=Family)
 def db() -> None:
     """The ledger's database.
 
@@ -46,7 +47,7 @@ def upgrade(as_json: bool) -> None:
         )
 
 
-@click.group()
+@click.group(cls=Family)
 def user() -> None:
     """The accounts that may sign in.
 
@@ -85,7 +86,7 @@ def add(email: str, roles: tuple[str, ...], password_stdin: bool) -> None:
     out().print(f"{email} can sign in ({', '.join(roles)}).")
 
 
-@click.group()
+@click.group(cls=Family)
 def secret() -> None:
     """Keys that seal tokens at rest.
 

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import click
 import sqlalchemy as sa
 from rich.console import Console
 from rich.padding import Padding
@@ -36,18 +35,7 @@ class _Widths:
 def show_forecast(
     console: Console, found: Forecast, known: Upcoming, store: sa.Row[Any], window: Window
 ) -> None:
-    """All of it; plain lines without a width of their own when nobody sits at a terminal."""
-    if console.is_terminal:
-        _show(console, found, known, store, window)
-        return
-    console.width = _PIPED
-    with console.capture() as captured:
-        _show(console, found, known, store, window)
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())
-
-
-def _show(console: Console, found: Forecast, known: Upcoming, store: sa.Row[Any], window: Window) -> None:
+    """All of it, week by week."""
     first, last = (moment.astimezone(window.zone).date() for moment in (window.start, window.until))
     name = store.name or f"store {store.ecwid_id}"
     console.print(

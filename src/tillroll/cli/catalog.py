@@ -26,6 +26,7 @@ from tillroll.cli.catalog_show import (
     state_of,
     what,
 )
+from tillroll.cli.family import Family
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, out, say_json
 from tillroll.cli.stores import for_store, the_store
@@ -44,7 +45,7 @@ _FORCE = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Family)
 def catalog() -> None:
     """Products and variations, many at a time, from a file. Every row is journalled, and can be taken back.
 

@@ -32,7 +32,7 @@ from tillroll.wiring import Services
 
 TARGET = click.argument("target", metavar="CAMPAIGN|RUN")
 WHO = click.option(
-    "--as", "email", required=True, metavar="EMAIL", help="Whose word this is: an account with the role."
+    "--as", "email", required=True, metavar="EMAIL", help="Whose word this is: an approver's account."
 )
 NOTE = click.option("--note", default="", help="Why, for the audit.")
 YES = click.option("--yes", is_flag=True, help="Don't ask; needed when nobody is at a terminal.")

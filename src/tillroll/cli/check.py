@@ -13,7 +13,7 @@ from tillroll.campaign import Book, Finding, Revision, read_book
 from tillroll.campaign.folder.files import stores_with_own
 from tillroll.campaign.frozen.revision import messages_of
 from tillroll.cli.show import out, say_json
-from tillroll.errors import TillrollError
+from tillroll.errors import Refused, TillrollError
 from tillroll.settings import from_environment
 
 
@@ -41,6 +41,7 @@ def check(files: tuple[Path, ...], form: str, as_json: bool) -> None:
       tillroll check --format json | jq '.findings[].problem'
     """
     settings = from_environment()
+    _refuse_others(files, settings.folder)
     book = read_book(settings.folder, environment=settings.environment)
     found = [*book.findings, *_uncompilable(book)]
     for store in stores_with_own(settings.folder):
@@ -64,6 +65,17 @@ def check(files: tuple[Path, ...], form: str, as_json: bool) -> None:
         _for_people(found, book, files)
     if found:
         raise click.exceptions.Exit(1)
+
+
+def _refuse_others(files: Sequence[Path], root: Path) -> None:
+    """A tick behind a file that nobody looked at would be a lie."""
+    parts = {"campaigns", "rules", "templates"}
+    others = [str(path) for path in files if not {".", *parts} & {_relative(path, root).split("/")[0]}]
+    if others:
+        raise Refused(
+            f"Tillroll doesn't read {', '.join(others)}: only campaigns/, rules/ and templates/ of {root.resolve()}.",
+            hint="Name files or folders in there, or set TILLROLL_FOLDER to the folder that holds them.",
+        )
 
 
 def _of_store(theirs: Book, store: int, shared: Book) -> dict[str, Revision]:

@@ -10,6 +10,7 @@ import click
 
 from tillroll.approve.decide import MAY_DECIDE, Person
 from tillroll.cli.changes import COMMANDS as CHANGES
+from tillroll.cli.family import Family
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, say_json
 from tillroll.cli.stores import for_store, the_store
@@ -22,7 +23,7 @@ from tillroll.web.accounts import person_of
 from tillroll.wiring import Services
 
 
-@click.group()
+@click.group(cls=Family)
 def codes() -> None:
     """The codes of a run, or out of a pool, and what is done to them in the store.
 

@@ -14,6 +14,7 @@ from tillroll.approve.change import needed_role
 from tillroll.approve.drift import accept, fix
 from tillroll.campaign.states import DRIFT_OPEN, DriftKind, DriftState
 from tillroll.cli.changes import JSON, NOTE, WHO, person_named
+from tillroll.cli.family import Family
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, out, say_json
 from tillroll.cli.stores import for_store, the_store
@@ -29,7 +30,7 @@ from tillroll.wiring import Services
 _STEP = timedelta(seconds=1)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Family, invoke_without_command=True)
 @click.option("--known", is_flag=True, help="Don't ask the store: only what earlier looks found.")
 @JSON
 @click.pass_context

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -46,6 +48,14 @@ every save, and must not wait for a web server it doesn't start."""
 
 EXIT_CODES = ((Refused, 1), (TryLater, 3), (NeedsPerson, 4), (OutcomeUnknown, 5))
 _BUG = 70
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DATABASE_FAILS = (  # as SQLite says them (sqlite.org/rescode.html); PostgreSQL's lost connections are told by SQLAlchemy
+    "readonly database",
+    "disk is full",
+    "database is locked",
+    "disk I/O error",
+    "malformed",
+)
 
 
 class Root(click.Group):
@@ -63,6 +73,9 @@ class Root(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as bug:
+            if (place := _place_that_fails(bug)) is not None:
+                _say(place)
+                ctx.exit(4)
             _log_bug(bug)
             _say(
                 TillrollError(
@@ -71,6 +84,16 @@ class Root(click.Group):
                 )
             )
             ctx.exit(_BUG)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as wrong:
+            if not args[0].startswith("-") and (near := get_close_matches(args[0], COMMANDS, n=1)):
+                raise click.UsageError(f"{wrong.message} Did you mean {near[0]!r}?", ctx) from wrong
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -93,6 +116,22 @@ def _say(trouble: TillrollError) -> None:
     show.say_error(trouble)
 
 
+def _place_that_fails(fault: Exception) -> NeedsPerson | None:
+    """What to say when the disk or the database fails beneath us, which is no bug of ours; else nothing."""
+    if isinstance(fault, OSError) and fault.errno in _FULL:
+        return NeedsPerson(
+            "The disk is full: what was to be written isn't whole.", hint="Make room, then run it again."
+        )
+    words = " ".join(str(getattr(fault, "orig", None) or "").split())
+    if getattr(fault, "connection_invalidated", False) or any(sign in words for sign in _DATABASE_FAILS):
+        return NeedsPerson(
+            f"The database fails: {words}",
+            hint="Check that it runs, that it may be written to and has room; then run this again. What it had "
+            "confirmed is kept.",
+        )
+    return None
+
+
 def _log_bug(bug: Exception) -> None:
     """How it came about, for who asked for it: TILLROLL_LOG_LEVEL=debug. Anybody else is only told what to do."""
     with suppress(TillrollError):  # wrong settings were told already
@@ -107,8 +146,10 @@ def main() -> None:
     """Coupon campaigns for Ecwid stores: planned, approved, minted once, sent once.
 
     \b
-    Exit codes: 0 done · 1 refused or faults found · 2 wrong usage · 3 try later
-                4 somebody must act · 5 outcome unknown · 70 a bug of ours
+    Exit codes:
+      0 done               3 try later            70 a bug of ours
+      1 refused or faults  4 somebody must act
+      2 wrong usage        5 outcome unknown
 
     \b
     Example:

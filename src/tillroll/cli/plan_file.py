@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from tillroll.campaign.frozen.recipient import Recipient, masked_email
 from tillroll.campaign.sentences.offers import say_money
 from tillroll.campaign.sentences.verdicts import measure, rule_words
-from tillroll.campaign.timing.moments import say_moment
+from tillroll.campaign.timing.moments import say_minutes, say_moment
 from tillroll.plan.outlook import Outlook
 from tillroll.send.compile import Rendered
 
@@ -38,6 +38,7 @@ def as_html(found: Outlook, mails: Sequence[tuple[Recipient, Rendered]], *, made
         money=money,
         moment=moment,
         number=lambda value: format_decimal(value, locale="en"),
+        lasting=say_minutes,
         masked=masked_email,
         measure=measure,
         rule_words=rule_words,

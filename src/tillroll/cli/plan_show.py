@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -16,13 +15,12 @@ from tillroll.campaign.frozen.proposal import Exposure, Level, Proposal
 from tillroll.campaign.frozen.recipient import Recipient, masked_email
 from tillroll.campaign.sentences.offers import say_money
 from tillroll.campaign.sentences.verdicts import measure, rule_words
-from tillroll.campaign.timing.moments import Timing, say_moment
+from tillroll.campaign.timing.moments import Timing, say_minutes, say_moment
 from tillroll.cli.show import facts_table
 from tillroll.plan.outlook import Outlook
 from tillroll.plan.since import Since
 from tillroll.send.compile import Rendered
 
-_PIPED = 1_000  # columns for a reader that has none of its own
 _NAMED = 3  # recipients that are named
 
 _MARKS = {
@@ -36,46 +34,27 @@ _MARKS = {
 def show_proposal(console: Console, proposal: Proposal, *, digest: str, since: Since | None) -> None:
     """A run's plan, as somebody decides on it."""
 
-    def show() -> None:
-        _title(console, proposal)
-        rows = {**_who(proposal), **_what(proposal), **_money(proposal), "digest": digest}
-        console.print(facts_table(rows))
-        _verdicts(console, proposal)
-        _crossings(console, proposal)
-        _since(console, since, ZoneInfo(proposal.timezone))
-
-    _plainly(console, show)
+    _title(console, proposal)
+    rows = {**_who(proposal), **_what(proposal), **_money(proposal), "digest": digest}
+    console.print(facts_table(rows))
+    _verdicts(console, proposal)
+    _crossings(console, proposal)
+    _since(console, since, ZoneInfo(proposal.timezone))
 
 
 def show_outlook(console: Console, found: Outlook, mails: Sequence[tuple[Recipient, Rendered]]) -> None:
     """A plan that is only looked at, with its moments, some people and their e-mails."""
     proposal = found.proposal
-
-    def show() -> None:
-        _title(console, proposal)
-        some = {"such as": _people(found.sample)} if found.sample else {}
-        rows = {**_who(proposal), **some, **_what(proposal), **dict(_when(found.timing)), **_money(proposal)}
-        console.print(facts_table(rows))
-        for note in found.timing.notes:
-            console.print(Padding(Text(f"· {note}", style="dim"), (0, 0, 0, 2)))
-        _verdicts(console, proposal)
-        _crossings(console, proposal)
-        _since(console, found.since, found.timing.zone)
-        _mails(console, mails, whole=bool(found.chosen))
-
-    _plainly(console, show)
-
-
-def _plainly(console: Console, show: Callable[[], None]) -> None:
-    """For somebody at a terminal as wide as that is; for a program, lines without an end of their own."""
-    if console.is_terminal:
-        show()
-        return
-    console.width = _PIPED
-    with console.capture() as captured:
-        show()
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())
+    _title(console, proposal)
+    some = {"such as": _people(found.sample)} if found.sample else {}
+    rows = {**_who(proposal), **some, **_what(proposal), **dict(_when(found.timing)), **_money(proposal)}
+    console.print(facts_table(rows))
+    for note in found.timing.notes:
+        console.print(Padding(Text(f"· {note}", style="dim"), (0, 0, 0, 2)))
+    _verdicts(console, proposal)
+    _crossings(console, proposal)
+    _since(console, found.since, found.timing.zone)
+    _mails(console, mails, whole=bool(found.chosen))
 
 
 def _title(console: Console, proposal: Proposal) -> None:
@@ -127,7 +106,7 @@ def _when(timing: Timing) -> Iterator[tuple[str, str]]:
         later = "as soon as the codes are live"
         if timing.first_mail > timing.begins:
             later = f"from {say_moment(timing.first_mail, zone)}, when quiet hours and days are over"
-        pace = f"; {timing.mail_minutes} minutes at the campaign's rate" if timing.mail_minutes else ""
+        pace = f"; {say_minutes(timing.mail_minutes)} at the campaign's rate" if timing.mail_minutes else ""
         yield "e-mails go", later + pace
 
 
@@ -140,9 +119,13 @@ def _money(proposal: Proposal) -> dict[str, str]:
     }
     if exposure.range_basis:
         said["range from"] = exposure.range_basis
-    said["store"] = f"{proposal.calls} requests, about {proposal.minutes} minutes at its pace"
+    said["store"] = f"{_requests(proposal.calls)}, about {say_minutes(proposal.minutes)} at its pace"
     said["approval"] = f"{proposal.approvers} person{'s' if proposal.approvers > 1 else ''}"
     return said
+
+
+def _requests(calls: int) -> str:
+    return f"{calls:,} request{'' if calls == 1 else 's'}"
 
 
 def _expected(exposure: Exposure, currency: str) -> str:

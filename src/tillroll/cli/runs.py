@@ -31,7 +31,7 @@ from tillroll.web.accounts import person_of
 from tillroll.wiring import Services
 
 _WHO = click.option(
-    "--as", "email", required=True, metavar="EMAIL", help="Whose word this is: an account with the role."
+    "--as", "email", required=True, metavar="EMAIL", help="Whose word this is: an approver's account."
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
 
@@ -208,11 +208,12 @@ def status(as_json: bool) -> None:
     console = out()
     _show_store(store)
     table = Table("campaign", "status", "when", "next", "offer", box=None, header_style="dim", pad_edge=False)
+    here = f" ({store.timezone})"  # said once, above
     for line in campaigns:
-        upcoming = in_zone(line.next_at, store.timezone) if line.next_at else "–"
+        upcoming = in_zone(line.next_at, store.timezone).removesuffix(here) if line.next_at else "–"
         if line.waiting:
             upcoming = f"{line.waiting} wait for their next step"
-        table.add_row(line.name, line.status, line.when, upcoming, line.offer)
+        table.add_row(line.name, line.status, line.when.removesuffix(here), upcoming, line.offer)
     console.print(table)
     console.print()
     if not lines:
@@ -253,7 +254,13 @@ def _show_store(store: sa.Row[Any]) -> None:
     console = out()
     good = store.state == "connected"
     mark = ("● ", "green") if good else ("● ", "bold red")
-    console.print(Text.assemble(mark, (store.name or f"store {store.ecwid_id}", "bold"), f"  {store.state}"))
+    console.print(
+        Text.assemble(
+            mark,
+            (store.name or f"store {store.ecwid_id}", "bold"),
+            f"  {store.state}  ·  by the clock of {store.timezone}",
+        )
+    )
     if store.reason:
         console.print(Text(f"  {store.reason}", style="yellow" if good else "red"), soft_wrap=True)
     console.print()

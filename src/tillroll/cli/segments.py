@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,9 @@ from rich.text import Text
 
 from tillroll.campaign import Book, Finding, read_book
 from tillroll.campaign.segments.segment import lists_of
+from tillroll.campaign.sentences.offers import say_money
 from tillroll.campaign.text.findings import nearest
+from tillroll.cli.family import Family
 from tillroll.cli.opening import services
 from tillroll.cli.show import facts_table, in_zone, out, say_json
 from tillroll.cli.stores import for_store, the_store
@@ -24,9 +27,10 @@ from tillroll.plan.segments.look import SegmentLook, look_at_segment
 from tillroll.wiring import Services
 
 _FOLDER = "rules/segments/"
+_NARROW = 80  # columns
 
 
-@click.group()
+@click.group(cls=Family)
 def segment() -> None:
     """Segments: the named rules that say who a campaign is for.
 
@@ -140,7 +144,7 @@ def _show(console: Console, look: SegmentLook, zone: str) -> None:
         console.print(Text.assemble(("! ", "bold yellow"), f"These figures are not complete: {reason}."))
     if look.sample:
         console.print()
-        console.print(_sample(look, zone))
+        console.print(_sample(look, zone, narrow=console.width < _NARROW))
 
 
 def _age(look: SegmentLook, zone: str) -> str:
@@ -151,22 +155,22 @@ def _age(look: SegmentLook, zone: str) -> str:
     return f"{in_zone(look.customers_at, zone)}: customers, and {orders}, as the ledger's mirror has them"
 
 
-def _sample(look: SegmentLook, zone: str) -> Table:
-    table = Table(title=f"{len(look.sample)} of them", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for name in ("customer", "e-mail", "lives in", "orders", "spent", "last order", "e-mails"):
-        right = name in {"orders", "spent"}
-        table.add_column(
-            name, justify="right" if right else "left", overflow="fold", no_wrap=name == "e-mail"
-        )
+def _sample(look: SegmentLook, zone: str, *, narrow: bool) -> Table:
+    """Some of them, a line each; in a narrow terminal their place stands below their address."""
+    gap = (0, 1 if narrow else 2, 0, 0)
+    table = Table(title=f"{len(look.sample)} of them", title_justify="left", box=None, padding=gap)
+    names = ["no.", "e-mail", "lives in", "orders", "spent", "last order", "agreed"]
+    for name in names if not narrow else [one for one in names if one != "lives in"]:
+        right = name in {"no.", "orders", "spent"}
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "lives in")
     for one in look.sample:
         last = f"{one.last_order_at.astimezone(ZoneInfo(zone)):%Y-%m-%d}" if one.last_order_at else "never"
         place = ", ".join(part for part in (one.city, one.country) if part) or "-"
         cells = (
             str(one.customer_id),
-            one.email,
-            place,
+            *([f"{one.email}\n{place}"] if narrow else [one.email, place]),
             str(one.orders),
-            f"{one.spent} {look.currency}",
+            say_money(Decimal(one.spent), look.currency),
             last,
         )
         table.add_row(*(Text(cell) for cell in cells), "yes" if one.agreed else "no")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -24,26 +25,46 @@ from tillroll.ledger import migrate
 from tillroll.loop.worker import Stoppable, Worker, stop_on_signals
 from tillroll.settings import DISTRIBUTED, child_environment, from_environment
 
+MOST_PORT = 65_535
+PORT = click.IntRange(1, MOST_PORT)
 APP = "tillroll.web.wsgi:app_from_environment()"
 
 
 def port_is_free(host: str, port: int) -> bool:
     """Whether a server could listen there."""
+    return _no_listening(host, port) is None
+
+
+def _no_listening(host: str, port: int) -> OSError | None:
+    """Why no server could listen there."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as fault:
+            return fault
+    return None
 
 
 def require_port(host: str, port: int, option: str) -> None:
-    """Say in words that a port is taken."""
-    if not port_is_free(host, port):
+    """Say in words why the pages can't be served there."""
+    fault = _no_listening(host, port)
+    if fault is None:
+        return
+    if fault.errno == errno.EADDRINUSE:
+        another = port + 1 if port < MOST_PORT else port - 1
         raise Misconfigured(
-            f"Port {port} on {host} is in use.", hint=f"Stop what listens there, or: {option} {port + 1}"
+            f"Port {port} on {host} is in use.", hint=f"Stop what listens there, or: {option} {another}"
         )
+    if fault.errno == errno.EACCES:
+        raise Misconfigured(
+            f"Port {port} is not for everybody: only an administrator may listen below 1024.",
+            hint=f"Choose a higher one: {option} 8000",
+        )
+    raise Misconfigured(
+        f"Nothing can listen on {host}: {fault.strerror or fault}.",
+        hint="--host 127.0.0.1 is for this machine alone, --host 0.0.0.0 for whoever reaches it.",
+    )
 
 
 def web_command(host: str, port: int, *, workers: int = 2) -> list[str]:
@@ -57,7 +78,7 @@ def web_command(host: str, port: int, *, workers: int = 2) -> list[str]:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to be reached from outside.")
-@click.option("--port", type=int, help="Default: PORT, else 8000.")
+@click.option("--port", type=PORT, help="Default: PORT, else 8000.")
 def web(host: str, port: int | None) -> None:
     """Serve the pages.
 
@@ -125,7 +146,7 @@ def clock() -> None:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to be reached from outside.")
-@click.option("--port", type=int, help="Default: PORT, else 8000.")
+@click.option("--port", type=PORT, help="Default: PORT, else 8000.")
 def up(host: str, port: int | None) -> None:
     """Web, worker and what else it takes together, on one machine; the ledger is brought up to date first.
 
@@ -207,7 +228,9 @@ class Children:
 
 
 @click.command()
-@click.option("--port", type=int, default=0, show_default=True, help="0 takes any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, MOST_PORT), default=0, show_default=True, help="0 takes any free one."
+)
 @click.option(
     "--dir",
     "directory",

@@ -16,6 +16,7 @@ from rich.text import Text
 from tillroll.campaign.states import RunState
 from tillroll.errors import FaultyFiles, TillrollError
 
+_PIPED = 1_000  # columns for a reader that has none of its own
 STATE_STYLE = {
     RunState.WAITING: "yellow",
     RunState.MINTING: "cyan",
@@ -28,9 +29,20 @@ STATE_STYLE = {
 }
 
 
+class _Piped(Console):
+    """For a program, or a file: lines without a width of their own, and without blanks at their end."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        for line in captured.get().splitlines():
+            click.echo(line.rstrip())
+
+
 def out() -> Console:
     """Where results go. Made when needed, so that a redirected stdout is seen as such."""
-    return Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, soft_wrap=False)
+    return console if console.is_terminal else _Piped(highlight=False, width=_PIPED)
 
 
 def err() -> Console:

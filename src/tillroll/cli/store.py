@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from tillroll.cli.family import Family
 from tillroll.cli.opening import services
 from tillroll.cli.show import out, say_json
 from tillroll.cli.stores import for_store, the_store
@@ -23,7 +24,7 @@ from tillroll.track.connect import find_store, load_store, reconnect
 from tillroll.track.custom import secret_of
 
 
-@click.group()
+@click.group(cls=Family)
 def store() -> None:
     """The store this installation works for.
 

@@ -33,7 +33,7 @@ def ledger_url(text: str) -> URL:
     """The database's address as SQLAlchemy wants it; Heroku's `postgres://` form and plain `postgresql://` are understood."""
     try:
         url = make_url(text)
-    except sa.exc.ArgumentError as fault:
+    except (sa.exc.ArgumentError, ValueError) as fault:  # the second: a port that is no number
         raise Misconfigured(
             "DATABASE_URL is not a database address.",
             hint="Write it like sqlite:///var/tillroll.sqlite3 or postgresql://user:password@host/name",
@@ -62,16 +62,23 @@ def open_engine(text: str, *, connections: int = 15) -> Engine:
             connection.execute(sa.text("select 1"))
     except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as fault:
         raise Misconfigured(
-            f"The database {url.render_as_string(hide_password=True)} can't be opened: {_cause(fault)}",
-            hint="Check DATABASE_URL, that the server runs, and that the folder can be written to.",
+            f"The database {_shown(url)} can't be opened: {_cause(fault)}",
+            hint="Check DATABASE_URL, and that the folder can be written to."
+            if url.get_backend_name() == "sqlite"
+            else "Check DATABASE_URL, and that the server runs.",
         ) from fault
     return engine
+
+
+def _shown(url: URL) -> str:
+    """An address as its owner writes it, without the password."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def _cause(fault: Exception) -> str:
     """The driver's own words, one line."""
     original = getattr(fault, "orig", None) or fault
-    return " ".join(str(original).split())
+    return "; ".join(" ".join(line.split()) for line in str(original).splitlines() if line.strip())
 
 
 def _sqlite(url: URL, connections: int) -> Engine:

@@ -24,6 +24,7 @@ def _config() -> Config:
 
 def upgrade(engine: Engine) -> str:
     """Apply what is missing; returns the revision reached. Safe to run twice, and from several processes at once."""
+    _refuse_newer(current(engine))
     config = _config()
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
@@ -74,8 +75,18 @@ def head() -> str:
 def require_current(engine: Engine) -> None:
     """Refuse to work on a ledger of another version."""
     at, needed = current(engine), head()
-    if at != needed:
+    if at == needed:
+        return
+    _refuse_newer(at)
+    stands = f"is at version {at}, this Tillroll needs {needed}" if at else "has no tables yet"
+    raise Misconfigured(f"The ledger {stands}.", hint="Run: tillroll db upgrade")
+
+
+def _refuse_newer(at: str) -> None:
+    """A ledger that a later Tillroll brought up to date can't be worked on, nor taken back."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if at and at not in known:
         raise Misconfigured(
-            f"The ledger is at version {at or 'none'}, this Tillroll needs {needed}.",
-            hint="Run: tillroll db upgrade",
+            f"The ledger is at version {at}, which this Tillroll doesn't know: a newer one brought it there.",
+            hint="Install that newer version here, or restore the backup from before it.",
         )

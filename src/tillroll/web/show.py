@@ -15,7 +15,7 @@ from tillroll.campaign.frozen.recipient import masked_email
 from tillroll.campaign.sentences.offers import say_money
 from tillroll.campaign.sentences.verdicts import measure, rule_words
 from tillroll.campaign.states import RunState
-from tillroll.campaign.timing.moments import say_moment
+from tillroll.campaign.timing.moments import say_minutes, say_moment
 from tillroll.web import here
 
 RUN_WORDS = {
@@ -94,6 +94,7 @@ def set_up(app: Flask) -> None:
         number=number,
         moment=moment,
         both_moments=both_moments,
+        lasting=say_minutes,
         iso_moment=iso_moment,
         away=away,
         masked_code=masked_code,

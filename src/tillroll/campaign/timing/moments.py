@@ -140,6 +140,20 @@ def say_moment(at: datetime, zone: ZoneInfo) -> str:
     return f"{here:%a %d %b %Y}, {here:{clock}} {named} ({other})"
 
 
+def say_minutes(minutes: float) -> str:
+    """How long something takes, as people say it: `6 seconds`, `25 minutes`, `3 hours 20 minutes`."""
+    if minutes < 1:
+        return _so_many(max(1, round(minutes * 60)), "second")
+    hours, rest = divmod(round(minutes), 60)
+    if not hours:
+        return _so_many(rest, "minute")
+    return " ".join(_so_many(n, word) for n, word in ((hours, "hour"), (rest, "minute")) if n)
+
+
+def _so_many(n: int, word: str) -> str:
+    return f"{n} {word}{'' if n == 1 else 's'}"
+
+
 def wall_fault(wall: datetime, zone: ZoneInfo) -> str:
     """Why a wall time is no moment of its own in a zone; empty when it is one."""
     first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))

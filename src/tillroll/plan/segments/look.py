@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tillroll.campaign import Book
+from tillroll.campaign.frozen.recipient import masked_email
 from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.engine import reading
 from tillroll.ledger.looks import reach
@@ -126,7 +127,7 @@ def used_by(book: Book, name: str) -> tuple[str, ...]:
 def _somebody(row: sa.Row[Any]) -> Somebody:
     return Somebody(
         customer_id=row.customer_id,
-        email=masked_address(row.email),
+        email=masked_email(row.email),
         country=row.country,
         city=row.city,
         orders=row.orders,
@@ -134,9 +135,3 @@ def _somebody(row: sa.Row[Any]) -> Somebody:
         last_order_at=row.last_order_at,
         agreed=row.accepts_marketing is True and "@" in row.email,
     )
-
-
-def masked_address(email: str) -> str:
-    """`ž…@shop.example`: enough to recognise one's own test customer, too little to write to anybody."""
-    name, at, domain = email.partition("@")
-    return f"{name[:1]}…{at}{domain}" if at else "…"
