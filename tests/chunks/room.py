@@ -58,9 +58,9 @@ class Coupons(Errand[dict[str, Any]]):
         return Learnt(rows=[{"b_id": row.id, "state": "unsure"} for row in rows])
 
     def write(self, connection: Connection, learnt: Learnt[dict[str, Any]], now: datetime) -> None:
-        where = (import_rows.c.id == sa.bindparam("b_id"), import_rows.c.state == "posting")
+        own = import_rows.c.id == sa.bindparam("b_id")
         if learnt.rows:
-            connection.execute(sa.update(import_rows).where(*where).values(changed_at=now), learnt.rows)
+            connection.execute(sa.update(import_rows).where(own).values(changed_at=now), learnt.rows)
 
     def trouble(self, stopped: str) -> NeedsPerson:
         return NeedsPerson(f"The store makes none: {stopped}.")

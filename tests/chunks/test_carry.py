@@ -1,4 +1,4 @@
-"""What can happen to a chunk on its way to the store and back: each row is asked for once, or its errand hears that nobody knows."""
+"""What can happen to a chunk on its way: each row is asked for once, or its errand hears that nobody knows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from tests.mint.room import soon
 from tests.store import lay_faults, turn
 from tillroll.campaign.states import ChunkState
 from tillroll.chunks.carry import intend, poll, push
+from tillroll.chunks.row import move
 from tillroll.ecwid.batches import poll_pause
 from tillroll.ecwid.client import Client
 from tillroll.errors import NeedsPerson, OutcomeUnknown
+from tillroll.ledger.engine import writing
+from tillroll.ledger.tables import import_chunks
 from tillroll.sandbox.serve import Sandbox
 
 AN_HOUR = timedelta(minutes=56)
@@ -40,12 +43,12 @@ def asked(room: Room) -> int:
 
 
 def carried(room: Room) -> None:
-    """Push and poll until nothing is out and nothing may go."""
+    """Poll and push until nothing is out and nothing may go."""
 
     def done() -> bool:
         room.clock.sleep(30)
-        sent = push(room.carrier, room.errand)
-        return poll(room.carrier, room.errand) is None and not sent
+        out = poll(room.carrier, room.errand)
+        return not push(room.carrier, room.errand) and out is None
 
     soon(done)
 
@@ -67,15 +70,25 @@ def test_what_may_go_goes_once_and_its_answers_are_written_with_the_chunks_end(r
     assert poll(room.carrier, room.errand) is None
 
 
-def test_a_chunk_that_was_only_intended_is_posted_by_whoever_comes_next(room: Room) -> None:
-    chunk = intend(room.carrier, room.errand)
-    assert chunk is not None
-    assert (room.batches(), chunk.state, chunk.ticket) == (0, ChunkState.POSTING, "")
-    assert intend(room.carrier, room.errand) is None, "no row goes twice"
+def test_chunks_that_were_only_intended_are_posted_by_whoever_comes_next_before_new_ones(
+    ledger: Engine, client: Client, sandbox: Sandbox
+) -> None:
+    room = room_of(ledger, client, sandbox, ONE, TWO, THREE)
+    room.put_off(TWO, room.clock.now() + timedelta(seconds=10))
+    room.put_off(THREE, room.clock.now() + timedelta(seconds=20))
+    for size in (1, 1):
+        chunk = intend(room.carrier, room.errand)
+        assert chunk is not None
+        assert (chunk.state, chunk.ticket, chunk.size) == (ChunkState.POSTING, "", size)
+        assert intend(room.carrier, room.errand) is None, "no row goes twice"
+        room.clock.sleep(10)
+    assert room.batches() == 0
+    assert push(room.carrier, room.errand)
+    assert [chunk.state for chunk in room.chunks()] == [ChunkState.POSTED] * 2, "as many as may be out"
+    assert room.states() == {ONE: "posting", TWO: "posting", THREE: "planned", "NOT-YET": "planned"}
     carried(room)
-    assert [one.id for one in room.chunks()] == [chunk.id]
-    assert room.rows()[ONE].state == room.rows()[TWO].state == "done"
-    assert room.rows()[ONE].attempts == 1
+    assert room.states() == {ONE: "done", TWO: "done", THREE: "done", "NOT-YET": "planned"}
+    assert {row.attempts for row in room.rows().values()} == {0, 1}
 
 
 def test_a_lost_answer_is_asked_for_again_under_the_same_key(room: Room) -> None:
@@ -130,9 +143,9 @@ def test_a_batch_that_stalls_for_an_hour_is_cancelled_before_its_rows_are_given_
     assert room.ran() == []
 
 
-def test_answers_are_written_as_they_come_and_what_the_batch_ends_without_may_go_again(
-    ledger: Engine, client: Client, sandbox: Sandbox
-) -> None:
+@pytest.fixture
+def half_way(ledger: Engine, client: Client, sandbox: Sandbox) -> Room:
+    """A hundred of a chunk of a hundred and twenty are done and written down."""
     room = room_of(ledger, client, sandbox, *(f"MANY-{number:03}" for number in range(120)))
     turn(sandbox, batch_pause=3_600.0)  # after a hundred
     push(room.carrier, room.errand)
@@ -140,12 +153,16 @@ def test_answers_are_written_as_they_come_and_what_the_batch_ends_without_may_go
     soon(lambda: client.batches.status(chunk.ticket).completed == 100)
     room.clock.sleep(1)
     next_at = poll(room.carrier, room.errand)
+    [chunk] = room.chunks()
+    assert (chunk.state, chunk.polls, chunk.poll_at) == (ChunkState.POSTED, 1, next_at)
+    assert chunk.poll_at >= room.clock.now() + poll_pause(1) - timedelta(seconds=1)
     assert Counter(room.states().values()) == {"done": 100, "posting": 20, "planned": 1}
-    [under_way] = room.chunks()
-    assert (under_way.state, under_way.polls, under_way.poll_at) == (ChunkState.POSTED, 1, next_at)
-    assert next_at is not None
-    assert next_at >= room.clock.now() + poll_pause(1) - timedelta(seconds=1)
-    client.batches.cancel_group(chunk.deduplication_key)
+    return room
+
+
+def test_what_a_batch_ends_without_may_go_again_and_what_it_did_stays(half_way: Room, client: Client) -> None:
+    room = half_way
+    client.batches.cancel_group(room.chunks()[0].deduplication_key)
     room.clock.sleep(10)
     assert poll(room.carrier, room.errand) is None
     assert room.chunks()[0].state == ChunkState.DONE
@@ -154,6 +171,16 @@ def test_answers_are_written_as_they_come_and_what_the_batch_ends_without_may_go
     assert again is not None
     assert again.size == 20
     assert Counter(row.attempts for row in room.rows().values()) == {0: 1, 1: 100, 2: 20}
+
+
+def test_only_what_has_no_answer_of_a_forgotten_batch_is_to_be_looked_up(
+    half_way: Room, client: Client
+) -> None:
+    room = half_way
+    client.batches.delete(room.chunks()[0].ticket)
+    room.clock.sleep(10)
+    assert poll(room.carrier, room.errand) is None
+    assert Counter(room.states().values()) == {"done": 100, "unsure": 20, "planned": 1}
 
 
 def test_only_the_oldest_is_asked_after_and_no_more_are_out_than_the_errand_wants(
@@ -193,3 +220,14 @@ def test_a_store_that_does_nothing_for_us_is_told_to_a_person_after_all_is_writt
     turn(room.sandbox, missing_scopes=[])
     carried(room)
     assert room.rows()[ONE].state == "done"
+
+
+def test_a_chunk_is_only_moved_on_from_where_it_was_seen(room: Room) -> None:
+    seen = intend(room.carrier, room.errand)
+    assert seen is not None
+    now = room.clock.now()
+    with writing(room.ledger) as connection:
+        move(connection, import_chunks, seen, now=now, state=ChunkState.LOST)
+        move(connection, import_chunks, seen, now=now, state=ChunkState.POSTED, ticket="too late")
+    [chunk] = room.chunks()
+    assert (chunk.state, chunk.ticket) == (ChunkState.LOST, "")
