@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,6 +75,10 @@ class Room:
     clock: Ahead
     carrier: Carrier
     errand: Coupons
+
+    def later(self, seconds: float) -> None:
+        """So much time goes by."""
+        self.clock.by += timedelta(seconds=seconds)
 
     def rows(self) -> dict[str, Any]:
         """Each row by its code."""

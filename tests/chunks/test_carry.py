@@ -46,7 +46,7 @@ def carried(room: Room) -> None:
     """Poll and push until nothing is out and nothing may go."""
 
     def done() -> bool:
-        room.clock.sleep(30)
+        room.later(30)
         out = poll(room.carrier, room.errand)
         return not push(room.carrier, room.errand) and out is None
 
@@ -81,7 +81,7 @@ def test_chunks_that_were_only_intended_are_posted_by_whoever_comes_next_before_
         assert chunk is not None
         assert (chunk.state, chunk.ticket, chunk.size) == (ChunkState.POSTING, "", size)
         assert intend(room.carrier, room.errand) is None, "no row goes twice"
-        room.clock.sleep(10)
+        room.later(10)
     assert room.batches() == 0
     assert push(room.carrier, room.errand)
     assert [chunk.state for chunk in room.chunks()] == [ChunkState.POSTED] * 2, "as many as may be out"
@@ -123,7 +123,7 @@ def test_a_ticket_that_the_store_forgot_leaves_its_rows_to_be_looked_up(
     turn(room.sandbox, unknown_ticket=status)
     push(room.carrier, room.errand)
     assert client.batches.delete(room.chunks()[0].ticket)
-    room.clock.sleep(1)
+    room.later(1)
     assert poll(room.carrier, room.errand) is None
     assert [chunk.state for chunk in room.chunks()] == [ChunkState.LOST]
     assert room.states() == {ONE: "unsure", TWO: "unsure", "NOT-YET": "planned"}
@@ -151,7 +151,7 @@ def half_way(ledger: Engine, client: Client, sandbox: Sandbox) -> Room:
     push(room.carrier, room.errand)
     [chunk] = room.chunks()
     soon(lambda: client.batches.status(chunk.ticket).completed == 100)
-    room.clock.sleep(1)
+    room.later(1)
     next_at = poll(room.carrier, room.errand)
     [chunk] = room.chunks()
     assert (chunk.state, chunk.polls, chunk.poll_at) == (ChunkState.POSTED, 1, next_at)
@@ -163,7 +163,7 @@ def half_way(ledger: Engine, client: Client, sandbox: Sandbox) -> Room:
 def test_what_a_batch_ends_without_may_go_again_and_what_it_did_stays(half_way: Room, client: Client) -> None:
     room = half_way
     client.batches.cancel_group(room.chunks()[0].deduplication_key)
-    room.clock.sleep(10)
+    room.later(10)
     assert poll(room.carrier, room.errand) is None
     assert room.chunks()[0].state == ChunkState.DONE
     assert Counter(room.states().values()) == {"done": 100, "planned": 21}
@@ -178,7 +178,7 @@ def test_only_what_has_no_answer_of_a_forgotten_batch_is_to_be_looked_up(
 ) -> None:
     room = half_way
     client.batches.delete(room.chunks()[0].ticket)
-    room.clock.sleep(10)
+    room.later(10)
     assert poll(room.carrier, room.errand) is None
     assert Counter(room.states().values()) == {"done": 100, "unsure": 20, "planned": 1}
 
@@ -193,7 +193,7 @@ def test_only_the_oldest_is_asked_after_and_no_more_are_out_than_the_errand_want
     for out in (1, 2, 2):
         push(room.carrier, room.errand)
         assert len(room.chunks()) == out
-        room.clock.sleep(10)
+        room.later(10)
     assert room.states() == {ONE: "posting", TWO: "posting", THREE: "planned", "NOT-YET": "planned"}
     assert asked(room) == 1, "the later one can't be further"
     oldest, later = room.chunks()
@@ -203,7 +203,7 @@ def test_only_the_oldest_is_asked_after_and_no_more_are_out_than_the_errand_want
     assert poll(room.carrier, room.errand) == oldest.poll_at
     client.batches.cancel_group(oldest.deduplication_key)
     soon(lambda: client.batches.status(later.ticket).finished)
-    room.clock.sleep(1)
+    room.later(1)
     assert asked(room) == 2, "once it is over the next one has its turn at once"
     assert room.states()[TWO] == "done"
 
@@ -212,7 +212,7 @@ def test_a_store_that_does_nothing_for_us_is_told_to_a_person_after_all_is_writt
     turn(room.sandbox, missing_scopes=["create_discount_coupons"])
     push(room.carrier, room.errand)
     soon(lambda: len(room.ran()) == 2)
-    room.clock.sleep(1)
+    room.later(1)
     with pytest.raises(NeedsPerson, match=r"The store makes none: .+\."):
         poll(room.carrier, room.errand)
     assert room.chunks()[0].state == ChunkState.DONE
