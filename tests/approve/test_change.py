@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tests.send.room import CAMPAIGN, Still, agreed, minted, planned
-from tests.shop import ANA, NOW, run_row
+from tests.shop import ANA, BEN, NOW, run_row
 from tillroll.approve.change import ask, preview
+from tillroll.approve.decide import Person
 from tillroll.approve.halt import halt, halt_campaign, restart, restart_campaign
 from tillroll.campaign.states import ChangeKind, ChangeState, CodeState, RunState
 from tillroll.errors import Conflict, Refused
+from tillroll.ledger.agreements import GOOD_FOR, Agreed, waiting
 from tillroll.ledger.changes import Scope, list_changes
 from tillroll.ledger.engine import writing
 from tillroll.ledger.exposure import held_by_runs
@@ -145,3 +147,72 @@ def test_a_run_that_makes_codes_is_halted_not_paused(ledger: Engine) -> None:
     halt(ledger, run_id=1, person=ANA, note="", now=NOW)
     with pytest.raises(Conflict, match="halted already"):
         halt(ledger, run_id=1, person=ANA, note="", now=NOW)
+
+
+def a_run_of_two(engine: Engine) -> None:
+    """A run that two people approved; its codes are live."""
+    planned(engine, CAMPAIGN + "approval: {by: 2}\n")
+    assert agreed(engine, 1, person=BEN) is RunState.WAITING
+    assert agreed(engine, 1) is RunState.MINTING
+    minted(engine, 1, Still())
+
+
+def two_approvers(engine: Engine, what: str) -> Agreed | int | RunState | list[int]:
+    """Ana's and Ben's words, each of which is asked for in its turn."""
+    one = Scope(store_id=1, campaign="hello", run_id=1)
+    until = NOW + timedelta(days=60)
+
+    def say(person: Person) -> Agreed | int | RunState | list[int]:
+        word = {"person": person, "note": "", "now": NOW}
+        match what:
+            case "restart":
+                return restart(engine, run_id=1, **word)
+            case "restart campaign":
+                return restart_campaign(engine, store_id=1, campaign="hello", **word)
+            case "resume":
+                return ask(engine, scope=one, kind=ChangeKind.RESUME, **word)
+            case _:
+                return ask(engine, scope=one, kind=ChangeKind.EXTEND, valid_until=until, **word)
+
+    first = say(ANA)
+    assert isinstance(first, Agreed)
+    assert (first.by, first.needed, first.lacking) == ((ANA.email,), 2, 1)
+    with engine.connect() as connection:
+        assert waiting(connection, 1, NOW) == [first]
+        assert waiting(connection, 1, NOW + GOOD_FOR) == []
+        assert list_changes(connection, 1, only_open=True) == []
+    with pytest.raises(Refused, match="agreed already"):
+        say(ANA)
+    return say(BEN)
+
+
+@pytest.mark.parametrize(
+    ("what", "then"),
+    [("restart", RunState.MINTING), ("restart campaign", [1]), ("resume", 2), ("extend", 2)],
+)
+def test_what_two_people_approved_takes_two_to_work_again(ledger: Engine, what: str, then: object) -> None:
+    a_run_of_two(ledger)
+    if what == "restart campaign":
+        halt_campaign(ledger, store_id=1, campaign="hello", person=ANA, note="", now=NOW)
+    elif what == "restart":
+        halt(ledger, run_id=1, person=ANA, note="", now=NOW)
+    else:
+        ask(ledger, scope=HELLO, kind=ChangeKind.PAUSE, person=ANA, note="", now=NOW)
+    paused(ledger)
+    assert two_approvers(ledger, what) == then
+    with ledger.connect() as connection:
+        assert waiting(connection, 1, NOW) == []  # used up
+        assert list_changes(connection, 1, only_open=True)
+
+
+def test_a_halt_in_between_makes_an_agreement_void(ledger: Engine) -> None:
+    a_run_of_two(ledger)
+    for minutes, person in ((0, ANA), (5, BEN)):
+        now = NOW + timedelta(minutes=minutes)
+        ask(ledger, scope=HELLO, kind=ChangeKind.PAUSE, person=ANA, note="", now=now)
+        paused(ledger)
+        waits = ask(ledger, scope=HELLO, kind=ChangeKind.RESUME, person=person, note="", now=now)
+        assert isinstance(waits, Agreed)
+        assert waits.by == (person.email,)
+        with writing(ledger) as connection:
+            connection.execute(sa.update(codes).values(state=CodeState.LIVE))

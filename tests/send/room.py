@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 from tests.journeys.steps import book_of
 from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
 from tillroll.approve.act import approve
+from tillroll.approve.decide import Person
 from tillroll.campaign import Book
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.ecwid.client import Client
@@ -85,12 +86,12 @@ def planned(
     return store_id, run_id
 
 
-def agreed(engine: Engine, run_id: int, now: datetime = NOW) -> RunState:
+def agreed(engine: Engine, run_id: int, now: datetime = NOW, *, person: Person = ANA) -> RunState:
     """Somebody approves the run's plan, and it begins."""
     with engine.connect() as connection:
         plan = load_plan(connection, run_id)
     assert plan is not None
-    approve(engine, run_id=run_id, digest=plan.digest, person=ANA, note="", now=now)
+    approve(engine, run_id=run_id, digest=plan.digest, person=person, note="", now=now)
     return begin(engine, run_id=run_id, now=now)
 
 

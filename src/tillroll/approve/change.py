@@ -1,6 +1,7 @@
 """A person's word on codes that are in the store: pause, resume, extend, revoke. The loop carries it out.
 
-The word, its audit row and the change are one transaction. What lets money be spent that no run holds any more is held against
+The word, its audit row and the change are one transaction. What makes codes work again, or for longer, takes as many approvers as
+their plans took (`agree.py`). What lets money be spent that no run holds any more is held against
 the budgets; the store's row is held meanwhile.
 """
 
@@ -15,11 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tillroll.approve.agree import Matter, agree, people_needed, since_last_stop
 from tillroll.approve.budgets import over_again
 from tillroll.approve.decide import MAY_DECIDE, Person
 from tillroll.campaign.states import ChangeKind, RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger import audit
+from tillroll.ledger.agreements import Agreed
 from tillroll.ledger.changes import Scope, add_change
 from tillroll.ledger.engine import take_turn, writing
 from tillroll.ledger.exposure import holds_money
@@ -49,6 +52,7 @@ class Preview:
     earliest: datetime | None  # when the first of them stops working now, and the last
     latest: datetime | None
     raises: Decimal | None  # what it lets be spent that no run holds now; None: without bound
+    people: int  # how many different approvers it takes
     against: tuple[str, ...]  # why it can't be asked for now
 
 
@@ -77,6 +81,7 @@ def preview(
         earliest=row.earliest,
         latest=row.latest,
         raises=rise if raised else Decimal(0),
+        people=people_needed(connection, scope) if kind in _RAISES else 1,
         against=_against(connection, scope, kind, count, raised, rise, valid_until, now),
     )
 
@@ -90,8 +95,11 @@ def ask(
     note: str,
     now: datetime,
     valid_until: datetime | None = None,
-) -> int:
-    """Have codes changed; the change's number. `Refused` lists every reason against it."""
+) -> int | Agreed:
+    """Have codes changed; the change's number, or who has agreed so far, if it takes more people.
+
+    `Refused` lists every reason against it.
+    """
     if valid_until is not None:
         valid_until = valid_until.replace(microsecond=0)  # the store keeps whole seconds
     with writing(engine) as connection:
@@ -100,6 +108,15 @@ def ask(
         found = preview(connection, scope, kind, now=now, valid_until=valid_until)
         if found.against:
             raise Refused(f"The codes of {scope} can't be changed so: {'; '.join(found.against)}.")
+        matter = Matter(
+            scope=scope,
+            kind=kind,
+            since=since_last_stop(connection, scope),
+            needed=found.people,
+            valid_until=valid_until,
+        )
+        if (waits := agree(connection, matter, person=person, note=note, now=now)) is not None:
+            return waits
         if kind is ChangeKind.EXTEND and valid_until is not None:
             _extend_runs(connection, scope, valid_until, now)
         change_id = add_change(

@@ -1,7 +1,8 @@
 """Stopping, and taking up again: a run, or a whole campaign. Sending stops with the decision; the codes are paused after it.
 
 What may be decided, its audit row, the runs' states and the change of their codes are one transaction; the store's row is held
-meanwhile, so that two decisions at once can't pass a budget together.
+meanwhile, so that two decisions at once can't pass a budget together. Stopping takes one person; what had begun goes on only with
+as many different approvers as its plan took (`agree.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tillroll.approve.agree import Matter, agree, people_needed
 from tillroll.approve.budgets import over_again
 from tillroll.approve.change import needed_role, raised_by, refuse_over
 from tillroll.approve.decide import Person
@@ -27,6 +29,7 @@ from tillroll.campaign.states import (
 )
 from tillroll.errors import Conflict, NotFound, Refused
 from tillroll.ledger import audit
+from tillroll.ledger.agreements import Agreed
 from tillroll.ledger.changes import Scope, add_change
 from tillroll.ledger.engine import take_turn, writing
 from tillroll.ledger.meant import how_many, meant
@@ -120,8 +123,11 @@ def _pause(connection: Connection, scope: Scope, person: Person, note: str, now:
         add_change(connection, scope, ChangeKind.PAUSE, person=person.email, note=note, now=now)
 
 
-def restart(engine: Engine, *, run_id: int, person: Person, note: str, now: datetime) -> RunState:
-    """Take a halted run up where it was; its paused codes are switched on first. Held against the budgets anew."""
+def restart(engine: Engine, *, run_id: int, person: Person, note: str, now: datetime) -> RunState | Agreed:
+    """Take a halted run up where it was; its paused codes are switched on first. Held against the budgets anew.
+
+    Who has agreed so far, if it takes more people.
+    """
     with writing(engine) as connection:
         needed_role(person, f"restart run {run_id}")
         run = load_run(connection, run_id)
@@ -132,7 +138,10 @@ def restart(engine: Engine, *, run_id: int, person: Person, note: str, now: date
                 hint=f"Run: tillroll restart {run.campaign}",
             )
         scope = Scope(store_id=run.store_id, campaign=run.campaign, run_id=run_id)
+        _may_go_on(run, now)
         _hold_against_budgets(connection, scope, [run], now)
+        if (waits := _agree(connection, scope, [run], run.finished_at, person, note, now)) is not None:
+            return waits
         state = _restart(connection, run, person, note, now)
         _resume(connection, scope, person, note, now)
     return state
@@ -140,10 +149,10 @@ def restart(engine: Engine, *, run_id: int, person: Person, note: str, now: date
 
 def restart_campaign(
     engine: Engine, *, store_id: int, campaign: str, person: Person, note: str, now: datetime
-) -> list[int]:
+) -> list[int] | Agreed:
     """Let a halted campaign go on: the runs that the halt stopped are taken up, and its paused codes are switched on.
 
-    Slots that came while it was halted are let pass. Returns the runs that were taken up.
+    Slots that came while it was halted are let pass. Returns the runs that were taken up, or who has agreed so far.
     """
     with writing(engine) as connection:
         needed_role(person, f"restart campaign {campaign!r}")
@@ -157,6 +166,8 @@ def restart_campaign(
         found = [run for run in found if not _over(run, now)]
         scope = Scope(store_id=store_id, campaign=campaign)
         _hold_against_budgets(connection, scope, found, now)
+        if (waits := _agree(connection, scope, found, row.halted_at, person, note, now)) is not None:
+            return waits
         values = {"halted_at": None, "halted_by": "", "considered_until": now}
         connection.execute(sa.update(campaigns).where(campaigns.c.id == row.id).values(values))
         _tell_entries(connection, store_id, campaign, "")
@@ -177,7 +188,23 @@ def _over(run: sa.Row[Any], now: datetime) -> bool:
     return until is not None and until <= now
 
 
-def _restart(connection: Connection, run: sa.Row[Any], person: Person, note: str, now: datetime) -> RunState:
+def _agree(
+    connection: Connection,
+    scope: Scope,
+    found: list[sa.Row[Any]],
+    halted_at: datetime,
+    person: Person,
+    note: str,
+    now: datetime,
+) -> Agreed | None:
+    """A person's word that it goes on; None once there are enough. What hadn't begun is planned and approved anew anyway."""
+    begun = [run.id for run in found if run.halted_in in RUN_BEGUN]
+    needed = people_needed(connection, scope, begun)
+    matter = Matter(scope=scope, kind="restart", since=f"halted {halted_at.isoformat()}", needed=needed)
+    return agree(connection, matter, person=person, note=note, now=now)
+
+
+def _may_go_on(run: sa.Row[Any], now: datetime) -> None:
     if run.state != RunState.HALTED:
         raise Conflict(f"Run {run.id} is {run.state}, not halted.")
     if not run.halted_in:
@@ -186,6 +213,9 @@ def _restart(connection: Connection, run: sa.Row[Any], person: Person, note: str
         )
     if _over(run, now):
         raise Refused(f"The codes of run {run.id} have expired.", hint="Start another: tillroll run CAMPAIGN")
+
+
+def _restart(connection: Connection, run: sa.Row[Any], person: Person, note: str, now: datetime) -> RunState:
     to = _BACK_TO.get(RunState(run.halted_in), RunState.PLANNING)
     also = {"halted_in": ""} if to in RUN_BEGUN else {"halted_in": "", "plan_id": None}
     if not move_run(connection, run.id, was={RunState.HALTED}, to=to, now=now, **also):

@@ -23,6 +23,7 @@ from tillroll.cli.opening import services
 from tillroll.cli.show import in_zone, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import NotAllowed, NotFound, Refused
+from tillroll.ledger.agreements import Agreed, waiting
 from tillroll.ledger.changes import ChangeLine, Scope, list_changes
 from tillroll.ledger.engine import reading
 from tillroll.ledger.runs import load_run
@@ -94,7 +95,7 @@ def _change(
             _show_preview(scope, kind, found, store, valid_until)
         if found.codes and not found.against:
             sure(f"{kind.capitalize()} {found.codes} codes?", yes=yes)
-        change_id = ask(
+        asked = ask(
             parts.engine,
             scope=scope,
             kind=kind,
@@ -103,12 +104,33 @@ def _change(
             now=parts.clock.now(),
             valid_until=valid_until,
         )
-    if as_json:
-        say_json({"change": change_id, "kind": kind.value, "of": str(scope), "codes": found.codes})
+    if isinstance(asked, Agreed):
+        say_waits(asked, as_json=as_json)
+    elif as_json:
+        say_json({"change": asked, "kind": kind.value, "of": str(scope), "codes": found.codes})
     else:
-        out().print(
-            f"Change {change_id} is written down; the worker carries it out. See: tillroll codes changes"
-        )
+        out().print(f"Change {asked} is written down; the worker carries it out. See: tillroll codes changes")
+
+
+def say_waits(agreed: Agreed, *, as_json: bool) -> None:
+    """That a word was taken, and that it takes more."""
+    if as_json:
+        say_json({"waits": as_agreed(agreed)})
+        return
+    out().print(str(agreed))
+    out().print("It is done with the last of them: the same command, with another --as.", style="dim")
+
+
+def as_agreed(agreed: Agreed) -> dict[str, Any]:
+    """What waits for more people, as JSON."""
+    return {
+        "kind": agreed.kind,
+        "campaign": agreed.campaign,
+        "run": agreed.run_id,
+        "valid_until": agreed.valid_until,
+        "agreed": list(agreed.by),
+        "needed": agreed.needed,
+    }
 
 
 def parse_until(text: str, zone: str, now: datetime) -> datetime:
@@ -142,6 +164,8 @@ def _show_preview(
         console.print("  What they may cost counts again, and has no bound.")
     elif found.raises:
         console.print(f"  {say_money(found.raises, store.currency)} of worst case counts again.")
+    if found.people > 1:
+        console.print(f"  It takes {found.people} different approvers, as their plan did.")
 
 
 def _command(kind: ChangeKind, words: str, *options: Callable[..., Any]) -> click.Command:
@@ -195,9 +219,12 @@ def list_command(only_open: bool, as_json: bool) -> None:
     with services() as parts, reading(parts.engine) as connection:
         store = the_store(connection)
         lines = list_changes(connection, store.id, only_open=only_open, limit=50)
+        agreed = waiting(connection, store.id, parts.clock.now())
     if as_json:
-        say_json({"changes": [as_row(line) for line in lines]})
+        say_json({"changes": [as_row(line) for line in lines], "waiting": [as_agreed(one) for one in agreed]})
         return
+    for one in agreed:
+        out().print(str(one), style="yellow")
     if not lines:
         out().print("Nothing is being done to codes." if only_open else "Nothing was ever done to codes.")
         return

@@ -20,6 +20,7 @@ from tillroll.approve.halt import halt_campaign, restart, restart_campaign
 from tillroll.campaign.states import DRIFT_OPEN, ChangeKind, DriftKind
 from tillroll.campaign.text.units import parse_day
 from tillroll.errors import NotAllowed, NotFound, Refused
+from tillroll.ledger.agreements import Agreed
 from tillroll.ledger.changes import Scope
 from tillroll.ledger.drifts import list_drifts, say_drift, say_first_look
 from tillroll.ledger.engine import reading
@@ -72,7 +73,7 @@ def of_campaign(name: str, kind: str) -> ResponseReturnValue:
 def _ask(scope: Scope, kind: str) -> str:
     if kind not in set(ASKED):
         abort(404)
-    change_id = ask(
+    asked = ask(
         here.services().engine,
         scope=scope,
         kind=ChangeKind(kind),
@@ -81,7 +82,11 @@ def _ask(scope: Scope, kind: str) -> str:
         now=here.now(),
         valid_until=_until() if kind == ChangeKind.EXTEND else None,
     )
-    return f"Change {change_id} is written down. The worker tells the store."
+    return (
+        str(asked)
+        if isinstance(asked, Agreed)
+        else f"Change {asked} is written down. The worker tells the store."
+    )
 
 
 def _until() -> datetime:
@@ -99,7 +104,11 @@ def restart_run(run_id: int) -> ResponseReturnValue:
     """Take a halted run up where it was."""
 
     def go_on() -> str:
-        restart(here.services().engine, run_id=run_id, person=here.person(), note=note(), now=here.now())
+        gone_on = restart(
+            here.services().engine, run_id=run_id, person=here.person(), note=note(), now=here.now()
+        )
+        if isinstance(gone_on, Agreed):
+            return str(gone_on)
         return f"Run {run_id} goes on. Its codes are switched on first."
 
     return _say(url_for("runs.run", run_id=run_id), go_on)
@@ -108,7 +117,10 @@ def restart_run(run_id: int) -> ResponseReturnValue:
 @pages.post("/campaigns/<name>/<what>")
 def campaign(name: str, what: str) -> ResponseReturnValue:
     """Halt a campaign, or let it go on."""
-    acts = {"halt": halt_campaign, "restart": restart_campaign}
+    acts: dict[str, Callable[..., list[int] | Agreed]] = {
+        "halt": halt_campaign,
+        "restart": restart_campaign,
+    }
     if what not in acts:
         abort(404)
 
@@ -122,6 +134,8 @@ def campaign(name: str, what: str) -> ResponseReturnValue:
             note=note(),
             now=here.now(),
         )
+        if isinstance(runs, Agreed):
+            return str(runs)
         count = f"{len(runs)} run{'' if len(runs) == 1 else 's'}"
         if what == "halt":
             return f"Halted, and with it {count}. Nothing more is made or sent; the codes are paused."

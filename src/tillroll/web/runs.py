@@ -23,6 +23,7 @@ from flask.typing import ResponseReturnValue
 from tillroll.approve.decide import reasons_against
 from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import RUN_BEGUN, RUN_FINAL, MessageState, RunState
+from tillroll.ledger.agreements import waiting
 from tillroll.ledger.changes import ChangeLine, Scope, list_changes
 from tillroll.ledger.engine import reading
 from tillroll.ledger.plans import load_plan, sample
@@ -101,10 +102,12 @@ def run(run_id: int) -> str:
         timing = timing_of(connection, row, plan, now=moment)
         done_to_codes = list_changes(connection, row.store_id, run_id=run_id, campaign=row.campaign, limit=5)
         offers = offered(connection, _scope(row), moment) if progress.codes else []
+        agreed = waiting(connection, row.store_id, moment, campaign=row.campaign, run_id=run_id)
     return render_template(
         "run.html",
         changes=done_to_codes,
         offers=offers,
+        agreed=agreed,
         since=since,
         timing=timing,
         chosen=chosen,

@@ -3,6 +3,7 @@
 stores ─┬─ campaigns ── revisions            what the files say, and every version a plan was made of
         ├─ runs ─┬─ plans ── recipients      what one occurrence would do, and for whom
         │        ├─ approvals                who agreed to which digest
+        │        ├─ agreements               who agreed that codes work again, while it takes more people
         │        ├─ codes ── chunks          what the store was asked for, and what it answered
         │        └─ messages                 what reached whom
         ├─ customers, favourites,            the mirror of the store
@@ -54,9 +55,19 @@ from tillroll.ledger.tables.mirror import (
     variations,
 )
 from tillroll.ledger.tables.people import audit, roles, roles_users, users
-from tillroll.ledger.tables.runs import approvals, campaigns, plans, recipients, revisions, runs, stores
+from tillroll.ledger.tables.runs import (
+    agreements,
+    approvals,
+    campaigns,
+    plans,
+    recipients,
+    revisions,
+    runs,
+    stores,
+)
 
 __all__ = [
+    "agreements",
     "approvals",
     "audit",
     "campaigns",

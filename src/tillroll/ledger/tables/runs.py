@@ -29,6 +29,7 @@ stores = sa.Table(
     sa.Column("orders_at", Moment),
     sa.Column("reconciled_at", Moment),
     sa.Column("drift_at", Moment),  # when every coupon was last compared with the ledger
+    sa.Column("drift_begun_at", Moment),  # whoever wrote it compares now, and writes it anew as it goes on
     sa.Column("scored_at", Moment),  # when the marks between the customers' scores were last drawn up
     sa.Column("score_marks", sa.JSON),  # campaign/segments/scores.py
     sa.Column("webhook_at", Moment),  # when the last webhook came
@@ -61,6 +62,7 @@ campaigns = sa.Table(
     sa.Column("findings", sa.JSON),  # what is wrong with its files, rendered
     sa.Column("first_seen_at", Moment, nullable=False),
     sa.Column("considered_until", Moment, nullable=False),  # slots up to here are runs, or were let pass
+    sa.Column("forgone_until", Moment),  # what happened until then may have been answered before a restore
     sa.Column("gone_at", Moment),  # its file is no longer there
     sa.Column("halted_at", Moment),  # it makes no runs from then on, until a person restarts it
     text("halted_by", ""),
@@ -150,4 +152,22 @@ approvals = sa.Table(
     text("note", ""),
     sa.Column("at", Moment, nullable=False),
     sa.UniqueConstraint("plan_id", "person"),
+)
+
+agreements = sa.Table(
+    "agreements",
+    metadata,
+    identity(),
+    of("stores"),
+    text("about"),  # exactly what was agreed to, and after which halt or pause
+    text("kind"),  # resume, extend, restart
+    text("campaign"),
+    of("runs", nullable=True),  # none: the whole campaign
+    sa.Column("valid_until", Moment),  # extend: until when
+    count("needed"),  # different people
+    text("person"),
+    text("note", ""),
+    sa.Column("at", Moment, nullable=False),
+    sa.UniqueConstraint("store_id", "about", "person"),
+    sa.Index(None, "store_id", "campaign"),
 )
