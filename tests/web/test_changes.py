@@ -8,11 +8,12 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from tests.shop import NOW, run_row
+from tests.shop import BEN, NOW, run_row
 from tests.web.site import put_under_way, token_on
+from tillroll.approve.halt import restart
 from tillroll.campaign.states import ChangeKind, CodeState, DriftKind, RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import audit, campaigns, changes, codes, drifts, stores
+from tillroll.ledger.tables import audit, campaigns, changes, codes, drifts, plans, stores
 from tillroll.mint.drift.rows import note
 
 
@@ -80,6 +81,24 @@ def test_a_campaign_is_halted_and_restarted(ana: FlaskClient, ledger: Engine, se
         )
         said = connection.scalars(sa.select(audit.c.action)).all()
     assert {"campaign.halted", "campaign.restarted", "run.restarted"} <= set(said)
+
+
+def test_a_run_that_two_approved_waits_for_a_second_before_it_goes_on(
+    ana: FlaskClient, ledger: Engine, sent: int
+) -> None:
+    with writing(ledger) as connection:
+        body = {**connection.execute(sa.select(plans.c.body)).scalar_one(), "approvers": 2}
+        connection.execute(sa.update(plans).values(body=body))
+    submit(ana, f"/runs/{sent}", f"/runs/{sent}/halt", note="wrong price")
+    page = submit(ana, f"/runs/{sent}", f"/runs/{sent}/restart", note="mended")
+    assert page.text.count(f"ana@shop.example has agreed to restart run {sent}. It waits for one more") == 2
+    assert "Resume takes 2 different approvers" in page.text
+    assert run_row(ledger, sent).state == RunState.HALTED
+    page = submit(ana, f"/runs/{sent}", f"/runs/{sent}/restart", note="mended")
+    assert "it takes 2 different people" in page.text
+    restart(ledger, run_id=sent, person=BEN, note="", now=NOW)
+    assert run_row(ledger, sent).state == RunState.TRACKING
+    assert "It waits for" not in ana.get(f"/runs/{sent}").text
 
 
 def test_that_no_look_was_made_yet_is_not_told_as_nothing_drifted(
