@@ -36,6 +36,9 @@ def _point(name: str, function: str, when: Literal["entered", "left"], time: int
 
 
 PATH = (
+    _point("a piece of the mirror written", "track.readings:write_piece", "left"),
+    _point("the news read, not noted", "track.sync:_end_news", "entered"),
+    _point("deleted and redeemed, not noted", "track.sync:mark_fresh", "entered"),
     _point("planned: some recipients, no digest", "plan.freeze:freeze_audience", "left"),
     _point("planned: the digest isn't committed", "plan.make:_finish_plan", "left"),
     _point("approved by the policy, not committed", "approve.act:_record", "left"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.ecwid.paging import every
+from tillroll.ecwid.paging import Place, every
 
 
 class Shifting:
@@ -72,3 +74,48 @@ def test_a_total_that_is_wrong_ends_all_the_same() -> None:
         return {"total": 1_000, "items": [{"id": one} for one in range(offset, min(offset + limit, 5))]}
 
     assert {row["id"] for row in every(fetch, identity=lambda row: row["id"])} == set(range(5))
+
+
+def in_pieces(shifting: Shifting, *, page: int, piece: int, leave: random.Random) -> Iterator[int]:
+    """A list as several processes read it, one after the other: each writes down pieces with the place behind them."""
+    kept = Place().to_json()
+    while True:
+        place = Place.from_json(json.loads(json.dumps(kept)))
+        rows = every(shifting.fetch, identity=lambda row: row["id"], page=page, place=place)
+        while found := [row["id"] for row in islice(rows, piece)]:
+            if leave.random() < 0.2:
+                break  # it dies with the piece in its hands
+            yield from found
+            kept = place.to_json()
+        else:
+            return
+        shifting.fetch(0, 0)  # meanwhile the list moves on
+
+
+@given(
+    count=st.integers(0, 90),
+    page=st.integers(5, 12),
+    piece=st.integers(1, 40),
+    seed=st.integers(0, 10_000),
+    comes=st.floats(0, 0.5),
+    goes=st.floats(0, 0.8),
+    newest_first=st.booleans(),
+)
+def test_a_reading_that_others_go_on_with_misses_no_more_than_one_in_one_go(
+    count: int, page: int, piece: int, seed: int, comes: float, goes: float, newest_first: bool
+) -> None:
+    shifting = Shifting(count, seed, comes=comes, goes=goes, newest_first=newest_first)
+    read = set(in_pieces(shifting, page=page, piece=piece, leave=random.Random(seed)))
+    assert set(range(count)) - shifting.gone <= read
+
+
+def test_a_reading_that_is_gone_on_with_begins_where_it_was_left_however_far_the_list_has_moved() -> None:
+    shifting, place = Shifting(10_000, 1, comes=0, goes=0, newest_first=False), Place()
+    rows = every(shifting.fetch, identity=lambda row: row["id"], place=place)
+    read = {row["id"] for row in islice(rows, 9_000)}
+    shifting.pages = 0
+    del shifting.rows[:5_000]
+    again = Place.from_json(place.to_json())
+    read |= {row["id"] for row in every(shifting.fetch, identity=lambda row: row["id"], place=again)}
+    assert read == set(range(10_000))
+    assert shifting.pages < 100  # of which the last thousand rows are ten

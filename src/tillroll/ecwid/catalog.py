@@ -14,6 +14,7 @@ from typing import Any
 from tillroll.ecwid.batches import InnerRequest
 from tillroll.ecwid.connection import Connection
 from tillroll.ecwid.deletions import Deletion, deletions
+from tillroll.ecwid.paging import Place
 from tillroll.ecwid.wire import Raw, date_in, decimal, maybe_decimal, maybe_whole, parts, seconds_out, text
 
 _PRODUCT_FIELDS = (
@@ -73,12 +74,16 @@ class Products:
         self._connection = connection
 
     def every(
-        self, *, updated_from: datetime | None = None, filters: Mapping[str, Any] | None = None
+        self,
+        *,
+        updated_from: datetime | None = None,
+        filters: Mapping[str, Any] | None = None,
+        place: Place | None = None,
     ) -> Iterator[Product]:
         """`GET /products`: the whole catalogue, or what changed since, oldest first. Scope `read_catalog`.
 
         `filters` are the search parameters by the store's own names: productId, sku, keyword, categories, priceFrom, priceTo,
-        createdFrom, createdTo, updatedTo, enabled, inStock, discountsAllowed.
+        createdFrom, createdTo, updatedTo, enabled, inStock, discountsAllowed. From `place` on.
         """
         query: dict[str, Any] = {
             "sortBy": "ADDED_TIME_ASC",
@@ -87,7 +92,8 @@ class Products:
         }
         if updated_from:
             query["updatedFrom"] = seconds_out(updated_from)
-        yield from map(_product, self._connection.every("/products", query, identity=lambda row: row["id"]))
+        rows = self._connection.every("/products", query, identity=lambda row: row["id"], place=place)
+        yield from map(_product, rows)
 
     def count(self) -> int:
         """`GET /products?limit=1`: how many there are, as far as the search index knows."""

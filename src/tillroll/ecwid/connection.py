@@ -27,7 +27,7 @@ from tillroll.ecwid.errors import (
     StoreUnreachable,
 )
 from tillroll.ecwid.pace import LONGEST_PAUSE, Pace
-from tillroll.ecwid.paging import Row, every
+from tillroll.ecwid.paging import Place, Row, every
 from tillroll.ecwid.patience import Patient
 from tillroll.errors import (
     NeedsPerson,
@@ -85,14 +85,19 @@ class Connection:
         return self._clock.now() + (self.skew or timedelta(0))
 
     def every(
-        self, path: str, query: Query | None = None, *, identity: Callable[[Row], Hashable]
+        self,
+        path: str,
+        query: Query | None = None,
+        *,
+        identity: Callable[[Row], Hashable],
+        place: Place | None = None,
     ) -> Iterator[Row]:
-        """Every row of a list, a page at a time, none missed while the list changes (`paging.py`)."""
+        """Every row of a list from a place on, a page at a time, none missed while the list changes (`paging.py`)."""
 
         def fetch(offset: int, limit: int) -> Mapping[str, Any]:
             return self.read(path, {**(query or {}), "offset": offset, "limit": limit})
 
-        return every(fetch, identity=identity)
+        return every(fetch, identity=identity, place=place)
 
     def read(self, path: str, query: Query | None = None) -> dict[str, Any]:
         """A GET: harmless to repeat, so passing trouble is tried again a few times, seconds apart."""

@@ -13,6 +13,7 @@ from tillroll.ecwid.batches import InnerRequest
 from tillroll.ecwid.connection import Connection
 from tillroll.ecwid.deletions import Deletion, deletions
 from tillroll.ecwid.errors import StoreSaysNotFound
+from tillroll.ecwid.paging import Place
 from tillroll.ecwid.wire import Raw, date_in, date_out, decimal, maybe_decimal, part, seconds_out, text
 
 _PATH = "/discount_coupons"
@@ -70,11 +71,12 @@ class Coupons:
         created_from: datetime | None = None,
         updated_from: datetime | None = None,
         statuses: Sequence[str] = (),
+        place: Place | None = None,
     ) -> Iterator[Coupon]:
         """`GET /discount_coupons`: every coupon, or those created or changed since; scope `read_discount_coupons`.
 
         Their order is not documented: never rely on it. There is no filter by name: a campaign's coupons are known by
-        the ledger.
+        the ledger. From `place` on.
         """
         query: dict[str, Any] = {}
         if created_from:
@@ -83,7 +85,8 @@ class Coupons:
             query["updatedFrom"] = seconds_out(updated_from)
         if statuses:
             query["availability"] = ",".join(statuses)
-        yield from map(_coupon, self._connection.every(_PATH, query, identity=lambda row: row["id"]))
+        rows = self._connection.every(_PATH, query, identity=lambda row: row["id"], place=place)
+        yield from map(_coupon, rows)
 
     def count(self, *, created_from: datetime | None = None, updated_from: datetime | None = None) -> int:
         """`GET /discount_coupons?limit=1`: how many there are, or were made or changed since."""

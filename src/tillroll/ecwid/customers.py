@@ -10,6 +10,7 @@ from typing import Any
 
 from tillroll.ecwid.connection import Connection
 from tillroll.ecwid.deletions import Deletion, deletions
+from tillroll.ecwid.paging import Place
 from tillroll.ecwid.wire import Raw, date_in, decimal, maybe_flag, maybe_whole, part, parts, seconds_out, text
 
 _FIELDS = (
@@ -66,13 +67,17 @@ class Customers:
         self._connection = connection
 
     def every(
-        self, *, updated_from: datetime | None = None, filters: Mapping[str, Any] | None = None
+        self,
+        *,
+        updated_from: datetime | None = None,
+        filters: Mapping[str, Any] | None = None,
+        place: Place | None = None,
     ) -> Iterator[Customer]:
         """`GET /customers`: all of them, or those changed since, oldest registration first so that new ones come last.
 
         `filters` are the search parameters by the store's own names: keyword, name, email (with useExactEmailMatch),
         phone, city, countryCodes, acceptMarketing, lang, customerGroupIds, minOrderCount, maxOrderCount, minSalesValue,
-        maxSalesValue, purchasedProductIds, createdFrom, createdTo, updatedTo. Scope `read_customers`.
+        maxSalesValue, purchasedProductIds, createdFrom, createdTo, updatedTo. Scope `read_customers`. From `place` on.
         """
         query: dict[str, Any] = {
             "sortBy": "REGISTERED_DATE_ASC",
@@ -81,7 +86,7 @@ class Customers:
         }
         if updated_from:
             query["updatedFrom"] = seconds_out(updated_from)
-        rows = self._connection.every("/customers", query, identity=lambda row: row["id"])
+        rows = self._connection.every("/customers", query, identity=lambda row: row["id"], place=place)
         yield from map(_customer, rows)
 
     def count(self) -> int:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from tillroll.ecwid.connection import Connection
 from tillroll.ecwid.deletions import Deletion, deletions
+from tillroll.ecwid.paging import Place
 from tillroll.ecwid.wire import (
     Raw,
     date_in,
@@ -92,17 +93,23 @@ class Orders:
         self._connection = connection
 
     def every(
-        self, *, updated_from: datetime | None = None, filters: Mapping[str, Any] | None = None
+        self,
+        *,
+        updated_from: datetime | None = None,
+        filters: Mapping[str, Any] | None = None,
+        place: Place | None = None,
     ) -> Iterator[Order]:
         """`GET /orders`: all placed orders, or those changed since; unfinished ones are left out by the store.
 
         `filters` are the search parameters by the store's own names: ids, keywords, email, customerId, productId, totalFrom,
-        totalTo, createdFrom, createdTo, updatedTo, paymentStatus, fulfillmentStatus, couponCode. Scope `read_orders`.
+        totalTo, createdFrom, createdTo, updatedTo, paymentStatus, fulfillmentStatus, couponCode.
+        Scope `read_orders`. From `place` on.
         """
         query: dict[str, Any] = {"responseFields": _ORDER_FIELDS, **(filters or {})}
         if updated_from:
             query["updatedFrom"] = seconds_out(updated_from)
-        yield from map(_order, self._connection.every("/orders", query, identity=lambda row: row["id"]))
+        rows = self._connection.every("/orders", query, identity=lambda row: row["id"], place=place)
+        yield from map(_order, rows)
 
     def count(self, *, created_to: datetime | None = None) -> int:
         """`GET /orders?limit=1`: how many placed orders there are, or were created by then, as the search index knows."""
@@ -126,12 +133,13 @@ class Carts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def every(self, *, updated_from: datetime | None = None) -> Iterator[Cart]:
+    def every(self, *, updated_from: datetime | None = None, place: Place | None = None) -> Iterator[Cart]:
         """`GET /carts`: all abandoned carts, or those changed since, those hidden in the admin too. Scope `read_orders`."""
         query: dict[str, Any] = {"responseFields": _CART_FIELDS}
         if updated_from:
             query["updatedFrom"] = seconds_out(updated_from)
-        yield from map(_cart, self._connection.every("/carts", query, identity=lambda row: row["cartId"]))
+        rows = self._connection.every("/carts", query, identity=lambda row: row["cartId"], place=place)
+        yield from map(_cart, rows)
 
     def get(self, cart_id: str) -> Cart:
         """`GET /carts/{cartId}`. `StoreSaysNotFound` when there is none."""

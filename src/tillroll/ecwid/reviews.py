@@ -9,6 +9,7 @@ from typing import Any
 
 from tillroll.ecwid.connection import Connection
 from tillroll.ecwid.deletions import Deletion, deletions
+from tillroll.ecwid.paging import Place
 from tillroll.ecwid.wire import Raw, date_in, maybe_whole, part, seconds_out, text
 
 
@@ -33,12 +34,13 @@ class Reviews:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def every(self, *, updated_from: datetime | None = None) -> Iterator[Review]:
+    def every(self, *, updated_from: datetime | None = None, place: Place | None = None) -> Iterator[Review]:
         """`GET /reviews`: all of them, or those changed since, oldest first. Scope `read_reviews`."""
         query: dict[str, Any] = {"sortBy": "DATE_CREATED_ASC"}
         if updated_from:
             query["updatedFrom"] = seconds_out(updated_from)
-        yield from map(_review, self._connection.every("/reviews", query, identity=lambda row: row["id"]))
+        rows = self._connection.every("/reviews", query, identity=lambda row: row["id"], place=place)
+        yield from map(_review, rows)
 
     def get(self, review_id: int) -> Review:
         """`GET /reviews/{reviewId}`. `StoreSaysNotFound` when it is gone."""

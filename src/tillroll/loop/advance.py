@@ -27,10 +27,10 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.lane import lane
 from tillroll.loop.due import last_look, looked
 from tillroll.loop.files import book_for
+from tillroll.loop.lane import Lane, slice_of
 from tillroll.loop.outage import tell_of_outage
 from tillroll.loop.stages import (
     REST,
-    Lane,
     approved_runs,
     change_codes,
     follow_events,
@@ -58,7 +58,7 @@ from tillroll.track.connect import (
 )
 from tillroll.track.events import handle_events
 from tillroll.track.fence import guard, note_refused
-from tillroll.track.follow import follow_shop, sync_customers
+from tillroll.track.follow import follow_shop, read_on, still_reading, sync_customers
 from tillroll.track.history import read_history
 from tillroll.track.redeem import end_runs
 
@@ -192,10 +192,12 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     engine, clock = lane_.services.engine, lane_.services.clock
     if not lane_.fence_checked:
         hold_fence(lane_)
-    handled = handle_events(engine, lane_.client, store_id=lane_.store_id, now=clock.now())
-    follow_shop(engine, lane_.client, lane_.following, store=store, now=clock.now())
+    over = slice_of(lane_, until)
+    handled = handle_events(engine, lane_.client, store_id=lane_.store_id, now=clock.now(), over=over)
+    read_on(engine, lane_.client, lane_.following, store=store, now=clock.now(), over=over)
+    follow_shop(engine, lane_.client, lane_.following, store=store, now=clock.now(), over=over)
     made = materialise(engine, store_id=lane_.store_id, now=clock.now())
-    made += follow_events(lane_)
+    made += follow_events(lane_, until)
     made += fill_pools(engine, store_id=lane_.store_id, now=clock.now())
     if made:
         log.info("runs.due", store=store.ecwid_id, runs=made)
@@ -214,7 +216,7 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     if store.reason:
         lane_runs_again(engine, store_id=lane_.store_id)
     next_at = min((moment for moment in waits if moment is not None), default=None)
-    if made or handled:
+    if made or handled or still_reading(engine, lane_.following, lane_.store_id):
         next_at = clock.now()  # there may be more of it
     if next_at is not None:
         lane_.quiet_since = None
@@ -233,8 +235,11 @@ def _use_the_quiet(lane_: Lane, store: sa.Row[Any], mint: Mint, until: datetime)
         return None
     slice_ends = min(until, now + _HISTORY)
     engine, client = lane_.services.engine, lane_.client
-    if store.customers_at is None:
-        sync_customers(engine, client, store=store, now=now)
+    if (
+        store.customers_at is None
+        and not sync_customers(engine, client, store=store, now=now, over=slice_of(lane_, slice_ends)).over
+    ):
+        return clock.now()
     if read_history(engine, client, store_id=lane_.store_id, clock=clock, until=slice_ends):
         return clock.now()
     if (cleared := change_codes(lane_, mint, slice_ends, quiet=True)) is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,17 +12,18 @@ import sqlalchemy as sa
 import structlog
 
 from tillroll.campaign.states import RunState
-from tillroll.ecwid.client import Client
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.runs import put_off, runs_in
 from tillroll.ledger.tables import codes
+from tillroll.loop.known import consent_is_known, customers_are_known, needs_few, say_it_waits
+from tillroll.loop.lane import TURN, Lane, slice_of
 from tillroll.mint.begin import begin
 from tillroll.mint.changes.clear import clear_expired
 from tillroll.mint.changes.step import change_slice, wants_orders
 from tillroll.mint.drift.compare import Look
 from tillroll.mint.drift.decide import night_look_is_due
-from tillroll.mint.parts import Mint, Watch
+from tillroll.mint.parts import Mint
 from tillroll.mint.reconcile import Recent
 from tillroll.mint.turn import mint_turn
 from tillroll.plan.events.flow import end_overtaken, take_steps
@@ -34,73 +34,33 @@ from tillroll.send.deliver import send_slice
 from tillroll.send.remind import remind_slice
 from tillroll.send.sending import Post
 from tillroll.send.share import ready_to_share
-from tillroll.track.connect import CONNECTED, load_store
-from tillroll.track.follow import Following, sync_customers
+from tillroll.track.connect import load_store
+from tillroll.track.follow import behind
 from tillroll.track.mirror import ORDERS
-from tillroll.track.redeem import mark_redemptions
 from tillroll.track.sync import sync
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.loop")
 
-FRESH = timedelta(minutes=5)  # the mirror of customers is read again before a plan if it is older
 NOTICE_EVERY = timedelta(seconds=5)
 RECONCILE_EVERY = timedelta(hours=1)
 CLEAR_EVERY = timedelta(hours=1)
 RECONCILE_AT_LAST = timedelta(hours=6)  # even while codes are being made
-TURN = timedelta(seconds=2)  # of minting, and of sending a run: what is in a hurry waits no longer than that
 _SHARED = timedelta(seconds=2)  # then it is looked again how far those who share it are
 REST = timedelta(seconds=30)  # what is refused is tried again after that
 
 
-@dataclass(kw_only=True)
-class Lane:
-    """One store's lane in this process: its client (one pace a token) and what it remembers between slices."""
+def follow_events(lane_: Lane, until: datetime) -> int:
+    """Enter whom an event brings in, and make runs of the steps that are due; returns how many runs are new.
 
-    services: Services
-    store_id: int
-    client: Client
-    files_seen: str = ""
-    following: Following = field(default_factory=Following)
-    noticed_at: datetime | None = None  # when what happened was last looked through
-    quiet_since: datetime | None = None  # nothing has waited since then
-    reconciled: bool = False  # since this process began
-    recent: Recent | None = None  # the ledger against what changed in the store, begun and not over
-    watch: Watch = field(default_factory=Watch)  # how fast the store makes codes
-    cleared_at: datetime | None = None  # when expired codes were last looked for
-    look: Look | None = None  # at the store\'s coupons, begun and not over
-    way_in: tuple[str, str] | None = None  # address and sealed token that the client was opened with
-    fence_checked: bool = False  # the store was asked whether this ledger is the one that works for it
-    in_trouble: bool = False  # the last slice ended because the store wouldn't
-    troubles: int = 0  # how often in a row
-    spread: Callable[[int], None] | None = None  # share a run's messages out to other senders
-
-    def follow(self, store: sa.Row[Any]) -> None:
-        """Work with the token the ledger has now: a store that was connected again gets its lane going without a restart."""
-        way_in = (store.base_url, store.token)
-        refused = self.client.connection.refused and store.state == CONNECTED
-        if refused or self.way_in not in {None, way_in}:
-            self.client.close()
-            self.client = self.services.open_client(store)
-            self.fence_checked = False
-        self.way_in = way_in
-
-    def remember(self, polled_at: datetime | None) -> None:
-        """Another process may have asked the store what changed since this one did."""
-        known = [moment for moment in (self.following.polled_at, polled_at) if moment is not None]
-        self.following.polled_at = max(known, default=None)
-
-    def close(self) -> None:
-        """Give the client's connections back; a lane that goes on opens new ones."""
-        self.client.close()
-
-
-def follow_events(lane_: Lane) -> int:
-    """Enter whom an event brings in, and make runs of the steps that are due; returns how many runs are new."""
+    While a long list of orders or carts is being read, nobody knows who has bought meanwhile: then it waits.
+    """
     engine, clock, store_id = lane_.services.engine, lane_.services.clock, lane_.store_id
+    if behind(engine, store_id):
+        return 0
     if lane_.noticed_at is None or lane_.noticed_at <= clock.now() - NOTICE_EVERY:
         lane_.noticed_at = clock.now()
-        _notice(lane_)
+        _notice(lane_, until)
         ended = end_overtaken(engine, store_id=store_id, now=clock.now())
         stopped = stop_short(engine, store_id=store_id, now=clock.now())
         if ended or stopped:
@@ -108,14 +68,14 @@ def follow_events(lane_: Lane) -> int:
     return take_steps(engine, store_id=store_id, now=clock.now())
 
 
-def _notice(lane_: Lane) -> None:
+def _notice(lane_: Lane, until: datetime) -> None:
     engine, now, store_id = lane_.services.engine, lane_.services.clock.now(), lane_.store_id
     with reading(engine) as connection:
         if not waits_for_events(connection, store_id):
             return
         store = load_store(connection, store_id)
     if store.customers_at is None:  # what happens, happens to a customer
-        sync_customers(engine, lane_.client, store=store, now=now)
+        customers_are_known(lane_, until)
     if entered := notice(engine, store_id=store_id, now=now):
         log.info("entries.made", store=store.ecwid_id, entries=entered)
 
@@ -124,13 +84,14 @@ def plan_runs(lane_: Lane, until: datetime) -> None:
     engine, clock = lane_.services.engine, lane_.services.clock
     with reading(engine) as connection:
         wanting = runs_in(connection, lane_.store_id, {RunState.PLANNING}, now=clock.now())
-        store = load_store(connection, lane_.store_id)
     if not wanting:
         return
-    if store.customers_at is None or store.customers_at <= clock.now() - FRESH:
-        sync_customers(engine, lane_.client, store=store, now=clock.now())
+    known = customers_are_known(lane_, until)
     for run in wanting:
         with _set_aside_when_refused(lane_, run):
+            if not known and not needs_few(lane_, run):
+                say_it_waits(lane_, run)
+                continue
             per_minute = lane_.services.settings.requests_per_minute
             state = make_plan(engine, run_id=run.id, now=clock.now(), per_minute=per_minute)
             log.info("plan.made", run=run.id, campaign=run.campaign, state=state.value)
@@ -173,11 +134,12 @@ def change_codes(lane_: Lane, mint: Mint, until: datetime, *, quiet: bool = Fals
     if quiet and (lane_.cleared_at is None or lane_.cleared_at <= clock.now() - CLEAR_EVERY):
         lane_.cleared_at = clock.now()
         clear_expired(engine, store_id=store_id, now=clock.now())
-    if wants_orders(mint):
-        now = clock.now()
-        sync(engine, lane_.client, ORDERS, store_id=store_id, now=now)
-        mark_redemptions(engine, store_id=store_id, seen_since=now)
-    return change_slice(mint, until=until, quiet=quiet)
+    if not wants_orders(mint):
+        return change_slice(mint, until=until, quiet=quiet)
+    over = slice_of(lane_, until)
+    sync(engine, lane_.client, ORDERS, store_id=store_id, now=clock.now(), over=over)
+    next_at = change_slice(mint, until=until, quiet=quiet)
+    return clock.now() if wants_orders(mint) else next_at
 
 
 def look_for_drift(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
@@ -229,13 +191,13 @@ def send_runs(lane_: Lane, until: datetime) -> datetime | None:
     services = lane_.services
     with reading(services.engine) as connection:
         sending = runs_in(connection, lane_.store_id, {RunState.SENDING}, now=services.clock.now())
-    if sending and _consent_is_stale(lane_):
-        with reading(services.engine) as connection:
-            store = load_store(connection, lane_.store_id)
-        sync_customers(services.engine, lane_.client, store=store, now=services.clock.now())
     waits = []
+    known = not sending or consent_is_known(lane_, until)
     for run in sending:
         with _set_aside_when_refused(lane_, run):
+            if not known and not needs_few(lane_, run):
+                waits.append(services.clock.now())
+                continue
             next_at = _send_run(lane_, run, until)
             if next_at is None:
                 log.info("send.done", run=run.id, campaign=run.campaign)
@@ -263,10 +225,8 @@ def remind_runs(lane_: Lane, until: datetime) -> datetime | None:
     services = lane_.services
     with reading(services.engine) as connection:
         tracking = runs_in(connection, lane_.store_id, {RunState.TRACKING}, now=services.clock.now())
-    if tracking and _consent_is_stale(lane_):
-        with reading(services.engine) as connection:
-            store = load_store(connection, lane_.store_id)
-        sync_customers(services.engine, lane_.client, store=store, now=services.clock.now())
+    if tracking and not consent_is_known(lane_, until):
+        return services.clock.now()
     waits = []
     for run in tracking:
         with _set_aside_when_refused(lane_, run):
@@ -296,10 +256,3 @@ def _set_aside_when_refused(lane_: Lane, run: sa.Row[Any]) -> Iterator[None]:
         with writing(lane_.services.engine) as connection:
             put_off(connection, run.id, until=until, reason=trouble.message)
         log.warning("run.set_aside", run=run.id, campaign=run.campaign, reason=trouble.message)
-
-
-def _consent_is_stale(lane_: Lane) -> bool:
-    """Whether somebody may have withdrawn consent since the mirror was read."""
-    with reading(lane_.services.engine) as connection:
-        store = load_store(connection, lane_.store_id)
-    return store.customers_at is None or store.customers_at <= lane_.services.clock.now() - FRESH

@@ -20,6 +20,7 @@ from tillroll.errors import ScopeMissing, TillrollError
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import events
 from tillroll.track.mirror import CARTS, CATEGORIES, COUPONS, CUSTOMERS, ORDERS, PRODUCTS, Area
+from tillroll.track.readings import Over, never
 from tillroll.track.redeem import mark_redemptions
 from tillroll.track.sync import sync, sync_one, sync_profile
 
@@ -41,25 +42,30 @@ _MOST = 2_000  # events a look
 _KEPT_FOR = timedelta(days=30)
 
 
-def handle_events(engine: Engine, client: Client, *, store_id: int, now: datetime) -> int:
+def handle_events(engine: Engine, client: Client, *, store_id: int, now: datetime, over: Over = never) -> int:
     """Read again what the waiting events name; returns how many events are done."""
     waiting = _waiting(engine, store_id)
+    handled = 0
     by_area: dict[str, list[sa.Row[Any]]] = defaultdict(list)
     for event in waiting:
         by_area[event.kind.partition(".")[0]].append(event)
     for name, of_area in by_area.items():
         if name in _AREA_OF:
-            _read_area(engine, client, _AREA_OF[name], of_area, store_id=store_id, now=now)
-        elif name in {"profile", "application"} and any(one.kind not in _OWN_DOING for one in of_area):
+            handled += _read_area(
+                engine, client, _AREA_OF[name], of_area, store_id=store_id, now=now, over=over
+            )
+            continue
+        if name in {"profile", "application"} and any(one.kind not in _OWN_DOING for one in of_area):
             # an uninstall is no more signed than anything else: the call is refused if it is true
             sync_profile(engine, client, store_id=store_id, now=now)
             _done(engine, of_area, "read", now)
         else:
             _done(engine, of_area, "kept", now)
-    if waiting:
-        log.info("events.handled", store=client.connection.store_id, events=len(waiting))
+        handled += len(of_area)
+    if handled:
+        log.info("events.handled", store=client.connection.store_id, events=handled)
     _clear(engine, store_id, now)
-    return len(waiting)
+    return handled
 
 
 def _waiting(engine: Engine, store_id: int) -> list[sa.Row[Any]]:
@@ -69,27 +75,58 @@ def _waiting(engine: Engine, store_id: int) -> list[sa.Row[Any]]:
 
 
 def _read_area(
-    engine: Engine, client: Client, area: Area, waiting: list[sa.Row[Any]], *, store_id: int, now: datetime
-) -> None:
-    """Read what the events name. One that can't be read is done too, and says why: it must not hold up the lane for ever."""
+    engine: Engine,
+    client: Client,
+    area: Area,
+    waiting: list[sa.Row[Any]],
+    *,
+    store_id: int,
+    now: datetime,
+    over: Over,
+) -> int:
+    """Read what the events name; how many are done. One that can't be read is done too, and says why: it must not hold up
+    the lane for ever."""
     try:
-        named = {_id_of(area, event) for event in waiting}
-        if len(named) > _ONE_BY_ONE or "" in named:
-            sync(engine, client, area, store_id=store_id, now=now)
-        else:
-            for id_ in sorted(named):
-                sync_one(engine, client, area, store_id=store_id, id_=id_, now=now)
+        done = _read_named(engine, client, area, waiting, store_id=store_id, now=now, over=over)
     except StoreRefusal as refusal:
         _unread(engine, area, waiting, refusal, now)
-        return
+        return len(waiting)
     except ScopeMissing as missing:
         if area.needed:
             raise
         _unread(engine, area, waiting, missing, now)
-        return
+        return len(waiting)
     if area is ORDERS:
         mark_redemptions(engine, store_id=store_id, seen_since=now)
-    _done(engine, waiting, "read", now)
+    _done(engine, done, "read", now)
+    return len(done)
+
+
+def _read_named(
+    engine: Engine,
+    client: Client,
+    area: Area,
+    waiting: list[sa.Row[Any]],
+    *,
+    store_id: int,
+    now: datetime,
+    over: Over,
+) -> list[sa.Row[Any]]:
+    """Those of the events that what is in the mirror now is later than.
+
+    Many are read by one look at what changed. If that is a long one, some are read one by one meanwhile: what happens to a
+    customer needn't wait until all customers were read.
+    """
+    named = {id_ for event in waiting if (id_ := _id_of(area, event))}
+    unnamed = any(not _id_of(area, event) for event in waiting)
+    if unnamed or len(named) > _ONE_BY_ONE:
+        synced = sync(engine, client, area, store_id=store_id, now=now, over=over)
+        if synced.fresh:
+            return [one for one in waiting if synced.since is None or one.received_at <= synced.since]
+    read = set(sorted(named)[:_ONE_BY_ONE])
+    for id_ in sorted(read):
+        sync_one(engine, client, area, store_id=store_id, id_=id_, now=now)
+    return [event for event in waiting if _id_of(area, event) in read]
 
 
 def _unread(

@@ -15,6 +15,7 @@ from tillroll.ecwid.client import Client
 from tillroll.ecwid.customers import Customer
 from tillroll.ecwid.deletions import Deletion
 from tillroll.ecwid.orders import Order
+from tillroll.ecwid.paging import Place
 from tillroll.ecwid.shop import LatestStats
 from tillroll.ledger.engine import upsert
 from tillroll.ledger.own import made_since
@@ -48,7 +49,9 @@ class Area:
     table: sa.Table
     key: sa.Column[Any]
     needed: bool  # without it nothing can be planned or accounted for; the others are skipped when a scope is missing
-    every: Callable[[Client, datetime | None], Iterator[Any]]  # all, or what changed since
+    every: Callable[
+        [Client, datetime | None, Place], Iterator[Any]
+    ]  # all, or what changed since, from a place on
     deleted: Callable[[Client, datetime], Iterator[Deletion]] | None  # None: the store doesn't tell
     get: Callable[[Client, str], Any]  # one, by its id; `StoreSaysNotFound` when it is gone
     count: Callable[[Client], int] | None  # how many the store has
@@ -203,7 +206,7 @@ CUSTOMERS = Area(
     table=customers,
     key=customers.c.customer_id,
     needed=True,
-    every=lambda client, since: client.customers.every(updated_from=since),
+    every=lambda client, since, place: client.customers.every(updated_from=since, place=place),
     deleted=lambda client, since: client.customers.deleted(since),
     get=lambda client, id_: client.customers.get(int(id_)),
     count=lambda client: client.customers.count(),
@@ -216,7 +219,7 @@ ORDERS = Area(
     table=orders,
     key=orders.c.order_id,
     needed=True,
-    every=lambda client, since: client.orders.every(updated_from=since),
+    every=lambda client, since, place: client.orders.every(updated_from=since, place=place),
     deleted=lambda client, since: client.orders.deleted(since),
     get=lambda client, id_: client.orders.get(id_),
     count=None,  # the mirror's history is read little by little (`history.py`)
@@ -229,7 +232,7 @@ CARTS = Area(
     table=carts,
     key=carts.c.cart_id,
     needed=False,
-    every=lambda client, since: client.carts.every(updated_from=since),
+    every=lambda client, since, place: client.carts.every(updated_from=since, place=place),
     deleted=None,  # a cart is hidden, not deleted
     get=lambda client, id_: client.carts.get(id_),
     count=None,
@@ -242,7 +245,7 @@ PRODUCTS = Area(
     table=products,
     key=products.c.product_id,
     needed=False,
-    every=lambda client, since: client.products.every(updated_from=since),
+    every=lambda client, since, place: client.products.every(updated_from=since, place=place),
     deleted=lambda client, since: client.products.deleted(since),
     get=lambda client, id_: client.products.get(int(id_)),
     count=lambda client: client.products.count(),
@@ -255,7 +258,9 @@ CATEGORIES = Area(
     table=categories,
     key=categories.c.category_id,
     needed=False,
-    every=lambda client, _since: client.categories.every(),  # no filter by date, and never many: read whole
+    every=lambda client, _since, _place: (
+        client.categories.every()
+    ),  # no filter by date, and never many: read whole
     deleted=None,
     get=lambda client, id_: client.categories.get(int(id_)),
     count=None,
@@ -268,7 +273,7 @@ COUPONS = Area(
     table=coupons,
     key=coupons.c.coupon_id,
     needed=False,
-    every=lambda client, since: client.coupons.every(updated_from=since),
+    every=lambda client, since, place: client.coupons.every(updated_from=since, place=place),
     deleted=lambda client, since: client.coupons.deleted(since),
     get=lambda client, id_: client.coupons.get(int(id_)),
     count=None,
@@ -283,7 +288,7 @@ REVIEWS = Area(
     table=reviews,
     key=reviews.c.review_id,
     needed=False,
-    every=lambda client, since: client.reviews.every(updated_from=since),
+    every=lambda client, since, place: client.reviews.every(updated_from=since, place=place),
     deleted=lambda client, since: client.reviews.deleted(since),
     get=lambda client, id_: client.reviews.get(int(id_)),
     count=None,

@@ -2,12 +2,17 @@
 
 Each look starts a little before the last one ended, by the store's own clock: its search index lags its writes by seconds,
 and a row that is read twice is only written twice. Deletions are asked for; where the count still differs, or the store
-doesn't tell deletions, the area is read from end to end and what wasn't seen is asked after one by one.
+doesn't tell deletions, the area is read from end to end and what wasn't seen is asked after one by one. A long reading goes on
+over several looks (`readings.py`), and counts for the moment at which it began.
+
+Crash points: *the news read, not noted*, before `_end_news`: their last page is read again. *Deleted and redeemed, not noted*:
+the same, and harmless to repeat. *Noted*: one transaction with the end of the reading.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -21,8 +26,9 @@ from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.looks import ORDERS_LOOK_BACK
 from tillroll.ledger.tables import looks, stores
 from tillroll.track.mirror import CATEGORIES, CUSTOMERS, ORDERS, Area
+from tillroll.track.readings import PIECE, Kind, Over, Reading, forget, go_on, never, under_way
+from tillroll.track.redeem import mark_redemptions
 
-_PIECE = 500
 OVERLAP = timedelta(minutes=10)
 SETTLED = timedelta(
     minutes=2
@@ -54,30 +60,73 @@ def sync_profile(engine: Engine, client: Client, *, store_id: int, now: datetime
         )
 
 
-def sync(engine: Engine, client: Client, area: Area, *, store_id: int, now: datetime) -> int:
-    """Bring one area of the mirror up to date; returns how many rows were read."""
-    began = client.connection.store_time()
+@dataclass(frozen=True, kw_only=True)
+class Synced:
+    """How far an area was brought up to date."""
+
+    rows: int = 0  # read just now
+    fresh: bool = True  # what changed since the last look (at first: everything) was read to its end
+    over: bool = True  # and nothing else of the area is being read
+    since: datetime | None = None  # by our clock: what happened by then is in the mirror; none: not fresh
+    redemptions: int = 0  # that were not known before
+
+
+def sync(
+    engine: Engine, client: Client, area: Area, *, store_id: int, now: datetime, over: Over = never
+) -> Synced:
+    """Bring one area of the mirror up to date, or a slice nearer to that: whoever calls again goes on where it stands."""
+    with reading(engine) as connection:
+        begun = {one.kind: one for one in under_way(connection, store_id, area)}
     look = last_look(engine, store_id, area)
-    if look is None:
-        since = began - ORDERS_LOOK_BACK if area is ORDERS else None
-        count = _read(engine, client, area, store_id=store_id, since=since, now=now)
-        _looked(engine, store_id, area, now=now, looked_at=began, whole_at=began)
-        return count
-    since = look.looked_at - OVERLAP
-    ours = _made_by_us(engine, client, area, store_id=store_id, since=since)
-    if ours is None and look.looked_at > began - WHOLE_EVERY:
-        return 0  # we are just making some: what is looked at after that needn't be read
-    count = 0
-    if not ours or area.changed is None or area.changed(client, since) != ours:
-        count = _read(engine, client, area, store_id=store_id, since=since, now=now)
-    if area.deleted is not None:
-        _forget(engine, area, store_id, {one.id for one in area.deleted(client, since)})
-    if area is CATEGORIES:
-        _ask_after_unseen(engine, client, area, store_id=store_id, seen_since=now)
-    _looked(engine, store_id, area, now=now, looked_at=began)
-    if look.whole_at is None or look.whole_at <= began - WHOLE_EVERY:
-        count += _check_count(engine, client, area, store_id=store_id, now=now)
-    return count
+    news = begun.get(Kind.NEWS)
+    unchanged = False
+    if news is None:
+        news = _news(client, area, look, now)
+        if look is not None and news.since is not None:
+            ours = _made_by_us(engine, client, area, store_id=store_id, since=news.since)
+            if ours is None and look.looked_at > news.began_at - WHOLE_EVERY:
+                return Synced()  # we are just making some: what is looked at after that needn't be read
+            unchanged = bool(ours) and area.changed is not None and area.changed(client, news.since) == ours
+    count, done = 0, True
+    if not unchanged:
+        count, done = go_on(engine, client, area, news, store_id=store_id, now=now, over=over)
+    if not done:
+        return Synced(rows=count, fresh=False, over=False)
+    used = _end_news(engine, client, area, news, store_id=store_id, first=look is None)
+    synced = Synced(rows=count, since=news.seen_since, redemptions=used)
+    due = look is not None and (look.whole_at is None or look.whole_at <= news.began_at - WHOLE_EVERY)
+    if Kind.WHOLE not in begun and not due:
+        return synced
+    count, done = _whole(engine, client, area, begun.get(Kind.WHOLE), store_id=store_id, now=now, over=over)
+    return replace(synced, rows=synced.rows + count, over=done)
+
+
+def _news(client: Client, area: Area, look: sa.Row[Any] | None, now: datetime) -> Reading:
+    """What changed since the last look, about to be read; all of it when there was none, or as much as is read at first."""
+    began = client.connection.store_time()
+    since = began - ORDERS_LOOK_BACK if area is ORDERS else None
+    if look is not None:
+        since = look.looked_at - OVERLAP
+    return Reading(area=area.name, kind=Kind.NEWS, since=since, began_at=began, seen_since=now)
+
+
+def _end_news(
+    engine: Engine, client: Client, area: Area, news: Reading, *, store_id: int, first: bool
+) -> int:
+    """The news were read to their end: what was deleted is forgotten, and what follows is worked out; how many redemptions."""
+    if not first and area.deleted is not None and news.since is not None:
+        _forget(engine, area, store_id, {one.id for one in area.deleted(client, news.since)})
+    if not first and area is CATEGORIES:
+        _ask_after_unseen(engine, client, area, store_id=store_id, seen_since=news.seen_since)
+    used = 0
+    if area is ORDERS:  # before it is written that they were looked at: nobody would come by them again
+        used = mark_redemptions(engine, store_id=store_id, seen_since=news.seen_since)
+    stamps = {"looked_at": news.began_at} | ({"whole_at": news.began_at} if first else {})
+    with writing(engine) as connection:
+        upsert(connection, looks, [{"store_id": store_id, "area": area.name, **stamps}])
+        mark_fresh(connection, store_id, area, news.seen_since)
+        forget(connection, store_id, news)
+    return used
 
 
 def _made_by_us(engine: Engine, client: Client, area: Area, *, store_id: int, since: datetime) -> int | None:
@@ -112,19 +161,8 @@ def sync_one(engine: Engine, client: Client, area: Area, *, store_id: int, id_: 
     return True
 
 
-def _read(
-    engine: Engine, client: Client, area: Area, *, store_id: int, since: datetime | None, now: datetime
-) -> int:
-    count = 0
-    for piece in _pieces(area.every(client, since)):
-        with writing(engine) as connection:
-            area.write(connection, store_id, piece, now)
-        count += len(piece)
-    return count
-
-
 def _pieces(rows: Iterator[_T]) -> Iterator[list[_T]]:
-    while piece := list(islice(rows, _PIECE)):
+    while piece := list(islice(rows, PIECE)):
         yield piece
 
 
@@ -134,21 +172,44 @@ def _forget(engine: Engine, area: Area, store_id: int, ids: set[str]) -> None:
             area.remove(connection, store_id, piece)
 
 
-def _check_count(engine: Engine, client: Client, area: Area, *, store_id: int, now: datetime) -> int:
-    """Read the whole area again if the store counts other than we do."""
+def _whole(
+    engine: Engine,
+    client: Client,
+    area: Area,
+    begun: Reading | None,
+    *,
+    store_id: int,
+    now: datetime,
+    over: Over,
+) -> tuple[int, bool]:
+    """Read the whole area again if the store counts other than we do: how many rows just now, and whether it is over."""
     if area.count is None:
-        return 0
+        return 0, True
+    if begun is None:
+        began = client.connection.store_time()
+        begun = Reading(area=area.name, kind=Kind.WHOLE, since=None, began_at=began, seen_since=now)
+        if area.count(client) == _kept(engine, area, store_id):
+            _end_whole(engine, begun, store_id)
+            return 0, True
+    count, done = go_on(engine, client, area, begun, store_id=store_id, now=now, over=over)
+    if done:
+        _ask_after_unseen(engine, client, area, store_id=store_id, seen_since=begun.seen_since)
+        _end_whole(engine, begun, store_id)
+    return count, done
+
+
+def _kept(engine: Engine, area: Area, store_id: int) -> int:
+    """How many rows of the area the mirror has."""
+    ours = sa.select(sa.func.count()).select_from(area.table).where(area.table.c.store_id == store_id)
     with reading(engine) as connection:
-        ours = sa.select(sa.func.count()).select_from(area.table).where(area.table.c.store_id == store_id)
-        kept = int(connection.scalar(ours) or 0)
-    began = client.connection.store_time()
-    if area.count(client) == kept:
-        _looked(engine, store_id, area, now=now, whole_at=began)
-        return 0
-    count = _read(engine, client, area, store_id=store_id, since=None, now=now)
-    _ask_after_unseen(engine, client, area, store_id=store_id, seen_since=now)
-    _looked(engine, store_id, area, now=now, looked_at=began, whole_at=began)
-    return count
+        return int(connection.scalar(ours) or 0)
+
+
+def _end_whole(engine: Engine, whole: Reading, store_id: int) -> None:
+    where = (looks.c.store_id == store_id, looks.c.area == whole.area)
+    with writing(engine) as connection:
+        connection.execute(sa.update(looks).where(*where).values(whole_at=whole.began_at))
+        forget(connection, store_id, whole)
 
 
 def _ask_after_unseen(
@@ -164,17 +225,6 @@ def _ask_after_unseen(
         unseen = [str(one) for one in connection.scalars(query)]
     for id_ in unseen:
         sync_one(engine, client, area, store_id=store_id, id_=id_, now=seen_since)
-
-
-def _looked(engine: Engine, store_id: int, area: Area, *, now: datetime, **stamps: datetime) -> None:
-    with writing(engine) as connection:
-        row = {"store_id": store_id, "area": area.name, **stamps}
-        if "looked_at" in stamps:
-            upsert(connection, looks, [row])
-            mark_fresh(connection, store_id, area, now)
-        else:
-            where = (looks.c.store_id == store_id, looks.c.area == area.name)
-            connection.execute(sa.update(looks).where(*where).values(stamps))
 
 
 def mark_fresh(connection: Connection, store_id: int, area: Area, now: datetime) -> None:

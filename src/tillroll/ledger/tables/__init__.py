@@ -11,6 +11,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         │  order_items, carts, products,
         │  product_categories, variations,
         │  categories, coupons, looks
+        ├─ readings                          how far a list of the store was read that is being read
         ├─ list_members                      who stands in uploaded lists
         ├─ imports ── import_rows,           catalogue files: what each row wanted, what the store had before,
         │             import_chunks          and what it answered
@@ -52,6 +53,7 @@ from tillroll.ledger.tables.mirror import (
     orders,
     product_categories,
     products,
+    readings,
     variations,
 )
 from tillroll.ledger.tables.people import audit, roles, roles_users, users
@@ -100,6 +102,7 @@ __all__ = [
     "plans",
     "product_categories",
     "products",
+    "readings",
     "recipients",
     "redemptions",
     "reviews",

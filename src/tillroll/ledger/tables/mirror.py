@@ -216,6 +216,22 @@ looks = sa.Table(
     sa.PrimaryKeyConstraint("store_id", "area"),
 )
 
+readings = sa.Table(
+    "readings",
+    metadata,
+    of("stores"),
+    text("area"),
+    text("kind"),  # track/readings.py
+    sa.Column("since", Moment),  # by the store's clock: only what changed since is read; none: everything
+    sa.Column(
+        "began_at", Moment, nullable=False
+    ),  # by the store's clock: what changes later is the next one's
+    sa.Column("seen_since", Moment, nullable=False),  # the same by ours
+    sa.Column("place", sa.JSON, nullable=False),  # ecwid/paging.py
+    sa.Column("went_on_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "area", "kind"),
+)
+
 events = sa.Table(
     "events",
     metadata,

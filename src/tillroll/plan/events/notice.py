@@ -42,7 +42,16 @@ def notice(engine: Engine, *, store_id: int, now: datetime) -> int:
         if not waiting:
             return 0
         store = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
+    if (
+        store.customers_at is None
+    ):  # they are still being read: who became a customer is told by their own row alone
+        waiting = [one for one in waiting if _is_of_a_customer_created(one)]
     return sum(_notice_for(engine, store, one, now) for one in waiting)
+
+
+def _is_of_a_customer_created(one: Active) -> bool:
+    event = one.revision.campaign.when.on
+    return event is not None and event.name == "customer_created"
 
 
 def _notice_for(engine: Engine, store: sa.Row[Any], active: Active, now: datetime) -> int:
