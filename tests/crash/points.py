@@ -89,6 +89,24 @@ ONE_BY_ONE = (
 
 POINTS = (*PATH, *OLD_KEY, *SENDING, *ONE_BY_ONE)
 
+ERRAND = (
+    _point("errand: intended", "chunks.carry:intend", "left"),
+    _point("errand: posted, the ticket not written", "chunks.carry:posted", "entered"),
+    _point("errand: posted", "chunks.carry:posted", "left"),
+    _point("errand: asked, nothing written", "chunks.carry:settle", "entered"),
+    _point("errand: some answers written, not committed", "mint.changes.settle:write_settled", "left", 40),
+    _point("errand: settled", "chunks.carry:settle", "left"),
+)
+"""Of a chunk of an errand, in the order in which a change to codes comes by them."""
+
+GIVEN_UP = (
+    _point("errand: given up, not cancelled", "chunks.carry:lose", "entered"),
+    _point("errand: cancelled, nothing written", "ecwid.batches:Batches.cancel_group", "left"),
+    _point("errand: some given back, not committed", "mint.changes.settle:write_settled", "left", 40),
+    _point("errand: lost", "chunks.carry:lose", "left"),
+)
+"""When a chunk of an errand was intended more than an hour ago."""
+
 
 def code_of(module: str, name: str) -> CodeType:
     """The code of a function; `AttributeError` when there is none of this name (any more)."""

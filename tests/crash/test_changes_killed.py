@@ -10,6 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from tests.crash.points import ERRAND, GIVEN_UP, Point
 from tests.crash.test_worker_killed import installation, start_worker, worker_log
 from tests.mint.test_changes_hold import coupon
 from tests.shop import ANA
@@ -84,7 +85,7 @@ def standing(parts: Services, change_id: int) -> tuple[int, bool]:
         )
 
 
-def kill_amid(parts: Services, environment: dict[str, str], change_id: int, *, after: int) -> str:
+def kill_amid(parts: Services, environment: dict[str, str], change_id: int, *, after: int) -> None:
     """Start a worker, and kill it while a batch of the change is out and some of its codes are done."""
     worker = start_worker(environment)
     deadline = time.monotonic() + PATIENCE
@@ -97,7 +98,6 @@ def kill_amid(parts: Services, environment: dict[str, str], change_id: int, *, a
         time.sleep(0.002)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    return f"{done} done"
 
 
 def carried_out(parts: Services, environment: dict[str, str]) -> None:
@@ -126,6 +126,63 @@ def stop(worker: subprocess.Popen[bytes]) -> None:
     assert worker.wait(timeout=30) == 0
 
 
+def die(environment: dict[str, str], point: Point) -> None:
+    """Have a worker go on until it dies at the point."""
+    worker = start_worker(environment, first=point.trap)
+    ended = worker.wait(timeout=PATIENCE)
+    assert ended == -signal.SIGKILL, f"it never came to {point.name}: {worker_log(environment).read_text()}"
+
+
+def age(parts: Services) -> None:
+    """What is on its way was intended two hours ago: the store may have forgotten the keys."""
+    earlier = parts.clock.now() - timedelta(hours=2)
+    out = change_chunks.c.state.in_((ChunkState.POSTING, ChunkState.POSTED))
+    with writing(parts.engine) as connection:
+        changed = connection.execute(sa.update(change_chunks).where(out).values(created_at=earlier))
+        assert changed.rowcount
+
+
+def as_asked(
+    parts: Services, client: Client, scope: Scope, *, state: CodeState, until: datetime | None = None
+) -> None:
+    """Every code has its outcome, and the store's coupons are what the ledger says."""
+    with parts.engine.connect() as connection:
+        rows = connection.execute(sa.select(codes).where(codes.c.run_id == scope.run_id)).all()
+        failed = change_parts.c.state.in_((PartState.FAILED, PartState.WANTED, PartState.POSTING))
+        assert connection.execute(sa.select(change_parts).where(failed)).all() == []
+        assert first_broken_row(connection) is None
+    there = {one.code: one for one in client.coupons.every()}
+    assert len(rows) == COUNT
+    status = {CodeState.LIVE: "ACTIVE", CodeState.PAUSED: "PAUSED"}[state]
+    for row in rows:
+        found = there[row.code]
+        assert (row.state, found.coupon_id, found.status) == (state, row.coupon_id, status), row
+        assert until is None or found.expires_at == row.valid_until == until, row
+
+
+def test_a_worker_dies_at_every_point_of_an_errand_and_it_is_done_all_the_same(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    with (
+        running(tmp_path / "store", customers=5, batch_pause=0.1) as store,
+        installation(store, sqlite_url, tmp_path) as (parts, environment),
+        client_of(store) as client,
+    ):
+        scope = made(parts, client)
+        have(parts, scope, ChangeKind.PAUSE)
+        for point in ERRAND:
+            die(environment, point)
+        carried_out(parts, environment)
+        as_asked(parts, client, scope, state=CodeState.PAUSED)
+        have(parts, scope, ChangeKind.RESUME)
+        die(environment, ERRAND[1])
+        age(parts)
+        for point in GIVEN_UP:
+            die(environment, point)
+        carried_out(parts, environment)
+        as_asked(parts, client, scope, state=CodeState.LIVE)
+
+
 def test_killed_amid_changes_the_store_is_what_was_asked_for_last(database_url: str, tmp_path: Path) -> None:
     with (
         running(tmp_path / "store", customers=5, batch_pause=0.1, inner_retry_seconds=0.1) as store,
@@ -135,22 +192,11 @@ def test_killed_amid_changes_the_store_is_what_was_asked_for_last(database_url: 
         scope = made(parts, client)
         until = parts.clock.now().replace(microsecond=0) + timedelta(days=60)
         lay_faults(store, seed=7, lost_answers={"share": 0.3, "times": 3, "on": "writes"})
-        killed = [kill_amid(parts, environment, have(parts, scope, ChangeKind.PAUSE), after=0)]
+        kill_amid(parts, environment, have(parts, scope, ChangeKind.PAUSE), after=0)
         extending = have(parts, scope, ChangeKind.EXTEND, until)
-        killed += [kill_amid(parts, environment, extending, after=1)]
+        kill_amid(parts, environment, extending, after=1)
         resuming = have(parts, scope, ChangeKind.RESUME)
-        killed += [kill_amid(parts, environment, resuming, after=100)]
+        kill_amid(parts, environment, resuming, after=100)
         carried_out(parts, environment)
         lay_faults(store, lost_answers=False)
-        with parts.engine.connect() as connection:
-            rows = connection.execute(sa.select(codes).where(codes.c.run_id == scope.run_id)).all()
-            failed = change_parts.c.state.in_((PartState.FAILED, PartState.WANTED, PartState.POSTING))
-            assert connection.execute(sa.select(change_parts).where(failed)).all() == [], killed
-            assert first_broken_row(connection) is None
-        there = {one.code: one for one in client.coupons.every()}
-        assert len(rows) == COUNT
-        for row in rows:
-            assert row.state == CodeState.LIVE, (row, killed)
-            assert there[row.code].coupon_id == row.coupon_id
-            assert (there[row.code].status, there[row.code].expires_at) == ("ACTIVE", until), (row, killed)
-            assert row.valid_until == until
+        as_asked(parts, client, scope, state=CodeState.LIVE, until=until)

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.crash.points import POINTS, Point, code_of
+from tests.crash.points import ERRAND, GIVEN_UP, POINTS, Point, code_of
 from tillroll import chunks, mint
 
 NAMED = re.compile(
@@ -16,7 +16,10 @@ NAMED = re.compile(
 )
 
 
-@pytest.mark.parametrize("point", POINTS, ids=[point.name for point in POINTS])
+EVERY = (*POINTS, *ERRAND, *GIVEN_UP)
+
+
+@pytest.mark.parametrize("point", EVERY, ids=[point.name for point in EVERY])
 def test_a_crash_point_is_a_function_of_the_product(point: Point) -> None:
     """One that was renamed or moved has its new name in tests/crash/points.py too: the product needs no hooks."""
     assert code_of(*point.function.split(":")).co_filename.endswith(".py")
