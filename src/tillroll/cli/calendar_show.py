@@ -17,6 +17,7 @@ from rich.text import Text
 from tillroll.campaign.sentences.offers import say_money
 from tillroll.plan.calendar.coming import Awaited, Coming, Forecast, Money, NotComing, Week, Window
 from tillroll.plan.calendar.upcoming import Upcoming
+from tillroll.plan.events.usual import say_often
 
 _PIPED = 1_000  # columns for a reader that has none of its own
 _NAMED = 3  # moments of one campaign that are told; the others are counted
@@ -126,7 +127,7 @@ def _show_awaited(console: Console, awaited: Sequence[Awaited], currency: str) -
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for one in awaited:
-        table.add_row(one.name, Text(f"{one.waits_for}: about {one.a_day.normalize():f} a day ({one.basis})"))
+        table.add_row(one.name, Text(f"{one.waits_for}: {say_often(one.a_day)} ({one.basis})"))
         each = f"each time {_so_many(one.people, 'person', 'people')}; " if one.people != 1 else ""
         emails = f"{each}up to {_so_many(one.emails_a_week, 'e-mail')} a week"
         costs = f", {say_costs(one.money_a_week, currency)} a week: {one.gives}" if one.gives else ""

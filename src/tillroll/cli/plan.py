@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,24 +14,24 @@ import click
 import sqlalchemy as sa
 
 from tillroll.campaign import Revision, read_book
-from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.text.findings import nearest
 from tillroll.campaign.text.units import parse_wall_time
 from tillroll.campaign.timing.moments import say_meant, wall_fault
 from tillroll.cli.opening import services
-from tillroll.cli.plan_file import as_html
-from tillroll.cli.plan_json import as_json_object
+from tillroll.cli.plan_event_show import show_event_outlook
+from tillroll.cli.plan_file import as_html, event_as_html
+from tillroll.cli.plan_json import as_json_object, event_as_json_object
+from tillroll.cli.plan_mails import mails_of, mails_of_steps
 from tillroll.cli.plan_show import show_outlook
 from tillroll.cli.show import out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import FaultyFiles, NotFound, Refused
 from tillroll.ledger.engine import reading
+from tillroll.plan.events.outlook import EventOutlook, look_ahead_of_event
 from tillroll.plan.outlook import Outlook, look_ahead
-from tillroll.send.compile import Rendered
-from tillroll.send.preview import About, rendered
+from tillroll.plan.pool import only_fills_pool
 from tillroll.wiring import Services
 
-_MAILS = 3  # that are filled in when nobody in particular is asked for
 _FARTHEST = timedelta(days=3_660)
 
 
@@ -61,11 +63,15 @@ def plan(name: str, at: str | None, to: tuple[str, ...], target: Path | None, as
     It reads the ledger's mirror of the store's customers, which the worker keeps. With --at, times are worked out for that
     moment, with the customers as they are known now.
 
+    A campaign that waits for events is shown by what happened last, or by a made-up sample: each step of its flow, what that
+    costs each time, and in a usual week. With --to, by this customer.
+
     \b
     Example:
       tillroll plan winback
       tillroll plan winback --at "2026-12-01 09:00"
       tillroll plan winback --to eva@mail.example --html winback.html
+      tillroll plan abandoned-cart
     """
     if target is not None and as_json:
         raise click.UsageError("Give --html or --json, not both.")
@@ -79,24 +85,56 @@ def plan(name: str, at: str | None, to: tuple[str, ...], target: Path | None, as
                 hint="Start the worker once: tillroll worker (or up).",
             )
         now = parts.clock.now()
-        found = look_ahead(
-            parts.engine,
-            store=store,
-            revision=revision,
-            now=now,
-            at=moment(at, ZoneInfo(store.timezone), now) if at is not None else None,
-            to=to,
-            per_minute=parts.settings.requests_per_minute,
-        )
-    mails = _mails(found, store)
+        asked: dict[str, Any] = {
+            "store": store,
+            "revision": revision,
+            "now": now,
+            "at": moment(at, ZoneInfo(store.timezone), now) if at is not None else None,
+            "to": to,
+            "per_minute": parts.settings.requests_per_minute,
+        }
+        if revision.campaign.when.on is not None and not only_fills_pool(revision.campaign):
+            shown = _of_event(look_ahead_of_event(parts.engine, **asked), store)
+        else:
+            shown = _of_run(look_ahead(parts.engine, **asked), store)
     if target is not None:
-        _write(target, as_html(found, mails, made_at=now))
+        _write(target, shown.page(now))
     elif as_json:
-        say_json(as_json_object(found, mails))
+        say_json(shown.json())
     else:
-        show_outlook(out(), found, mails)
-    if found.proposal.refusals:
+        shown.at_terminal()
+    if shown.refused:
         raise click.exceptions.Exit(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shown:
+    """A plan in its three forms."""
+
+    page: Callable[[datetime], str]
+    json: Callable[[], dict[str, Any]]
+    at_terminal: Callable[[], None]
+    refused: bool
+
+
+def _of_run(found: Outlook, store: sa.Row[Any]) -> _Shown:
+    mails = mails_of(found, store)
+    return _Shown(
+        page=lambda made_at: as_html(found, mails, made_at=made_at),
+        json=lambda: as_json_object(found, mails),
+        at_terminal=lambda: show_outlook(out(), found, mails),
+        refused=bool(found.proposal.refusals),
+    )
+
+
+def _of_event(found: EventOutlook, store: sa.Row[Any]) -> _Shown:
+    mails = mails_of_steps(found, store)
+    return _Shown(
+        page=lambda made_at: event_as_html(found, mails, made_at=made_at),
+        json=lambda: event_as_json_object(found, mails),
+        at_terminal=lambda: show_event_outlook(out(), found, mails),
+        refused=any(one.found.proposal.refusals for one in found.steps),
+    )
 
 
 def _revision(parts: Services, name: str, ecwid_id: int) -> Revision:
@@ -142,14 +180,6 @@ def _parsed(text: str, zone: ZoneInfo) -> datetime:
     if unclear := wall_fault(wall, zone):
         raise Refused(f"--at: {unclear}.", hint=f"Say which moment is meant: {say_meant(wall, zone)}.")
     return wall.replace(tzinfo=zone).astimezone(UTC)
-
-
-def _mails(found: Outlook, store: sa.Row[Any]) -> list[tuple[Recipient, Rendered]]:
-    """The e-mails of those who were asked for, else of a few."""
-    people = found.chosen or found.sample[:: max(1, len(found.sample) // _MAILS)][:_MAILS]
-    about = About(store=store, revision=found.revision, proposal=found.proposal, now=found.timing.begins)
-    texts = rendered(about, people)
-    return [(who, mail) for who, (_, mail) in zip(people, texts, strict=False)]
 
 
 def _write(target: Path, page: str) -> None:

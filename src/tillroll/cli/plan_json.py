@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tillroll.campaign.frozen.recipient import Recipient, masked_email
 from tillroll.campaign.timing.moments import Timing
+from tillroll.cli.plan_mails import Mails
+from tillroll.plan.calendar.coming import Money
+from tillroll.plan.events.outlook import EventOutlook
 from tillroll.plan.outlook import Outlook
 from tillroll.plan.since import Since
 from tillroll.send.compile import Rendered
@@ -28,6 +32,43 @@ def as_json_object(found: Outlook, mails: Sequence[tuple[Recipient, Rendered]]) 
         ],
         "since": None if found.since is None else _since(found.since),
     }
+
+
+def event_as_json_object(found: EventOutlook, mails: Sequence[Mails]) -> dict[str, Any]:
+    """The first step's plan, as of any campaign; beside it the example, every step, and what each time and each week come to."""
+    by = found.by
+    steps = [
+        {
+            **as_json_object(step.found, its),
+            "wait": step.wait.total_seconds(),
+            "ends": list(step.ends),
+            "shows_code_of": step.shows_code_of,
+        }
+        for step, its in zip(found.steps, mails, strict=True)
+    ]
+    at = by.example.happened_at
+    return {
+        **as_json_object(found.first, mails[0]),
+        "example": {
+            "made_up": by.example.made_up,
+            "why": by.note,
+            "at": None if at is None else _both(at, found.first.timing.zone),
+            "person": None if by.person is None else _person(by.person),
+        },
+        "steps": steps,
+        "each_time": _costs(found.codes, found.emails, found.money),
+        "usual": {
+            "a_day": str(found.usual.a_day),
+            "basis": found.usual.basis,
+            "a_week": _costs(found.a_week(found.codes), found.a_week(found.emails), found.money_a_week),
+        },
+    }
+
+
+def _costs(codes: Decimal | int, emails: Decimal | int, money: Money) -> dict[str, Any]:
+    worst, likely = (None if one is None else str(one) for one in (money.worst, money.expected))
+    counts = {"codes": float(codes), "emails": float(emails)}
+    return {**counts, "worst_case": worst, "expected": likely}
 
 
 def _when(timing: Timing) -> dict[str, Any]:

@@ -34,39 +34,47 @@ _MARKS = {
 def show_proposal(console: Console, proposal: Proposal, *, digest: str, since: Since | None) -> None:
     """A run's plan, as somebody decides on it."""
 
-    _title(console, proposal)
-    rows = {**_who(proposal), **_what(proposal), **_money(proposal), "digest": digest}
+    show_title(console, proposal)
+    rows = {**who_rows(proposal), **what_rows(proposal), **money_rows(proposal), "digest": digest}
     console.print(facts_table(rows))
-    _verdicts(console, proposal)
-    _crossings(console, proposal)
-    _since(console, since, ZoneInfo(proposal.timezone))
+    show_verdicts(console, proposal)
+    show_crossings(console, proposal)
+    show_since(console, since, ZoneInfo(proposal.timezone))
 
 
 def show_outlook(console: Console, found: Outlook, mails: Sequence[tuple[Recipient, Rendered]]) -> None:
     """A plan that is only looked at, with its moments, some people and their e-mails."""
     proposal = found.proposal
-    _title(console, proposal)
+    show_title(console, proposal)
     some = {"such as": _people(found.sample)} if found.sample else {}
-    rows = {**_who(proposal), **some, **_what(proposal), **dict(_when(found.timing)), **_money(proposal)}
+    rows = {
+        **who_rows(proposal),
+        **some,
+        **what_rows(proposal),
+        **dict(when_rows(found.timing)),
+        **money_rows(proposal),
+    }
     console.print(facts_table(rows))
     for note in found.timing.notes:
         console.print(Padding(Text(f"· {note}", style="dim"), (0, 0, 0, 2)))
-    _verdicts(console, proposal)
-    _crossings(console, proposal)
-    _since(console, found.since, found.timing.zone)
-    _mails(console, mails, whole=bool(found.chosen))
+    show_verdicts(console, proposal)
+    show_crossings(console, proposal)
+    show_since(console, found.since, found.timing.zone)
+    show_mails(console, mails, whole=bool(found.chosen))
 
 
-def _title(console: Console, proposal: Proposal) -> None:
+def show_title(console: Console, proposal: Proposal) -> None:
+    """Which campaign, in which store."""
     shop = proposal.store_name or f"store {proposal.store_id}"
     console.print(Text.assemble((proposal.title, "bold"), f"  ·  {proposal.campaign}  ·  {shop}"))
 
 
-def _who(proposal: Proposal) -> dict[str, str]:
+def who_rows(proposal: Proposal) -> dict[str, str]:
+    """Whom it reaches, and who is left out."""
     audience = proposal.audience
     excluded = ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items()) or "nobody"
     return {
-        "who": f"{audience.count} recipients. {audience.sentence}",
+        "who": f"{audience.count} recipient{'' if audience.count == 1 else 's'}. {audience.sentence}",
         "left out": f"{excluded} (of {audience.matched} the segment selects)",
     }
 
@@ -77,7 +85,7 @@ def _people(sample: Sequence[Recipient]) -> str:
     return "; ".join(f"{one.name} {masked_email(one.email)}".strip() for one in some)
 
 
-def _what(proposal: Proposal) -> dict[str, str]:
+def what_rows(proposal: Proposal) -> dict[str, str]:
     """What they get: the offer and its codes if there is one, each arm, and the e-mail."""
     said = {"because": proposal.happened} if proposal.happened else {}
     if proposal.offer:
@@ -94,7 +102,7 @@ def _what(proposal: Proposal) -> dict[str, str]:
     return said
 
 
-def _when(timing: Timing) -> Iterator[tuple[str, str]]:
+def when_rows(timing: Timing) -> Iterator[tuple[str, str]]:
     """The moments, by the store's clock and in UTC."""
     zone = timing.zone
     yield "schedule", timing.schedule
@@ -103,14 +111,15 @@ def _when(timing: Timing) -> Iterator[tuple[str, str]]:
         name = f"works, {one.arm}" if one.arm else "works"
         yield name, f"{say_moment(one.start, zone)} until {say_moment(one.end, zone)}"
     if timing.first_mail is not None:
-        later = "as soon as the codes are live"
+        later = "as soon as the codes are live" if timing.works else "at once"
         if timing.first_mail > timing.begins:
             later = f"from {say_moment(timing.first_mail, zone)}, when quiet hours and days are over"
         pace = f"; {say_minutes(timing.mail_minutes)} at the campaign's rate" if timing.mail_minutes else ""
         yield "e-mails go", later + pace
 
 
-def _money(proposal: Proposal) -> dict[str, str]:
+def money_rows(proposal: Proposal) -> dict[str, str]:
+    """What it may cost, in money, requests and approvals."""
     exposure, currency = proposal.exposure, proposal.currency
     worst = "without bound" if exposure.worst_case is None else say_money(exposure.worst_case, currency)
     said = {
@@ -138,13 +147,15 @@ def _expected(exposure: Exposure, currency: str) -> str:
     return f"{say_money(exposure.expected, currency)}{between}  ({exposure.expected_basis})"
 
 
-def _heading(console: Console, text: str) -> None:
+def show_heading(console: Console, text: str) -> None:
+    """A line above what follows."""
     console.print()
     console.print(Text(text, style="bold"))
 
 
-def _verdicts(console: Console, proposal: Proposal) -> None:
-    _heading(console, "Guardrails")
+def show_verdicts(console: Console, proposal: Proposal) -> None:
+    """What the guardrails say."""
+    show_heading(console, "Guardrails")
     for verdict in proposal.verdicts:
         mark, colour = _MARKS[verdict.level]
         rule, currency = verdict.rule, proposal.currency
@@ -153,8 +164,9 @@ def _verdicts(console: Console, proposal: Proposal) -> None:
         console.print(Text.assemble((f"{mark} ", f"bold {colour}"), figures, (verdict.text, colour)))
 
 
-def _crossings(console: Console, proposal: Proposal) -> None:
-    _heading(console, "The same people, within a week")
+def show_crossings(console: Console, proposal: Proposal) -> None:
+    """Who else writes to the same people."""
+    show_heading(console, "The same people, within a week")
     if not proposal.crossings:
         console.print("No other campaign reaches them, and they hold no other code that works.")
     for one in proposal.crossings:
@@ -171,8 +183,9 @@ def _crossing(one: Crossing, proposal: Proposal) -> Text:
     )
 
 
-def _since(console: Console, since: Since | None, zone: ZoneInfo) -> None:
-    _heading(console, "Since the last approval")
+def show_since(console: Console, since: Since | None, zone: ZoneInfo) -> None:
+    """What is different from what was approved last."""
+    show_heading(console, "Since the last approval")
     if since is None:
         console.print("No plan of this campaign was ever approved.")
         return
@@ -186,11 +199,11 @@ def _since(console: Console, since: Since | None, zone: ZoneInfo) -> None:
         console.print(Text.assemble(("· ", "dim"), text))
 
 
-def _mails(console: Console, mails: Sequence[tuple[Recipient, Rendered]], *, whole: bool) -> None:
+def show_mails(console: Console, mails: Sequence[tuple[Recipient, Rendered]], *, whole: bool) -> None:
     """Each with its subject; the words of the first, or of all where somebody asked for them."""
     for number, (recipient, mail) in enumerate(mails):
         arm = f", arm {recipient.arm}" if recipient.arm else ""
-        _heading(console, f"E-mail to {masked_email(recipient.email)}{arm}")
+        show_heading(console, f"E-mail to {masked_email(recipient.email)}{arm}")
         console.print(facts_table({"subject": mail.subject}))
         if whole or number == 0:
             console.print(Padding(Text(mail.text.strip()), (1, 0, 0, 2)))

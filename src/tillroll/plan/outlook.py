@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -56,18 +56,36 @@ def look_ahead(
 ) -> Outlook:
     """The plan that a run of the campaign would get at a moment; without `at`, now.
 
-    `to` are addresses of recipients to look at. `Refused` if the campaign waits for events, if its goods can't be looked up yet,
-    or if an address isn't a recipient's: with the reason for each.
+    `to` are addresses of recipients to look at. `Refused` if the campaign waits for events (`plan/events/outlook.py` looks at
+    those), if its goods can't be looked up yet, or if an address isn't a recipient's: with the reason for each.
     """
     begins = at or now
     subject = _subject(engine, store, revision, begins)
-    unknown = unread(engine, store, subject.goods_named.values())
-    if reason := unknown or unanswered(engine, store, revision, begins):
+    refuse_unread(engine, subject, begins)
+    return outlook_of(engine, subject, begins=begins, today=now, per_minute=per_minute, to=to)
+
+
+def refuse_unread(engine: Engine, subject: Subject, at: datetime) -> None:
+    """`Refused` if the mirror can't answer yet what the plan would ask."""
+    unknown = unread(engine, subject.store, subject.goods_named.values())
+    if reason := unknown or unanswered(engine, subject.store, subject.revision, at):
         raise Refused(
             f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
         )
+
+
+def outlook_of(
+    engine: Engine,
+    subject: Subject,
+    *,
+    begins: datetime,
+    today: datetime,
+    per_minute: int,
+    to: Sequence[str] = (),
+) -> Outlook:
+    """The plan of a run that might be, and who of its audience is asked for; `today` is the moment of looking."""
     selection, digest, some = Selection(), AudienceDigest(), Sample(_SAMPLE)
-    crossings = crossings_of(engine, subject, today=now)
+    crossings = crossings_of(engine, subject, today=today)
     wanted = {one.strip().lower(): None for one in to}
     found: dict[str, Recipient] = {}
     for row in recipients_of(engine, subject, selection, begins):
@@ -77,19 +95,43 @@ def look_ahead(
         if wanted and row["email"].lower() in wanted:
             found.setdefault(row["email"].lower(), Recipient.of(row))
     if missing := [one for one in wanted if one not in found]:
-        raise _not_among(engine, subject, missing, begins)
+        raise not_among(engine, subject, missing, begins)
     read = Read(selection=selection, digest=digest.hex(), crossings=crossings)
+    return outlook_on(
+        engine,
+        subject,
+        read,
+        begins=begins,
+        per_minute=per_minute,
+        sample=some.kept(),
+        chosen=tuple(found[one] for one in wanted),
+    )
+
+
+def outlook_on(
+    engine: Engine,
+    subject: Subject,
+    read: Read,
+    *,
+    begins: datetime,
+    per_minute: int,
+    sample: tuple[Recipient, ...],
+    chosen: tuple[Recipient, ...] = (),
+) -> Outlook:
+    """The plan of an audience that was read, with what a reader wants to see beside it."""
+    store, revision = subject.store, subject.revision
     proposal = propose(engine, subject, read, now=begins, per_minute=per_minute)
     with reading(engine) as connection:
         since = since_approved(connection, store_id=store.id, revision=revision, proposal=proposal)
-    when = timing(revision, zone=ZoneInfo(store.timezone), begins=begins, messages=selection.count)
+    when = timing(
+        revision,
+        zone=ZoneInfo(store.timezone),
+        begins=begins,
+        messages=read.selection.count,
+        step=subject.step,
+    )
     return Outlook(
-        proposal=proposal,
-        revision=revision,
-        timing=when,
-        sample=some.kept(),
-        chosen=tuple(found[one] for one in wanted),
-        since=since,
+        proposal=proposal, revision=revision, timing=when, sample=sample, chosen=chosen, since=since
     )
 
 
@@ -100,9 +142,7 @@ def preview(
     return look_ahead(engine, store=store, revision=revision, now=now, per_minute=per_minute).proposal
 
 
-def _subject(
-    engine: Engine, store: sa.Row[Any], revision: Revision, at: datetime, *, only: int | None = None
-) -> Subject:
+def _subject(engine: Engine, store: sa.Row[Any], revision: Revision, at: datetime) -> Subject:
     refuse_of_event(revision.name, revision.campaign)
     fills = only_fills_pool(revision.campaign)
     return Subject(
@@ -113,14 +153,13 @@ def _subject(
         revision_id=0,
         revision=revision,
         kind=POOL if fills else "",
-        only=only,
         pool_codes=lacking(engine, store.id, revision, now=at) if fills else 0,
     )
 
 
-def _not_among(engine: Engine, subject: Subject, missing: Sequence[str], at: datetime) -> Refused:
+def not_among(engine: Engine, subject: Subject, missing: Sequence[str], at: datetime) -> Refused:
     """Which addresses are no recipient's, each with the reason."""
-    said = "; ".join(f"{one}: {_why_not(engine, subject, one, at)}" for one in missing)
+    said = "; ".join(f"{one}: {why_not(engine, subject, one, at)}" for one in missing)
     several = "these are" if len(missing) > 1 else "this is"
     return Refused(
         f"There is no e-mail to show, since {several} not among the recipients. {said}.",
@@ -128,21 +167,27 @@ def _not_among(engine: Engine, subject: Subject, missing: Sequence[str], at: dat
     )
 
 
-def _why_not(engine: Engine, subject: Subject, email: str, at: datetime) -> str:
-    theirs = sa.select(customers.c.customer_id).where(
-        customers.c.store_id == subject.store.id, sa.func.lower(customers.c.email) == email
-    )
-    with reading(engine) as connection:
-        customer_id = connection.scalar(theirs.order_by(customers.c.customer_id))
+def why_not(engine: Engine, subject: Subject, email: str, at: datetime) -> str:
+    """Why somebody with this address is no recipient."""
+    customer_id = customer_with(engine, subject.store.id, email)
     if customer_id is None:
         return "no customer of the store has this address"
     if subject.makes_pool:
         return "the codes of this run are for nobody yet"
     selection = Selection()
-    alone = _subject(engine, subject.store, subject.revision, at, only=customer_id)
-    reached = any(recipients_of(engine, alone, selection, at))
+    reached = any(recipients_of(engine, replace(subject, only=customer_id), selection, at))
     if not selection.matched:
         return "the segment does not select them"
     if reached:
         return f"over the limit of {subject.campaign.who.limit}"
     return next(iter(selection.excluded), "left out")
+
+
+def customer_with(engine: Engine, store_id: int, email: str) -> int | None:
+    """The customer of the store with this address, the oldest if several have it."""
+    theirs = sa.select(customers.c.customer_id).where(
+        customers.c.store_id == store_id, sa.func.lower(customers.c.email) == email.strip().lower()
+    )
+    with reading(engine) as connection:
+        found: int | None = connection.scalar(theirs.order_by(customers.c.customer_id))
+    return found

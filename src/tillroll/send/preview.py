@@ -75,9 +75,20 @@ def previews(
         now=now,
         valid_from=run.valid_from,
         valid_until=run.valid_until,
-        given=given,
+        given=Given(value=given.value, valid_from=given.valid_from, valid_until=given.valid_until)
+        if given is not None
+        else None,
     )
     return rendered(about, [Recipient.of(row._asdict()) for row in rows[:most]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The code that an earlier step of a flow gave: its own value, if it has one, and when it works."""
+
+    value: Decimal | None
+    valid_from: datetime | None
+    valid_until: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +101,7 @@ class About:
     now: datetime  # when minting begins, if it hasn't
     valid_from: datetime | None = None  # when it has, when its codes work
     valid_until: datetime | None = None
-    given: sa.Row[Any] | None = None  # the code that an earlier step of the flow gave
+    given: Given | None = None  # what an earlier step of the flow gave
 
     @property
     def step(self) -> int:
@@ -139,8 +150,8 @@ def _example_code(about: About, recipient: Recipient) -> Code | None:
     start, end = validity(offer.valid, ZoneInfo(about.store.timezone), about.now)
     return Code(
         text=shared or EXAMPLE_CODE,
-        valid_from=about.valid_from or (given.valid_from if given is not None else start),
-        valid_until=about.valid_until or (given.valid_until if given is not None else end),
+        valid_from=about.valid_from or (given and given.valid_from) or start,
+        valid_until=about.valid_until or (given and given.valid_until) or end,
         offer=offer,
         value=offer.fixed_value,
         offer_text=say_offer(offer, about.proposal.currency, about.proposal.goods_of(recipient.arm)),

@@ -91,7 +91,7 @@ def _enter_all(
         fresh = _fresh(connection, store.id, name, piece)
         if not fresh:
             return 0, 0
-        whose = _customers_of(connection, store.id, fresh)
+        whose = customers_of(connection, store.id, fresh)
         before = _before(connection, store.id, name, fresh, whose)
     put_off = 0
     rows: list[dict[str, Any]] = []
@@ -163,7 +163,7 @@ def _fresh(
     return [one for one in piece if one.key not in known]
 
 
-def _customers_of(connection: Connection, store_id: int, piece: Sequence[Happening]) -> dict[str, int]:
+def customers_of(connection: Connection, store_id: int, piece: Sequence[Happening]) -> dict[str, int]:
     """Whom each happening is about, by its key; a guest is who has the address."""
     of_people = [one for one in piece if one.product_id is None]
     ids = [one.customer_id for one in of_people if one.customer_id is not None]

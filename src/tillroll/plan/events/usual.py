@@ -83,4 +83,15 @@ def _span(connection: Connection, store: sa.Row[Any], now: datetime) -> timedelt
 
 def _a_day(count: int, span: timedelta) -> Decimal:
     days = Decimal(span.total_seconds()) / 86_400
-    return (count / days).quantize(Decimal("0.1"))
+    return (count / days).quantize(Decimal("0.001"))
+
+
+def say_often(a_day: Decimal) -> str:
+    """`about 3.5 a day`, `about 2 a week`, `about 1 in 4 weeks`."""
+    if not a_day:
+        return "never"
+    spans = ((1, "a day"), (7, "a week"), (28, "in 4 weeks"))
+    days, what = next((one for one in spans if a_day * one[0] >= 1), spans[-1])
+    count = a_day * days
+    shown = count.quantize(Decimal(1) if count >= 10 else Decimal("0.1")).normalize()
+    return f"about {shown:f} {what}" if shown else f"less than once {what}"
