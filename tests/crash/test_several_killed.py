@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.crash.test_named_points import Shop, shop
+from tests.crash.test_named_points import Shop, shop, tell_twice
 from tests.crash.test_worker_killed import figures, holds, installation, plan_and_approve, states
 from tests.forks import Child, forks
 from tests.shop import ROOT
@@ -149,11 +149,12 @@ def test_one_is_killed_every_few_seconds_for_two_minutes_with_work_always_in_fli
         with crowd(CROWDS[engine], environment, tmp_path) as processes:
             ends = time.monotonic() + TWO_MINUTES
             while time.monotonic() < ends:
-                begun += keep_busy(made, draw.uniform(1.0, 5.0))
+                tell_twice(made.parts)
+                begun += keep_busy(made, draw.uniform(1.0, 4.0))
                 processes.kill(draw.randrange(len(processes)))
                 killed += 1
             lay_faults(made.store, **dict.fromkeys(FAULTS, False))
             finished(made.parts)
-        assert killed > 20  # on a slow machine, too
-        assert begun > 4
+        assert killed > 20  # about fifty on a machine that has nothing else to do
+        assert begun > 2  # some were over, and others began amid the deaths
         holds(made.parts, made.store)
