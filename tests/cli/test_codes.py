@@ -3,39 +3,47 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from tests.cli.test_commands import tillroll
 from tests.journeys.steps import book_of
 from tests.plan.test_pool import POOL
 from tests.send.room import Still, agreed, minted
 from tests.shop import ANA, EVE, NOW, add_store
+from tests.store import running
 from tillroll.clock import SystemClock
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.tables import audit, codes
 from tillroll.plan.make import make_plan
 from tillroll.plan.pool import fill_pools
 from tillroll.plan.record import record_book
+from tillroll.settings import Settings
 from tillroll.web.accounts import add_user
+from tillroll.wiring import build
 
 
 @pytest.fixture
-def pooled(tmp_path: Path, sqlite_url: str) -> Path:
-    """A folder whose ledger has a pool of ten codes that work now."""
-    engine, now = open_engine(sqlite_url), SystemClock().now()
-    store_id = add_store(engine)
-    record_book(engine, store_id=store_id, book=book_of(pool=POOL), now=now)
-    fill_pools(engine, store_id=store_id, now=now)
-    make_plan(engine, run_id=1, now=now, per_minute=600)
-    agreed(engine, 1, now)
-    minted(engine, 1, Still(now))
-    for person, role in ((ANA, "approver"), (EVE, "viewer")):
-        add_user(engine, email=person.email, password="a long enough password", role_names=(role,), now=NOW)
-    engine.dispose()
-    return tmp_path
+def pooled(tmp_path: Path, sqlite_url: str) -> Iterator[Path]:
+    """A folder whose ledger has a pool of ten codes that work now, in a running store."""
+    with running(tmp_path / "store", customers=3) as store:
+        with build(Settings(home=tmp_path / "var", database_url=sqlite_url)) as parts:
+            engine, now = parts.engine, SystemClock().now()
+            token = parts.sealer.seal(store.ready.token)
+            store_id = add_store(engine, base_url=store.ready.base_url, token=token)
+            record_book(engine, store_id=store_id, book=book_of(pool=POOL), now=now)
+            fill_pools(engine, store_id=store_id, now=now)
+            make_plan(engine, run_id=1, now=now, per_minute=600)
+            agreed(engine, 1, now)
+            minted(engine, 1, Still(now))
+            for person, role in ((ANA, "approver"), (EVE, "viewer")):
+                words = {"password": "a long enough password", "role_names": (role,), "now": NOW}
+                add_user(engine, email=person.email, **words)
+        yield tmp_path
 
 
 def take(home: Path, url: str, *words: str) -> tuple[int, str, str]:
@@ -60,6 +68,29 @@ def test_codes_are_taken_once_and_the_audit_knows_for_whom(pooled: Path, sqlite_
         assert connection.scalar(handed) == 4
     engine.dispose()
     assert json.loads(told[0])["to"] == "guest@shop.example"
+
+
+def test_a_ledger_restored_from_before_hands_out_and_shows_no_code(pooled: Path, sqlite_url: str) -> None:
+    words = ("pool", "--as", ANA.email)
+    file = Path(str(make_url(sqlite_url).database))
+    engine = open_engine(sqlite_url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+    engine.dispose()
+    backup = file.read_bytes()
+    assert take(pooled, sqlite_url, *words)[0] == 0
+    for left in ("-wal", "-shm"):
+        Path(f"{file}{left}").unlink(missing_ok=True)
+    file.write_bytes(backup)  # its first code is nobody's again, and the guest has it
+    code, out, err = take(pooled, sqlite_url, *words)
+    assert (code, out) == (4, "")
+    assert "tillroll rearm" in err
+    shown = tillroll(pooled, "codes", "export", "1", "--as", ANA.email, DATABASE_URL=sqlite_url)
+    assert (shown.returncode, shown.stdout) == (4, "")
+    (pooled / "file.csv").write_text("sku,name\nPOT-01,Pot\n", encoding="utf-8")
+    for what in (("import", "file.csv"), ("undo", "1")):
+        refused = tillroll(pooled, "catalog", *what, DATABASE_URL=sqlite_url)
+        assert refused.returncode == 4, refused.stderr
 
 
 @pytest.mark.parametrize(

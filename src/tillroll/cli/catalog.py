@@ -34,6 +34,8 @@ from tillroll.ledger.engine import open_engine, reading, writing
 from tillroll.ledger.tables import metadata, stores
 from tillroll.loop.worker import register_store
 from tillroll.mint.draw import new_key
+from tillroll.track.connect import load_store
+from tillroll.track.gate import pass_gate
 from tillroll.wiring import Services
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
@@ -147,6 +149,7 @@ def status(journal: int | None, as_json: bool) -> None:
 
 def _import(file: Path, *, email: str, as_json: bool) -> None:
     with _room() as (parts, room):
+        _pass_gate(parts, room)
         with bar() as told:
             import_id = import_file(room, file, person=email, told=told)
         good = report(parts.engine, import_id, as_json=as_json)
@@ -155,10 +158,18 @@ def _import(file: Path, *, email: str, as_json: bool) -> None:
 
 def _undo(import_id: int, *, force: bool, email: str, as_json: bool) -> None:
     with _room() as (parts, room):
+        _pass_gate(parts, room)
         with bar() as told:
             undo_id = undo_import(room, import_id, person=email, force=force, told=told)
         good = report(parts.engine, undo_id, as_json=as_json)
     sys.exit(0 if good else 1)
+
+
+def _pass_gate(parts: Services, room: Catalogue) -> None:
+    """A ledger that was restored would go on with an import that is long over."""
+    with reading(parts.engine) as connection:
+        store = load_store(connection, room.store_id)
+    pass_gate(parts.engine, room.client, store=store, mark=new_key(), clock=parts.clock)
 
 
 def _dry_run(file: Path, *, as_json: bool) -> None:

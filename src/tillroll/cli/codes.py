@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from typing import Any
 
 import click
+import sqlalchemy as sa
 
 from tillroll.approve.decide import MAY_DECIDE, Person
 from tillroll.cli.changes import COMMANDS as CHANGES
@@ -15,10 +17,14 @@ from tillroll.cli.opening import services
 from tillroll.cli.show import err, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.cli.whose import find
-from tillroll.errors import NotAllowed
+from tillroll.errors import LedgerIsAnother, NotAllowed, TillrollError
 from tillroll.ledger.engine import reading
+from tillroll.ledger.runs import load_run
+from tillroll.mint.draw import new_key
 from tillroll.mint.export import COLUMNS, reveal
 from tillroll.mint.hand_out import take_by_hand
+from tillroll.track.connect import load_store
+from tillroll.track.gate import pass_gate, pass_unasked
 from tillroll.web.accounts import person_of
 from tillroll.wiring import Services
 
@@ -50,6 +56,9 @@ def export(run_id: int, email: str, as_json: bool) -> None:
     """
     with services() as parts:
         person = _who_may_see(parts, email)
+        with reading(parts.engine) as connection:
+            store = load_store(connection, load_run(connection, run_id).store_id)
+        _ask_fence(parts, store)
         count = 0
         for row in reveal(parts.engine, run_id=run_id, person=person.email, now=parts.clock.now()):
             if as_json:
@@ -83,6 +92,8 @@ def take(campaign: str, count: int, whom: str, email: str, as_json: bool) -> Non
         person = _who_may_see(parts, email)
         with reading(parts.engine) as connection:
             store = the_store(connection)
+        with parts.client(store, person=True) as client:
+            pass_gate(parts.engine, client, store=store, mark=new_key(), clock=parts.clock, raising=True)
         taken = take_by_hand(
             parts.engine,
             store_id=store.id,
@@ -103,6 +114,20 @@ def take(campaign: str, count: int, whom: str, email: str, as_json: bool) -> Non
 
 for command in (*CHANGES, find):
     codes.add_command(command)
+
+
+def _ask_fence(parts: Services, store: sa.Row[Any]) -> None:
+    """A ledger that was restored shows no codes: some may be somebody's by now. If the store is away, that is said."""
+    try:
+        with parts.client(store, person=True) as client:
+            pass_gate(parts.engine, client, store=store, mark=new_key(), clock=parts.clock)
+    except LedgerIsAnother:
+        raise
+    except TillrollError as trouble:
+        pass_unasked(parts.engine, store_id=store.id)
+        err().print(
+            f"The store couldn't be asked whether this ledger is its own: {trouble.message}", style="yellow"
+        )
 
 
 def _who_may_see(parts: Services, email: str) -> Person:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-_LOCKS = {"lane": 0x7111_1A4E, "import": 0x7111_1A4F, "sender": 0x7111_1A50}
+_LOCKS = {"lane": 0x7111_1A4E, "import": 0x7111_1A4F, "sender": 0x7111_1A50, "fence": 0x7111_1A51}
 MOST_SENDERS = 2**31  # a sender's number is less: PostgreSQL's locks have two small numbers
 
 
@@ -25,7 +25,8 @@ def lane(engine: Engine, store_id: int, *, name: str = "lane") -> Iterator[bool]
     """Hold the store's lane for the block if it is free; yields whether it is held.
 
     `name`: "import" is a lock of its own, so that one import runs at a time and the worker's lane stays free; "sender" is one
-    for each of those that send side by side, by its number instead of a store's.
+    for each of those that send side by side, by its number instead of a store's; "fence" is held while the store is told how far
+    the ledger is.
     """
     if engine.dialect.name == "postgresql":
         with _advisory(engine, _LOCKS[name], store_id) as held:

@@ -148,6 +148,8 @@ class DistributedWorker:
         """A share of a run's e-mails, for a slice; the lane's holder shares out what is left."""
         number = (context.job.id or 0) % (MOST_SENDERS - 1) + 1
         try:
+            if not self._lanes.may_send(store_id):
+                return
             send_share(
                 post_of(self._services),
                 run_id=run_id,

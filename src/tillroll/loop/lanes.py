@@ -11,9 +11,9 @@ import structlog
 
 from tillroll.errors import TillrollError
 from tillroll.ledger.engine import reading
-from tillroll.loop.advance import Lane, advance
+from tillroll.loop.advance import Lane, advance, hold_fence
 from tillroll.loop.due import looked
-from tillroll.track.connect import load_store
+from tillroll.track.connect import CONNECTED, load_store
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.lanes")
@@ -84,6 +84,20 @@ class Lanes:
                     lane_.spread = lambda run_id: spread(store_id, run_id)
                 self._lanes[store_id] = lane_
             return self._lanes[store_id]
+
+    def may_send(self, store_id: int) -> bool:
+        """Whether e-mails may be sent for a store beside its lane: it is connected, and this process has asked its fence.
+
+        A ledger that was restored has the queue of then, too. Raises what asking raises, `LedgerIsAnother` among it.
+        """
+        lane_ = self._open(store_id)
+        with reading(self._services.engine) as connection:
+            store = load_store(connection, store_id)
+        if store.state != CONNECTED:
+            return False
+        if not lane_.fence_checked:
+            hold_fence(lane_)
+        return True
 
     def in_trouble(self, store_id: int) -> bool:
         """Whether its last turn ended in trouble: it must not stay where those that go well have their turns."""

@@ -8,13 +8,17 @@ look, while the original's mark is still the same.
 Crash points: *intended*: the new mark is written down, the store may have it or not: either is this ledger's. *raised*: the
 store has it, and the ledger learns it at the next check.
 
+Commands of a person that reach the store or a customer go through the same gate (`gate.py`); one that hands codes out raises the
+fence first, since a backup from before it would hand them out once more.
+
 What it can't tell: a copy that lives in the same place (a file overwritten by a backup of itself) and is younger than the last
 raise. Codes are found in the store all the same; e-mails of that while (`SENDING_FOR` at most) are not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,15 +28,17 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.states import RunState
 from tillroll.ecwid.client import Client
-from tillroll.errors import LedgerIsAnother
+from tillroll.errors import LedgerIsAnother, TryLater
 from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.home import home_of
+from tillroll.ledger.lane import lane
 from tillroll.ledger.tables import fences, lanes, runs
 from tillroll.track.decide import Begun, Record, Stage, Standing, Verdict, must_tell, stand, to_tell
 from tillroll.track.fence_place import keep_record, read_record
 
 SENDING_FOR = timedelta(seconds=30)  # a run that sends tells the store that often
 MINTING_FOR = timedelta(minutes=5)  # codes are found in the store anyway
+_AT_IT = timedelta(seconds=2)  # so long it takes another process
 _MOST_TOLD = 300
 _STAGES = {RunState.APPROVED: Stage.MINT, RunState.MINTING: Stage.MINT, RunState.SENDING: Stage.SEND}
 _SAID = {
@@ -40,6 +46,10 @@ _SAID = {
     Verdict.COPY: "This ledger is a copy: the one it was copied from may still be at work.",
     Verdict.OTHER: "Another ledger works for this store, or this one was restored from before it began to.",
 }
+
+
+class FenceTaken(TryLater):
+    """Another process is at the fence for a moment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,28 +78,52 @@ def load_fence(connection: Connection, store_id: int) -> Fence:
     )
 
 
-def guard(engine: Engine, client: Client, *, store_id: int, checked: bool, mark: str, now: datetime) -> bool:
+def guard(
+    engine: Engine,
+    client: Client,
+    *,
+    store_id: int,
+    checked: bool,
+    mark: str,
+    now: datetime,
+    raising: bool = False,
+) -> bool:
     """Let a lane go on, telling the store first what is about to begin. Whether the store was asked.
 
-    `checked`: this process has asked before; `mark` is a new random one. Raises `LedgerIsAnother` when it may not go on.
+    `checked`: this process has asked before; `mark` is a new random one; `raising`: have the fence raised in any case. Raises
+    `LedgerIsAnother` when it may not go on, `FenceTaken` while another process is at it.
     """
     with reading(engine) as connection:
         fence = load_fence(connection, store_id)
         begun = begun_runs(connection, store_id, now)
-    raising = must_tell(fence.told, begun) or _told_long_ago(fence, begun, now)
+    raising = raising or must_tell(fence.told, begun) or _told_long_ago(fence, begun, now)
     if checked and not raising:
         return False
-    record = read_record(client, fence.place)
-    home = home_of(engine)
-    verdict = stand(fence.standing, record, home)
-    if verdict is not Verdict.SAME:
-        raise refusal(verdict, record, fence)
-    if raising:
-        fence = _arrived(fence, record)
-        raise_fence(
-            engine, client, store_id=store_id, fence=fence, record=record, begun=begun, mark=mark, now=now
-        )
+    with alone(engine, store_id, now):
+        with reading(engine) as connection:
+            fence = load_fence(connection, store_id)  # another process may just have raised it
+        record = read_record(client, fence.place)
+        home = home_of(engine)
+        verdict = stand(fence.standing, record, home)
+        if verdict is not Verdict.SAME:
+            raise refusal(verdict, record, fence)
+        if raising:
+            fence = _arrived(fence, record)
+            raise_fence(
+                engine, client, store_id=store_id, fence=fence, record=record, begun=begun, mark=mark, now=now
+            )
     return True
+
+
+@contextmanager
+def alone(engine: Engine, store_id: int, now: datetime) -> Iterator[None]:
+    """The store's record and the ledger's are read and raised by one process at a time; `FenceTaken` while it is another."""
+    with lane(engine, store_id, name="fence") as held:
+        if not held:
+            raise FenceTaken(
+                "Another process is telling the store how far this ledger is.", retry_at=now + _AT_IT
+            )
+        yield
 
 
 def _arrived(fence: Fence, record: Record | None) -> Fence:
