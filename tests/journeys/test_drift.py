@@ -35,7 +35,7 @@ def mint_of(lane: Lane) -> Mint:
 
 
 def looked(lane: Lane) -> Tally:
-    look = Look(mint_of(lane))
+    look = Look.in_any_case(mint_of(lane))
     assert look.step(lane.services.clock.now() + timedelta(minutes=1))
     return look.tally
 

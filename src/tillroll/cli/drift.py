@@ -18,7 +18,7 @@ from tillroll.cli.family import Family
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, out, say_json
 from tillroll.cli.stores import for_store, the_store
-from tillroll.errors import Refused
+from tillroll.errors import Conflict, Refused
 from tillroll.ledger.drifts import list_drifts, say_drift, say_first_look
 from tillroll.ledger.engine import reading
 from tillroll.mint.drift.adopt import adopt
@@ -63,13 +63,20 @@ def drift(context: click.Context, known: bool, as_json: bool) -> None:
 
 def _look(parts: Services, store: sa.Row[Any], *, as_json: bool) -> None:
     with parts.client(store) as client:
-        look = Look(Mint(engine=parts.engine, client=client, clock=parts.clock, store_id=store.id))
+        look = Look.in_any_case(
+            Mint(engine=parts.engine, client=client, clock=parts.clock, store_id=store.id)
+        )
         progress = err().status("Reading the store's coupons …")
         with progress:
             while not look.step(parts.clock.now() + _STEP):
                 progress.update(
                     f"{look.tally.coupons} coupons read, {look.tally.drifts} are not as they should be …"
                 )
+    if look.taken_over:
+        raise Conflict(
+            "Somebody else began a look at the same time, and theirs goes on.",
+            hint="What it finds shows with: tillroll drift --known",
+        )
     if not as_json:
         out().print(f"{look.tally.coupons} coupons compared.")
 

@@ -47,6 +47,7 @@ RECONCILE_EVERY = timedelta(hours=1)
 CLEAR_EVERY = timedelta(hours=1)
 RECONCILE_AT_LAST = timedelta(hours=6)  # even while codes are being made
 _SHARED = timedelta(seconds=2)  # then it is looked again how far those who share it are
+_ELSEWHERE = timedelta(seconds=5)  # so long the lane is left to the process that looks for drift
 REST = timedelta(seconds=30)  # what is refused is tried again after that
 
 
@@ -153,10 +154,14 @@ def look_for_drift(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
             anything = connection.scalar(sa.select(sa.exists().where(codes.c.store_id == store.id)))
         if not anything or not night_look_is_due(store.drift_at, mint.clock.now(), ZoneInfo(store.timezone)):
             return None
-        lane_.look = Look(mint)
+        lane_.look = Look.unless_another(mint)
+        if lane_.look is None:
+            return mint.clock.now() + _ELSEWHERE  # whoever is at it may get its next turn
     if not lane_.look.step(until):
         return mint.clock.now()
-    tally, lane_.look = lane_.look.tally, None
+    tally, taken_over, lane_.look = lane_.look.tally, lane_.look.taken_over, None
+    if taken_over:
+        return None
     log.info("drift.looked", coupons=tally.coupons, drifts=tally.drifts, new=tally.new)
     return None
 

@@ -2,7 +2,7 @@
 
 A look reads and writes down; a person decides (`approve/drift.py`). Two things the ledger takes from the store at once, so that
 no e-mail shows a code that doesn't work: a coupon that is gone makes its code revoked, one that was switched off makes it paused.
-Crash points: none that matter. A look that is cut short is begun anew, and finds the same.
+One process looks at a time (`claim.py`). Crash points: none that matter: a look that is cut short is begun anew.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.given import works_until
 from tillroll.ledger.tables import change_parts, codes, runs, stores
 from tillroll.mint.coupon import run_named_by, still_there
+from tillroll.mint.drift.claim import claim, keep, take
 from tillroll.mint.drift.differences import Difference, differences
 from tillroll.mint.drift.prefixes import our_prefixes
 from tillroll.mint.drift.rows import close_unseen, gone_from_store, note
@@ -53,9 +54,26 @@ class Tally:
 class Look:
     """One look at all coupons of a store; `step` goes on with it for a while."""
 
-    def __init__(self, mint: Mint) -> None:
+    @classmethod
+    def unless_another(cls, mint: Mint) -> Look | None:
+        """A look, unless another process is at one; then None."""
+        now = mint.clock.now()
+        with writing(mint.engine) as connection:
+            ours = claim(connection, mint.store_id, now)
+        return cls(mint, now) if ours else None
+
+    @classmethod
+    def in_any_case(cls, mint: Mint) -> Look:
+        """A look that somebody waits for: it takes the place of one that another process is at."""
+        now = mint.clock.now()
+        with writing(mint.engine) as connection:
+            take(connection, mint.store_id, now)
+        return cls(mint, now)
+
+    def __init__(self, mint: Mint, began: datetime) -> None:
         self._mint = mint
-        self._began = mint.clock.now()
+        self._began = self._mine = began
+        self.taken_over = False  # another look has begun since: this one came to nothing
         self.tally = Tally()
         with reading(mint.engine) as connection:
             of_store = sa.select(sa.func.min(codes.c.id), sa.func.max(codes.c.id))
@@ -73,10 +91,19 @@ class Look:
 
     def step(self, until: datetime) -> bool:
         """Go on until then; whether the look is over."""
+        if not self._go_on(self._mint.clock.now()):
+            return True
         while next(self._work, None) is not None:
             if self._mint.clock.now() >= until:
                 return False
         return True
+
+    def _go_on(self, now: datetime) -> bool:
+        mint = self._mint
+        with writing(mint.engine) as connection:
+            self.taken_over = not keep(connection, mint.store_id, self._mine, now)
+        self._mine = now
+        return not self.taken_over
 
     def _pieces(self) -> Iterator[bool]:
         coupons = self._mint.client.coupons.every()
@@ -193,6 +220,9 @@ class Look:
         mint = self._mint
         now = mint.clock.now()
         with writing(mint.engine) as connection:
+            self.taken_over = not keep(connection, mint.store_id, self._mine, None)
+            if self.taken_over:
+                return
             over = close_unseen(connection, mint.store_id, since=self._began, now=now)
             connection.execute(sa.update(stores).where(stores.c.id == mint.store_id).values(drift_at=now))
             if self.tally.new or over:
