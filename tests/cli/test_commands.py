@@ -359,9 +359,13 @@ def test_a_store_that_will_not_have_us_is_told_in_the_status(
 
 
 def test_the_demo_does_the_whole_job_and_carries_on(home: Path) -> None:
+    assert tillroll(home, "new", "abandoned-cart").returncode == 0
+    waits = home / "campaigns" / "abandoned-cart.yaml"  # for an event, so there is no run of it by hand
+    waits.write_text(waits.read_text().replace("status: draft", "status: active"))
     first = tillroll(home, "demo", "--once", "--json", "--customers", "300", "--dir", "there")
     result = read(first)
     assert first.returncode == 0
+    assert "No run of abandoned-cart by hand" in first.stderr
     assert result["ledger_matches_store"] is True
     assert result["runs"] == 3
     assert result["codes_live"] == result["messages_sent"] > 50

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ from tillroll.cli.demo_once import run_once
 from tillroll.cli.demo_watch import watch
 from tillroll.cli.serve import Children, port_is_free, web_command
 from tillroll.cli.show import err, out, say_json
-from tillroll.errors import Conflict, FaultyFiles, Misconfigured
+from tillroll.errors import Conflict, FaultyFiles, Misconfigured, Refused
 from tillroll.ledger import migrate
 from tillroll.loop.worker import register_store
 from tillroll.plan.record import record_book
@@ -207,8 +208,16 @@ def _prepare(parts: Services, place: Place, settings: Settings) -> int:
     record_book(parts.engine, store_id=store_id, book=book, now=now)
     for name, revision in sorted(book.revisions.items()):
         if revision.campaign.status is Status.ACTIVE:
-            start_by_hand(parts.engine, store_id=store_id, name=name, person=EMAIL, now=now, key="demo")
+            _start(parts, store_id, name, now)
     return store_id
+
+
+def _start(parts: Services, store_id: int, name: str, now: datetime) -> None:
+    """A run by hand. What can't have one (it waits for an event, or was halted here) is told, and the others go on."""
+    try:
+        start_by_hand(parts.engine, store_id=store_id, name=name, person=EMAIL, now=now, key="demo")
+    except Refused as refusal:
+        err().print(f"No run of {name} by hand: {refusal.message}", soft_wrap=True)
 
 
 def _serve(

@@ -78,6 +78,7 @@ def _welcome(address: str, email: str, password: str, outbox: Path) -> Renderabl
     table.add_row("sign in as", Text(email, style="bold"))
     table.add_row("password", Text(password, style="bold"))
     table.add_row("e-mails", str(outbox))
+    table.add_row("commands", f"export TILLROLL_HOME={outbox.parent} TILLROLL_ENVIRONMENT=sandbox")
     table.add_row(
         "", Text("A run waits for you there: approve it and watch it go. Ctrl-C stops the demo.", style="dim")
     )
