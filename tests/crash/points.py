@@ -83,7 +83,7 @@ ONE_BY_ONE = (
     _point("one by one: some recorded, the chunk open", "mint.settle:settle", "left"),
     _point("one by one: the chunk closed", "mint.settle:close", "left"),
     _point("the last e-mail recorded, the run still sending", "send.deliver:_finish", "entered"),
-    _point("compared with the store, not noted", "mint.reconcile:_reconciled", "entered"),
+    _point("compared with the store, not noted", "mint.recent:reconciled", "entered"),
 )
 """Of a run of a few."""
 

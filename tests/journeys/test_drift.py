@@ -23,7 +23,8 @@ from tillroll.ledger.drifts import list_drifts, open_drifts, say_drift
 from tillroll.ledger.tables import codes, redemptions
 from tillroll.loop.advance import Lane
 from tillroll.mint.drift.adopt import Adopted, adopt
-from tillroll.mint.drift.compare import Look, Tally
+from tillroll.mint.drift.compare import Look
+from tillroll.mint.drift.judge import Tally
 from tillroll.mint.parts import Mint
 from tillroll.sandbox.serve import Sandbox
 from tillroll.track.redeem import mark_redemptions

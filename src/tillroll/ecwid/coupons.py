@@ -69,6 +69,7 @@ class Coupons:
         self,
         *,
         created_from: datetime | None = None,
+        created_to: datetime | None = None,
         updated_from: datetime | None = None,
         statuses: Sequence[str] = (),
         place: Place | None = None,
@@ -78,23 +79,21 @@ class Coupons:
         Their order is not documented: never rely on it. There is no filter by name: a campaign's coupons are known by
         the ledger. From `place` on.
         """
-        query: dict[str, Any] = {}
-        if created_from:
-            query["createdFrom"] = seconds_out(created_from)
-        if updated_from:
-            query["updatedFrom"] = seconds_out(updated_from)
+        query = _window(created_from, created_to, updated_from)
         if statuses:
             query["availability"] = ",".join(statuses)
         rows = self._connection.every(_PATH, query, identity=lambda row: row["id"], place=place)
         yield from map(_coupon, rows)
 
-    def count(self, *, created_from: datetime | None = None, updated_from: datetime | None = None) -> int:
-        """`GET /discount_coupons?limit=1`: how many there are, or were made or changed since."""
-        query: dict[str, Any] = {"limit": 1}
-        if created_from:
-            query["createdFrom"] = seconds_out(created_from)
-        if updated_from:
-            query["updatedFrom"] = seconds_out(updated_from)
+    def count(
+        self,
+        *,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        updated_from: datetime | None = None,
+    ) -> int:
+        """`GET /discount_coupons?limit=1`: how many there are, or were made or changed in a time."""
+        query = {"limit": 1, **_window(created_from, created_to, updated_from)}
         return int(self._connection.read(_PATH, query).get("total") or 0)
 
     def find(self, code: str) -> Coupon | None:
@@ -157,6 +156,14 @@ class Coupons:
     def deletion(id_: str, coupon_id: int) -> InnerRequest:
         """`DELETE /discount_coupons/{id}` as one request of a batch."""
         return InnerRequest(id=id_, method="DELETE", path=_at(coupon_id), body="")
+
+
+def _window(
+    created_from: datetime | None, created_to: datetime | None, updated_from: datetime | None
+) -> dict[str, Any]:
+    """The bounds of a search in time, those that are given."""
+    bounds = {"createdFrom": created_from, "createdTo": created_to, "updatedFrom": updated_from}
+    return {name: seconds_out(at) for name, at in bounds.items() if at is not None}
 
 
 def _at(coupon_id: int) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import CODE_IN_STORE, ChunkState
 from tillroll.ledger.tables import chunks, codes
+from tillroll.ledger.types import Moment
+
+_NONE = timedelta(microseconds=1)
 
 
 def made_since(connection: Connection, store_id: int, since: datetime) -> int | None:
@@ -25,3 +28,14 @@ def made_since(connection: Connection, store_id: int, since: datetime) -> int | 
         return None
     made = (of_store, codes.c.state.in_(sorted(CODE_IN_STORE)), codes.c.changed_at >= since)
     return int(connection.scalar(sa.select(sa.func.count()).select_from(codes).where(*made)) or 0)
+
+
+def making_since(connection: Connection, store_id: int, since: datetime) -> tuple[datetime, datetime]:
+    """From when to when we were making coupons, as far as it was since then; a span that is none when we weren't."""
+    of_store = (chunks.c.store_id == store_id, chunks.c.changed_at >= since)
+    first, last = (
+        sa.func.min(chunks.c.created_at, type_=Moment()),
+        sa.func.max(chunks.c.changed_at, type_=Moment()),
+    )
+    start, end = connection.execute(sa.select(first, last).where(*of_store)).one()
+    return (start, end) if start is not None else (since, since - _NONE)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tillroll.ecwid.client import Client
 from tillroll.mint.drift.compare import Look
 from tillroll.mint.parts import Watch
-from tillroll.mint.reconcile import Recent
+from tillroll.mint.recent import Recent
 from tillroll.track.connect import CONNECTED
 from tillroll.track.follow import Following
 from tillroll.track.readings import Over

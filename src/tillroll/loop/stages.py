@@ -24,7 +24,7 @@ from tillroll.mint.changes.step import change_slice, wants_orders
 from tillroll.mint.drift.compare import Look
 from tillroll.mint.drift.decide import night_look_is_due
 from tillroll.mint.parts import Mint
-from tillroll.mint.reconcile import Recent
+from tillroll.mint.recent import Recent
 from tillroll.mint.turn import mint_turn
 from tillroll.plan.events.flow import end_overtaken, take_steps
 from tillroll.plan.events.notice import notice, waits_for_events
@@ -122,9 +122,13 @@ def reconcile_codes(lane_: Lane, mint: Mint, until: datetime) -> datetime | None
         lane_.recent = recent
         return mint.clock.now()
     found, lane_.reconciled = recent.comparison, True
-    if found.missing or found.unknown or found.put_right:
+    if found.missing or found.unknown or found.put_right or found.drifts:
         log.warning(
-            "store.reconciled", missing=len(found.missing), unknown=found.unknown, put_right=found.put_right
+            "store.reconciled",
+            missing=len(found.missing),
+            unknown=found.unknown,
+            put_right=found.put_right,
+            drifts=found.drifts,
         )
     return None
 

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CODE_IN_STORE, CodeState
+from tillroll.campaign.states import CodeState
 from tillroll.ecwid.coupons import Coupon
 from tillroll.ledger.engine import reading, streaming, writing
 from tillroll.ledger.marks import Marks
-from tillroll.ledger.own import made_since
 from tillroll.ledger.tables import codes, stores
 from tillroll.mint.coupon import as_kept, run_named_by, still_there
-from tillroll.mint.decide import SKEW
 from tillroll.mint.drift.rows import gone_from_store
 from tillroll.mint.parts import Mint
 
@@ -41,6 +39,7 @@ class Comparison:
     missing: list[int] = field(default_factory=list)  # code rows that are live here and gone there
     unknown: int = 0  # coupons that carry our mark and that the ledger doesn't know
     put_right: int = 0
+    drifts: int = 0  # coupons newly found to be otherwise than the ledger says
 
     @property
     def agrees(self) -> bool:
@@ -58,66 +57,22 @@ def reconcile(mint: Mint) -> Comparison:
     seen = Marks(first or 0, last or 0)
     coupons = mint.client.coupons.every()
     while piece := list(islice(coupons, _PIECE)):
-        _compare(mint, piece, comparison, seen)
+        compare(mint, piece, comparison, seen)
     for row in _live(mint):
         comparison.live_in_ledger += 1
         if row.id not in seen:
             _confirm_missing(mint, row, comparison)
-    _reconciled(mint, began)
+    reconciled(mint, began)
     return comparison
 
 
-class Recent:
-    """What changed in the store since the last time, a little at a time; `step` goes on with it for a while."""
-
-    def __init__(self, mint: Mint, since: datetime) -> None:
-        self._mint, self._began = mint, mint.clock.now()
-        self._since = since - SKEW
-        self.comparison = Comparison()
-        self._work = self._pieces()
-
-    def step(self, until: datetime) -> bool:
-        """Go on until then; whether it is over."""
-        while next(self._work, None) is not None:
-            if self._mint.clock.now() >= until:
-                return False
-        return True
-
-    def _pieces(self) -> Iterator[bool]:
-        mint, client = self._mint, self._mint.client
-        since = self._since + (
-            client.connection.skew or timedelta(0)
-        )  # the store's dates are by its own clock
-        with reading(mint.engine) as connection:
-            ours = made_since(connection, mint.store_id, self._since)
-        if client.coupons.count(updated_from=since) != ours:
-            coupons = client.coupons.every(updated_from=since)
-            while piece := list(islice(coupons, _PIECE)):
-                _compare(mint, piece, self.comparison, Marks(0, 0))
-                yield True
-        deleted = client.coupons.deleted(since)
-        while gone := [int(one.id) for one in islice(deleted, _PIECE)]:
-            self._forget(gone)
-            yield True
-        _reconciled(mint, self._began)
-
-    def _forget(self, coupon_ids: Sequence[int]) -> None:
-        """Coupons that were deleted in the store, if they were ours and the ledger still counts on them."""
-        mint = self._mint
-        ours = (codes.c.store_id == mint.store_id, codes.c.coupon_id.in_(coupon_ids))
-        with writing(mint.engine) as connection:
-            query = sa.select(codes).where(*ours, codes.c.state.in_(sorted(CODE_IN_STORE)))
-            for row in connection.execute(query).all():
-                gone_from_store(connection, row, mint.clock.now())
-                self.comparison.missing.append(row.id)
-
-
-def _reconciled(mint: Mint, at: datetime) -> None:
+def reconciled(mint: Mint, at: datetime) -> None:
+    """Write down that what changed up to a moment was looked at."""
     with writing(mint.engine) as connection:
         connection.execute(sa.update(stores).where(stores.c.id == mint.store_id).values(reconciled_at=at))
 
 
-def _compare(mint: Mint, coupons: Sequence[Coupon], comparison: Comparison, seen: Marks) -> None:
+def compare(mint: Mint, coupons: Sequence[Coupon], comparison: Comparison, seen: Marks) -> None:
     """Some coupons of the store against the rows with their codes."""
     wanted = [coupon.code.upper() for coupon in coupons]
     with reading(mint.engine) as connection:
@@ -131,6 +86,8 @@ def _compare(mint: Mint, coupons: Sequence[Coupon], comparison: Comparison, seen
             comparison.unknown += ours is not None
         elif row.state == CodeState.PAUSED and row.coupon_id == coupon.coupon_id:
             continue  # in the store, switched off: what is amiss with it is drift
+        elif row.state == CodeState.LIVE and row.coupon_id != coupon.coupon_id and ours != row.run_id:
+            continue  # made by hand under our code: a person decides, and the ledger doesn't take it for ours
         elif row.state == CodeState.LIVE:
             seen.add(row.id)
             comparison.live_in_store += 1
