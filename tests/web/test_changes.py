@@ -69,7 +69,7 @@ def test_a_viewer_is_offered_nothing_and_may_do_nothing(eve: FlaskClient, ledger
 def test_a_campaign_is_halted_and_restarted(ana: FlaskClient, ledger: Engine, sent: int) -> None:
     page = submit(ana, "/campaigns", "/campaigns/winback/halt", note="wrong price")
     assert "Halted, and with it 1 run." in page.text
-    assert "it makes no runs, and its codes are paused" in page.text
+    assert "it makes no runs, and the codes that were paused with it" in page.text
     assert run_row(ledger, sent).state == RunState.HALTED
     assert "Restart this run" in ana.get(f"/runs/{sent}").text
     page = submit(ana, "/campaigns", "/campaigns/winback/restart", note="mended")

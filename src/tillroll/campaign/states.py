@@ -122,6 +122,9 @@ DRIFT_OPEN = frozenset({DriftState.OPEN, DriftState.FIXING})
 SWITCHED_OFF_THERE = "switched off in the store"
 """Why a code is paused that nobody here paused: the store's truth wins, and a person decides whether it stands."""
 
+FORGOTTEN = "the store had it, and this ledger had forgotten it"
+"""Why a code is in the ledger that was restored from before it was made."""
+
 LEFT_OVER = "left over"
 """Why a code of a halted run is nobody's: it reached nobody, and waits for a run on the same terms."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from tillroll.cli.show import in_zone, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import NotAllowed, Refused
 from tillroll.ledger.engine import reading
+from tillroll.loop.greeted import Settled
 from tillroll.loop.rearm import Doubt, look_at_doubt
 from tillroll.loop.rearm import rearm as let_go_on
 from tillroll.web.accounts import person_of
@@ -30,7 +32,8 @@ def rearm(email: str | None, yes: bool, as_json: bool) -> None:
     """Show what a ledger that was restored or copied would repeat, and let it work for its store again.
 
     End whatever else works for the store first. Codes that the store has are taken over; e-mails that may have left are
-    unknown and never sent by themselves; slots and steps of the time that the ledger knows nothing of are let pass.
+    unknown and never sent by themselves; slots and steps of the time that the ledger knows nothing of are let pass, and what
+    happened in it counts as answered: nobody is greeted twice.
 
     \b
     Example:
@@ -62,8 +65,13 @@ def rearm(email: str | None, yes: bool, as_json: bool) -> None:
                     f"{email} has no account with the approver role.", hint="See: tillroll user add"
                 )
             _confirm(yes)
-            let_go_on(parts, client, store, person=email)
-    return _say(as_json, {**_to_json(store, doubt), "rearmed": True}, "The ledger works for its store again.")
+            settled = let_go_on(parts, client, store, person=email)
+    if not as_json and settled is not None:
+        _show_settled(settled)
+    told = {"settled": asdict(settled)} if settled is not None else {}
+    return _say(
+        as_json, {**_to_json(store, doubt), **told, "rearmed": True}, "The ledger works for its store again."
+    )
 
 
 def _say(as_json: bool, body: dict[str, Any], words: str) -> None:
@@ -96,10 +104,35 @@ def _show(store: Any, doubt: Doubt) -> None:
         ("codes it has lost", f"{doubt.codes:,}: the store has them, and they are taken over"),
         ("runs it would go on with", going or "none"),
         ("codes it would make", f"{doubt.codes_to_make:,}: those that the store has already are only noted"),
+        (
+            "whom flows greeted since",
+            "not in the ledger: what happened since counts as answered, and nobody is greeted twice",
+        ),
         ("e-mails it would send", f"{doubt.messages:,}: those that may have left become unknown, and stay"),
     ):
         table.add_row(f"[dim]{name}[/dim]", words)
     out().print(table)
+
+
+def _show_settled(settled: Settled) -> None:
+    """What was done about the lost time, and what nobody can know."""
+    for line in (
+        f"{settled.slots:,} slots of the lost time are let pass; {settled.left:,} people who waited for a step wait no more.",
+        f"{settled.greeted:,} greetings of flows are known from the store, from orders and from what left: they count.",
+        f"{settled.answered:,} more things happened that may have been answered: they count as answered, so some people may "
+        "never be greeted; nobody is greeted twice.",
+        "Not known, since nothing keeps it: later steps of flows that somebody entered in that time (nobody gets them), and "
+        "events of your own, carts and goods that came and went in it.",
+    ):
+        out().print(line)
+    if not settled.remembers:
+        out().print("The mail server keeps no record of what left, so e-mails could not be asked after.")
+    for name in settled.held:
+        out().print(
+            f"{name} begins with events of your own and may have greeted somebody: it is halted. If it may greet "
+            f"them once more: tillroll restart {name}",
+            style="yellow",
+        )
 
 
 def _to_json(store: Any, doubt: Doubt) -> dict[str, Any]:

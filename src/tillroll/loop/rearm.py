@@ -2,7 +2,8 @@
 
 In this order, each step harmless to repeat, so that a rearm that was cut short is begun again: runs that the store knows and the
 ledger doesn't are written down; what may have begun since is stopped; codes are taken over from the store; e-mails that may have
-left are unknown; slots, steps and happenings of that time are let pass; last of all the fence is raised and the lane let go.
+left are unknown; slots, steps and happenings of that time are let pass (`greeted.py`); last of all the fence is raised and the
+lane let go.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from tillroll.ledger.lane import lane
 from tillroll.ledger.pools import POOL
 from tillroll.ledger.runs import move_run
 from tillroll.ledger.tables import codes, lanes, messages, recipients, runs, stores
+from tillroll.loop.greeted import Settled, settle
 from tillroll.mint.draw import new_key
 from tillroll.mint.parts import Mint
 from tillroll.mint.regain import count_unknown, lost_slot, regain
-from tillroll.plan.forgo import forgo
 from tillroll.send.prepare import MAY_HAVE_LEFT
 from tillroll.send.transport import Transport
 from tillroll.track.connect import CONNECTED, FENCED
@@ -82,10 +83,10 @@ def look_at_doubt(services: Services, client: Client, store: sa.Row[Any]) -> Dou
     )
 
 
-def rearm(services: Services, client: Client, store: sa.Row[Any], *, person: str) -> Doubt | None:
+def rearm(services: Services, client: Client, store: sa.Row[Any], *, person: str) -> Settled | None:
     """Let the ledger work for the store again, repeating nothing that the store shows or that may have left.
 
-    Returns what was in doubt, or None when nothing was. `Conflict` while a worker has the lane.
+    Returns what became of the time it had lost, or None when nothing was in doubt. `Conflict` while a worker has the lane.
     """
     engine, clock = services.engine, services.clock
     with lane(engine, store.id) as held:
@@ -102,15 +103,21 @@ def rearm(services: Services, client: Client, store: sa.Row[Any], *, person: str
         mint = _mint(services, client, store)
         regain(mint)
         _park(services, store.id, fence, record, now)
+        earliest = min(doubt.since, fence.raised_at or doubt.since)  # a look in vain may have come in between
+        settled = settle(
+            services, client, store, lost=doubt.lost, record=record, since=earliest, person=person
+        )
         with writing(engine) as connection:
-            let_pass, left = forgo(connection, store_id=store.id, now=now)
             body = {
                 "since": doubt.since,
                 "runs": [one.to_row() for one in doubt.lost],
                 "codes": doubt.codes,
                 "messages": doubt.messages,
-                "slots": let_pass,
-                "entries": left,
+                "slots": settled.slots,
+                "entries": settled.left,
+                "greeted": settled.greeted,
+                "answered": settled.answered,
+                "held": settled.held,
             }
             subject = f"store {store.ecwid_id}"
             audit.record(connection, at=now, actor=person, action="store.rearmed", subject=subject, body=body)
@@ -121,7 +128,7 @@ def rearm(services: Services, client: Client, store: sa.Row[Any], *, person: str
             again = {"state": CONNECTED, "reason": "", "not_before": None}
             connection.execute(sa.update(stores).where(stores.c.id == store.id).values(again))
             connection.execute(sa.update(lanes).where(lanes.c.store_id == store.id).values(due_at=None))
-    return doubt
+    return settled
 
 
 def _mint(services: Services, client: Client, store: sa.Row[Any]) -> Mint:

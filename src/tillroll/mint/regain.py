@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CodeState, RunState
+from tillroll.campaign.states import FORGOTTEN, CodeState, RunState
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.coupons import Coupon
 from tillroll.ledger.engine import insert_new, reading, writing
@@ -129,7 +129,7 @@ def _row(run: sa.Row[Any], coupon: Coupon, whose: sa.Row[Any] | None, now: datet
         "valid_from": coupon.launches_at if own_times else None,
         "valid_until": coupon.expires_at if own_times else None,
         "handed_at": None if whose is not None else now,  # whose it is, is not known: it is nobody else's
-        "reason": "the store had it, and this ledger had forgotten it",
+        "reason": FORGOTTEN,
         "reserved_at": coupon.created_at or now,
         "changed_at": now,
     }

@@ -1,6 +1,8 @@
 """What a restored ledger must not begin: slots, steps and happenings of the time that it knows nothing of.
 
-Nothing is dropped silently: slots are written down as skipped and those who wait for a step as left, with the reason.
+Nothing is dropped silently: slots are written down as skipped and those who wait for a step as left, with the reason. What
+happened in that time counts as answered (`events/notice.py`): whoever it happened to has been in the campaign, so that `again:`
+holds, and is greeted by nothing that has happened already.
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ def forgo(connection: Connection, *, store_id: int, now: datetime) -> tuple[int,
             when, zone=when.zone(zone), first_seen=row.first_seen_at, after=row.considered_until, until=now
         ):
             let_pass += add_run(connection, store_id, row.name, slot, RunState.SKIPPED, REASON, now)
-        values = {"considered_until": now}
-        if when.on is not None:  # what happened meanwhile may have been answered
-            values["first_seen_at"] = now
-        connection.execute(sa.update(campaigns).where(campaigns.c.id == row.id).values(values))
+        if when.on is None:
+            considered = {"considered_until": now}
+            connection.execute(sa.update(campaigns).where(campaigns.c.id == row.id).values(considered))
+    of_store = campaigns.c.store_id == store_id  # one that isn't active now may be so again
+    connection.execute(sa.update(campaigns).where(of_store).values(forgone_until=now))
     due = (entries.c.store_id == store_id, entries.c.state == EntryState.WAITING, entries.c.reason == "")
     left = connection.execute(
         sa.update(entries)

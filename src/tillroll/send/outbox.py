@@ -11,13 +11,14 @@ import json
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from tillroll.clock import Clock
 from tillroll.send.decide import Outcome
 from tillroll.send.mime import Outgoing
-from tillroll.send.transport import Delivery
+from tillroll.send.transport import Delivery, Departed
 
 
 def _private(path: str, flags: int) -> int:
@@ -64,6 +65,28 @@ class Outbox:
         with self._alone() as lines:
             lines.seek(0)
             return frozenset(key for line in lines if (key := json.loads(line)["key"]) in wanted)
+
+    def since(self, moment: datetime) -> Iterator[Departed] | None:
+        """The lines from then on. A line says seconds, so one of the same second is among them."""
+        return self._since(moment.replace(microsecond=0))
+
+    def _since(self, moment: datetime) -> Iterator[Departed]:
+        if not self._lines.exists():
+            return
+        with self._lines.open(encoding="utf-8") as lines:  # others may append meanwhile: whole lines, always
+            for line in lines:
+                if not line.endswith("\n"):
+                    return
+                said = json.loads(line)
+                at = datetime.fromisoformat(said["at"])
+                if at >= moment:
+                    yield Departed(
+                        key=said["key"],
+                        run_id=said["run"],
+                        campaign=said["campaign"],
+                        to=said["to"],
+                        at=at,
+                    )
 
     def _write_file(self, message: Outgoing) -> str:
         relative = f"run-{message.run_id:06d}/{message.key}.eml"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
 from tillroll.errors import Misconfigured
 from tillroll.send.decide import Outcome
 from tillroll.send.mime import Outgoing
-from tillroll.send.transport import Delivery
+from tillroll.send.transport import Delivery, Departed
 
 _TIMEOUT = 30.0
 
@@ -84,6 +85,10 @@ class Smtp:
 
     def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
         """A mail server can't be asked."""
+        return None
+
+    def since(self, moment: datetime) -> Iterator[Departed] | None:
+        """A mail server keeps no record that we could read."""
         return None
 
     def _connect(self) -> smtplib.SMTP:

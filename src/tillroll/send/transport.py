@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from tillroll.send.decide import Outcome
@@ -19,6 +20,17 @@ class Delivery:
     reason: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Departed:
+    """An e-mail that left, as the transport's own record has it."""
+
+    key: str
+    run_id: int
+    campaign: str
+    to: str
+    at: datetime
+
+
 class Transport(Protocol):
     """Something that takes e-mails. Its `name` is kept with each message."""
 
@@ -31,4 +43,8 @@ class Transport(Protocol):
 
     def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
         """Which of these left already, or None when the transport can't tell. Asked after a process died in between."""
+        ...
+
+    def since(self, moment: datetime) -> Iterator[Departed] | None:
+        """What left from then on, or None when the transport keeps no record. Asked after a ledger was restored."""
         ...

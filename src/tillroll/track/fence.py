@@ -39,7 +39,7 @@ from tillroll.track.fence_place import keep_record, read_record
 SENDING_FOR = timedelta(seconds=30)  # a run that sends tells the store that often
 MINTING_FOR = timedelta(minutes=5)  # codes are found in the store anyway
 _AT_IT = timedelta(seconds=2)  # so long it takes another process
-_MOST_TOLD = 300
+MOST_TOLD = 300  # runs that the store has room for
 _STAGES = {RunState.APPROVED: Stage.MINT, RunState.MINTING: Stage.MINT, RunState.SENDING: Stage.SEND}
 _SAID = {
     Verdict.OLDER: "This ledger is older than its store: it was restored from a backup, and more was done since than it knows.",
@@ -165,7 +165,7 @@ def raise_fence(
 ) -> None:
     """Raise the epoch here and in the store. An answer that is lost is no harm: either mark is this ledger's."""
     home = home_of(engine)
-    told = to_tell(fence.told, begun, most=_MOST_TOLD)
+    told = to_tell(fence.told, begun, most=MOST_TOLD)
     epoch = max(fence.standing.epoch, record.epoch if record is not None else 0) + 1
     new = Record(epoch=epoch, mark=mark, at=now.isoformat(timespec="seconds"), runs=told)
     _write(engine, store_id, fence.standing, intended=mark, home=home, place=fence.place, told=fence.told)

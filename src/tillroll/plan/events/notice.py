@@ -21,6 +21,7 @@ from tillroll.plan.events.happening import PIECE, Happening, Look
 from tillroll.plan.events.happenings import happenings
 from tillroll.plan.record import Active, active_campaigns
 
+FORGONE = "it may have been answered: the ledger was restored from before it"
 NOBODY_KNOWN = "no customer of the store is known by this address"
 
 _LAG = timedelta(minutes=10)  # what the mirror may be behind, and then some
@@ -105,7 +106,9 @@ def _enter_all(
                 continue
             rows.append({**row, **_left_out(one)})
         elif may_enter(campaign.when.again, before.get(subject), one.happened_at):
-            rows.append({**row, **_first_step(campaign, one, subject)})
+            forgone = active.row.forgone_until is not None and one.happened_at <= active.row.forgone_until
+            first = _forgone(one, subject) if forgone else _first_step(campaign, one, subject)
+            rows.append({**row, **first})
             times, last = before.get(subject, (0, one.happened_at))
             before[subject] = (times + 1, max(last, one.happened_at))
     with writing(engine) as connection:
@@ -136,6 +139,12 @@ def _first_step(campaign: Campaign, one: Happening, subject: int) -> dict[str, A
         "state": EntryState.WAITING,
         "reason": "",
     }
+
+
+def _forgone(one: Happening, subject: int) -> dict[str, Any]:
+    """What happened while the ledger knew nothing: they have been in, whether they were greeted or not."""
+    whose = {"customer_id": subject if one.product_id is None else None, "product_id": one.product_id}
+    return {**_left_out(one), **whose, "reason": FORGONE}
 
 
 def _left_out(one: Happening) -> dict[str, Any]:

@@ -1,0 +1,150 @@
+"""A ledger restored from before some people were greeted: nobody is greeted twice, and who comes later is greeted."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from freezegun import freeze_time
+
+from tests.crash.test_restored import postgresql_backup, sqlite_backup
+from tests.journeys.test_from_file_to_inbox import outbox
+from tests.journeys.test_template_campaigns import HOUR, MINUTE, SECOND, Shop
+from tests.plan.events import NOTE, campaign
+from tests.shop import ANA, ROOT
+from tests.store import QUICK, running
+from tillroll.approve.halt import restart_campaign
+from tillroll.campaign import read_book
+from tillroll.ledger.engine import reading
+from tillroll.loop.advance import Lane
+from tillroll.loop.greeted import Settled
+from tillroll.loop.rearm import rearm
+from tillroll.loop.worker import register_store
+from tillroll.sandbox.serve import Sandbox
+from tillroll.settings import Settings, StoreAccess
+from tillroll.track.connect import FENCED, load_store
+from tillroll.track.intake import Event, take_in
+from tillroll.wiring import build
+
+BEA, CLEO, DORA, FRAN = (f"{name}@example.org" for name in ("bea", "cleo", "dora", "fran"))
+GREETS = """message: {template: note, subject: Hello}
+offer: {kind: percent, value: 10, valid: {for: 14d}}
+approval: {by: 1, auto_when: {codes: 1, worst_case: 1000}}
+"""
+FILES = {
+    NOTE: "<p>{{ code.text }}</p>",
+    "campaigns/welcome.yaml": campaign("customer_created", GREETS),
+    "campaigns/thanks.yaml": campaign("order_placed", GREETS),
+    "campaigns/quiz.yaml": campaign("{custom: {event: quiz}}", GREETS),
+}
+
+
+@contextmanager
+def working(store: Sandbox, url: str, home: Path, days: Any, *, smtp: str = "") -> Iterator[Shop]:
+    """A process that has just begun."""
+    ready = store.ready
+    access = StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url)
+    settings = Settings(
+        home=home,
+        database_url=url,
+        folder=home / "files",
+        store=access,
+        requests_per_minute=QUICK,
+        smtp_url=smtp,
+    )
+    with build(settings) as services:
+        register_store(services)
+        with reading(services.engine) as connection:
+            row = load_store(connection, 1)
+        lane = Lane(services=services, store_id=1, client=services.open_client(row))
+        yield Shop(lane=lane, sandbox=store, days=days)
+        lane.close()
+
+
+def finishes_a_quiz(shop: Shop, email: str, number: int) -> None:
+    now = shop.services.clock.now()
+    event = Event(
+        event_id=f"e{number}",
+        ecwid_id=shop.sandbox.ready.store_id,
+        kind="custom.quiz",
+        entity=f"quiz-{number}",
+        data={"email": email},
+        happened_at=now,
+    )
+    assert take_in(shop.services.engine, event, now=now)
+
+
+def greetings(shop: Shop) -> Counter[tuple[str, str]]:
+    return Counter((line["campaign"], line["to"]) for line in outbox(shop.services) if line["code"])
+
+
+def rearmed(shop: Shop) -> Settled:
+    with reading(shop.services.engine) as connection:
+        row = load_store(connection, 1)
+    assert row.state == FENCED
+    settled = rearm(shop.services, shop.client, row, person=ANA.email)
+    assert settled is not None
+    return settled
+
+
+@pytest.mark.parametrize("smtp", ["", "smtp://127.0.0.1:9"])
+def test_nobody_is_greeted_twice_after_a_restore(database_url: str, tmp_path: Path, smtp: str) -> None:
+    take_backup = (sqlite_backup if database_url.startswith("sqlite") else postgresql_backup)(database_url)
+    for place in ("rules", "templates"):
+        shutil.copytree(ROOT / place, tmp_path / "files" / place)
+    for name, text in FILES.items():
+        path = tmp_path / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert [one.render() for one in read_book(tmp_path / "files").findings] == []
+    start = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
+    with freeze_time(start, tick=True) as days, running(tmp_path / "store", customers=8) as store:
+        with working(store, database_url, tmp_path, days) as shop:
+            shop.later(MINUTE)
+            days.tick(2 * SECOND)
+            shop.comes(BEA, "Bea Kos")
+            shop.buys(BEA, "POT-02")
+            shop.later(HOUR)
+            assert greetings(shop) == Counter([("welcome", BEA), ("thanks", BEA)])
+        restore = take_backup(tmp_path)
+        with working(store, database_url, tmp_path, days) as shop:
+            shop.comes(CLEO, "Cleo Vrh")
+            shop.buys(CLEO, "POT-02")
+            finishes_a_quiz(shop, BEA, 1)
+            shop.later(HOUR)
+            before = greetings(shop)
+            assert before[("welcome", CLEO)] == before[("thanks", CLEO)] == before[("quiz", BEA)] == 1
+            shop.comes(FRAN, "Fran Hrast")  # nobody was at work: but this ledger can't know that
+        restore()
+
+        with working(store, database_url, tmp_path, days, smtp=smtp) as shop:
+            shop.later(MINUTE)
+            settled = rearmed(shop)
+            assert settled.remembers is (not smtp)
+            assert settled.held == (("quiz",) if smtp else ())
+            assert settled.answered == 1
+            assert settled.greeted >= 3
+        days.tick(2 * SECOND)
+        with working(store, database_url, tmp_path, days) as shop:
+            shop.buys(CLEO, "POT-02")  # once more: she was thanked in the time that was lost
+            shop.buys(BEA, "POT-02")
+            finishes_a_quiz(shop, BEA, 2)
+            shop.comes(DORA, "Dora Gaj")
+            shop.buys(DORA, "POT-02")
+            shop.later(HOUR)
+            assert greetings(shop) == before + Counter([("welcome", DORA), ("thanks", DORA)])
+            if smtp:  # a person must say that it may
+                clock = shop.services.clock
+                restart_campaign(
+                    shop.services.engine, store_id=1, campaign="quiz", person=ANA, note="", now=clock.now()
+                )
+                days.tick(2 * SECOND)
+            finishes_a_quiz(shop, DORA, 3)
+            shop.later(HOUR)
+            assert greetings(shop)[("quiz", DORA)] == 1
