@@ -60,6 +60,7 @@ def _page(
         since=found.since,
         mails=mails,
         event=event,
+        lead=_lead(found, event),
         event_rows=dict(event_rows(event)) if event is not None else {},
         say_wait=say_wait,
         made_at=made_at,
@@ -71,6 +72,13 @@ def _page(
         measure=measure,
         rule_words=rule_words,
     )
+
+
+def _lead(found: Outlook, event: EventOutlook | None) -> str:
+    """What is offered; by the steps of a flow, each that offers something."""
+    steps = [one.found for one in event.steps] if event is not None else [found]
+    offers = dict.fromkeys(one.proposal.offer for one in steps if one.proposal.offer)
+    return ", then ".join(offers) or "An e-mail without a code"
 
 
 @cache
