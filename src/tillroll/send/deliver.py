@@ -155,7 +155,22 @@ def _room_from(sending: Sending, row: sa.Row[Any]) -> datetime | None:
 
 
 def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]:
+    """The next few first, out of their index; then what is known of those, and never of all that wait."""
     run = sending.run
+    due = (
+        sa.select(messages.c.id)
+        .where(
+            messages.c.run_id == run.id,
+            messages.c.kind == sending.kind.value,
+            messages.c.state == MessageState.READY,
+            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
+            _in_share(sending),
+            sa.exists().where(runs.c.id == run.id, runs.c.state == run.state),  # nothing leaves after a halt
+        )
+        .order_by(messages.c.id)
+        .limit(most)
+        .subquery("due")
+    )
     known = sa.and_(customers.c.store_id == run.store_id, customers.c.customer_id == recipients.c.customer_id)
     made_by = runs.alias("made_by")  # a pool's, a shared and an earlier step's code have a run of their own
     return (
@@ -173,20 +188,12 @@ def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]
             (used() if sending.kind is Kind.REMINDER else sa.false()).label("used"),
             *_had(sending, now),
         )
+        .join(due, due.c.id == messages.c.id)
         .join(recipients, recipients.c.id == messages.c.recipient_id)
         .outerjoin(codes, codes.c.id == messages.c.code_id)
         .outerjoin(made_by, made_by.c.id == codes.c.run_id)
         .outerjoin(customers, known)
-        .where(
-            messages.c.run_id == run.id,
-            messages.c.kind == sending.kind.value,
-            messages.c.state == MessageState.READY,
-            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
-            _in_share(sending),
-            sa.exists().where(runs.c.id == run.id, runs.c.state == run.state),  # nothing leaves after a halt
-        )
         .order_by(messages.c.id)
-        .limit(most)
     )
 
 

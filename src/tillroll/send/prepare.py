@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.states import CodeState, MessageState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.given import works_until
+from tillroll.ledger.statistics import has_grown
 from tillroll.ledger.tables import codes, messages, orders, plans, recipients, redemptions, runs
 from tillroll.send.sending import Kind, Sending, Source
 
@@ -33,20 +34,40 @@ _COLUMNS = (
 
 
 def prepare(sending: Sending, *, now: datetime) -> int:
-    """Write the rows that are missing, a piece at a time; returns how many. Harmless to repeat."""
+    """Write the rows that are missing, a piece at a time; returns how many. Harmless to repeat.
+
+    How far every recipient of the offer has a row stands in the run and is written with them: a slice begins there. Who
+    is reminded shows from day to day, so for that all are looked at each time.
+    """
     engine, run = sending.post.engine, sending.run
+    offer = sending.kind is Kind.OFFER
     with reading(engine) as connection:
         digest = connection.scalars(sa.select(plans.c.digest).where(plans.c.id == run.plan_id)).one()
-    made, after = 0, 0
-    while True:
-        last = _last_of_piece(engine, run.plan_id, after)
-        if last is None:
-            return made
+    made, after, whole = 0, run.prepared_to if offer else 0, offer
+    while (last := _last_of_piece(engine, run.plan_id, after)) is not None:
         source = _rows(sending, digest[:12], after, last, now)
         with writing(engine) as connection:
             written = sa.insert(messages).from_select(list(_COLUMNS), source)
             made += connection.execute(written.execution_options(preserve_rowcount=True)).rowcount
+            whole = whole and not _lacks(connection, sending, after, last)
+            if whole:
+                connection.execute(sa.update(runs).where(runs.c.id == run.id).values(prepared_to=last))
         after = last
+    if made > _PIECE:
+        has_grown(engine, messages)
+    return made
+
+
+def _lacks(connection: Connection, sending: Sending, after: int, last: int) -> bool:
+    """Whether a recipient of the piece has no row yet: their code isn't settled."""
+    piece = (recipients.c.plan_id == sending.run.plan_id, recipients.c.id > after, recipients.c.id <= last)
+    lacking = sa.select(recipients.c.id).where(*piece, ~_written(sending.kind)).limit(1)
+    return connection.execute(lacking).first() is not None
+
+
+def _written(kind: Kind) -> sa.ColumnElement[bool]:
+    """Whether a recipient has a message of this kind."""
+    return sa.exists().where(messages.c.recipient_id == recipients.c.id, messages.c.kind == kind.value)
 
 
 def _last_of_piece(engine: Engine, plan_id: int, after: int) -> int | None:
@@ -79,7 +100,6 @@ def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> s
     if sending.source is Source.NONE:
         state, reason = sa.literal(MessageState.READY.value), sa.literal("")
     state, reason = _parked(sending, state, reason)
-    written = sa.exists().where(messages.c.recipient_id == recipients.c.id, messages.c.kind == kind)
     query = (
         sa.select(
             sa.literal(run.store_id),
@@ -94,7 +114,10 @@ def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> s
         )
         .select_from(recipients.outerjoin(codes, _code_of(sending)))
         .where(
-            recipients.c.plan_id == run.plan_id, recipients.c.id > after, recipients.c.id <= last, ~written
+            recipients.c.plan_id == run.plan_id,
+            recipients.c.id > after,
+            recipients.c.id <= last,
+            ~_written(sending.kind),
         )
     )
     if sending.source is Source.OWN:

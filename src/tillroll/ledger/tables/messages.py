@@ -32,7 +32,7 @@ messages = sa.Table(
     sa.Column("sent_at", Moment),
     sa.Column("changed_at", Moment, nullable=False),
     sa.UniqueConstraint("recipient_id", "kind"),
-    sa.Index(None, "run_id", "state"),
+    sa.Index(None, "run_id", "state", "id"),  # in the order they leave
     # who got what lately, without a look at each message: half a million of them are asked for at a time
     sa.Index("ix_messages_left", "store_id", "sending_at", "state", "run_id", "code_id", "recipient_id"),
 )

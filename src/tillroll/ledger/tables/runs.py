@@ -92,6 +92,9 @@ runs = sa.Table(
     sa.Column(
         "reserved_to", sa.BigInteger, nullable=False, server_default="0"
     ),  # so far customers have codes
+    sa.Column(  # so far recipients have their message rows
+        "prepared_to", sa.BigInteger, nullable=False, server_default="0"
+    ),
     sa.Column("not_before", Moment),
     sa.Column(
         "parked_until", Moment
