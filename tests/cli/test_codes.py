@@ -92,6 +92,16 @@ def test_a_ledger_restored_from_before_hands_out_and_shows_no_code(pooled: Path,
         refused = tillroll(pooled, "catalog", *what, DATABASE_URL=sqlite_url)
         assert refused.returncode == 4, refused.stderr
 
+    looked = tillroll(pooled, "rearm", DATABASE_URL=sqlite_url)
+    assert "Nothing was changed" in looked.stdout
+    rearmed = tillroll(pooled, "rearm", "--as", ANA.email, "--yes", DATABASE_URL=sqlite_url)
+    assert rearmed.returncode == 0, rearmed.stderr
+    assert "nobody is greeted twice" in rearmed.stdout
+    assert "The ledger works for its store again." in rearmed.stdout
+    code, out, err = take(pooled, sqlite_url, *words)  # whose the others are, is not known
+    assert (code, out) == (1, "")
+    assert "has 0 codes to hand out" in err
+
 
 @pytest.mark.parametrize(
     ("words", "said"),

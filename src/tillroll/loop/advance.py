@@ -135,7 +135,7 @@ def _shut_out(lane_: Lane, store: sa.Row[Any], trouble: NeedsPerson) -> None:
     if isinstance(trouble, LedgerIsAnother):
         state, lane_.fence_checked = FENCED, False
         with writing(lane_.services.engine) as connection:
-            note_refused(connection, lane_.store_id, lane_.services.clock.now())
+            note_refused(connection, lane_.store_id)
     reason, now = f"{trouble.message} {trouble.hint}".strip(), lane_.services.clock.now()
     news = stop_lane(lane_.services.engine, store_id=lane_.store_id, state=state, reason=reason, now=now)
     log.error("store.stopped", store=store.ecwid_id, state=state, reason=trouble.message, do=trouble.hint)

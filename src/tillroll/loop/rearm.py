@@ -34,7 +34,7 @@ from tillroll.send.prepare import MAY_HAVE_LEFT
 from tillroll.send.transport import Transport
 from tillroll.track.connect import CONNECTED, FENCED
 from tillroll.track.decide import Begun, Record, Stage, Verdict, stand
-from tillroll.track.fence import Fence, load_fence, raise_fence, refusal
+from tillroll.track.fence import Fence, alone, load_fence, raise_fence, refusal
 from tillroll.track.fence_place import read_record
 from tillroll.wiring import Services
 
@@ -73,7 +73,7 @@ def look_at_doubt(services: Services, client: Client, store: sa.Row[Any]) -> Dou
     said = refusal(verdict, record, fence).message if verdict is not Verdict.SAME else store.reason
     return Doubt(
         reason=said,
-        since=fence.since or fence.raised_at or services.clock.now(),
+        since=fence.since or fence.raised_at or store.created_at,
         lost=_lost(record, _known(services, store.id)),
         codes=unknown.codes,
         codes_by_run=dict(unknown.by_run),
@@ -121,9 +121,17 @@ def rearm(services: Services, client: Client, store: sa.Row[Any], *, person: str
             }
             subject = f"store {store.ecwid_id}"
             audit.record(connection, at=now, actor=person, action="store.rearmed", subject=subject, body=body)
-        raise_fence(
-            engine, client, store_id=store.id, fence=fence, record=record, begun=(), mark=new_key(), now=now
-        )
+        with alone(engine, store.id, now):
+            raise_fence(
+                engine,
+                client,
+                store_id=store.id,
+                fence=fence,
+                record=record,
+                begun=(),
+                mark=new_key(),
+                now=now,
+            )
         with writing(engine) as connection:
             again = {"state": CONNECTED, "reason": "", "not_before": None}
             connection.execute(sa.update(stores).where(stores.c.id == store.id).values(again))

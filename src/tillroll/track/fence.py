@@ -32,7 +32,7 @@ from tillroll.errors import LedgerIsAnother, TryLater
 from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.home import home_of
 from tillroll.ledger.lane import lane
-from tillroll.ledger.tables import fences, lanes, runs
+from tillroll.ledger.tables import fences, lanes, runs, stores
 from tillroll.track.decide import Begun, Record, Stage, Standing, Verdict, must_tell, stand, to_tell
 from tillroll.track.fence_place import keep_record, read_record
 
@@ -201,7 +201,7 @@ def _write(
         upsert(connection, fences, [row])
 
 
-def note_refused(connection: Connection, store_id: int, now: datetime) -> None:
+def note_refused(connection: Connection, store_id: int) -> None:
     """Write down, once, since when this ledger may know nothing: its last look before it was refused."""
     fence = load_fence(connection, store_id)
     if fence.since is not None:
@@ -209,7 +209,11 @@ def note_refused(connection: Connection, store_id: int, now: datetime) -> None:
     looked_at: datetime | None = connection.scalar(
         sa.select(lanes.c.looked_at).where(lanes.c.store_id == store_id)
     )
-    upsert(connection, fences, [{"store_id": store_id, "since": looked_at or fence.raised_at or now}])
+    connected_at: datetime = connection.scalars(
+        sa.select(stores.c.created_at).where(stores.c.id == store_id)
+    ).one()
+    since = looked_at or fence.raised_at or connected_at
+    upsert(connection, fences, [{"store_id": store_id, "since": since}])
 
 
 def refusal(verdict: Verdict, record: Record | None, fence: Fence) -> LedgerIsAnother:
