@@ -1,0 +1,113 @@
+"""Sending: e-mails a second into the outbox, by how many wait (it is to be the same), beside the outbox alone."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from bench.ledgers import KINDS, ledger_url
+from bench.report import Report
+from bench.reserve import audience
+from tests.shop import NOW
+from tillroll.campaign.states import CodeState, MessageState, RunState
+from tillroll.clock import SystemClock
+from tillroll.ledger.engine import open_engine, writing
+from tillroll.ledger.tables import codes, customers, messages, recipients, runs
+from tillroll.mint.reserve import reserve
+from tillroll.send.deliver import send_slice
+from tillroll.send.mime import Outgoing
+from tillroll.send.outbox import Outbox
+from tillroll.send.sending import Post
+
+WAITING = (10_000, 100_000)
+_SLICES = 5
+_SLICE = timedelta(seconds=2)
+_FLOOR = 5_000
+
+
+def run(report: Report) -> None:
+    """One run after the other: all its codes are live, and a few slices of it are sent."""
+    with tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
+        floor = _floor(Path(folder))
+    report.section(
+        "E-mails a second, one sender",
+        f"Floor: {_FLOOR:,} finished e-mails written into the outbox, nothing else.",
+    )
+    for kind in KINDS:
+        for waiting in WAITING:
+            report.row(f"{kind}, of {waiting:,}", _sent(kind, waiting), "e-mails/s", beside={"floor": floor})
+
+
+def _sent(kind: str, waiting: int) -> float:
+    """E-mails a second, once the rows of all are written down."""
+    with ledger_url(kind) as url, tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
+        engine, clock = open_engine(url), SystemClock()
+        row = audience(engine, waiting)
+        reserve(engine, run=row, now=NOW)
+        _all_live(engine, row.id)
+        outbox = Outbox(Path(folder), clock)
+        post = Post(engine=engine, clock=clock, transport=outbox, sender="Shop <hello@shop.example>")
+        send_slice(post, run_id=row.id, until=clock.now())  # writes the rows down, and sends a hundred
+        before, began = _count(engine), time.perf_counter()
+        for _ in range(_SLICES):
+            if send_slice(post, run_id=row.id, until=clock.now() + _SLICE) is None:
+                break
+        sent, took = _count(engine) - before, time.perf_counter() - began
+        engine.dispose()
+    return sent / took
+
+
+def _all_live(engine: Engine, run_id: int) -> None:
+    """The store has made the codes, and knows the customers."""
+    with writing(engine) as connection:
+        known = sa.select(sa.func.max(customers.c.customer_id)).scalar_subquery()
+        others = sa.select(
+            sa.literal(1),
+            recipients.c.customer_id,
+            recipients.c.email,
+            sa.true(),
+            sa.literal(NOW, customers.c.seen_at.type),
+        ).where(recipients.c.customer_id > known)
+        columns = ["store_id", "customer_id", "email", "accepts_marketing", "seen_at"]
+        connection.execute(sa.insert(customers).from_select(columns, others))
+        until = SystemClock().now() + timedelta(days=14)
+        connection.execute(sa.update(codes).values(state=CodeState.LIVE, coupon_id=codes.c.id))
+        run = {"state": RunState.SENDING, "valid_until": until}
+        connection.execute(sa.update(runs).where(runs.c.id == run_id).values(run))
+
+
+def _count(engine: Engine) -> int:
+    with engine.connect() as connection:
+        where = messages.c.state == MessageState.SENT
+        return int(connection.scalar(sa.select(sa.func.count()).where(where)) or 0)
+
+
+def _floor(folder: Path) -> float:
+    outbox, content = Outbox(folder, SystemClock()), b"x" * 20_000
+    batches = [
+        [
+            Outgoing(
+                message_id=number,
+                key=f"r1-{number}",
+                run_id=1,
+                campaign="bench",
+                sender="Shop <hello@shop.example>",
+                to=f"customer{number}@example.com",
+                subject="Hello",
+                code="BENCH",
+                content=content,
+            )
+            for number in range(start, start + 100)
+        ]
+        for start in range(0, _FLOOR, 100)
+    ]
+    began = time.perf_counter()
+    for batch in batches:
+        for _ in outbox.deliver(batch):
+            pass
+    return _FLOOR / (time.perf_counter() - began)
