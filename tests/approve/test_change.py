@@ -13,14 +13,16 @@ from tests.send.room import CAMPAIGN, Still, agreed, minted, planned
 from tests.shop import ANA, BEN, NOW, run_row
 from tillroll.approve.change import ask, preview
 from tillroll.approve.decide import Person
+from tillroll.approve.drift import fix
 from tillroll.approve.halt import halt, halt_campaign, restart, restart_campaign
-from tillroll.campaign.states import ChangeKind, ChangeState, CodeState, RunState
+from tillroll.campaign.states import ChangeKind, ChangeState, CodeState, DriftKind, RunState
 from tillroll.errors import Conflict, Refused
 from tillroll.ledger.agreements import GOOD_FOR, Agreed, waiting
 from tillroll.ledger.changes import Scope, list_changes
 from tillroll.ledger.engine import writing
 from tillroll.ledger.exposure import held_by_runs
 from tillroll.ledger.tables import campaigns, changes, codes, runs
+from tillroll.mint.drift.rows import note
 from tillroll.plan.make import make_plan
 from tillroll.plan.slots import materialise, start_by_hand
 
@@ -203,6 +205,40 @@ def test_what_two_people_approved_takes_two_to_work_again(ledger: Engine, what: 
     with ledger.connect() as connection:
         assert waiting(connection, 1, NOW) == []  # used up
         assert list_changes(connection, 1, only_open=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "differs", "people"),
+    [
+        (DriftKind.DELETED, {}, 2),
+        (DriftKind.CHANGED, {"field": "status", "raw": "PAUSED"}, 2),
+        (DriftKind.CHANGED, {"field": "ends", "raw": "2026-11-24T09:00:00+00:00"}, 2),
+        (DriftKind.CHANGED, {"field": "name", "raw": "Mine"}, 1),
+    ],
+)
+def test_a_coupon_that_is_off_or_gone_is_put_right_by_as_many_as_approved_it(
+    ledger: Engine, kind: DriftKind, differs: dict[str, str], people: int
+) -> None:
+    a_run_of_two(ledger)
+    with writing(ledger) as connection:
+        code = connection.execute(sa.select(codes)).first()
+        assert code is not None
+        found = [{"ledger": "", "store": "", **differs}] if differs else []
+        note(
+            connection,
+            store_id=1,
+            kind=kind,
+            code=code.code,
+            code_id=code.id,
+            coupon_id=code.coupon_id,
+            differences=found,
+            now=NOW,
+        )
+    said = [fix(ledger, store_id=1, ids=[1], person=one, note="", now=NOW) for one in (ANA, BEN)[:people]]
+    assert said[-1] == [1]
+    if people > 1:
+        assert isinstance(said[0], Agreed)
+        assert "put coupons right" in str(said[0])
 
 
 def test_a_halt_in_between_makes_an_agreement_void(ledger: Engine) -> None:

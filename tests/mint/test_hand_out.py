@@ -14,15 +14,16 @@ from sqlalchemy.engine import Engine
 
 from tests.journeys.steps import book_of
 from tests.send.room import Still, agreed, minted
-from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
+from tests.shop import ANA, BEN, NOW, add_customers, add_store, lapsed, run_row
 from tillroll.approve.change import preview
 from tillroll.approve.halt import halt
 from tillroll.approve.recycle import recycle
 from tillroll.campaign.states import ChangeKind, ChangeState, CodeState, RunState
 from tillroll.errors import NotFound, Refused
+from tillroll.ledger.agreements import Agreed
 from tillroll.ledger.changes import Scope, list_changes
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import audit, changes, codes, recipients, runs
+from tillroll.ledger.tables import audit, changes, codes, plans, recipients, runs
 from tillroll.mint.hand_out import hand_out, take_by_hand
 from tillroll.plan.make import make_plan
 from tillroll.plan.pool import fill_pools
@@ -185,7 +186,12 @@ def test_codes_of_a_halted_run_are_paused_and_go_back_to_the_pool_if_they_reache
         connection.execute(sa.update(changes).values(state=ChangeState.DONE))
         given = codes.c.recipient_id.is_not(None)
         connection.execute(sa.update(codes).where(given).values(state=CodeState.PAUSED))
-    assert recycle(ledger, run_id=begun[1], person=ANA, note="", now=NOW) == 8
+        body = {**connection.execute(sa.select(plans.c.body)).scalars().first(), "approvers": 2}
+        connection.execute(sa.update(plans).where(plans.c.run_id == begun[0]).values(body=body))
+    waits = recycle(ledger, run_id=begun[1], person=ANA, note="", now=NOW)
+    assert isinstance(waits, Agreed)  # the pool took two, and its codes work again now
+    assert len(owned(ledger)) == 8
+    assert recycle(ledger, run_id=begun[1], person=BEN, note="", now=NOW) == 8
     assert owned(ledger) == {}
     with ledger.connect() as connection:
         resumed = list_changes(connection, 1)[0]

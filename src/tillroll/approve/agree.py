@@ -37,6 +37,13 @@ def people_needed(connection: Connection, scope: Scope, also: Collection[int] = 
     return max(1, int(connection.scalar(query) or 1))
 
 
+def people_for(connection: Connection, run_ids: Collection[int]) -> int:
+    """How many different people it takes for codes of these runs."""
+    most = sa.select(sa.func.max(plans.c.body["approvers"].as_integer()))
+    query = most.join(runs, runs.c.plan_id == plans.c.id).where(runs.c.id.in_(run_ids))
+    return max(1, int(connection.scalar(query) or 1))
+
+
 def since_last_stop(connection: Connection, scope: Scope) -> str:
     """What an agreement about codes is about besides its codes: it is void once they are paused or revoked anew."""
     of_it = (changes.c.store_id == scope.store_id, changes.c.campaign == scope.campaign)
@@ -49,7 +56,7 @@ class Matter:
     """What people agree to."""
 
     scope: Scope
-    kind: str  # resume, extend, restart
+    kind: str  # resume, extend, restart, recycle, fix
     since: str  # what was halted or paused, so that a later halt is another matter
     needed: int  # different people
     valid_until: datetime | None = None  # extend: until when

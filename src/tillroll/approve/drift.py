@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tillroll.approve.agree import Matter, agree, people_for
 from tillroll.approve.change import needed_role
 from tillroll.approve.decide import Person
 from tillroll.campaign.states import (
@@ -22,8 +23,9 @@ from tillroll.campaign.states import (
 )
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger import audit
+from tillroll.ledger.agreements import Agreed
 from tillroll.ledger.changes import Scope, add_change, add_parts
-from tillroll.ledger.engine import writing
+from tillroll.ledger.engine import take_turn, writing
 from tillroll.ledger.tables import codes, drifts, runs
 
 _ACTIONS = {DriftKind.CHANGED: "update", DriftKind.DELETED: "create", DriftKind.STILL_THERE: "delete"}
@@ -37,20 +39,51 @@ _NOT_OURS = {
 
 def fix(
     engine: Engine, *, store_id: int, ids: Sequence[int], person: Person, note: str, now: datetime
-) -> list[int]:
-    """Have the store's coupons made again what the ledger says; the changes that do it, one for each run."""
+) -> list[int] | Agreed:
+    """Have the store's coupons made again what the ledger says; the changes that do it, one for each run.
+
+    Those that were deleted or switched off work again then: who has agreed so far, if it takes more people.
+    """
     with writing(engine) as connection:
         needed_role(person, "put coupons right")
+        take_turn(connection, store_id)
         rows = _open(connection, store_id, ids)
         if foreign := [row for row in rows if row.kind in _NOT_OURS]:
             first = foreign[0]
             raise Refused(f"Drift {first.id} is about a coupon that isn't ours.", hint=_NOT_OURS[first.kind])
+        if (waits := _agree(connection, store_id, rows, person, note, now)) is not None:
+            return waits
         made = []
         for run_id in sorted({row.run_id for row in rows}):
             of_run = [row for row in rows if row.run_id == run_id]
             scope = Scope(store_id=store_id, campaign=of_run[0].campaign, run_id=run_id)
             made.append(_fix_run(connection, scope, of_run, person, note, now))
         return made
+
+
+def _agree(
+    connection: Connection,
+    store_id: int,
+    rows: Sequence[sa.Row[Any]],
+    person: Person,
+    note: str,
+    now: datetime,
+) -> Agreed | None:
+    """A person's word; None once there are enough for the codes that work again."""
+    again = [row for row in rows if _works_again(row)]
+    if not again:
+        return None
+    needed = people_for(connection, {row.run_id for row in again})
+    found = max(row.found_at for row in again)
+    about = f"drift {', '.join(str(row.id) for row in rows)} found until {found.isoformat()}"
+    matter = Matter(scope=Scope(store_id=store_id, campaign=""), kind="fix", since=about, needed=needed)
+    return agree(connection, matter, person=person, note=note, now=now)
+
+
+def _works_again(row: sa.Row[Any]) -> bool:
+    """Whether putting it right makes a code work that doesn't now, or for longer."""
+    off = any((one["field"], one["raw"]) == ("status", "PAUSED") for one in row.differences)
+    return row.kind == DriftKind.DELETED or off or any(one["field"] == "ends" for one in row.differences)
 
 
 def _fix_run(

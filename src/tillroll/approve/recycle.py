@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tillroll.approve.agree import Matter, agree, people_for
 from tillroll.approve.change import needed_role
 from tillroll.approve.decide import Person
 from tillroll.campaign.states import (
@@ -27,6 +28,7 @@ from tillroll.campaign.states import (
 )
 from tillroll.errors import Conflict, Refused
 from tillroll.ledger import audit
+from tillroll.ledger.agreements import Agreed
 from tillroll.ledger.changes import Scope, add_change, add_parts
 from tillroll.ledger.engine import take_turn, writing
 from tillroll.ledger.runs import load_run
@@ -37,8 +39,11 @@ _UNSENT = (MessageState.READY, MessageState.HELD)
 _PIECE = 500
 
 
-def recycle(engine: Engine, *, run_id: int, person: Person, note: str, now: datetime) -> int:
-    """Take back the codes of a halted run that reached nobody; how many. If it is restarted, its people get others."""
+def recycle(engine: Engine, *, run_id: int, person: Person, note: str, now: datetime) -> int | Agreed:
+    """Take back the codes of a halted run that reached nobody; how many. If it is restarted, its people get others.
+
+    Codes of a pool work again then: who has agreed so far, if it takes more people.
+    """
     with writing(engine) as connection:
         needed_role(person, f"recycle the codes of run {run_id}")
         run = load_run(connection, run_id)
@@ -52,6 +57,8 @@ def recycle(engine: Engine, *, run_id: int, person: Person, note: str, now: date
         found = _reached_nobody(connection, run)
         if not found:
             raise Refused(f"Run {run_id} has no code that reached nobody.")
+        if (waits := _agree(connection, run, found, person, note, now)) is not None:
+            return waits
         for start in range(0, len(found), _PIECE):
             _take_back(connection, run, found[start : start + _PIECE], now)
         _back_to_pools(connection, run, [row.id for row in found], person, now)
@@ -66,6 +73,26 @@ def recycle(engine: Engine, *, run_id: int, person: Person, note: str, now: date
             body=body,
         )
     return len(found)
+
+
+def _agree(
+    connection: Connection,
+    run: sa.Row[Any],
+    found: list[sa.Row[Any]],
+    person: Person,
+    note: str,
+    now: datetime,
+) -> Agreed | None:
+    """A person's word; None once there are enough for the pools whose codes are switched on again."""
+    makers: set[int] = set()
+    for start in range(0, len(found), _PIECE):
+        ids = [row.id for row in found[start : start + _PIECE]]
+        foreign = sa.select(codes.c.run_id).where(codes.c.id.in_(ids), codes.c.run_id != run.id)
+        makers |= set(connection.scalars(foreign.distinct()))
+    scope = Scope(store_id=run.store_id, campaign=run.campaign, run_id=run.id)
+    since = f"halted {run.finished_at.isoformat()}"
+    matter = Matter(scope=scope, kind="recycle", since=since, needed=people_for(connection, makers))
+    return agree(connection, matter, person=person, note=note, now=now)
 
 
 def _being_paused(connection: Connection, run: sa.Row[Any]) -> bool:

@@ -275,7 +275,9 @@ def recycle_command(run_id: int, email: str, note: str, as_json: bool) -> None:
     with services() as parts:
         person = person_named(parts, email)
         count = recycle(parts.engine, run_id=run_id, person=person, note=note, now=parts.clock.now())
-    if as_json:
+    if isinstance(count, Agreed):
+        say_waits(count, as_json=as_json)
+    elif as_json:
         say_json({"run": run_id, "codes": count})
     else:
         out().print(f"{count} code{'' if count == 1 else 's'} of run {run_id} can be given to others.")

@@ -13,12 +13,13 @@ from rich.table import Table
 from tillroll.approve.change import needed_role
 from tillroll.approve.drift import accept, fix
 from tillroll.campaign.states import DRIFT_OPEN, DriftKind, DriftState
-from tillroll.cli.changes import JSON, NOTE, WHO, person_named
+from tillroll.cli.changes import JSON, NOTE, WHO, person_named, say_waits
 from tillroll.cli.family import Family
 from tillroll.cli.opening import services
 from tillroll.cli.show import err, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import Conflict, Refused
+from tillroll.ledger.agreements import Agreed
 from tillroll.ledger.drifts import list_drifts, say_drift, say_first_look
 from tillroll.ledger.engine import reading
 from tillroll.mint.drift.adopt import adopt
@@ -135,7 +136,9 @@ def fix_command(ids: tuple[int, ...], every: bool, email: str, note: str, as_jso
         made = fix(
             parts.engine, store_id=store_id, ids=wanted, person=person, note=note, now=parts.clock.now()
         )
-    if as_json:
+    if isinstance(made, Agreed):
+        say_waits(made, as_json=as_json)
+    elif as_json:
         say_json({"drifts": wanted, "changes": made})
     else:
         out().print(f"{len(wanted)} are put right by the worker. See: tillroll codes changes")

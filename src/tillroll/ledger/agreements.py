@@ -20,7 +20,7 @@ GOOD_FOR = timedelta(hours=48)
 class Agreed:
     """Something that waits until enough different people have agreed to it."""
 
-    kind: str  # resume, extend, restart
+    kind: str  # resume, extend, restart, recycle, fix
     campaign: str
     run_id: int | None  # None: the whole campaign
     valid_until: datetime | None  # extend: until when
@@ -35,6 +35,8 @@ class Agreed:
     @property
     def of(self) -> str:
         """What it is about, as a person would say it."""
+        if self.kind == "fix":
+            return "put coupons right that were deleted or switched off in the store"
         whose = f"run {self.run_id}" if self.run_id is not None else f"campaign {self.campaign}"
         return f"restart {whose}" if self.kind == "restart" else f"{self.kind} the codes of {whose}"
 

@@ -31,7 +31,7 @@ from tillroll.web.decisions import note
 pages = Blueprint("changes", __name__)
 
 _MOST_DRIFTS = 200
-_DECISIONS = {
+_DECISIONS: dict[str, tuple[Callable[..., object], str]] = {
     "fix": (fix, "are put right by the worker."),
     "accept": (accept, "accepted: the store's way stands."),
 }
@@ -172,7 +172,7 @@ def decide(what: str) -> ResponseReturnValue:
         if not chosen:
             raise Refused("Choose at least one.")
         act_on_it, said = _DECISIONS[what]
-        act_on_it(
+        outcome = act_on_it(
             here.services().engine,
             store_id=here.needed_store().id,
             ids=chosen,
@@ -180,7 +180,7 @@ def decide(what: str) -> ResponseReturnValue:
             note=note(),
             now=here.now(),
         )
-        return f"{len(chosen)} {said}"
+        return str(outcome) if isinstance(outcome, Agreed) else f"{len(chosen)} {said}"
 
     return _say(url_for("changes.drift"), carry_out)
 

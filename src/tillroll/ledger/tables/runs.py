@@ -163,8 +163,8 @@ agreements = sa.Table(
     identity(),
     of("stores"),
     text("about"),  # exactly what was agreed to, and after which halt or pause
-    text("kind"),  # resume, extend, restart
-    text("campaign"),
+    text("kind"),  # resume, extend, restart, recycle, fix
+    text("campaign"),  # none: of several
     of("runs", nullable=True),  # none: the whole campaign
     sa.Column("valid_until", Moment),  # extend: until when
     count("needed"),  # different people
