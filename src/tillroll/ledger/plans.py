@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision, revision_of
 from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS, AudienceDigest, Proposal, StoredPlan
-from tillroll.ledger.engine import one, streaming
+from tillroll.ledger.engine import one, reading, streaming
 from tillroll.ledger.tables import plans, recipients, revisions, runs
+
+_PIECE = 5_000
 
 
 def load_revision(connection: Connection, revision_id: int) -> Revision:
@@ -48,11 +51,62 @@ def load_plan(connection: Connection, run_id: int) -> StoredPlan | None:
 def digest_in_ledger(connection: Connection, plan: StoredPlan) -> str:
     """The plan's digest worked out anew from what the ledger holds now: its body and every recipient row."""
     running = AudienceDigest()
-    columns = [recipients.c[name] for name in (*RECIPIENT_FIELDS, "arm", "value")]
-    query = sa.select(*columns).where(recipients.c.plan_id == plan.plan_id).order_by(recipients.c.customer_id)
-    with streaming(connection, query) as rows:
+    with streaming(connection, _recipients_of(plan)) as rows:
         for row in rows:
             running.add_recipient(row._asdict())
+    return _told(plan, running)
+
+
+class Recount:
+    """A plan's digest worked out anew, some thousands of recipients at a time; nothing is held between two steps but a sum.
+
+    What was counted stays as it was until the run begins: recipients are only written under a plan that has no digest yet
+    (`plan/freeze.py`), they are never changed, and those of a plan that somebody has decided on are never removed.
+    """
+
+    def __init__(self, engine: Engine, run_id: int) -> None:
+        self._engine = engine
+        self._running, self._after, self._count = AudienceDigest(), 0, 0
+        self.digest = ""
+        with reading(engine) as connection:
+            self.plan = load_plan(connection, run_id)
+
+    def step(self, over: Callable[[], bool]) -> bool:
+        """Go on until it is over, a piece at least; whether all of them are counted."""
+        while self._piece():
+            if over():
+                return False
+        return True
+
+    def stands(self, connection: Connection) -> bool:
+        """Whether there are as many recipients as were counted."""
+        if self.plan is None:
+            return False
+        its = sa.select(sa.func.count()).where(recipients.c.plan_id == self.plan.plan_id)
+        return bool(connection.scalar(its) == self._count)
+
+    def _piece(self) -> bool:
+        if self.plan is None:
+            return False
+        query = _recipients_of(self.plan).where(recipients.c.customer_id > self._after).limit(_PIECE)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        for row in rows:
+            self._running.add_recipient(row._asdict())
+            self._after = row.customer_id
+        self._count += len(rows)
+        if len(rows) < _PIECE:
+            self.digest = _told(self.plan, self._running)
+        return len(rows) == _PIECE
+
+
+def _recipients_of(plan: StoredPlan) -> sa.Select[Any]:
+    columns = [recipients.c[name] for name in (*RECIPIENT_FIELDS, "arm", "value")]
+    query = sa.select(*columns).where(recipients.c.plan_id == plan.plan_id)
+    return query.order_by(recipients.c.customer_id)
+
+
+def _told(plan: StoredPlan, running: AudienceDigest) -> str:
     if running.hex() != plan.proposal.audience.digest:
         return f"audience changed: {running.hex()}"
     return plan.proposal.digest

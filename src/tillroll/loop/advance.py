@@ -131,6 +131,7 @@ def _look(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
 
 def _shut_out(lane_: Lane, store: sa.Row[Any], trouble: NeedsPerson) -> None:
     """No more calls until somebody acts; whom it concerns is told."""
+    lane_.put_down()
     state = NO_API if isinstance(trouble, PlanLacksApi) else DISCONNECTED
     if isinstance(trouble, LedgerIsAnother):
         state, lane_.fence_checked = FENCED, False
@@ -159,6 +160,7 @@ def hold_fence(lane_: Lane) -> None:
 def _rest(lane_: Lane, store: sa.Row[Any], reason: str, until: datetime) -> datetime:
     """No call until then, and longer each time that it goes wrong again."""
     lane_.in_trouble = True
+    lane_.put_down()
     again = min(_LONGEST_REST, _SOON * 2**lane_.troubles)
     lane_.troubles += lane_.troubles < _MOST_TROUBLES
     until = max(until, lane_.services.clock.now() + again)
@@ -201,7 +203,7 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     made += fill_pools(engine, store_id=lane_.store_id, now=clock.now())
     if made:
         log.info("runs.due", store=store.ecwid_id, runs=made)
-    plan_runs(lane_, until)
+    planned = plan_runs(lane_, until)
     settle_waiting(engine, store_id=lane_.store_id, now=clock.now())
     mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id, watch=lane_.watch)
     told = approved_runs(lane_)
@@ -209,7 +211,7 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     reconciled = reconcile_codes(lane_, mint, until)
     _read_files(lane_)  # planning may have taken a while: nothing begins on files that were edited meanwhile
     changed = change_codes(lane_, mint, until)
-    waits = [reconciled, changed, mint_runs(lane_, mint, until, told=told)]
+    waits = [planned, reconciled, changed, mint_runs(lane_, mint, until, told=told)]
     hold_fence(lane_)  # what was minted just now is about to be sent
     waits += [send_runs(lane_, until), remind_runs(lane_, until)]
     end_runs(engine, store_id=lane_.store_id, now=clock.now())

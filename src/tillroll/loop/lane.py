@@ -10,9 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.ecwid.client import Client
+from tillroll.ledger.plans import Recount
 from tillroll.mint.drift.compare import Look
 from tillroll.mint.parts import Watch
 from tillroll.mint.recent import Recent
+from tillroll.plan.make import Planning
 from tillroll.track.connect import CONNECTED
 from tillroll.track.follow import Following
 from tillroll.track.readings import Over
@@ -43,7 +45,9 @@ class Lane:
     fence_checked: bool = False  # the store was asked whether this ledger is the one that works for it
     in_trouble: bool = False  # the last slice ended because the store wouldn't
     troubles: int = 0  # how often in a row
-    turn: timedelta = TURN  # so long a list is read on in one go; at least a piece
+    turn: timedelta = TURN  # so long a list is read on, or a plan made, in one go; at least a piece
+    plannings: dict[int, Planning] = field(default_factory=dict)  # by their runs, begun and not over
+    recounts: dict[int, Recount] = field(default_factory=dict)  # the same, of what is about to begin
     spread: Callable[[int], None] | None = None  # share a run's messages out to other senders
 
     def follow(self, store: sa.Row[Any]) -> None:
@@ -60,6 +64,10 @@ class Lane:
         """Another process may have asked the store what changed since this one did."""
         known = [moment for moment in (self.following.polled_at, polled_at) if moment is not None]
         self.following.polled_at = max(known, default=None)
+
+    def put_down(self) -> None:
+        """What was begun with the ledger as it was is begun anew after a rest: it would be old by then."""
+        self.plannings, self.recounts = {}, {}
 
     def close(self) -> None:
         """Give the client's connections back; a lane that goes on opens new ones."""

@@ -14,6 +14,8 @@ import structlog
 from tillroll.campaign.states import RunState
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.plans import Recount
+from tillroll.ledger.pools import POOL
 from tillroll.ledger.runs import put_off, runs_in
 from tillroll.ledger.tables import codes
 from tillroll.loop.known import consent_is_known, customers_are_known, needs_few, say_it_waits
@@ -29,7 +31,7 @@ from tillroll.mint.turn import mint_turn
 from tillroll.plan.events.flow import end_overtaken, take_steps
 from tillroll.plan.events.notice import notice, waits_for_events
 from tillroll.plan.events.stock import stop_short
-from tillroll.plan.make import make_plan
+from tillroll.plan.make import Planning
 from tillroll.send.deliver import send_slice
 from tillroll.send.remind import remind_slice
 from tillroll.send.sending import Post
@@ -37,6 +39,7 @@ from tillroll.send.share import ready_to_share
 from tillroll.track.connect import load_store
 from tillroll.track.follow import behind
 from tillroll.track.mirror import ORDERS
+from tillroll.track.readings import Over
 from tillroll.track.sync import sync
 from tillroll.wiring import Services
 
@@ -46,6 +49,7 @@ NOTICE_EVERY = timedelta(seconds=5)
 RECONCILE_EVERY = timedelta(hours=1)
 CLEAR_EVERY = timedelta(hours=1)
 RECONCILE_AT_LAST = timedelta(hours=6)  # even while codes are being made
+_AT_ONCE = 2  # so many large plans are made side by side: each keeps ten bytes a customer
 _SHARED = timedelta(seconds=2)  # then it is looked again how far those who share it are
 _ELSEWHERE = timedelta(seconds=5)  # so long the lane is left to the process that looks for drift
 REST = timedelta(seconds=30)  # what is refused is tried again after that
@@ -81,23 +85,44 @@ def _notice(lane_: Lane, until: datetime) -> None:
         log.info("entries.made", store=store.ecwid_id, entries=entered)
 
 
-def plan_runs(lane_: Lane, until: datetime) -> None:
+def plan_runs(lane_: Lane, until: datetime) -> datetime | None:
+    """Make the plans that are wanted, or a slice of them: when to go on, or None.
+
+    Those that weren't begun yet come first: a welcome code doesn't wait for a million others to be planned.
+    """
     engine, clock = lane_.services.engine, lane_.services.clock
     with reading(engine) as connection:
         wanting = runs_in(connection, lane_.store_id, {RunState.PLANNING}, now=clock.now())
+    begun = lane_.plannings
+    lane_.plannings = {run.id: begun[run.id] for run in wanting if run.id in begun}
     if not wanting:
-        return
-    known = customers_are_known(lane_, until)
-    for run in wanting:
+        return None
+    known, over = customers_are_known(lane_, until), slice_of(lane_, until)
+    for run in sorted(wanting, key=lambda one: one.id in begun):
         with _set_aside_when_refused(lane_, run):
-            if not known and not needs_few(lane_, run):
-                say_it_waits(lane_, run)
-                continue
-            per_minute = lane_.services.settings.requests_per_minute
-            state = make_plan(engine, run_id=run.id, now=clock.now(), per_minute=per_minute)
-            log.info("plan.made", run=run.id, campaign=run.campaign, state=state.value)
+            _plan_run(lane_, run, known, over)
         if clock.now() >= until:
+            break
+    return clock.now() if lane_.plannings else None
+
+
+def _plan_run(lane_: Lane, run: sa.Row[Any], known: bool, over: Over) -> None:
+    services = lane_.services
+    planning = lane_.plannings.pop(run.id, None)  # in trouble it is begun anew
+    if planning is None:
+        if not known and not needs_few(lane_, run):
+            say_it_waits(lane_, run)
             return
+        if len(lane_.plannings) >= _AT_ONCE and run.entry_id is None and run.kind != POOL:
+            return
+        per_minute = services.settings.requests_per_minute
+        now = services.clock.now()
+        planning = Planning(services.engine, run_id=run.id, now=now, per_minute=per_minute)
+    state = planning.step(over)
+    if state is None:
+        lane_.plannings[run.id] = planning
+        return
+    log.info("plan.made", run=run.id, campaign=run.campaign, state=state.value)
 
 
 def reconcile_codes(lane_: Lane, mint: Mint, until: datetime) -> datetime | None:
@@ -182,10 +207,15 @@ def mint_runs(lane_: Lane, mint: Mint, until: datetime, *, told: Sequence[sa.Row
 
     One that was approved since then waits for the next look: what begins untold could begin again after a restore.
     """
-    clock = mint.clock
+    clock, over, counting = mint.clock, slice_of(lane_, until), lane_.recounts
+    lane_.recounts = {}
     for run in told:
         with _set_aside_when_refused(lane_, run):
-            state = begin(mint.engine, run_id=run.id, now=clock.now())
+            recount = counting.get(run.id) or Recount(mint.engine, run.id)
+            if not recount.step(over):
+                lane_.recounts[run.id] = recount
+                continue
+            state = begin(mint.engine, run_id=run.id, now=clock.now(), recount=recount)
             event = "mint.begins" if state is RunState.MINTING else "plan.sent_back"
             log.info(event, run=run.id, campaign=run.campaign)
     turn = mint_turn(mint, until=min(until, clock.now() + TURN))
@@ -193,7 +223,7 @@ def mint_runs(lane_: Lane, mint: Mint, until: datetime, *, told: Sequence[sa.Row
         log.info("mint.done", run=run_id)
     for run_id, reason in turn.aside.items():
         log.warning("run.set_aside", run=run_id, reason=reason)
-    return turn.next_at
+    return clock.now() if lane_.recounts else turn.next_at
 
 
 def send_runs(lane_: Lane, until: datetime) -> datetime | None:

@@ -16,22 +16,25 @@ from tillroll.campaign.frozen.proposal import POLICY, Goods
 from tillroll.campaign.states import RunState
 from tillroll.campaign.timing.validity import validity
 from tillroll.ledger import audit
-from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.engine import writing
 from tillroll.ledger.given import earlier_code
-from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
+from tillroll.ledger.plans import Recount, load_revision
 from tillroll.ledger.prices import prices_digest
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import approvals, campaigns, categories, products, stores
 from tillroll.mint.decide import reasons_not_to_begin
 
 
-def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
-    """Move an approved run to minting if what was approved still stands, else back to planning. Harmless to repeat."""
-    with reading(
-        engine
-    ) as connection:  # the long recount runs outside the write lock; what it rests on is checked below
-        plan = load_plan(connection, run_id)
-        digest_now = digest_in_ledger(connection, plan) if plan else ""
+def begin(engine: Engine, *, run_id: int, now: datetime, recount: Recount | None = None) -> RunState:
+    """Move an approved run to minting if what was approved still stands, else back to planning. Harmless to repeat.
+
+    `recount`: its recipients, counted to the end before (without it they are counted now). What was counted can't change
+    (`ledger/plans.py`), and which plan it was is held against the run's in the transaction that begins it.
+    """
+    if recount is None:
+        recount = Recount(engine, run_id)
+        recount.step(lambda: False)
+    plan = recount.plan
     with writing(engine) as connection:
         run = load_run(connection, run_id)
         if run.state != RunState.APPROVED or plan is None or run.plan_id != plan.plan_id:
@@ -47,7 +50,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime) -> RunState:
         )
         against = reasons_not_to_begin(
             plan=plan,
-            digest_now=digest_now,
+            digest_now=recount.digest if recount.stands(connection) else "recipients came or went",
             revision_now=revision_now,
             approvals=[(row.person, row.digest) for row in connection.execute(agreed)],
             policy=POLICY,

@@ -15,12 +15,19 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign import Revision
 from tillroll.campaign.figures.holdout import arm_of, held_back
 from tillroll.campaign.figures.spread import Spread
+from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS
 from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.exposure import left_lately
 from tillroll.ledger.tables import customers
 from tillroll.plan.segments.query import SegmentQuery
 from tillroll.plan.segments.question import ask
+
+FIGURES = (customers.c.orders, customers.c.spent, customers.c.last_order_at)
+"""What a value of one's own is worked out from."""
+
+COLUMNS = (*(customers.c[name] for name in RECIPIENT_FIELDS), customers.c.accepts_marketing, *FIGURES)
+"""What is read of a customer."""
 
 
 @dataclass(kw_only=True)
@@ -68,54 +75,106 @@ class Asked:
     now: datetime
 
 
-def select_recipients(connection: Connection, asked: Asked, selection: Selection) -> Iterator[dict[str, Any]]:
-    """The recipients in the order of their customer ids, one at a time; what is left out is counted by reason.
+class Choosing:
+    """Who of the customers that a segment selects is a recipient; what is left out is counted by reason in the selection.
 
     Somebody without consent or address is never a recipient, whatever the segment says.
     """
-    revision, now = asked.revision, asked.now
-    who, segments = revision.campaign.who, revision.segments
-    asked_for = [segments[one] for one in (*who.exclude, *([who.segment] if who.segment else []))]
-    question = ask(
-        connection,
-        store_id=asked.store_id,
-        segments=asked_for,
-        lists=revision.lists,
-        now=now,
-        only=asked.only,
-    )
-    asking = SegmentQuery(question)
-    excluded = [asking.flag(segments[one]).label(f"x_{i}") for i, one in enumerate(who.exclude)]
-    chosen = asking.matches(segments[who.segment]) if who.segment else sa.true()
-    most = revision.guardrails.messages_per_person_per_week
-    had = sa.null() if most is None else _had_lately(asked)
-    query = sa.select(customers, *excluded, had.label("had")).select_from(asking.source)
-    query = query.where(asking.whose, chosen)
-    weights = [(one.name, one.weight) for one in revision.campaign.variants]
-    offers = {arm: revision.as_run(step=asked.step, arm=arm).offer for arm in revision.arms}
-    with streaming(connection, query.order_by(customers.c.customer_id)) as rows:
+
+    def __init__(self, asked: Asked, selection: Selection) -> None:
+        self.asked, self.selection = asked, selection
+        revision = asked.revision
+        self._weights = [(one.name, one.weight) for one in revision.campaign.variants]
+        self._offers = {arm: revision.as_run(step=asked.step, arm=arm).offer for arm in revision.arms}
+        self.own_values = any(
+            one is not None and one.per_customer is not None for one in self._offers.values()
+        )
+
+    def recipient(self, row: sa.Row[Any], out: int, had: bool) -> dict[str, Any] | None:
+        """One customer of the segment as a recipient; `out`: the first exclusion they are in, counted from 1."""
+        self.selection.matched += 1
+        arm = self._arm(row.customer_id)
+        reason = _left_out(row, self.asked, out, had, self.selection.count)
+        value = None
+        if not reason and self.own_values:
+            value, reason = self._value(row, arm)
+        if reason:
+            self.selection.excluded[reason] += 1
+            return None
+        self.selection.take(row, arm, value)
+        return {**{name: getattr(row, name) for name in RECIPIENT_FIELDS}, "arm": arm, "value": value}
+
+    def counts(self, row: sa.Row[Any]) -> bool:
+        """Whether somebody whom the query leaves in is a recipient too, the limit aside."""
+        name, share = self.asked.revision.name, self.asked.revision.campaign.who.holdout
+        if held_back(campaign=name, customer_id=row.customer_id, share=share, key=self.asked.key):
+            return False
+        return not self.own_values or not self._value(row, self._arm(row.customer_id))[1]
+
+    def _arm(self, customer_id: int) -> str:
+        name, key = self.asked.revision.name, self.asked.key
+        return arm_of(campaign=name, customer_id=customer_id, arms=self._weights, key=key)
+
+    def _value(self, row: sa.Row[Any], arm: str) -> tuple[Decimal | None, str]:
+        """Their own value of the discount, and why they get none."""
+        offer = self._offers[arm]
+        if offer is None or offer.per_customer is None:
+            return None, ""
+        value = offer.per_customer.value_for(figures_of(row, self.asked.facts, self.asked.now))
+        return value, "too little for a code" if value is None else ""
+
+
+class Segmented:
+    """The query that a run's segment and exclusions come to, on one connection."""
+
+    def __init__(self, connection: Connection, asked: Asked) -> None:
+        revision = asked.revision
+        who, segments = revision.campaign.who, revision.segments
+        asked_for = [segments[one] for one in (*who.exclude, *([who.segment] if who.segment else []))]
+        question = ask(
+            connection,
+            store_id=asked.store_id,
+            segments=asked_for,
+            lists=revision.lists,
+            now=asked.now,
+            only=asked.only,
+        )
+        self._asking = SegmentQuery(question)
+        self._excluded = [self._asking.flag(segments[one]) for one in who.exclude]
+        self._chosen = self._asking.matches(segments[who.segment]) if who.segment else sa.true()
+        most = revision.guardrails.messages_per_person_per_week
+        self._had = sa.false() if most is None else _had_lately(asked) >= most
+
+    def every(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Who is in the segment, by their ids: these columns of them, the first exclusion they are in, and whether they had
+        as many e-mails as they may."""
+        cases = [(flag, index) for index, flag in enumerate(self._excluded, start=1)]
+        out = sa.case(*cases, else_=0) if cases else sa.literal(0)
+        had = sa.case((self._had, 1), else_=0)
+        query = sa.select(*columns, out.label("out"), had.label("had")).select_from(self._asking.source)
+        return query.where(self._asking.whose, self._chosen).order_by(customers.c.customer_id)
+
+    def left_in(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Those of them whom nothing that the database knows leaves out."""
+        query = sa.select(*columns).select_from(self._asking.source)
+        return query.where(
+            self._asking.whose,
+            self._chosen,
+            *(sa.not_(flag) for flag in self._excluded),
+            customers.c.accepts_marketing.is_(sa.true()),
+            customers.c.email.contains("@"),
+            sa.not_(self._had),
+        ).order_by(customers.c.customer_id)
+
+
+def select_recipients(connection: Connection, asked: Asked, selection: Selection) -> Iterator[dict[str, Any]]:
+    """The recipients in the order of their customer ids, one at a time; what is left out is counted by reason."""
+    choosing = Choosing(asked, selection)
+    with streaming(connection, Segmented(connection, asked).every(*COLUMNS)) as rows:
         for row in rows:
-            selection.matched += 1
-            arm = arm_of(campaign=revision.name, customer_id=row.customer_id, arms=weights, key=asked.key)
-            offer, value = offers[arm], None
-            reason = _left_out(row, asked, selection.count)
-            if not reason and offer is not None and offer.per_customer is not None:
-                value = offer.per_customer.value_for(figures_of(row, asked.facts, now))
-                reason = "too little for a code" if value is None else ""
-            if reason:
-                selection.excluded[reason] += 1
-                continue
-            selection.take(row, arm, value)
-            yield {
-                "customer_id": row.customer_id,
-                "email": row.email,
-                "name": row.name,
-                "first_name": row.first_name,
-                "language": row.language,
-                "country": row.country,
-                "arm": arm,
-                "value": value,
-            }
+            recipient = choosing.recipient(row, row.out, bool(row.had))
+            if recipient is not None:
+                yield recipient
 
 
 def _had_lately(asked: Asked) -> sa.ScalarSelect[Any]:
@@ -137,18 +196,17 @@ def figures_of(row: sa.Row[Any], facts: Mapping[str, Any], now: datetime) -> dic
     return {figure.value: number for figure, number in found.items()}
 
 
-def _left_out(row: sa.Row[Any], asked: Asked, so_far: int) -> str:
+def _left_out(row: sa.Row[Any], asked: Asked, out: int, had: bool, so_far: int) -> str:
     """Why a customer of the segment gets nothing; empty when they do."""
     who = asked.revision.campaign.who
-    for index, excluded in enumerate(who.exclude):
-        if getattr(row, f"x_{index}"):
-            return f"in {excluded}"
+    if out:
+        return f"in {who.exclude[out - 1]}"
     if row.accepts_marketing is not True:
         return "no consent to e-mails"
     if "@" not in row.email:
         return "no e-mail address"
-    most = asked.revision.guardrails.messages_per_person_per_week
-    if most is not None and row.had >= most:
+    if had:
+        most = asked.revision.guardrails.messages_per_person_per_week or 0
         return f"had {most} e-mail{'s' if most > 1 else ''} in the last 7 days"
     name = asked.revision.name
     if held_back(campaign=name, customer_id=row.customer_id, share=who.holdout, key=asked.key):

@@ -25,8 +25,9 @@ from tillroll.ledger.engine import reading
 from tillroll.ledger.given import works_until
 from tillroll.ledger.tables import codes, messages, plans, recipients, redemptions, runs
 from tillroll.ledger.types import Moment
-from tillroll.plan.audience import Asked, Selection, select_recipients
+from tillroll.plan.audience import Asked
 from tillroll.plan.catalog import find_goods
+from tillroll.plan.chosen import whom_it_reaches
 from tillroll.plan.crossing.same_goods import products_on, share_products
 from tillroll.plan.crossing.same_week import BEGAN, WEEK, SameWeek, others_than
 from tillroll.plan.pool import only_fills_pool
@@ -56,6 +57,7 @@ class Crossings:
     _piece: list[int] = field(default_factory=list)
     _everyone: array[int] = field(default_factory=lambda: array("q"))
     _met: dict[tuple[str, Standing], _Met] = field(default_factory=dict)
+    _due: list[tuple[Revision, datetime, int]] | None = None  # None: not counted yet
 
     def __post_init__(self) -> None:
         self._week = SameWeek(subject=self.subject)
@@ -72,7 +74,7 @@ class Crossings:
         self._look()
         with reading(self.engine) as connection:
             mine = products_on(connection, self.subject.store.id, goods) if offer is not None else frozenset()
-            every = [*self._of_runs(connection, mine), *self._due(connection, mine)]
+            every = [*self._of_runs(connection, mine), *self._of_due(connection, mine)]
         return in_order(every)
 
     def _look(self) -> None:
@@ -114,28 +116,39 @@ class Crossings:
                 same_goods=bool(offer) and share_products(mine, theirs),
             )
 
-    def _due(self, connection: Connection, mine: frozenset[int] | None) -> Iterator[Crossing]:
-        """What schedules bring within the week, and runs that are still being planned."""
+    def count_due(self) -> Iterator[None]:
+        """Count whom of the audience other campaigns will reach; yields after each of them, so that it may wait in between."""
+        self._due = []
         subject = self.subject
         if subject.only is not None or not self._everyone:
             return  # a run about one customer's event leaves at once: what comes later sees it
-        for revision, at in _coming(connection, subject, self.today):
+        with reading(self.engine) as connection:
+            coming = list(_coming(connection, subject, self.today))
+        for revision, at in coming:
             asked = Asked(store_id=subject.store.id, revision=revision, key=self.key, now=at)
-            with reading(self.engine) as other:
-                theirs = (one["customer_id"] for one in select_recipients(other, asked, Selection()))
-                people = in_both(self._everyone, theirs)
+            with reading(self.engine) as connection:
+                people = in_both(self._everyone, whom_it_reaches(connection, asked))
             if people:
-                offer = revision.as_run(arm=revision.arms[0]).offer
-                named = find_goods(self.engine, subject.store.id, offer.applies_to if offer else None)
-                on = products_on(connection, subject.store.id, named.goods if named else None)
-                yield Crossing(
-                    campaign=revision.name,
-                    standing=Standing.DUE,
-                    people=people,
-                    at=at.isoformat(),
-                    offer=say_offer(offer, subject.store.currency) if offer else "",
-                    same_goods=offer is not None and share_products(mine, on),
-                )
+                self._due.append((revision, at, people))
+            yield
+
+    def _of_due(self, connection: Connection, mine: frozenset[int] | None) -> Iterator[Crossing]:
+        """What schedules bring within the week, and runs that are still being planned."""
+        for _ in self.count_due() if self._due is None else ():
+            pass
+        store = self.subject.store
+        for revision, at, people in self._due or ():
+            offer = revision.as_run(arm=revision.arms[0]).offer
+            named = find_goods(self.engine, store.id, offer.applies_to if offer else None)
+            on = products_on(connection, store.id, named.goods if named else None)
+            yield Crossing(
+                campaign=revision.name,
+                standing=Standing.DUE,
+                people=people,
+                at=at.isoformat(),
+                offer=say_offer(offer, store.currency) if offer else "",
+                same_goods=offer is not None and share_products(mine, on),
+            )
 
 
 def _holders(subject: Subject, people: list[int]) -> sa.Select[Any]:
