@@ -1,4 +1,4 @@
-"""A long list of the store is read a slice at a time: the lane does everything else in between, and goes on where it was."""
+"""What is large goes a slice at a time, a long list of the store as well as a plan: the lane does everything else in between."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ import pytest
 import sqlalchemy as sa
 
 from tests.journeys.steps import NO_LIMITS, book_of, write_down
-from tests.shop import run_row
+from tests.shop import ANA, add_customers, lapsed, run_row
 from tests.store import running
 from tests.track.test_mirror import call
+from tillroll.approve.act import approve
 from tillroll.campaign.states import RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.plans import load_plan
 from tillroll.ledger.tables import campaigns, customers, readings, stores
 from tillroll.loop.advance import Lane, advance
+from tillroll.plan.chosen import PIECE as PLANNED
 from tillroll.plan.slots import start_by_hand
 from tillroll.sandbox.serve import Sandbox
 from tillroll.track.connect import load_store
@@ -82,19 +85,12 @@ def test_a_welcome_code_is_planned_made_and_sent_while_the_customers_are_being_r
     lane: Lane, services: Services, sandbox: Sandbox, client: Client
 ) -> None:
     write_down(lane, book_of(NO_LIMITS, for_all=FOR_ALL, welcome=WELCOME))
-    now = services.clock.now()
-    with writing(services.engine) as connection:  # the store's moments are whole seconds
-        connection.execute(sa.update(campaigns).values(first_seen_at=now - timedelta(minutes=1)))
-    large = start_by_hand(services.engine, store_id=1, name="for-all", person="ana", now=now)
+    large = begin(services)
     lane.turn = timedelta(0)  # a piece at a time
     look(lane)
     reason = run_row(services.engine, large).reason  # pages that are in the mirror whole
     assert reason == f"the store's customers are being read: {PIECE - 4} of {MANY:,}"
-    new = call(client, "POST", "/customers", {"email": "nova@example.com", "acceptMarketing": True})
-    event = Event(
-        event_id="e1", ecwid_id=1003, kind="customer.created", entity=str(new["id"]), data={}, happened_at=now
-    )
-    take_in(services.engine, event, now=services.clock.now())
+    somebody_new(services, client)
     while not inbox(services):
         assert place(services), "the customers were read before the welcome code left"
         lane.noticed_at = None
@@ -109,10 +105,67 @@ def test_a_welcome_code_is_planned_made_and_sent_while_the_customers_are_being_r
     equal_customers(services, sandbox)
 
 
+def begin(services: Services) -> int:
+    """A run for all of them."""
+    now = services.clock.now()
+    with writing(services.engine) as connection:  # the store's moments are whole seconds
+        connection.execute(sa.update(campaigns).values(first_seen_at=now - timedelta(minutes=1)))
+    return start_by_hand(services.engine, store_id=1, name="for-all", person="ana", now=now)
+
+
+def somebody_new(services: Services, client: Client) -> None:
+    """A new customer of the store, and its webhook."""
+    now = services.clock.now()
+    new = call(client, "POST", "/customers", {"email": "nova@example.com", "acceptMarketing": True})
+    event = Event(
+        event_id="e1", ecwid_id=1003, kind="customer.created", entity=str(new["id"]), data={}, happened_at=now
+    )
+    take_in(services.engine, event, now=now)
+
+
 def equal_customers(services: Services, sandbox: Sandbox) -> None:
     theirs = {number for (number,) in sandbox.store.state.rows("select id from customers")}
     with services.engine.connect() as connection:
         assert set(connection.scalars(sa.select(customers.c.customer_id))) == theirs
+
+
+def test_a_welcome_code_is_planned_made_and_sent_while_all_customers_are_being_planned(
+    lane: Lane, services: Services, client: Client
+) -> None:
+    write_down(lane, book_of(NO_LIMITS + "codes_per_run: 100000\n", for_all=FOR_ALL, welcome=WELCOME))
+    look(lane)
+    people = range(1_000_000, 1_000_000 + 4 * PLANNED)
+    regular = {"orders": 5, "last_order_at": services.clock.now() - timedelta(days=5)}
+    add_customers(services.engine, 1, *(lapsed(number, **regular) for number in people))
+    large = begin(services)
+    lane.turn = timedelta(0)  # a piece at a time
+    while not lane.plannings:
+        assert run_row(services.engine, large).state == RunState.PLANNING
+        look(lane)
+    somebody_new(services, client)
+    while not inbox(services):
+        assert lane.plannings, "all were planned before the welcome code left"
+        lane.noticed_at = None
+        look(lane)
+    assert inbox(services) == ["nova@example.com"]
+    assert run_row(services.engine, large).state == RunState.PLANNING
+    while run_row(services.engine, large).state == RunState.PLANNING:
+        look(lane)
+    approve_it(services, large)
+    looks = 0
+    while run_row(services.engine, large).state == RunState.APPROVED:
+        look(lane)
+        looks += 1
+    assert run_row(services.engine, large).state == RunState.MINTING
+    assert looks > 4, "what begins is counted in pieces"
+
+
+def approve_it(services: Services, run_id: int) -> None:
+    with services.engine.connect() as connection:
+        plan = load_plan(connection, run_id)
+    assert plan is not None
+    assert plan.proposal.audience.count >= 4 * PLANNED
+    approve(services.engine, run_id=run_id, digest=plan.digest, person=ANA, note="", now=services.clock.now())
 
 
 def test_another_process_goes_on_where_one_was_killed_although_the_list_has_moved(
