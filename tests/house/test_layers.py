@@ -83,3 +83,15 @@ def test_a_breach_is_seen_however_it_is_written(text: str, names: frozenset[str]
 def test_a_type_of_the_same_module_is_no_breach() -> None:
     text = "from datetime import UTC, datetime\nmoment = datetime(2026, 1, 1, tzinfo=UTC)"
     assert uses_of(TIME, Module(path=ROOT / "example.py", tree=ast.parse(text))) == []
+
+
+def test_recipients_are_written_and_removed_by_freezing_alone_and_never_changed() -> None:
+    """What is counted of a plan in pieces, before it is approved and before it begins, is the same at the end."""
+    done = {
+        (name, module.inside)
+        for module in modules()
+        for call in ast.walk(module.tree)
+        if isinstance(call, ast.Call) and call.args and ast.unparse(call.args[0]) == "recipients"
+        if (name := ast.unparse(call.func)) in {"sa.insert", "sa.update", "sa.delete"}
+    }
+    assert done == {("sa.insert", "plan/freeze.py"), ("sa.delete", "plan/freeze.py")}

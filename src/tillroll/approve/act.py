@@ -1,10 +1,12 @@
 """Carrying a decision out: the approval row, the audit row and the run's next state in one transaction.
 
-Whoever decides holds the store's row meanwhile, so two approvals at once can't pass a budget together.
+Whoever decides holds the store's row meanwhile, so two approvals at once can't pass a budget together. The audience is counted
+before that: of a million it takes seconds, and what was counted can't change (`ledger/plans.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -23,7 +25,7 @@ from tillroll.campaign.states import RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, take_turn, writing
-from tillroll.ledger.plans import digest_in_ledger, load_plan, load_revision
+from tillroll.ledger.plans import Recount, load_plan, load_revision
 from tillroll.ledger.runs import load_run, move_run, runs_in
 from tillroll.ledger.tables import approvals
 
@@ -32,6 +34,8 @@ def approve(
     engine: Engine, *, run_id: int, digest: str, person: Person, note: str, now: datetime
 ) -> RunState:
     """Record a person's agreement to one digest; with the quorum the run is approved. `Refused` lists every reason against."""
+    recount = Recount(engine, run_id)
+    recount.step(lambda: False)
     with writing(engine) as connection:
         run = load_run(connection, run_id)
         take_turn(connection, run.store_id)
@@ -41,7 +45,7 @@ def approve(
         against = reasons_against(
             person=person, digest=digest, plan=plan, state=state, approved_by=agreed, now=now
         )
-        if not against and digest_in_ledger(connection, plan) != plan.digest:
+        if not against and not recount.agrees(connection, plan):
             against = ("the audience in the ledger no longer fits the plan's digest",)
         revision = load_revision(connection, plan.revision_id)
         against = against or over_by_run(connection, run.store_id, plan, revision, now)
@@ -78,21 +82,44 @@ def reject(engine: Engine, *, run_id: int, digest: str, person: Person, note: st
         _move(connection, run_id, RunState.REJECTED, now, reason=note)
 
 
-def settle_waiting(engine: Engine, *, store_id: int, now: datetime) -> int:
-    """What needs no person: let plans within their campaign's bounds go, and end those that waited too long."""
+def settle_waiting(
+    engine: Engine,
+    *,
+    store_id: int,
+    now: datetime,
+    counting: dict[int, Recount] | None = None,
+    over: Callable[[], bool] = lambda: False,
+) -> int:
+    """What needs no person: let plans within their campaign's bounds go, and end those that waited too long.
+
+    `counting`: keeps the recounts that aren't done when the slice is `over`, by their runs; the next call goes on with them.
+    """
+    counting = {} if counting is None else counting
     with reading(engine) as connection:
         waiting = [run.id for run in runs_in(connection, store_id, {RunState.WAITING})]
-    return sum(_settle_one(engine, run_id, now) for run_id in waiting)
+    for gone in counting.keys() - set(waiting):
+        del counting[gone]
+    return sum(_settle_one(engine, store_id, run_id, now, counting, over) for run_id in waiting)
 
 
-def _settle_one(engine: Engine, run_id: int, now: datetime) -> bool:
+def _settle_one(
+    engine: Engine,
+    store_id: int,
+    run_id: int,
+    now: datetime,
+    counting: dict[int, Recount],
+    over: Callable[[], bool],
+) -> bool:
     with reading(engine) as connection:  # most waiting runs just wait: don't take the write lock for them
         plan = load_plan(connection, run_id)
         if plan is None:
             return False
-        approval = load_revision(connection, plan.revision_id).campaign.approval
-    expired = now >= plan.expires_at
-    if not expired and not goes_by_policy(plan, approval):
+        expired = now >= plan.expires_at
+        if not expired and not _may_go(connection, store_id, plan, now):
+            return False
+    recount = None if expired else counting.pop(run_id, None) or Recount(engine, run_id)
+    if recount is not None and not recount.step(over):
+        counting[run_id] = recount
         return False
     with writing(engine) as connection:
         run = load_run(connection, run_id)
@@ -105,14 +132,22 @@ def _settle_one(engine: Engine, run_id: int, now: datetime) -> bool:
                 connection, at=now, actor=POLICY, action="plan.expired", subject=f"run {run_id}", body={}
             )
             return True
-        revision = load_revision(connection, plan.revision_id)
-        if over_by_run(connection, run.store_id, plan, revision, now):
-            return False  # a person sees the reason when trying to approve it
-        if digest_in_ledger(connection, plan) != plan.digest or _approved_by(connection, plan.plan_id):
+        if not _may_go(connection, run.store_id, plan, now):
+            return False
+        if recount is None or not recount.agrees(connection, plan):
             return False
         _record(connection, run_id, plan, "approve", POLICY, "within the campaign's auto_when", now)
         _move(connection, run_id, RunState.APPROVED, now)
         return True
+
+
+def _may_go(connection: Connection, store_id: int, plan: StoredPlan, now: datetime) -> bool:
+    """Whether the campaign's policy agrees, as far as that can be told without counting the audience."""
+    revision = load_revision(connection, plan.revision_id)
+    if not goes_by_policy(plan, revision.campaign.approval) or _approved_by(connection, plan.plan_id):
+        return False
+    # over a budget: a person sees the reason when trying to approve it
+    return not over_by_run(connection, store_id, plan, revision, now)
 
 
 def _plan_to_decide(connection: Connection, run_id: int) -> StoredPlan:

@@ -78,12 +78,11 @@ class Recount:
                 return False
         return True
 
-    def stands(self, connection: Connection) -> bool:
-        """Whether there are as many recipients as were counted."""
-        if self.plan is None:
-            return False
-        its = sa.select(sa.func.count()).where(recipients.c.plan_id == self.plan.plan_id)
-        return bool(connection.scalar(its) == self._count)
+    def agrees(self, connection: Connection, plan: StoredPlan) -> bool:
+        """Whether this plan was counted, comes to its digest, and has no more or fewer recipients since."""
+        its = sa.select(sa.func.count()).select_from(recipients).where(recipients.c.plan_id == plan.plan_id)
+        counted = self.plan is not None and self.plan.plan_id == plan.plan_id and self.digest == plan.digest
+        return counted and bool(connection.scalar(its) == self._count)
 
     def _piece(self) -> bool:
         if self.plan is None:

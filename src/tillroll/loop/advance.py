@@ -204,7 +204,8 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     if made:
         log.info("runs.due", store=store.ecwid_id, runs=made)
     planned = plan_runs(lane_, until)
-    settle_waiting(engine, store_id=lane_.store_id, now=clock.now())
+    over, counting = slice_of(lane_, until), lane_.counting
+    settle_waiting(engine, store_id=lane_.store_id, now=clock.now(), counting=counting, over=over)
     mint = Mint(engine=engine, client=lane_.client, clock=clock, store_id=lane_.store_id, watch=lane_.watch)
     told = approved_runs(lane_)
     hold_fence(lane_)
@@ -218,7 +219,7 @@ def _work(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
     if store.reason:
         lane_runs_again(engine, store_id=lane_.store_id)
     next_at = min((moment for moment in waits if moment is not None), default=None)
-    if made or handled or still_reading(engine, lane_.following, lane_.store_id):
+    if made or handled or counting or still_reading(engine, lane_.following, lane_.store_id):
         next_at = clock.now()  # there may be more of it
     if next_at is not None:
         lane_.quiet_since = None

@@ -47,7 +47,8 @@ class Lane:
     troubles: int = 0  # how often in a row
     turn: timedelta = TURN  # so long a list is read on, or a plan made, in one go; at least a piece
     plannings: dict[int, Planning] = field(default_factory=dict)  # by their runs, begun and not over
-    recounts: dict[int, Recount] = field(default_factory=dict)  # the same, of what is about to begin
+    counting: dict[int, Recount] = field(default_factory=dict)  # the same, of what goes by its policy
+    recounts: dict[int, Recount] = field(default_factory=dict)  # and of what is about to begin
     spread: Callable[[int], None] | None = None  # share a run's messages out to other senders
 
     def follow(self, store: sa.Row[Any]) -> None:
@@ -67,7 +68,7 @@ class Lane:
 
     def put_down(self) -> None:
         """What was begun with the ledger as it was is begun anew after a rest: it would be old by then."""
-        self.plannings, self.recounts = {}, {}
+        self.plannings, self.counting, self.recounts = {}, {}, {}
 
     def close(self) -> None:
         """Give the client's connections back; a lane that goes on opens new ones."""

@@ -18,7 +18,7 @@ from tillroll.campaign.timing.validity import validity
 from tillroll.ledger import audit
 from tillroll.ledger.engine import writing
 from tillroll.ledger.given import earlier_code
-from tillroll.ledger.plans import Recount, load_revision
+from tillroll.ledger.plans import Recount, load_plan, load_revision
 from tillroll.ledger.prices import prices_digest
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import approvals, campaigns, categories, products, stores
@@ -34,10 +34,10 @@ def begin(engine: Engine, *, run_id: int, now: datetime, recount: Recount | None
     if recount is None:
         recount = Recount(engine, run_id)
         recount.step(lambda: False)
-    plan = recount.plan
     with writing(engine) as connection:
-        run = load_run(connection, run_id)
-        if run.state != RunState.APPROVED or plan is None or run.plan_id != plan.plan_id:
+        run, plan = load_run(connection, run_id), load_plan(connection, run_id)
+        counted = recount.plan.plan_id if recount.plan is not None else None
+        if run.state != RunState.APPROVED or plan is None or plan.plan_id != counted:
             return RunState(run.state)
         revision_now = connection.scalar(
             sa.select(campaigns.c.revision_id).where(
@@ -50,7 +50,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime, recount: Recount | None
         )
         against = reasons_not_to_begin(
             plan=plan,
-            digest_now=recount.digest if recount.stands(connection) else "recipients came or went",
+            digest_now=plan.digest if recount.agrees(connection, plan) else "another",
             revision_now=revision_now,
             approvals=[(row.person, row.digest) for row in connection.execute(agreed)],
             policy=POLICY,

@@ -30,6 +30,9 @@ COLUMNS = (*(customers.c[name] for name in RECIPIENT_FIELDS), customers.c.accept
 """What is read of a customer."""
 
 
+_HAD = 1 << 15  # beside an exclusion's number
+
+
 @dataclass(kw_only=True)
 class Selection:
     """What selecting an audience found; filled as the recipients are read."""
@@ -90,11 +93,11 @@ class Choosing:
             one is not None and one.per_customer is not None for one in self._offers.values()
         )
 
-    def recipient(self, row: sa.Row[Any], out: int, had: bool) -> dict[str, Any] | None:
-        """One customer of the segment as a recipient; `out`: the first exclusion they are in, counted from 1."""
+    def recipient(self, row: sa.Row[Any], said: int) -> dict[str, Any] | None:
+        """One customer of the segment as a recipient, or None; `said`: what `Segmented.every` says of them."""
         self.selection.matched += 1
         arm = self._arm(row.customer_id)
-        reason = _left_out(row, self.asked, out, had, self.selection.count)
+        reason = _left_out(row, self.asked, said, self.selection.count)
         value = None
         if not reason and self.own_values:
             value, reason = self._value(row, arm)
@@ -146,12 +149,12 @@ class Segmented:
         self._had = sa.false() if most is None else _had_lately(asked) >= most
 
     def every(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        """Who is in the segment, by their ids: these columns of them, the first exclusion they are in, and whether they had
-        as many e-mails as they may."""
+        """Who is in the segment, by their ids: these columns of them, and as `said` the first exclusion they are in, counted
+        from 1, and whether they had as many e-mails as they may."""
         cases = [(flag, index) for index, flag in enumerate(self._excluded, start=1)]
         out = sa.case(*cases, else_=0) if cases else sa.literal(0)
-        had = sa.case((self._had, 1), else_=0)
-        query = sa.select(*columns, out.label("out"), had.label("had")).select_from(self._asking.source)
+        said = (out + sa.case((self._had, _HAD), else_=0)).label("said")
+        query = sa.select(*columns, said).select_from(self._asking.source)
         return query.where(self._asking.whose, self._chosen).order_by(customers.c.customer_id)
 
     def left_in(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -172,7 +175,7 @@ def select_recipients(connection: Connection, asked: Asked, selection: Selection
     choosing = Choosing(asked, selection)
     with streaming(connection, Segmented(connection, asked).every(*COLUMNS)) as rows:
         for row in rows:
-            recipient = choosing.recipient(row, row.out, bool(row.had))
+            recipient = choosing.recipient(row, row.said)
             if recipient is not None:
                 yield recipient
 
@@ -196,16 +199,16 @@ def figures_of(row: sa.Row[Any], facts: Mapping[str, Any], now: datetime) -> dic
     return {figure.value: number for figure, number in found.items()}
 
 
-def _left_out(row: sa.Row[Any], asked: Asked, out: int, had: bool, so_far: int) -> str:
+def _left_out(row: sa.Row[Any], asked: Asked, said: int, so_far: int) -> str:
     """Why a customer of the segment gets nothing; empty when they do."""
     who = asked.revision.campaign.who
-    if out:
+    if out := said & ~_HAD:
         return f"in {who.exclude[out - 1]}"
     if row.accepts_marketing is not True:
         return "no consent to e-mails"
     if "@" not in row.email:
         return "no e-mail address"
-    if had:
+    if said & _HAD:
         most = asked.revision.guardrails.messages_per_person_per_week or 0
         return f"had {most} e-mail{'s' if most > 1 else ''} in the last 7 days"
     name = asked.revision.name

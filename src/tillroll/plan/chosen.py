@@ -22,8 +22,6 @@ from tillroll.plan.audience import COLUMNS, FIGURES, Asked, Choosing, Segmented,
 PIECE = 5_000
 """Customers of a piece."""
 
-_HAD = 1 << 15  # beside the exclusion's number
-
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
@@ -38,9 +36,8 @@ def choose(connection: Connection, asked: Asked) -> deque[Piece]:
     found: deque[Piece] = deque()
     with streaming(connection, Segmented(connection, asked).every(customers.c.customer_id)) as rows:
         for some in rows.partitions(PIECE):
-            ids, out, had = zip(*some, strict=True)
-            said = array("H", (one | _HAD if much else one for one, much in zip(out, had, strict=True)))
-            found.append(Piece(ids=array("q", ids), said=said))
+            ids, said = zip(*some, strict=True)
+            found.append(Piece(ids=array("q", ids), said=array("H", said)))
     return found
 
 
@@ -52,8 +49,7 @@ def recipients_of_piece(
     query = sa.select(*COLUMNS).where(*where).order_by(customers.c.customer_id)
     said = dict(zip(piece.ids, piece.said, strict=True))
     for row in connection.execute(query):
-        one = said[row.customer_id]
-        recipient = choosing.recipient(row, one & ~_HAD, bool(one & _HAD))
+        recipient = choosing.recipient(row, said[row.customer_id])
         if recipient is not None:
             yield recipient
 
