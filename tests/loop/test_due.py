@@ -8,14 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, add_store
+from tests.store import lay_faults
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.tables import events, runs
+from tillroll.ledger.tables import events, runs, stores
 from tillroll.loop.advance import Lane, advance
 from tillroll.loop.due import IDLE, due_lanes, last_look, looked
+from tillroll.sandbox.serve import Sandbox
 from tillroll.track.connect import rest_lane, wake
 
 SOON = NOW + timedelta(seconds=1)
+A_SLICE = timedelta(seconds=10)
 
 
 def due(ledger: Engine, at: datetime) -> list[int]:
@@ -85,3 +88,24 @@ def test_a_store_in_trouble_that_is_woken_while_it_rests_stays_among_its_like(la
     assert advance(lane, until=now + IDLE) == now + IDLE
     with reading(engine) as connection:
         assert last_look(connection, 1) == (None, True)
+
+
+def test_a_store_that_had_trouble_proves_itself_before_it_is_back_among_the_others(
+    lane: Lane, sandbox: Sandbox
+) -> None:
+    engine, clock = lane.services.engine, lane.services.clock
+
+    def slow_after_a_turn() -> bool:
+        with writing(engine) as connection:
+            wake(connection, 1)
+            connection.execute(sa.update(stores).values(not_before=None))
+        advance(lane, until=clock.now() + A_SLICE)
+        with reading(engine) as connection:
+            return last_look(connection, 1)[1]
+
+    assert not slow_after_a_turn()
+    lay_faults(sandbox, resets={"share": 1.0})
+    lane.following.polled_at = None  # it asks the store, which hangs up
+    assert slow_after_a_turn()
+    lay_faults(sandbox, resets=False)
+    assert [slow_after_a_turn() for _ in range(6)] == [True] * 4 + [False] * 2

@@ -67,6 +67,7 @@ __all__ = ["Lane", "advance"]
 log = structlog.get_logger("tillroll.loop")
 
 _SOON = timedelta(seconds=1)
+_PROVES = 5  # turns that go well before a lane that was in trouble is back among those that do
 _LONGEST_REST, _MOST_TROUBLES = timedelta(minutes=1), 10
 _TAKEN = timedelta(seconds=2)  # another process works for the store
 _QUIET = timedelta(seconds=5)  # nothing has waited for so long: the store's past may be read,
@@ -98,7 +99,7 @@ def advance(lane_: Lane, *, until: datetime) -> datetime | None:
             ended=clock.now(),
             next_at=next_at,
             polled_at=lane_.following.polled_at,
-            trouble=lane_.in_trouble,
+            trouble=lane_.in_trouble or lane_.proving > 0,
         )
         return next_at
 
@@ -116,7 +117,7 @@ def _look(lane_: Lane, store: sa.Row[Any], until: datetime) -> datetime | None:
         return rest_until
     try:
         next_at = _work(lane_, store, until)
-        lane_.troubles = 0
+        lane_.troubles, lane_.proving = 0, max(0, lane_.proving - 1)
         return next_at
     except NeedsPerson as trouble:
         _shut_out(lane_, store, trouble)
@@ -159,7 +160,7 @@ def hold_fence(lane_: Lane) -> None:
 
 def _rest(lane_: Lane, store: sa.Row[Any], reason: str, until: datetime) -> datetime:
     """No call until then, and longer each time that it goes wrong again."""
-    lane_.in_trouble = True
+    lane_.in_trouble, lane_.proving = True, _PROVES
     lane_.put_down()
     again = min(_LONGEST_REST, _SOON * 2**lane_.troubles)
     lane_.troubles += lane_.troubles < _MOST_TROUBLES

@@ -45,6 +45,7 @@ class Lane:
     fence_checked: bool = False  # the store was asked whether this ledger is the one that works for it
     in_trouble: bool = False  # the last slice ended because the store wouldn't
     troubles: int = 0  # how often in a row
+    proving: int = 0  # turns that must still go well: a store that hangs now and then stays among its like
     turn: timedelta = TURN  # so long a list is read on, or a plan made, in one go; at least a piece
     plannings: dict[int, Planning] = field(default_factory=dict)  # by their runs, begun and not over
     counting: dict[int, Recount] = field(default_factory=dict)  # the same, of what goes by its policy
