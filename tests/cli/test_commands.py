@@ -147,6 +147,13 @@ def test_the_help_of_a_family_cuts_no_sentence(home: Path, family: str) -> None:
     assert "..." not in shown.partition("Commands:")[2]
 
 
+def test_a_number_that_no_ledger_holds_is_wrong_usage(home: Path) -> None:
+    for words in (["approve"], ["codes", "export"], ["drift", "fix"], ["catalog", "undo"]):
+        answer = tillroll(home, *words, str(10**20), *(["--as", ANA.email] if words[0] != "catalog" else []))
+        assert answer.returncode == 2, words
+        assert "bug" not in answer.stderr
+
+
 def test_a_full_disk_is_no_bug_of_ours(home: Path) -> None:
     with Path("/dev/full").open("w") as full:
         answer = subprocess.run(

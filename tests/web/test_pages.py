@@ -213,3 +213,25 @@ def test_a_run_that_watches_orders_says_nothing_of_its_own_next_look(
             later = {"state": state, "not_before": NOW + timedelta(days=365)}
             connection.execute(sa.update(runs).where(runs.c.id == run_id).values(later))
         assert ("Goes on in" in ana.get(f"/runs/{run_id}").text) is said
+
+
+def test_a_number_that_no_ledger_holds_is_no_page_and_no_fault(ana: FlaskClient, run_id: int) -> None:
+    for address in (f"/runs/{10**20}", f"/runs?before={10**30}", f"/runs/{run_id}?customer={10**30}"):
+        page = ana.get(address)
+        assert page.status_code in {200, 404}, address
+        assert "Tillroll</title>" in page.text
+
+
+def test_a_ledger_that_is_gone_ends_in_a_page_with_a_number(
+    app: Flask, ledger: Engine, ana: FlaskClient
+) -> None:
+    with writing(ledger) as connection:
+        connection.execute(sa.text("alter table stores rename to elsewhere"))
+    try:
+        page = ana.get("/")
+    finally:
+        with writing(ledger) as connection:
+            connection.execute(sa.text("alter table elsewhere rename to stores"))
+    assert page.status_code == 500
+    assert "This page failed." in page.text
+    assert "whoever runs this installation" in page.text

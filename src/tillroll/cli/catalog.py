@@ -28,7 +28,7 @@ from tillroll.cli.catalog_show import (
 )
 from tillroll.cli.family import Family
 from tillroll.cli.opening import services
-from tillroll.cli.show import err, out, say_json
+from tillroll.cli.show import NUMBER, err, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.ledger.engine import open_engine, reading, writing
 from tillroll.ledger.tables import metadata, stores
@@ -62,7 +62,7 @@ def catalog() -> None:
 @catalog.command("import")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
-@click.option("--undo", "undo_id", type=int, metavar="JOURNAL", help="Take an import back instead.")
+@click.option("--undo", "undo_id", type=NUMBER, metavar="JOURNAL", help="Take an import back instead.")
 @_FORCE
 @_WHO
 @_JSON
@@ -96,7 +96,7 @@ def import_(
 
 
 @catalog.command()
-@click.argument("journal", type=int)
+@click.argument("journal", type=NUMBER)
 @_FORCE
 @_WHO
 @_JSON
@@ -114,7 +114,7 @@ def undo(journal: int, force: bool, email: str, as_json: bool) -> None:
 
 
 @catalog.command()
-@click.argument("journal", type=int, required=False)
+@click.argument("journal", type=NUMBER, required=False)
 @_JSON
 @for_store
 def status(journal: int | None, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from tillroll.campaign.sentences.offers import say_money
 from tillroll.campaign.states import ChangeKind
 from tillroll.campaign.text.units import parse_day, parse_duration
 from tillroll.cli.opening import services
-from tillroll.cli.show import in_zone, out, say_json
+from tillroll.cli.show import NUMBER, in_zone, is_run, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import NotAllowed, NotFound, Refused
 from tillroll.ledger.agreements import Agreed, waiting
@@ -51,7 +51,7 @@ def scope_named(parts: Services, target: str) -> tuple[sa.Row[Any], Scope]:
     """The store, and whose codes: a run's by its number, or a campaign's by its name."""
     with reading(parts.engine) as connection:
         store = the_store(connection)
-        if target.isdigit():
+        if is_run(target):
             run = load_run(connection, int(target))
             return store, Scope(store_id=run.store_id, campaign=run.campaign, run_id=run.id)
         known = sa.select(runs.c.id).where(runs.c.store_id == store.id, runs.c.campaign == target).limit(1)
@@ -259,7 +259,7 @@ def as_row(line: ChangeLine) -> dict[str, Any]:
 
 
 @click.command("recycle")
-@click.argument("run_id", metavar="RUN", type=int)
+@click.argument("run_id", metavar="RUN", type=NUMBER)
 @WHO
 @NOTE
 @JSON

@@ -14,7 +14,7 @@ from tillroll.approve.decide import MAY_DECIDE, Person
 from tillroll.cli.changes import COMMANDS as CHANGES
 from tillroll.cli.family import Family
 from tillroll.cli.opening import services
-from tillroll.cli.show import err, say_json
+from tillroll.cli.show import NUMBER, err, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.cli.whose import find
 from tillroll.errors import LedgerIsAnother, NotAllowed, TillrollError
@@ -42,7 +42,7 @@ def codes() -> None:
 
 
 @codes.command()
-@click.argument("run_id", metavar="RUN", type=int)
+@click.argument("run_id", metavar="RUN", type=NUMBER)
 @click.option(
     "--as", "email", required=True, metavar="EMAIL", help="Who sees them: an account that may approve."
 )

@@ -16,7 +16,7 @@ from tillroll.campaign.states import DRIFT_OPEN, DriftKind, DriftState
 from tillroll.cli.changes import JSON, NOTE, WHO, person_named, say_waits
 from tillroll.cli.family import Family
 from tillroll.cli.opening import services
-from tillroll.cli.show import err, out, say_json
+from tillroll.cli.show import NUMBER, err, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import Conflict, Refused
 from tillroll.ledger.agreements import Agreed
@@ -113,7 +113,7 @@ def _show(rows: Sequence[sa.Row[Any]], first_look: str) -> None:
     console.print("Put right: tillroll drift fix N …   Let stand: tillroll drift accept N …", style="dim")
 
 
-_IDS = click.argument("ids", metavar="N...", type=int, nargs=-1)
+_IDS = click.argument("ids", metavar="N...", type=NUMBER, nargs=-1)
 _ALL = click.option("--all", "every", is_flag=True, help="All that are open and about coupons of ours.")
 
 

@@ -9,7 +9,7 @@ import click
 from tillroll.approve.halt import halt, halt_campaign, restart, restart_campaign
 from tillroll.cli.changes import JSON, NOTE, TARGET, WHO, person_named, say_waits
 from tillroll.cli.opening import services
-from tillroll.cli.show import out, say_json
+from tillroll.cli.show import is_run, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.ledger.agreements import Agreed
 from tillroll.ledger.engine import reading
@@ -36,7 +36,7 @@ def halt_command(target: str, email: str, note: str, as_json: bool) -> None:
     if as_json:
         say_json({"halted": target, "runs": stopped})
         return
-    what = f"Run {target}" if target.isdigit() else f"Campaign {target}"
+    what = f"Run {target}" if is_run(target) else f"Campaign {target}"
     out().print(f"{what} is halted{_named(stopped, target)}. Nothing more is made or sent.")
     out().print("The worker pauses its codes. See: tillroll codes changes")
 
@@ -64,7 +64,7 @@ def restart_command(target: str, email: str, note: str, as_json: bool) -> None:
     if as_json:
         say_json({"restarted": target, "runs": taken_up})
         return
-    what = f"Run {target}" if target.isdigit() else f"Campaign {target}"
+    what = f"Run {target}" if is_run(target) else f"Campaign {target}"
     out().print(f"{what} goes on{_named(taken_up, target)}. Its codes are switched on first.")
 
 
@@ -79,7 +79,7 @@ def _carry_out(
     """A person's word on one run, or on a whole campaign: which runs it was about, or whose words it waits for."""
     with services() as parts:
         word = {"person": person_named(parts, email), "note": note, "now": parts.clock.now()}
-        if target.isdigit():
+        if is_run(target):
             done = run(parts.engine, run_id=int(target), **word)
             return done if isinstance(done, Agreed) else [int(target)]
         with reading(parts.engine) as connection:
@@ -89,6 +89,6 @@ def _carry_out(
 
 def _named(numbers: list[int], target: str) -> str:
     """The runs that are meant, when a campaign was named."""
-    if target.isdigit():
+    if is_run(target):
         return ""
     return f", and with it {', '.join(f'run {one}' for one in numbers)}" if numbers else ""

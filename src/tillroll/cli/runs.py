@@ -18,7 +18,7 @@ from tillroll.campaign.sentences.offers import say_money
 from tillroll.campaign.states import RUN_OPEN
 from tillroll.cli.opening import services
 from tillroll.cli.plan_show import show_proposal
-from tillroll.cli.show import STATE_STYLE, in_zone, out, say_json
+from tillroll.cli.show import NUMBER, STATE_STYLE, in_zone, out, say_json
 from tillroll.cli.stores import for_store, the_store
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger.engine import reading
@@ -64,7 +64,7 @@ def run(name: str, email: str, as_json: bool) -> None:
 
 
 @click.command("approve")
-@click.argument("run_id", metavar="RUN", type=int)
+@click.argument("run_id", metavar="RUN", type=NUMBER)
 @_WHO
 @click.option(
     "--digest", default="", help="The digest you agree to; asked for when there is no terminal to confirm at."
@@ -92,7 +92,7 @@ def approve_run(run_id: int, email: str, digest: str, note: str, as_json: bool) 
 
 
 @click.command("reject")
-@click.argument("run_id", metavar="RUN", type=int)
+@click.argument("run_id", metavar="RUN", type=NUMBER)
 @_WHO
 @click.option(
     "--digest",

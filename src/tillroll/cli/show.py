@@ -16,6 +16,9 @@ from rich.text import Text
 from tillroll.campaign.states import RunState
 from tillroll.errors import FaultyFiles, TillrollError
 
+NUMBER = click.IntRange(1, 2**31 - 1)
+"""The number of a row of the ledger. More than that no ledger holds, and no database takes."""
+
 _PIPED = 1_000  # columns for a reader that has none of its own
 STATE_STYLE = {
     RunState.WAITING: "yellow",
@@ -27,6 +30,11 @@ STATE_STYLE = {
     RunState.REJECTED: "red",
     RunState.HALTED: "red",
 }
+
+
+def is_run(target: str) -> bool:
+    """Whether CAMPAIGN|RUN is a run's number; what is too long for one can only be a name."""
+    return target.isascii() and target.isdigit() and len(target) < 10
 
 
 class _Piped(Console):

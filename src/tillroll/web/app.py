@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Flask, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from tillroll.web import (
     campaigns,
@@ -43,6 +44,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
         SEND_FILE_MAX_AGE_DEFAULT=_A_YEAR,  # the address of a file changes with its content
         WTF_CSRF_TIME_LIMIT=None,  # good as long as the session: a plan may be read for an hour
     )
+    app.url_map.converters["int"] = _Number
     here.put(app, services)
     headers.set_up(app)
     forms = CSRFProtect(app)
@@ -64,6 +66,13 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     return app
+
+
+class _Number(IntegerConverter):
+    """The number of a row in an address; a longer one is no page of ours, and no database takes it."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**31 - 1)
 
 
 def _asset(name: str) -> str:

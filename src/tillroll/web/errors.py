@@ -8,6 +8,7 @@ import structlog
 from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 
 from tillroll.errors import Conflict, NotAllowed, NotFound, Refused, TillrollError
@@ -43,15 +44,25 @@ def set_up(app: Flask) -> None:
     app.register_error_handler(TillrollError, _told)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _plain)
+    app.register_error_handler(OverflowError, _beyond)
+    app.register_error_handler(DataError, _beyond)
     app.register_error_handler(Exception, _bug)
 
 
 def _page(status: int, message: str, hint: str = "", reference: str = "") -> ResponseReturnValue:
     title = _TITLES.get(status, "Something went wrong")
-    page = render_template(
-        "error.html", status=status, title=title, message=message, hint=hint, reference=reference
-    )
+    said = {"status": status, "title": title, "message": message, "hint": hint, "reference": reference}
+    try:
+        page = render_template("error.html", **said)
+    except Exception as fault:  # what the page's frame asks the ledger for may be what fails
+        log.error("page.frame", path=request.path, exc_info=fault)
+        page = render_template("error_bare.html", **said)
     return page, status
+
+
+def _beyond(_fault: Exception) -> ResponseReturnValue:
+    """A number in an address that no database takes."""
+    return _page(404, "No page lives at this address.")
 
 
 def _told(trouble: TillrollError) -> ResponseReturnValue:
