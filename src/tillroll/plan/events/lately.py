@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign import Revision
 from tillroll.campaign.language.trigger import Event
 from tillroll.ledger.engine import reading
+from tillroll.ledger.tables import orders
 from tillroll.plan.events.happening import PIECE, Happening, Look
 from tillroll.plan.events.happenings import happenings
 from tillroll.plan.events.notice import customers_of
@@ -52,7 +53,7 @@ def real_examples(
     event = _event(revision)
     ahead = event.name in _COMES_ROUND
     known: list[Example] = []
-    for span in _AHEAD if ahead else _BACK:
+    for span in _AHEAD if ahead else _spans_back(engine, store.id, event, now):
         start, end = (now, now + span) if ahead else (now - span, now)
         look = Look(
             store_id=store.id,
@@ -68,6 +69,20 @@ def real_examples(
         few = found[:_KEPT] if ahead else found[: -_KEPT - 1 : -1]
         yield from (one for one in few if one not in known)
         known += few
+
+
+def _spans_back(engine: Engine, store_id: int, event: Event, now: datetime) -> Iterator[timedelta]:
+    """How far back each look goes; for orders only as far as the latest so many, since each of them is asked its number."""
+    farthest = _BACK[-1]
+    if event.order_placed is not None:
+        latest = sa.select(orders.c.created_at).where(
+            orders.c.store_id == store_id, orders.c.created_at <= now
+        )
+        with reading(engine) as connection:
+            oldest = connection.scalar(latest.order_by(orders.c.created_at.desc()).offset(_MOST).limit(1))
+        farthest = farthest if oldest is None else min(farthest, now - oldest)
+    yield from (one for one in _BACK if one < farthest)
+    yield farthest
 
 
 def _event(revision: Revision) -> Event:
