@@ -58,6 +58,7 @@ class Connection:
         self.store_id = store_id
         self.pace = pace
         self.hurried = False  # others wait for the thread of these calls: what is read must be there sooner
+        self.hung = False  # the last call ran out of its time: it held a thread for all of it
         self.skew: timedelta | None = (
             None  # how far the store's clock is ahead of ours; None until it has answered
         )
@@ -132,13 +133,16 @@ class Connection:
             raise self._dead
         self.pace.wait(person=self._person)
         seconds = _HURRIED if self.hurried and method == "GET" else _ANSWER
+        self.hung = False
         try:
             answer = self._session.request(
                 method, self._root + path, params=query, json=body, timeout=(_CONNECTING, seconds)
             )
         except requests.ConnectTimeout as fault:
+            self.hung = True
             raise self._unreachable(fault) from fault
         except requests.RequestException as fault:
+            self.hung = _ran_out(fault)
             if method == "GET" or _never_connected(fault):
                 raise self._unreachable(fault) from fault
             raise OutcomeUnknown(f"The store's answer to {method} {path} was lost.") from fault
@@ -173,7 +177,7 @@ class Connection:
         return parsed if isinstance(parsed, dict) else {"items": parsed}
 
     def _unreachable(self, fault: Exception) -> StoreUnreachable:
-        hangs = isinstance(fault, requests.Timeout) or (fault.args and isinstance(fault.args[0], Timeout))
+        hangs = _ran_out(fault)
         kind, what = (StoreHangs, "doesn't answer") if hangs else (StoreUnreachable, "can't be reached")
         return kind(
             f"Store {self.store_id} {what} at {self._root}.",
@@ -220,6 +224,11 @@ class Connection:
             f"The token lacks a right: {message or code}.",
             hint="Ask for the missing scope, reinstall the app in the store, and set ECWID_TOKEN to its new token.",
         )
+
+
+def _ran_out(fault: Exception) -> bool:
+    """Whether the time for an answer was over."""
+    return isinstance(fault, requests.Timeout) or bool(fault.args and isinstance(fault.args[0], Timeout))
 
 
 def _never_connected(fault: requests.RequestException) -> bool:

@@ -159,12 +159,12 @@ def hold_fence(lane_: Lane) -> None:
 
 
 def _rest(lane_: Lane, store: sa.Row[Any], reason: str, until: datetime) -> datetime:
-    """No call until then, and longer each time that it goes wrong again."""
+    """No call until then, and longer each time that the store hangs again: that holds a thread, and a quick no doesn't."""
     lane_.in_trouble, lane_.proving = True, _PROVES
     lane_.put_down()
-    again = min(_LONGEST_REST, _SOON * 2**lane_.troubles)
-    lane_.troubles += lane_.troubles < _MOST_TROUBLES
-    until = max(until, lane_.services.clock.now() + again)
+    if lane_.client.connection.hung:
+        until = max(until, lane_.services.clock.now() + min(_LONGEST_REST, _SOON * 2**lane_.troubles))
+        lane_.troubles += lane_.troubles < _MOST_TROUBLES
     rest_lane(lane_.services.engine, store_id=lane_.store_id, until=until, reason=reason)
     log.warning("store.rests", store=store.ecwid_id, reason=reason, until=until.isoformat())
     return until
