@@ -86,7 +86,8 @@ def postgresql_template(postgresql_server: str) -> Iterator[str]:
 
 
 _SHAPE = """
-select (select count(*) from pg_class), (select max(oid) from pg_class), (select count(*) from pg_attribute)"""
+select (select count(*) from pg_class), (select max(oid) from pg_class), (select count(*) from pg_attribute),
+    (select version_num from alembic_version)"""
 _EMPTY = """
 do $$
 declare

@@ -10,7 +10,7 @@ from tests.shop import NOW, run_row
 from tests.web.site import open_shop, plan_run, put_under_way
 from tillroll.campaign.states import DriftKind, RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import codes
+from tillroll.ledger.tables import codes, stores
 from tillroll.mint.drift.rows import note
 
 
@@ -36,6 +36,7 @@ def test_codes_are_paused_a_campaign_is_halted_and_drift_is_decided_on(page: Pag
         assert code is not None
         also = {"code": code.code, "code_id": code.id, "coupon_id": 7, "differences": [difference]}
         note(connection, store_id=1, kind=DriftKind.CHANGED, now=NOW, **also)
+        connection.execute(sa.update(stores).values(drift_at=NOW))
     page.get_by_role("link", name="Desk").click()
     page.get_by_role("link", name="Look, and decide").click()
     page.get_by_label("Choose drift 1").check()

@@ -198,7 +198,7 @@ def test_a_wrong_plan_changes_nothing_over_http(api: Any) -> None:
 
 
 def test_every_kind_is_explained_and_may_be_switched_on_as_it_is() -> None:
-    from tillroll.sandbox import faults
+    from tillroll.sandbox.memory import faults
 
     for kind in KINDS:
         assert f"\n{kind} " in str(faults.__doc__)

@@ -14,7 +14,9 @@ from email.utils import format_datetime, parseaddr
 from tillroll.errors import Refused
 from tillroll.send.compile import Rendered
 
-_POLICY = policy.SMTP.clone(max_line_length=200)
+_LONGEST = 76  # of a line: RFC 2045, section 6.7, and RFC 2047, section 2
+_POLICY = policy.SMTP.clone(max_line_length=_LONGEST)
+_UNBROKEN = policy.SMTP.clone(max_line_length=250)  # for a Message-ID that the policy would break in two
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +48,12 @@ def build(*, rendered: Rendered, sender: str, to_email: str, to_name: str, key: 
         message["To"] = Address(to_name, addr_spec=to_email)
         message["Subject"] = rendered.subject
         message["Date"] = format_datetime(at)
-        message["Message-ID"] = f"<{key}@{sender_email.partition('@')[2] or 'tillroll.invalid'}>"
+        message_id = f"<{key}@{sender_email.partition('@')[2] or 'tillroll.invalid'}>"
+        message["Message-ID"] = message_id
         message.set_content(rendered.text)
         message.add_alternative(rendered.html, subtype="html")
         message.set_boundary(f"tillroll-{key}")  # the same bytes at every attempt
-        return message.as_bytes()
+        fits = len(f"Message-ID: {message_id}") <= _LONGEST
+        return message.as_bytes(policy=_POLICY if fits else _UNBROKEN)
     except (MessageError, ValueError, IndexError, LookupError) as fault:
         raise Refused(f"The message can't be written: {fault}") from fault
