@@ -72,9 +72,9 @@ def real_examples(
 
 
 def _spans_back(engine: Engine, store_id: int, event: Event, now: datetime) -> Iterator[timedelta]:
-    """How far back each look goes; for orders only as far as the latest so many, since each of them is asked its number."""
+    """How far back each look goes; what orders tell, only as far as the latest so many: each asks for its customer's others."""
     farthest = _BACK[-1]
-    if event.order_placed is not None:
+    if event.order_placed is not None or event.spent_reached is not None:
         latest = sa.select(orders.c.created_at).where(
             orders.c.store_id == store_id, orders.c.created_at <= now
         )
