@@ -84,6 +84,7 @@ def hanging(parts: Services) -> Iterator[list[Hanging]]:
             one.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["embedded", pytest.param("distributed", marks=pytest.mark.postgres)])
 def test_stores_that_hang_take_no_thread_from_the_others_and_do_not_hold_up_sigterm(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -131,7 +132,15 @@ def test_inner_requests_cost_nothing_unless_the_switch_says_so(store: Open) -> N
     api.clock.pass_by(30)
     assert api.call("GET", "/profile").status_code in {200, 429}
     api.clock.pass_by(61)
-    codes = [one["httpStatusCode"] for one in api.finished(counted)["responses"]]
+    end = time.monotonic() + 15
+    status: dict[str, Any] = {}
+    while status.get("status") != "COMPLETED" and time.monotonic() < end:
+        asked = api.call("GET", "/batch", params={"ticket": counted, "escapedJson": "true"})
+        if asked.status_code == 429:  # the batch has used up the minute that its own questions want
+            api.clock.pass_by(61)
+        else:
+            status = asked.json()
+    codes = [one["httpStatusCode"] for one in status["responses"]]
     assert codes.count(200) < 60
 
 
