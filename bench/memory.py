@@ -16,39 +16,25 @@ from bench.ledgers import ledger_url
 from bench.report import Report
 from bench.reserve import audience
 from bench.shop import UNLIMITED, shop
-from tests.journeys.steps import book_of
-from tests.shop import ANA, NOW, add_store, run_row
-from tillroll.approve.act import approve
+from tests.shop import NOW, run_row
 from tillroll.campaign.states import RunState
 from tillroll.clock import SystemClock
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.pace import Pace
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.plans import digest_in_ledger, load_plan
-from tillroll.mint.begin import begin
 from tillroll.mint.parts import Mint
 from tillroll.mint.reserve import reserve
 from tillroll.mint.turn import mint_turn
-from tillroll.plan.make import make_plan
-from tillroll.plan.pool import fill_pools
-from tillroll.plan.record import record_book
 
 SIZES = (10_000, 100_000, 1_000_000)
-_RAILS = "largest_percent: 30\ncodes_per_run: 2000000\nworst_case_per_run: 1000000000\n"
-_POOL = """title: Mass
-owner: ana@shop.example
-status: active
-when: {{manual: true}}
-offer: {{kind: percent, value: 10, valid: {{for: 60d}}}}
-codes: {{pool: {{size: {size}, low_water: 1}}}}
-"""
 
 
 def run(report: Report) -> None:
     """The store and the ledger's preparation are other processes, so only minting itself is counted."""
     report.section(
         "Peak memory on SQLite",
-        "“Reserved” recounts the audience's digest and draws a code for each recipient; “live” makes a pool's codes in a store"
+        "“Reserved” recounts the audience's digest and draws a code for each recipient; “live” makes them in a store"
         " without limits, from drawing to the last answer. Beside it: the first row of its kind.",
     )
     for what, work in (("reserved", _reserved), ("live", _live)):
@@ -67,7 +53,8 @@ def _reserved(size: int) -> float:
 
 def _live(size: int) -> float:
     with ledger_url("SQLite") as url, shop(customers=1, requests_per_minute=UNLIMITED) as store:
-        return _child("mint", url, str(size), store.base_url, str(store.store_id), store.token)
+        _child("audience", url, str(size))
+        return _child("mint", url, store.base_url, str(store.store_id), store.token)
 
 
 def _child(*words: str) -> float:
@@ -98,23 +85,11 @@ def _reserve(url: str) -> None:
     engine.dispose()
 
 
-def _mint(url: str, size: str, base_url: str, store_id: str, token: str) -> None:
+def _mint(url: str, base_url: str, store_id: str, token: str) -> None:
     engine, clock = open_engine(url), SystemClock()
-    now = clock.now()
-    ledger_store = add_store(engine, base_url=base_url, ecwid_id=int(store_id))
-    book = book_of(_RAILS, mass=_POOL.format(size=size))
-    record_book(engine, store_id=ledger_store, book=book, now=now)
-    fill_pools(engine, store_id=ledger_store, now=now)
-    make_plan(engine, run_id=1, now=now, per_minute=600)
-    with engine.connect() as connection:
-        plan = load_plan(connection, 1)
-    if plan is None:
-        raise RuntimeError("the run has no plan")
-    approve(engine, run_id=1, digest=plan.digest, person=ANA, note="", now=now)
-    begin(engine, run_id=1, now=now)
     pace = Pace(clock, per_minute=UNLIMITED)
     client = Client(base_url=base_url, store_id=int(store_id), token=token, pace=pace, clock=clock)
-    mint = Mint(engine=engine, client=client, clock=clock, store_id=ledger_store)
+    mint = Mint(engine=engine, client=client, clock=clock, store_id=1)
     while run_row(engine, 1).state == RunState.MINTING:
         turn = mint_turn(mint, until=clock.now() + timedelta(seconds=2))
         if turn.next_at is not None:
