@@ -22,7 +22,7 @@ from tillroll.clock import SystemClock
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.pace import Pace
 from tillroll.ledger.engine import open_engine
-from tillroll.ledger.plans import digest_in_ledger, load_plan
+from tillroll.ledger.plans import recounted
 from tillroll.mint.parts import Mint
 from tillroll.mint.reserve import reserve
 from tillroll.mint.turn import mint_turn
@@ -76,11 +76,8 @@ def _make_audience(url: str, size: str) -> None:
 
 def _reserve(url: str) -> None:
     engine = open_engine(url)
-    with engine.connect() as connection:
-        plan = load_plan(connection, 1)
-        if plan is None:
-            raise RuntimeError("the run has no plan")
-        digest_in_ledger(connection, plan)
+    if recounted(engine, 1).plan is None:
+        raise RuntimeError("the run has no plan")
     reserve(engine, run=run_row(engine, 1), now=NOW + timedelta(minutes=1))
     engine.dispose()
 

@@ -14,7 +14,7 @@ from tests.shop import NOW, planned_run, run_row, sample_book
 from tillroll.campaign.frozen.proposal import Level, Proposal
 from tillroll.campaign.states import RunState
 from tillroll.errors import Refused
-from tillroll.ledger.plans import digest_in_ledger, load_plan
+from tillroll.ledger.plans import load_plan, recounted
 from tillroll.ledger.tables import categories, looks, products, recipients, stores, variations
 from tillroll.plan.make import make_plan
 from tillroll.plan.outlook import preview
@@ -25,7 +25,7 @@ def plan_of(ledger: Engine, run_id: int) -> Proposal:
     with ledger.connect() as connection:
         plan = load_plan(connection, run_id)
         assert plan is not None, run_row(ledger, run_id)
-        assert plan.digest == digest_in_ledger(connection, plan)
+        assert plan.digest == recounted(ledger, run_id).digest
     return plan.proposal
 
 

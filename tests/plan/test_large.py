@@ -14,7 +14,7 @@ from tillroll.approve.act import approve
 from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import Recount, digest_in_ledger, load_plan
+from tillroll.ledger.plans import Recount, load_plan, recounted
 from tillroll.ledger.tables import plans, recipients, runs, stores
 from tillroll.mint.begin import begin
 from tillroll.plan.audience import Asked, Selection, select_recipients
@@ -85,7 +85,7 @@ def plan_of(engine: Engine, run_id: int) -> StoredPlan:
     with engine.connect() as connection:
         plan = load_plan(connection, run_id)
         assert plan is not None
-        assert digest_in_ledger(connection, plan) == plan.digest
+        assert recounted(engine, run_id).digest == plan.digest
         assert connection.scalars(sa.select(plans.c.id)).all() == [plan.plan_id]
         its = connection.scalar(sa.select(sa.func.count()).select_from(recipients))
         assert its == plan.proposal.audience.count

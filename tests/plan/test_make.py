@@ -21,7 +21,7 @@ from tillroll.approve.act import approve
 from tillroll.campaign.states import RunState
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import digest_in_ledger, load_plan, sample
+from tillroll.ledger.plans import load_plan, recounted, sample
 from tillroll.ledger.tables import audit, campaigns, plans, recipients, revisions, runs, stores
 from tillroll.plan.make import make_plan
 from tillroll.plan.outlook import preview
@@ -34,7 +34,7 @@ def test_a_planned_run_waits_with_a_digest_that_fits_what_the_ledger_holds(ledge
     with ledger.connect() as connection:
         plan = load_plan(connection, run_id)
         assert plan is not None
-        assert plan.digest == plan.proposal.digest == digest_in_ledger(connection, plan)
+        assert plan.digest == plan.proposal.digest == recounted(ledger, run_id).digest
         assert len(sample(connection, plan.plan_id)) == min(10, plan.proposal.audience.count)
     assert run_row(ledger, run_id).state == RunState.WAITING
     assert plan.proposal.audience.count + sum(plan.proposal.audience.excluded.values()) == 20
@@ -69,7 +69,7 @@ def test_one_changed_recipient_changes_the_digest(ledger: Engine, column: str) -
     with ledger.connect() as connection:
         plan = load_plan(connection, run_id)
         assert plan is not None
-        assert digest_in_ledger(connection, plan) != plan.digest
+        assert recounted(ledger, run_id).digest != plan.digest
 
 
 def test_nobody_in_the_audience_ends_the_run_with_the_reason(ledger: Engine) -> None:

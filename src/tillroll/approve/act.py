@@ -25,7 +25,7 @@ from tillroll.campaign.states import RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, take_turn, writing
-from tillroll.ledger.plans import Recount, load_plan, load_revision
+from tillroll.ledger.plans import Recount, load_plan, load_revision, recounted
 from tillroll.ledger.runs import load_run, move_run, runs_in
 from tillroll.ledger.tables import approvals
 
@@ -34,8 +34,7 @@ def approve(
     engine: Engine, *, run_id: int, digest: str, person: Person, note: str, now: datetime
 ) -> RunState:
     """Record a person's agreement to one digest; with the quorum the run is approved. `Refused` lists every reason against."""
-    recount = Recount(engine, run_id)
-    recount.step(lambda: False)
+    recount = recounted(engine, run_id)
     with writing(engine) as connection:
         run = load_run(connection, run_id)
         take_turn(connection, run.store_id)

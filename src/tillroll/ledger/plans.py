@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision, revision_of
 from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS, AudienceDigest, Proposal, StoredPlan
-from tillroll.ledger.engine import one, reading, streaming
+from tillroll.ledger.engine import one, reading
 from tillroll.ledger.tables import plans, recipients, revisions, runs
 
 _PIECE = 5_000
@@ -46,15 +46,6 @@ def load_plan(connection: Connection, run_id: int) -> StoredPlan | None:
         made_at=row.made_at,
         expires_at=row.expires_at,
     )
-
-
-def digest_in_ledger(connection: Connection, plan: StoredPlan) -> str:
-    """The plan's digest worked out anew from what the ledger holds now: its body and every recipient row."""
-    running = AudienceDigest()
-    with streaming(connection, _recipients_of(plan)) as rows:
-        for row in rows:
-            running.add_recipient(row._asdict())
-    return _told(plan, running)
 
 
 class Recount:
@@ -97,6 +88,13 @@ class Recount:
         if len(rows) < _PIECE:
             self.digest = _told(self.plan, self._running)
         return len(rows) == _PIECE
+
+
+def recounted(engine: Engine, run_id: int) -> Recount:
+    """A run's plan, counted to the end in one go."""
+    recount = Recount(engine, run_id)
+    recount.step(lambda: False)
+    return recount
 
 
 def _recipients_of(plan: StoredPlan) -> sa.Select[Any]:

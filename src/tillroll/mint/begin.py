@@ -18,7 +18,7 @@ from tillroll.campaign.timing.validity import validity
 from tillroll.ledger import audit
 from tillroll.ledger.engine import writing
 from tillroll.ledger.given import earlier_code
-from tillroll.ledger.plans import Recount, load_plan, load_revision
+from tillroll.ledger.plans import Recount, load_plan, load_revision, recounted
 from tillroll.ledger.prices import prices_digest
 from tillroll.ledger.runs import load_run, move_run
 from tillroll.ledger.tables import approvals, campaigns, categories, products, stores
@@ -31,9 +31,7 @@ def begin(engine: Engine, *, run_id: int, now: datetime, recount: Recount | None
     `recount`: its recipients, counted to the end before (without it they are counted now). What was counted can't change
     (`ledger/plans.py`), and which plan it was is held against the run's in the transaction that begins it.
     """
-    if recount is None:
-        recount = Recount(engine, run_id)
-        recount.step(lambda: False)
+    recount = recount or recounted(engine, run_id)
     with writing(engine) as connection:
         run, plan = load_run(connection, run_id), load_plan(connection, run_id)
         counted = recount.plan.plan_id if recount.plan is not None else None
