@@ -6,7 +6,7 @@ LOCKED := $(VENV)/.installed
 TESTED := $(VENV)/.installed-test
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo clean-demo test test-all bench lint lock clean
+.PHONY: help install demo clean-demo test test-all bench lint lock audit clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,10 +18,11 @@ $(BIN)/python:
 	  { echo "Tillroll needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(LOCKED): requirements.txt pyproject.toml | $(BIN)/python
+$(LOCKED): requirements.txt requirements-build.lock pyproject.toml | $(BIN)/python
 	@echo "Installing Tillroll into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-build.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 
 $(TESTED): requirements-test.lock $(LOCKED)
@@ -55,6 +56,11 @@ bench: $(TESTED) ## measure, beside floors and peers (NAMES="sandbox mint" for s
 lock: ## draw the lock files anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra test -c requirements.txt pyproject.toml -o requirements-test.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --group build -c requirements-test.lock -o requirements-build.lock
+	$(BIN)/python -m tests.sbom
+
+audit: ## compare the locked packages with the advisories of PyPI and OSV (needs uv and the network)
+	uvx pip-audit --require-hashes --disable-pip --requirement requirements.txt --requirement requirements-build.lock
 
 clean: ## remove the environment
 	rm -rf $(VENV)

@@ -1,5 +1,5 @@
-"""What is measured and how: a module a subject, each with `run(report)`. `python -m bench --list` names them.
+"""Benchmarks. Each subject is a module with `run(report)`; `python -m bench --list` lists them.
 
-Figures are printed, never asserted: a machine that is busy is not a fault. What they are measured with stands beside
-them: a floor (the least that the work could cost) or a peer (how others do it), in the same run, taken in turns.
+Figures are printed and never asserted, since a busy machine is not a fault. Beside each figure is a comparison from the same run,
+measured in turns with it: a floor (the least that the work could cost) or a peer (how other software does it).
 """

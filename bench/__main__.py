@@ -1,9 +1,9 @@
-"""`python -m bench`: measure, print the tables, and write them down.
+"""`python -m bench`: measure, and print the figures as tables.
 
-python -m bench                       everything (takes long)
-python -m bench sandbox               one subject
+python -m bench                       measure everything (takes long)
+python -m bench sandbox               measure one subject
 python -m bench sandbox --json figures.json
-python -m bench --list                which subjects there are
+python -m bench --list                list the subjects
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ Run = Callable[[Report], None]
 
 
 def subjects() -> dict[str, tuple[Run, str]]:
-    """Name → (what measures it, its one line), of every module here that has a `run`."""
-    found = {}
+    """Return for each module here that has a `run`: its name → (`run`, the first line of its docstring)."""
+    subjects = {}
     for module in sorted(pkgutil.iter_modules(bench.__path__), key=lambda module: module.name):
         if module.name != "__main__":
             loaded = importlib.import_module(f"bench.{module.name}")
             if hasattr(loaded, "run"):
-                found[module.name] = (loaded.run, (loaded.__doc__ or "").strip().partition("\n")[0])
-    return found
+                subjects[module.name] = (loaded.run, (loaded.__doc__ or "").strip().partition("\n")[0])
+    return subjects
 
 
 def main() -> int:
-    """Read the words, measure, show."""
-    words = argparse.ArgumentParser(
+    """Parse the arguments, measure, and show the figures."""
+    parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("names", nargs="*", metavar="NAME", help="what to measure; all of it if none is named")
-    words.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    words.add_argument("--list", action="store_true", help="the subjects, a line each")
-    given, known, console = words.parse_args(), subjects(), Console()
-    if given.list:
-        for name, (_, line) in known.items():
+    parser.add_argument("names", nargs="*", metavar="NAME", help="subjects to measure; all if none is given")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a JSON file")
+    parser.add_argument("--list", action="store_true", help="list the subjects")
+    arguments, every, console = parser.parse_args(), subjects(), Console()
+    if arguments.list:
+        for name, (_, line) in every.items():
             console.print(f"{name:<12} {line}", highlight=False, soft_wrap=True)
         return 0
-    unknown = [name for name in given.names if name not in known]
+    unknown = [name for name in arguments.names if name not in every]
     if unknown:
-        words.error(f"there is no {', '.join(unknown)}; there are {', '.join(known)}")
+        parser.error(f"unknown subject: {', '.join(unknown)}; choose from {', '.join(every)}")
     report = Report(facts())
     try:
-        for name in given.names or known:
-            known[name][0](report)
+        for name in arguments.names or every:
+            every[name][0](report)
     except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped; here is what was measured until now.")
+        Console(stderr=True).print("Stopped. These figures were measured so far.")
     report.show(console)
-    if given.json:
-        report.write(given.json)
+    if arguments.json:
+        report.write(arguments.json)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`tillroll check`: a thousand campaign files from a cold start on one core, beside the YAML parser alone; the sample folder."""
+"""`tillroll check` from a cold start: a thousand campaign files, beside the YAML parser alone, and the sample folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ environments:
     approval:
       by: 1
 """
-"""What is added to drafts of one e-mail, so that files are as long as grown ones."""
+"""Added to drafts with one e-mail, so that the files are as long as real ones."""
 
 _PARSE = """
 import sys, pathlib, yaml, yamlcore
@@ -49,7 +49,7 @@ _IMPORT = "import click, pydantic, rich.console, yaml, yamlcore, jinja2"
 
 
 def run(report: Report) -> None:
-    """Every process on one core, in turns."""
+    """Measure, with every process on the same core."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
@@ -62,7 +62,7 @@ def run(report: Report) -> None:
 
 
 def fill(folder: Path) -> int:
-    """Write a thousand different campaigns of every common kind, with what they use; how many lines they have on average."""
+    """Write a thousand different campaigns of every common kind, with their files, and return their average number of lines."""
     names = list(kinds())
     lines = 0
     for number in range(FILES):
@@ -80,9 +80,8 @@ def fill(folder: Path) -> int:
                     text += _MORE.replace("NUMBER", str(number))
                 lines += text.count("\n")
             if path.startswith("templates/"):
-                text = text.replace(
-                    "</mj-body>", f"<!-- {number} --></mj-body>"
-                )  # as long, and another text each time
+                # the same length, but a different text each time
+                text = text.replace("</mj-body>", f"<!-- {number} --></mj-body>")
                 text += f"{number}\n" if path.endswith(".txt.j2") else ""
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -93,24 +92,24 @@ def fill(folder: Path) -> int:
 def _thousand(report: Report, folder: Path, lines: int) -> None:
     report.section(
         f"tillroll check, {FILES:,} campaign files of {lines} lines on average, cold start, one core",
-        "To be under 3 seconds of the core's time. Floor: a process that only parses the same campaigns (PyYAML's C parser).",
+        "Target: under 3 seconds of CPU time. Floor: a process that only parses the same campaigns (PyYAML's C parser).",
     )
-    found = alternate(times=_TIMES, ours=_check(folder), parse=_python(folder, _PARSE))
+    figures = alternate(times=_TIMES, ours=_check(folder), parse=_python(folder, _PARSE))
     report.row(
         "tillroll check",
-        found["ours"],
+        figures["ours"],
         "s",
-        beside={"YAML parser alone": found["parse"]},
-        note=f"{FILES / found['ours']:,.0f} files a second",
+        beside={"YAML parser alone": figures["parse"]},
+        note=f"{FILES / figures['ours']:,.0f} files a second",
     )
 
 
 def _sample(report: Report) -> None:
     report.section(
         "tillroll check on the sample folder (4 campaigns), cold start, one core",
-        "What an editor waits for on every save. Floors: Python doing nothing, and importing the libraries it needs.",
+        "What an editor waits for on every save. Floors: starting Python, and importing the libraries it needs.",
     )
-    found = alternate(
+    figures = alternate(
         times=2 * _TIMES + 1,
         ours=_check(ROOT),
         python=_python(ROOT, "pass"),
@@ -118,9 +117,9 @@ def _sample(report: Report) -> None:
     )
     report.row(
         "tillroll check",
-        found["ours"],
+        figures["ours"],
         "s",
-        beside={"python alone": found["python"], "its libraries imported": found["libraries"]},
+        beside={"python alone": figures["python"], "its libraries imported": figures["libraries"]},
     )
 
 
@@ -132,14 +131,14 @@ def _python(folder: Path, program: str) -> Callable[[], float]:
     return _timed([sys.executable, "-c", program], folder)
 
 
-def _timed(words: list[str], folder: Path) -> Callable[[], float]:
-    """Seconds of the core's time that a process takes: what it takes by the clock when nobody else wants the core."""
+def _timed(command: list[str], folder: Path) -> Callable[[], float]:
+    """Return a way that measures the CPU seconds of a process: its duration on an otherwise idle core."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TILLROLL_FOLDER": str(folder)}
 
-    def once() -> float:
+    def run_once() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)  # noqa: S603 - fixed words
+        subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)  # noqa: S603 - fixed words
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    return once
+    return run_once

@@ -1,6 +1,6 @@
-"""Fresh, migrated ledgers to measure on: an SQLite file, and a database of a PostgreSQL server started for it.
+"""Fresh, migrated ledgers to measure on: an SQLite file, or a database on a PostgreSQL server that is started for it.
 
-The server of the tests doesn't wait for the disk (`fsync=off`); `TEST_DATABASE_URL` names one of yours that does.
+That server does not wait for the disk (`fsync=off`). To measure with one that does, name it in `TEST_DATABASE_URL`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KINDS = ("SQLite", "PostgreSQL")
 
 @contextmanager
 def ledger_url(kind: str) -> Iterator[str]:
-    """The address of a new ledger of a kind, until the end of the block; `open_engine` opens it."""
+    """Create a ledger for the length of a block, and yield its address for `open_engine`."""
     place = _sqlite() if kind == "SQLite" else _postgresql()
     with place as url:
         engine = open_engine(url)
@@ -42,10 +42,10 @@ def _sqlite() -> Iterator[str]:
 
 @contextmanager
 def _postgresql() -> Iterator[str]:
-    named = os.environ.get("TEST_DATABASE_URL")
-    if named:
+    server_url = os.environ.get("TEST_DATABASE_URL")
+    if server_url:
         with _database(
-            make_url(named).set(drivername="postgresql").render_as_string(hide_password=False)
+            make_url(server_url).set(drivername="postgresql").render_as_string(hide_password=False)
         ) as url:
             yield url
         return

@@ -1,4 +1,4 @@
-"""Where it was measured: without this a figure says nothing."""
+"""The machine and software that the figures were measured with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parent.parent
 
 
 def facts() -> dict[str, str]:
-    """The machine, what runs on it, and which commit was measured when."""
+    """Return the machine, its software, the commit and the date."""
     return {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
@@ -29,8 +29,8 @@ def facts() -> dict[str, str]:
     }
 
 
-def _said(*command: str) -> str:
-    """What a program prints; empty if it isn't there or refuses."""
+def _output(*command: str) -> str:
+    """Return what a program prints; empty if it is missing or fails."""
     try:
         done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
     except OSError:
@@ -43,8 +43,8 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
 
 
 def _memory() -> str:
@@ -57,10 +57,10 @@ def _memory() -> str:
 
 def _postgresql() -> str:
     folder = postgres.binaries()
-    words = _said(str(folder / "postgres"), "--version").split() if folder else []
+    words = _output(str(folder / "postgres"), "--version").split() if folder else []
     return words[2] if len(words) > 2 else "none"
 
 
 def _commit() -> str:
-    changed = "" if not _said("git", "status", "--porcelain") else " with changes"
-    return (_said("git", "rev-parse", "--short", "HEAD") or "unknown") + changed
+    changed = "" if not _output("git", "status", "--porcelain") else " with changes"
+    return (_output("git", "rev-parse", "--short", "HEAD") or "unknown") + changed

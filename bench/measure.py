@@ -1,7 +1,7 @@
-"""How it is measured: in turns, several times, the middle one counts.
+"""Measuring several ways in turns and taking each one's median.
 
-A shared machine is faster now and slower then, so ours and what stands beside it run one after the other, again and again:
-whatever slows one round slows all of it.
+The speed of a shared machine varies, so our code and its floor or peer run one after the other, several times: whatever slows a
+round slows all of them.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from statistics import median
 
 
 def alternate(*, times: int = 3, **ways: Callable[[], float]) -> dict[str, float]:
-    """The middle figure of each way, by its name, as `alternate(ours=…, floor=…, peer=…, times=5)`.
+    """Run each way `times` times, in turns, and return its median by name: `alternate(ours=…, floor=…, peer=…, times=5)`.
 
-    A way does its work once and answers its figure (`seconds` and `rate` make one of a plain function).
+    A way does its work once and returns its figure; `seconds` and `rate` make a way of a plain function.
     """
     figures: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(times):
         for name, way in ways.items():
             gc.collect()
             figures[name].append(way())
-    return {name: median(found) for name, found in figures.items()}
+    return {name: median(measured) for name, measured in figures.items()}
 
 
 def seconds(work: Callable[[], object]) -> Callable[[], float]:
-    """A way that answers how long the work took."""
+    """Return a way that measures how many seconds the work takes."""
 
     def timed() -> float:
         began = time.perf_counter()
@@ -37,6 +37,6 @@ def seconds(work: Callable[[], object]) -> Callable[[], float]:
 
 
 def rate(work: Callable[[], object], count: int) -> Callable[[], float]:
-    """A way that answers how many of `count` things were done in a second."""
+    """Return a way that measures the rate a second of work on `count` things."""
     timed = seconds(work)
     return lambda: count / timed()

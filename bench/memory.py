@@ -1,6 +1,6 @@
-"""Peak memory of minting, by the number of codes: it is to be flat. Each figure is a process of its own.
+"""Peak memory of minting, by the number of codes; it should be constant. Each figure is from a process of its own.
 
-python -m bench.memory WORK URL …      what such a process does
+python -m bench.memory WORK URL …      the work of such a process
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ from tests.shop import NOW, run_row
 from tillroll.campaign.states import RunState
 from tillroll.clock import SystemClock
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.pace import Pace
+from tillroll.ecwid.http.hosts import AllowedHosts
+from tillroll.ecwid.http.pace import Pace
 from tillroll.ledger.engine import open_engine
-from tillroll.ledger.plans import recounted
-from tillroll.mint.parts import Mint
-from tillroll.mint.reserve import reserve
-from tillroll.mint.turn import mint_turn
+from tillroll.ledger.queries.plans import recount_plan
+from tillroll.mint.context import MintContext
+from tillroll.mint.issue.reserve import reserve
+from tillroll.mint.issue.turn import mint_turn
 
 SIZES = (10_000, 100_000, 1_000_000)
 
 
 def run(report: Report) -> None:
-    """The store and the ledger's preparation are other processes, so only minting itself is counted."""
+    """Measure. The store and the preparation of the ledger run in other processes, so only minting itself is counted."""
     report.section(
         "Peak memory on SQLite",
-        "“Reserved” recounts the audience's digest and draws a code for each recipient; “live” makes them in a store"
-        " without limits, from drawing to the last answer. Beside it: the first row of its kind.",
+        "Reserved: the audience's digest is recounted and a code drawn for each recipient. Live: the codes are made in a"
+        " store without limits, from drawing to the last answer. Beside each: the first row of its kind.",
     )
     for what, work in (("reserved", _reserved), ("live", _live)):
         smallest = 0.0
@@ -58,14 +59,14 @@ def _live(size: int) -> float:
 
 
 def _child(*words: str) -> float:
-    """A process's peak, in MB."""
+    """Run a process and return its peak memory in MB."""
     done = subprocess.run(  # noqa: S603 - our own
         [sys.executable, "-m", "bench.memory", *words], stdout=subprocess.PIPE, text=True, check=True
     )
     return float(json.loads(done.stdout.splitlines()[-1])["peak"])
 
 
-# --- what the processes do -------------------------------------------------------------------------------------
+# --- the work of the processes -------------------------------------------------------------------------------------
 
 
 def _make_audience(url: str, size: str) -> None:
@@ -76,7 +77,7 @@ def _make_audience(url: str, size: str) -> None:
 
 def _reserve(url: str) -> None:
     engine = open_engine(url)
-    if recounted(engine, 1).plan is None:
+    if recount_plan(engine, 1).plan is None:
         raise RuntimeError("the run has no plan")
     reserve(engine, run=run_row(engine, 1), now=NOW + timedelta(minutes=1))
     engine.dispose()
@@ -85,10 +86,17 @@ def _reserve(url: str) -> None:
 def _mint(url: str, base_url: str, store_id: str, token: str) -> None:
     engine, clock = open_engine(url), SystemClock()
     pace = Pace(clock, per_minute=UNLIMITED)
-    client = Client(base_url=base_url, store_id=int(store_id), token=token, pace=pace, clock=clock)
-    mint = Mint(engine=engine, client=client, clock=clock, store_id=1)
+    client = Client(
+        base_url=base_url,
+        store_id=int(store_id),
+        token=token,
+        hosts=AllowedHosts(private=True),
+        pace=pace,
+        clock=clock,
+    )
+    context = MintContext(engine=engine, client=client, clock=clock, store_id=1)
     while run_row(engine, 1).state == RunState.MINTING:
-        turn = mint_turn(mint, until=clock.now() + timedelta(seconds=2))
+        turn = mint_turn(context, until=clock.now() + timedelta(seconds=2))
         if turn.next_at is not None:
             clock.sleep(max(0.0, (turn.next_at - clock.now()).total_seconds()))
     client.close()
@@ -96,7 +104,7 @@ def _mint(url: str, base_url: str, store_id: str, token: str) -> None:
 
 
 def main() -> None:
-    """One process's work, then its peak as JSON."""
+    """Do the work that the arguments name, and print this process's peak memory as JSON."""
     works: dict[str, Callable[..., None]] = {"audience": _make_audience, "reserve": _reserve, "mint": _mint}
     works[sys.argv[1]](*sys.argv[2:])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (

@@ -1,4 +1,4 @@
-"""What was measured, as a table for people and as JSON for machines: the figure, and what it was measured against."""
+"""The figures of a benchmark, as tables for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Row:
     value: float
     unit: str
     beside: Mapping[str, float]
-    """Name of a floor or peer → its figure in the same unit and the same run."""
+    """The name of a floor or peer → its figure in the same unit, from the same run."""
     note: str = ""
 
     def ratios(self) -> dict[str, float]:
-        """How many times what stands beside it the figure is."""
+        """Return the figure divided by each floor or peer."""
         return {name: self.value / other for name, other in self.beside.items() if other}
 
 
 @dataclass(kw_only=True)
 class Section:
-    """Figures that belong together."""
+    """A group of figures."""
 
     title: str
     note: str = ""
@@ -38,7 +38,7 @@ class Section:
 
 
 class Report:
-    """Sections, filled while it is measured. Each row shows at once what can't be seen before the table: that it is done."""
+    """The sections, filled during the measurement. Each row is also printed at once, to show progress."""
 
     def __init__(self, machine: Mapping[str, str], console: Console | None = None) -> None:
         self.machine = dict(machine)
@@ -46,29 +46,29 @@ class Report:
         self._console = console or Console(stderr=True)
 
     def section(self, title: str, note: str = "") -> None:
-        """Begin a section; the rows that follow belong to it."""
+        """Start a section for the rows that follow."""
         self.sections.append(Section(title=title, note=note))
 
     def row(
         self, what: str, value: float, unit: str, *, beside: Mapping[str, float] | None = None, note: str = ""
     ) -> Row:
-        """Write a figure down; `beside` are floors and peers of the same unit, by name."""
+        """Add a figure. `beside`: floors and peers in the same unit, by name."""
         if not self.sections:
             self.section("Measured")
-        made = Row(what=what, value=value, unit=unit, beside=dict(beside or {}), note=note)
-        self.sections[-1].rows.append(made)
+        row = Row(what=what, value=value, unit=unit, beside=dict(beside or {}), note=note)
+        self.sections[-1].rows.append(row)
         self._console.print(f"[dim]{what}: {shown(value)} {unit}[/dim]", highlight=False)
-        return made
+        return row
 
     def show(self, console: Console) -> None:
-        """All of it as tables."""
+        """Print all sections as tables."""
         for section in self.sections:
             console.print(_table(section))
         facts = ", ".join(f"{name} {value}" for name, value in self.machine.items())
         console.print(f"[dim]{facts}[/dim]", highlight=False)
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, ratios worked out."""
+        """Return everything as plain data, with the ratios."""
         return {
             "machine": self.machine,
             "sections": [
@@ -92,7 +92,7 @@ class Report:
         }
 
     def write(self, path: Path) -> None:
-        """All of it into a JSON file."""
+        """Write everything to a JSON file."""
         path.write_text(json.dumps(self.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -116,7 +116,7 @@ def _table(section: Section) -> Table:
 
 
 def shown(value: float) -> str:
-    """A figure with three digits that matter, thousands apart."""
+    """Return a figure with three significant digits and a thousands separator."""
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3g}"

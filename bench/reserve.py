@@ -1,4 +1,4 @@
-"""Drawing and reserving codes, each with its recipient, beside raw inserts of the same rows and a voucher set elsewhere."""
+"""Drawing and reserving codes, beside raw inserts of the same rows and a voucher set of django-oscar."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from bench.ledgers import KINDS, ledger_url
@@ -22,16 +21,17 @@ from bench.report import Report
 from tests.shop import ANA, NOW, planned_run, run_row, sample_book
 from tillroll.approve.act import approve
 from tillroll.campaign.states import RunState
-from tillroll.ledger.bulk import add_many
+from tillroll.ledger.bulk.rows import add_many
+from tillroll.ledger.bulk.statistics import refresh_statistics
 from tillroll.ledger.engine import open_engine, writing
-from tillroll.ledger.plans import load_plan
-from tillroll.ledger.statistics import has_grown
+from tillroll.ledger.queries.plans import load_plan
+from tillroll.ledger.records import Run
 from tillroll.ledger.tables import recipients
-from tillroll.mint.begin import begin
-from tillroll.mint.reserve import PIECE, reserve
+from tillroll.mint.issue.begin import begin
+from tillroll.mint.issue.reserve import PIECE, reserve
 
 CODES = 1_000_000
-_BLOCK = 100_000  # ours and the raw inserts take turns by so many, so that a busy machine slows both
+_BLOCK = 100_000  # codes after which ours and the raw inserts take turns, so that a busy machine slows both
 _FEW_CUSTOMERS = 20
 _COLUMNS = ("store_id", "run_id", "recipient_id", "code", "state", "reserved_at", "changed_at")
 _OSCAR = "django-oscar[sorl-thumbnail]==4.2.1"
@@ -39,7 +39,7 @@ _OSCAR_CODES = 10_000
 
 
 def run(report: Report) -> None:
-    """A million on each database, then how long a voucher set of django-oscar takes for ten thousand."""
+    """Measure a million codes on each database, and a django-oscar voucher set of ten thousand."""
     report.section(
         f"Reserving {CODES:,} codes",
         "Floor: the same rows into the same table, sorted alike, by sqlite3's executemany and PostgreSQL's COPY. Peer:"
@@ -53,23 +53,23 @@ def run(report: Report) -> None:
 
 
 def _reserve(kind: str) -> tuple[float, float]:
-    """Codes a second: ours, and the raw inserts of what ours reserved."""
+    """Return codes a second: ours, and raw inserts of the same rows."""
     spent = {"ours": 0.0, "floor": 0.0}
     with ledger_url(kind) as url, ledger_url(kind) as other:
         engine = open_engine(url)
-        row = audience(engine, CODES)
+        run = audience(engine, CODES)
         copy_parents(engine, other)
         last, done = 0, False
         with _raw(kind, other) as insert:
             while not done:
                 began = time.perf_counter()
-                done = reserve(engine, run=row, now=NOW, most=_BLOCK)
+                done = reserve(engine, run=run, now=NOW, most=_BLOCK)
                 spent["ours"] += time.perf_counter() - began
                 block = _block(engine, last)
                 if not block:
                     break
                 last = block[-1][0]
-                rows = [one[1:] for one in block]
+                rows = [values[1:] for values in block]
                 began = time.perf_counter()
                 for start in range(0, len(rows), PIECE):
                     insert(rows[start : start + PIECE])
@@ -78,8 +78,8 @@ def _reserve(kind: str) -> tuple[float, float]:
     return CODES / spent["ours"], CODES / spent["floor"]
 
 
-def audience(engine: Engine, count: int) -> sa.Row[Any]:
-    """A run that has begun to mint, with so many recipients; only the first few of them are in the mirror of the store."""
+def audience(engine: Engine, count: int) -> Run:
+    """Return a run that is minting and has so many recipients. Only the first few are in the mirror."""
     _, run_id = planned_run(engine, book=sample_book(), customers=_FEW_CUSTOMERS)
     with engine.connect() as connection:
         plan = load_plan(connection, run_id)
@@ -90,33 +90,33 @@ def audience(engine: Engine, count: int) -> sa.Row[Any]:
         raise RuntimeError("the run does not begin")
     for start in range(_FEW_CUSTOMERS, count, PIECE):
         people = range(start + 1, min(start + PIECE, count) + 1)
-        rows = [(one, f"customer{one}@example.com", f"Živa Novak {one}") for one in people]
+        rows = [(number, f"customer{number}@example.com", f"Živa Novak {number}") for number in people]
         with writing(engine) as connection:
             add_many(
                 connection, recipients, ("customer_id", "email", "name"), rows, same={"plan_id": plan.plan_id}
             )
-    has_grown(engine, recipients)  # as it is told when an audience was frozen
+    refresh_statistics(engine, recipients)  # as after freezing an audience
     return run_row(engine, run_id)
 
 
 def copy_parents(engine: Engine, url: str) -> None:
-    """The rows that codes refer to, in the other ledger too."""
+    """Write the rows that codes refer to into the other ledger too."""
     other = open_engine(url)
     audience(other, CODES)
     other.dispose()
 
 
 def _block(engine: Engine, last: int) -> list[tuple[Any, ...]]:
-    """What was reserved last, as the driver has it, in the order it went in."""
+    """Return the codes reserved since, as the driver has them, in the order of insertion."""
     names = ", ".join(_COLUMNS)
     with engine.connect() as connection:
         query = f"SELECT id, {names} FROM codes WHERE id > {last} ORDER BY id"  # noqa: S608 - names and a number of ours
-        return [tuple(one) for one in connection.exec_driver_sql(query)]
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
 @contextmanager
 def _raw(kind: str, url: str) -> Iterator[Callable[[list[tuple[Any, ...]]], None]]:
-    """Insert rows with the driver alone."""
+    """Yield a function that inserts rows with the database driver alone."""
     engine = open_engine(url)
     names = ", ".join(_COLUMNS)
     with engine.connect() as connection:
@@ -193,21 +193,21 @@ print(json.dumps({"made": made.vouchers.count(), "seconds": time.perf_counter() 
 
 
 def _oscar() -> float | None:
-    """Codes a second of a django-oscar voucher set, in a virtual environment of its own; None where it can't be installed."""
+    """Return codes a second of a django-oscar voucher set, in its own virtual environment; None if it can't be installed."""
     with tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
         home = Path(folder, "peer")
         venv.create(home, with_pip=True)
         python = str(home / "bin" / "python")
         try:
-            _say(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", _OSCAR)
-            said = _say(python, "-c", _PEER, str(Path(folder, "peer.sqlite3")), str(_OSCAR_CODES))
+            _run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", _OSCAR)
+            output = _run(python, "-c", _PEER, str(Path(folder, "peer.sqlite3")), str(_OSCAR_CODES))
         except subprocess.CalledProcessError as fault:
             sys.stderr.write(f"{_OSCAR} could not be measured: {fault.stderr[-600:]}\n")
             return None
-    found = json.loads(said.splitlines()[-1])
-    return float(found["made"] / found["seconds"])
+    figures = json.loads(output.splitlines()[-1])
+    return float(figures["made"] / figures["seconds"])
 
 
-def _say(*command: str) -> str:
+def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own words
     return done.stdout

@@ -1,4 +1,4 @@
-"""The sandbox store: requests a second on one core, beside a server that does nothing but answer."""
+"""The sandbox store: requests a second on one core, beside a bare server."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ server.serve_forever()
 
 
 def run(report: Report) -> None:
-    """Plain requests from four connections, then batches; server on one core, client on another."""
+    """Measure plain requests from four connections, then batches. The server has one core and the client another."""
     cores = sorted(os.sched_getaffinity(0))
     report.section(
         "Sandbox store, on one core",
-        "Floor: http.server of the standard library that answers as many bytes. Plain requests are to be over 1,000 a second.",
+        "Floor: the standard library's http.server with answers of the same size. Target: over 1,000 plain requests a second.",
     )
     with shop(customers=_CUSTOMERS, speed=1_000, core=cores[0]) as store, _bare(cores[0]) as floor:
         os.sched_setaffinity(0, set(cores[1:]) or set(cores))
@@ -64,7 +64,7 @@ def run(report: Report) -> None:
 
 
 def _plain(report: Report, store: Shop, floor: int) -> None:
-    _asked(store.port, "POST", f"/api/v3/{store.store_id}/discount_coupons", store.token, _coupon("BENCH-0"))
+    _call(store.port, "POST", f"/api/v3/{store.store_id}/discount_coupons", store.token, _coupon("BENCH-0"))
     for what, paths in (
         ("profile", ["/profile"]),
         ("one coupon by its code", ["/discount_coupons/BENCH-0"]),
@@ -72,13 +72,13 @@ def _plain(report: Report, store: Shop, floor: int) -> None:
         ("pages of 100 customers, all different", _pages()),
     ):
         targets = [f"/api/v3/{store.store_id}{path}" for path in paths]
-        size = len(_asked(store.port, "GET", targets[0], store.token))
-        found = alternate(
+        size = len(_call(store.port, "GET", targets[0], store.token))
+        figures = alternate(
             ours=rate(partial(_many, store.port, targets, store.token), _REQUESTS),
             floor=rate(partial(_many, floor, ["/"], store.token, size), _REQUESTS),
         )
         report.row(
-            what, found["ours"], "requests/s", beside={"floor": found["floor"]}, note=f"{size:,} bytes"
+            what, figures["ours"], "requests/s", beside={"floor": figures["floor"]}, note=f"{size:,} bytes"
         )
 
 
@@ -87,7 +87,7 @@ def _pages() -> list[str]:
 
 
 def _batches(report: Report, store: Shop) -> None:
-    """Coupons made by batches of 500, beside a POST each: what making codes costs the store's side."""
+    """Measure coupons made in batches of 500, beside one POST each."""
     numbers = iter(range(1, 10_000_000))
 
     def by_batch() -> None:
@@ -96,10 +96,10 @@ def _batches(report: Report, store: Shop) -> None:
             for _ in range(_BATCH)
         ]
         target = f"/api/v3/{store.store_id}/batch"
-        handed = _asked(store.port, "POST", f"{target}?allowParallelMode=true", store.token, inner)
-        ticket = json.loads(handed)["ticket"]
+        answer = _call(store.port, "POST", f"{target}?allowParallelMode=true", store.token, inner)
+        ticket = json.loads(answer)["ticket"]
         while (
-            json.loads(_asked(store.port, "GET", f"{target}?ticket={ticket}", store.token))["status"]
+            json.loads(_call(store.port, "GET", f"{target}?ticket={ticket}", store.token))["status"]
             != "COMPLETED"
         ):
             time.sleep(0.005)
@@ -110,12 +110,12 @@ def _batches(report: Report, store: Shop) -> None:
             for _ in range(_BATCH):
                 ask("POST", target, store.token, _coupon(f"BENCH-{next(numbers)}"), 0)
 
-    found = alternate(ours=seconds(by_batch), peer=seconds(one_by_one))
+    figures = alternate(ours=seconds(by_batch), peer=seconds(one_by_one))
     report.row(
         "coupons in a batch of 500, executed",
-        _BATCH / found["ours"],
+        _BATCH / figures["ours"],
         "coupons/s",
-        beside={"a POST each": _BATCH / found["peer"]},
+        beside={"a POST each": _BATCH / figures["peer"]},
         note="speed 1,000",
     )
 
@@ -124,7 +124,7 @@ def _coupon(code: str) -> dict[str, object]:
     return {"name": code, "code": code, "discountType": "PERCENT", "discount": 10}
 
 
-# --- asking: a client that costs next to nothing, so that it is the server that is measured --------------------
+# --- a client that costs almost nothing, so that the server is measured --------------------
 
 Ask = Callable[[str, str, str, object, int], bytes]
 
@@ -152,7 +152,7 @@ def _connected(port: int) -> Iterator[Ask]:
         yield ask
 
 
-def _asked(port: int, method: str, target: str, token: str, body: object = None) -> bytes:
+def _call(port: int, method: str, target: str, token: str, body: object = None) -> bytes:
     with _connected(port) as ask:
         return ask(method, target, token, body, 0)
 
@@ -172,7 +172,7 @@ def _many(port: int, targets: Sequence[str], token: str, size: int = 0) -> None:
 
 @contextmanager
 def _bare(core: int) -> Iterator[int]:
-    """The port of a server that does nothing but answer."""
+    """Run a server that only answers, and yield its port."""
     child = subprocess.Popen([sys.executable, "-c", _FLOOR], stdout=subprocess.PIPE, text=True)  # noqa: S603 - the text above
     try:
         os.sched_setaffinity(child.pid, {core})

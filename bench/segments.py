@@ -1,6 +1,6 @@
-"""Segments: the count of typical and of heavy ones over 1,000,000 customers with 3,000,000 orders, on SQLite.
+"""Segments: counting typical and heavy ones over 1,000,000 customers with 3,000,000 orders, on SQLite.
 
-Beside each stands the same count written by hand for the same file, as good as we know how, through raw `sqlite3`.
+Beside each is the same count on the same file with the best hand-written SQL we know, through raw `sqlite3`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from bench.ledgers import ledger_url
 from bench.measure import alternate, seconds
 from bench.report import Report
 from tillroll.campaign.segments.lists import EMAIL, CustomerList
-from tillroll.campaign.segments.scores import Marks
+from tillroll.campaign.segments.scores import ScoreBoundaries
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.engine import open_engine, reading, writing
 from tillroll.ledger.tables import stores
 from tillroll.plan.segments.query import SegmentQuery
 from tillroll.plan.segments.question import ask
-from tillroll.track.scores import draw_up
+from tillroll.track.mirror.scores import compute_boundaries
 
 CUSTOMERS = 1_000_000
 ORDERS = 3_000_000
@@ -98,45 +98,45 @@ _SEGMENTS: Mapping[str, tuple[dict[str, Any], str]] = {
 
 
 def run(report: Report) -> None:
-    """One store, filled once; each segment and its floor in turns."""
+    """Fill one store, then measure each segment and its floor in turns."""
     with _store(report) as (engine, raw):
         report.section(
             "Segments over 1,000,000 customers with 3,000,000 orders, on SQLite",
-            "Floor: the same count written by hand, through sqlite3. A typical segment's count is to take under a second.",
+            "Floor: the same count in hand-written SQL, through sqlite3. Target: under a second for a typical segment.",
         )
-        marks = _draw(report, engine)
-        given: dict[str, Any] = {
+        boundaries = _compute(report, engine)
+        parameters: dict[str, Any] = {
             f"d{days}": (_NOW - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S.%f")
             for days in (30, 90, 365)
         }
-        given |= {
-            "recency": marks.recency[2].strftime("%Y-%m-%d %H:%M:%S.%f"),
-            "frequency": marks.frequency[2],
+        parameters |= {
+            "recency": boundaries.recency[2].strftime("%Y-%m-%d %H:%M:%S.%f"),
+            "frequency": boundaries.frequency[2],
         }
         for what, (where, by_hand) in _SEGMENTS.items():
             segment = Segment.model_validate({"title": what, "where": where})
             ours = partial(_count, engine, segment)
-            floor = partial(_by_hand, raw, by_hand, given)
-            found, expected = ours(), floor()
-            if found != expected:
-                raise AssertionError(f"{what}: {found} and by hand {expected}")
+            floor = partial(_by_hand, raw, by_hand, parameters)
+            count, expected = ours(), floor()
+            if count != expected:
+                raise AssertionError(f"{what}: {count}, and by hand {expected}")
             figures = alternate(ours=seconds(ours), floor=seconds(floor))
-            note = f"{found:,}: {say_segment(segment)}"
+            note = f"{count:,}: {say_segment(segment)}"
             report.row(what, figures["ours"], "s", beside={"by hand": figures["floor"]}, note=note)
 
 
-def _draw(report: Report, engine: Engine) -> Marks:
-    """The marks between scores, as the loop draws them up at most once an hour."""
-    found: list[Marks] = []
+def _compute(report: Report, engine: Engine) -> ScoreBoundaries:
+    """Compute and store the boundaries between scores, as the loop does at most once an hour."""
+    boundaries: list[ScoreBoundaries] = []
 
-    def draw() -> None:
+    def compute() -> None:
         with reading(engine) as connection:
-            found.append(draw_up(connection, 1))
+            boundaries.append(compute_boundaries(connection, 1))
 
-    report.row("drawing up the scores' marks", alternate(ours=seconds(draw), times=1)["ours"], "s")
+    report.row("computing the boundaries of scores", alternate(ours=seconds(compute), times=1)["ours"], "s")
     with writing(engine) as connection:
-        connection.execute(sa.update(stores).values(score_marks=found[0].to_json(), scored_at=_NOW))
-    return found[0]
+        connection.execute(sa.update(stores).values(score_marks=boundaries[0].to_json(), scored_at=_NOW))
+    return boundaries[0]
 
 
 def _count(engine: Engine, segment: Segment) -> int:
@@ -144,12 +144,12 @@ def _count(engine: Engine, segment: Segment) -> int:
         question = ask(connection, store_id=1, segments=[segment], lists=_LISTS, now=_NOW)
         asking = SegmentQuery(question)
         fits = asking.matches(segment)
-        query = sa.select(sa.func.count()).select_from(asking.source).where(asking.whose, fits)
+        query = sa.select(sa.func.count()).select_from(asking.source).where(asking.scope, fits)
         return int(connection.scalar(query) or 0)
 
 
-def _by_hand(raw: sqlite3.Connection, query: str, given: Mapping[str, Any]) -> int:
-    return int(raw.execute(query, given).fetchone()[0])
+def _by_hand(raw: sqlite3.Connection, query: str, parameters: Mapping[str, Any]) -> int:
+    return int(raw.execute(query, parameters).fetchone()[0])
 
 
 # -- the store
@@ -157,7 +157,7 @@ def _by_hand(raw: sqlite3.Connection, query: str, given: Mapping[str, Any]) -> i
 
 @contextmanager
 def _store(report: Report) -> Iterator[tuple[Engine, sqlite3.Connection]]:
-    """A ledger with the store in it, as an engine and as a raw connection."""
+    """Yield a ledger with the filled store, as an engine and as a raw connection."""
     with ledger_url("SQLite") as url:
         filled = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
         took = seconds(partial(_fill, filled))()
@@ -167,7 +167,7 @@ def _store(report: Report) -> Iterator[tuple[Engine, sqlite3.Connection]]:
             "filled by SQL",
             took,
             "s",
-            note=f"{CUSTOMERS:,} customers, {ORDERS:,} orders, five items in four of them",
+            note=f"{CUSTOMERS:,} customers, {ORDERS:,} orders, five items in four orders",
         )
         engine = open_engine(url)
         raw = sqlite3.connect(
@@ -181,7 +181,7 @@ def _store(report: Report) -> Iterator[tuple[Engine, sqlite3.Connection]]:
 
 
 def _fill(raw: sqlite3.Connection) -> None:
-    """Rows are made by SQLite itself out of their numbers; indexes are laid once they are all there."""
+    """Fill the store: SQLite computes the rows from their numbers, and the indexes are created afterwards."""
     for pragma in ("journal_mode = off", "synchronous = off", "cache_size = -200000", "temp_store = memory"):
         raw.execute(f"pragma {pragma}")
     indexes = raw.execute(
@@ -204,7 +204,7 @@ def _numbers(most: int) -> str:
 
 
 def _mixed(of: str, salt: int) -> str:
-    """A number that looks drawn, from one that counts up."""
+    """Return SQL for a pseudo-random number from one that counts up."""
     return f"(({of} * {salt} + ({of} >> 7) * 40503 + {salt}) & 1073741823)"
 
 

@@ -1,4 +1,4 @@
-"""Sending: e-mails a second into the outbox, by how many wait (it is to be the same), beside the outbox alone."""
+"""Sending: e-mails a second into the outbox, beside the outbox alone. The number that waits should not matter."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.clock import SystemClock
 from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.tables import codes, customers, messages, recipients, runs
-from tillroll.mint.reserve import reserve
+from tillroll.mint.issue.reserve import reserve
+from tillroll.send.context import SendContext
 from tillroll.send.deliver import send_slice
-from tillroll.send.mime import Outgoing
-from tillroll.send.outbox import Outbox
-from tillroll.send.sending import Post
+from tillroll.send.rendering.mime import Outgoing
+from tillroll.send.transports.outbox import Outbox
 
 WAITING = (10_000, 100_000)
 _SLICES = 5
@@ -31,12 +31,12 @@ _FLOOR = 5_000
 
 
 def run(report: Report) -> None:
-    """One run after the other: all its codes are live, and a few slices of it are sent."""
+    """Measure a few slices of sending for each run; all codes are live before."""
     with tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
         floor = _floor(Path(folder))
     report.section(
         "E-mails a second, one sender",
-        f"Floor: {_FLOOR:,} finished e-mails written into the outbox, nothing else.",
+        f"Floor: writing {_FLOOR:,} finished e-mails to the outbox.",
     )
     for kind in KINDS:
         for waiting in WAITING:
@@ -44,18 +44,20 @@ def run(report: Report) -> None:
 
 
 def _sent(kind: str, waiting: int) -> float:
-    """E-mails a second, once the rows of all are written down."""
+    """Return e-mails a second, after the rows of all e-mails are written."""
     with ledger_url(kind) as url, tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
         engine, clock = open_engine(url), SystemClock()
-        row = audience(engine, waiting)
-        reserve(engine, run=row, now=NOW)
-        _all_live(engine, row.id)
+        run = audience(engine, waiting)
+        reserve(engine, run=run, now=NOW)
+        _all_live(engine, run.id)
         outbox = Outbox(Path(folder), clock)
-        post = Post(engine=engine, clock=clock, transport=outbox, sender="Shop <hello@shop.example>")
-        send_slice(post, run_id=row.id, until=clock.now())  # writes the rows down, and sends a hundred
+        context = SendContext(
+            engine=engine, clock=clock, transport=outbox, sender="Shop <hello@shop.example>"
+        )
+        send_slice(context, run_id=run.id, until=clock.now())  # writes the rows, and sends a hundred
         before, began = _count(engine), time.perf_counter()
         for _ in range(_SLICES):
-            if send_slice(post, run_id=row.id, until=clock.now() + _SLICE) is None:
+            if send_slice(context, run_id=run.id, until=clock.now() + _SLICE) is None:
                 break
         sent, took = _count(engine) - before, time.perf_counter() - began
         engine.dispose()
@@ -63,16 +65,16 @@ def _sent(kind: str, waiting: int) -> float:
 
 
 def _all_live(engine: Engine, run_id: int) -> None:
-    """The store has made the codes, and knows the customers."""
+    """Mark all codes as live and add all recipients to the mirror."""
     with writing(engine) as connection:
-        known = sa.select(sa.func.max(customers.c.customer_id)).scalar_subquery()
+        last_mirrored = sa.select(sa.func.max(customers.c.customer_id)).scalar_subquery()
         others = sa.select(
             sa.literal(1),
             recipients.c.customer_id,
             recipients.c.email,
             sa.true(),
             sa.literal(NOW, customers.c.seen_at.type),
-        ).where(recipients.c.customer_id > known)
+        ).where(recipients.c.customer_id > last_mirrored)
         columns = ["store_id", "customer_id", "email", "accepts_marketing", "seen_at"]
         connection.execute(sa.insert(customers).from_select(columns, others))
         until = SystemClock().now() + timedelta(days=14)

@@ -1,4 +1,4 @@
-"""A sandbox store in a process of its own, so that what it costs is not counted as ours; and how it is asked from here."""
+"""A sandbox store in a process of its own, so that its cost is not counted as ours."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-UNLIMITED = 1_000_000  # the most that the settings take
-"""Requests a minute, where the store's allowance is not what is measured."""
+UNLIMITED = 1_000_000
+"""Requests a minute (the setting's maximum), for benchmarks in which the rate limit should not matter."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """Where it is and how to get in; the first store's, if there are several."""
+    """Address and token of a sandbox; of its first store, if it has several."""
 
     base_url: str  # ends in /api/v3
     store_id: int
@@ -30,7 +30,7 @@ class Shop:
     stores: tuple[tuple[int, str], ...]  # (id, token) of each
 
     def admin(self, path: str, body: Any = None) -> Any:
-        """Ask the sandbox itself: `counters`, `switches`, `faults`."""
+        """Call the sandbox's own interface: `counters`, `switches` or `faults`."""
         address = f"http://127.0.0.1:{self.port}/sandbox/{path}"
         content = None if body is None else json.dumps(body).encode()
         with urllib.request.urlopen(address, data=content, timeout=60) as answer:
@@ -47,7 +47,10 @@ def shop(
     core: int | None = None,
     **switches: Any,
 ) -> Iterator[Shop]:
-    """A store until the end of the block. `core` keeps it on one; at speed 1 and 600 requests it is the documented one."""
+    """Run a sandbox for the length of a block. With speed 1 and 600 requests a minute it behaves as documented.
+
+    `core`: the only core that it may use.
+    """
     with tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
         command = [sys.executable, "-m", "tillroll.sandbox", "--json", "--dir", str(Path(folder, "store"))]
         options = {
@@ -57,11 +60,12 @@ def shop(
             "requests-per-minute": requests_per_minute,
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        words += ["--index-lag", "0", "0"]  # what is measured would wait for it
         child = subprocess.Popen([*command, *words], stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
         try:
             if core is not None:
                 os.sched_setaffinity(child.pid, {core})
-            yield _entered(child, switches)
+            yield _connect(child, switches)
         finally:
             child.terminate()
             child.wait()
@@ -69,19 +73,19 @@ def shop(
                 child.stdout.close()
 
 
-def _entered(child: subprocess.Popen[str], switches: dict[str, Any]) -> Shop:
+def _connect(child: subprocess.Popen[str], switches: dict[str, Any]) -> Shop:
     line = child.stdout.readline() if child.stdout else ""
     if not line:
-        raise RuntimeError("the sandbox did not start; its own words are above")
+        raise RuntimeError("the sandbox did not start; its output is above")
     ready = json.loads(line)
-    made = Shop(
+    sandbox = Shop(
         base_url=ready["base_url"],
         store_id=ready["store_id"],
         token=ready["token"],
         port=int(ready["base_url"].split(":")[2].partition("/")[0]),
         pid=child.pid,
-        stores=tuple((one["store_id"], one["token"]) for one in ready["stores"]),
+        stores=tuple((store["store_id"], store["token"]) for store in ready["stores"]),
     )
     if switches:
-        made.admin("switches", switches)
-    return made
+        sandbox.admin("switches", switches)
+    return sandbox

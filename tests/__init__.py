@@ -1,1 +1,1 @@
-"""The tests mirror the rooms of `src/tillroll`; docs/design.md section 9 says how they are written."""
+"""The tests mirror the packages of `src/tillroll`; docs/design.md section 13 says how they are written."""

@@ -1,4 +1,4 @@
-"""What every test gets: databases (tests/databases.py), a store (tests/store.py), and a promise: none leaves this machine."""
+"""Shared by all tests: databases (tests/databases.py), a store (tests/store.py), and a guard against network access."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.databases", "tests.store"]
+pytest_plugins = ["tests.logs", "tests.databases", "tests.store"]
 
 hypothesis.settings.register_profile(
     "tillroll", deadline=None, derandomize=True
@@ -19,22 +19,22 @@ hypothesis.settings.load_profile("tillroll")
 
 
 class LeftTheMachine(AssertionError):
-    """A test tried to reach another host. Tests talk to loopback alone."""
+    """A test tried to reach another host; tests may only use loopback."""
 
 
-def _is_here(host: object) -> bool:
+def _is_local(host: object) -> bool:
     if isinstance(host, bytes | bytearray):
         host = host.decode("idna")
     if host in {None, "", "localhost", socket.gethostname()}:
         return True
     try:
         address = ip_address(str(host).partition("%")[0])
-    except ValueError:  # a name: asking for its address would already leave the machine
+    except ValueError:  # a name: resolving it would already contact another host
         return False
     return address.is_loopback or address.is_unspecified
 
 
-def _stay(event: str, arguments: tuple[Any, ...]) -> None:
+def _refuse_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:
     if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
         address = arguments[1]
         host = address[0] if isinstance(address, tuple) else None  # anything else is a socket of this machine
@@ -42,7 +42,7 @@ def _stay(event: str, arguments: tuple[Any, ...]) -> None:
         host = arguments[0]
     else:
         return
-    if not _is_here(host):
+    if not _is_local(host):
         raise LeftTheMachine(f"{event} to {host!r}: no test touches anything but loopback")
 
 
@@ -51,4 +51,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    sys.addaudithook(_stay)
+    sys.addaudithook(_refuse_other_hosts)

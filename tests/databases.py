@@ -1,6 +1,6 @@
 """Fixtures: a fresh, migrated ledger for every test, on SQLite and on PostgreSQL.
 
-Migrating takes a while, copying doesn't: a worker migrates one template of each kind. A test gets a copy of the SQLite file;
+Migrating is slow and copying is fast, so a worker migrates one template of each kind. A test gets a copy of the SQLite file;
 PostgreSQL takes a third of a second to copy a database, so there a worker has one copy, emptied after each test.
 
     database_url   the address, once for each kind: a test that takes it runs twice
@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,9 +25,10 @@ from psycopg import sql
 from sqlalchemy.engine import Engine, make_url
 
 from tests import postgres
+from tests.logs import remember_codes
 
 
-def _migrate(url: str) -> None:
+def migrate(url: str) -> None:
     from tillroll.ledger.engine import open_engine
     from tillroll.ledger.migrate import upgrade
 
@@ -47,22 +50,24 @@ def _database(server: str, name: str) -> str:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, to be copied."""
     path = tmp_path_factory.mktemp("template") / "ledger.sqlite3"
-    _migrate(f"sqlite:///{path}")
+    migrate(f"sqlite:///{path}")
     assert not path.with_name(path.name + "-wal").exists(), "the template is still open somewhere"
     return path
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """The address of a fresh ledger in a file of the test's own."""
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh ledger in a file of this test."""
     path = tmp_path / "ledger.sqlite3"
     shutil.copyfile(sqlite_template, path)
-    return f"sqlite:///{path}"
+    yield f"sqlite:///{path}"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
+        remember_codes(code for (code,) in ledger.execute(_CODES))
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """A server that may make databases: the one TEST_DATABASE_URL names, else one of this worker's own."""
+    """A server where we may create databases: that of TEST_DATABASE_URL, else one of this worker's own."""
     named = os.environ.get("TEST_DATABASE_URL")
     if named:
         yield make_url(named).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -79,12 +84,13 @@ def postgresql_template(postgresql_server: str) -> Iterator[str]:
     name = f"tillroll_template_{uuid4().hex}"
     _administer(postgresql_server, "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", name)
     try:
-        _migrate(_database(postgresql_server, name))
+        migrate(_database(postgresql_server, name))
         yield name
     finally:
         _administer(postgresql_server, "DROP DATABASE {} WITH (FORCE)", name)
 
 
+_CODES = "select code from codes limit 100000"
 _SHAPE = """
 select (select count(*) from pg_class), (select max(oid) from pg_class), (select count(*) from pg_attribute),
     (select version_num from alembic_version)"""
@@ -113,7 +119,7 @@ end $$"""
 
 
 class Emptied:
-    """A worker's database: as good as new for each test. What a test did to its tables' shape costs it its life."""
+    """A worker's database, emptied after each test; if a test changed the schema, the database is dropped and made again."""
 
     def __init__(self, server: str, template: str) -> None:
         self._server, self._template = server, template
@@ -121,7 +127,7 @@ class Emptied:
         self._shape: object = None
 
     def take(self) -> str:
-        """Its address; it is made if there is none."""
+        """Return the URL of the database, creating it if necessary."""
         if not self._name:
             self._name = f"tillroll_test_{uuid4().hex}"
             _administer(self._server, "CREATE DATABASE {} TEMPLATE {}", self._name, self._template)
@@ -130,7 +136,7 @@ class Emptied:
         return _database(self._server, self._name)
 
     def give_back(self) -> None:
-        """Empty it, whoever is still connected."""
+        """Empty the database, even if clients are still connected."""
         try:
             with psycopg.connect(_database(self._server, self._name), autocommit=True) as connection:
                 connection.execute(
@@ -138,18 +144,19 @@ class Emptied:
                     " where datname = current_database() and pid <> pg_backend_pid()"
                 )
                 same = connection.execute(_SHAPE).fetchone() == self._shape
-                connection.execute(
-                    "set session_replication_role = replica"
-                )  # references may dangle meanwhile
+                with suppress(psycopg.Error):  # a test may have changed the schema
+                    remember_codes(code for (code,) in connection.execute(_CODES))
+                # foreign keys are not checked meanwhile
+                connection.execute("set session_replication_role = replica")
                 if same:
                     connection.execute(_EMPTY)
                     return
         except psycopg.errors.InsufficientPrivilege:
-            pass  # a server of somebody's, where we may not do that
+            pass  # we may lack that privilege on a server that is not ours
         self.drop()
 
     def drop(self) -> None:
-        """Make a new one next time."""
+        """Drop the database; the next `take` creates a new one."""
         if self._name:
             _administer(self._server, "DROP DATABASE {} WITH (FORCE)", self._name)
             self._name = ""
@@ -164,14 +171,14 @@ def postgresql_emptied(postgresql_server: str, postgresql_template: str) -> Iter
 
 @pytest.fixture
 def postgresql_url(postgresql_emptied: Emptied) -> Iterator[str]:
-    """The address of a fresh ledger in a PostgreSQL database that no other test uses at the time."""
+    """The URL of a fresh ledger in a PostgreSQL database that no other test uses at the same time."""
     yield postgresql_emptied.take()
     postgresql_emptied.give_back()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """The address of a fresh, migrated ledger; the test runs once on each kind."""
+    """The URL of a fresh, migrated ledger; the test runs once on each kind of database."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 

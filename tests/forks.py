@@ -1,9 +1,10 @@
 """Processes of the `tillroll` command, forked from one that has its modules loaded.
 
-Each is a process of its own: it has its words, its environment, its exit code, and can be killed like any. Only starting Python
-and importing what a command needs is done once for all of them, since that is most of what a short command costs.
+Each is a separate process with its own arguments, environment and exit code, and can be killed like any other. Only starting
+Python and importing modules, which takes most of the time of a short command, is done once for all of them.
 
-`Forks()` starts this file and holds pipes to it; it goes when they close, because it was closed or because the tests are gone.
+`Forks()` starts this file and holds pipes to it. The forking process ends when the pipes close: by `close()`, or because the
+tests have ended.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ _BESIDES = (
     "sqlalchemy.dialects.postgresql.psycopg",
     "apscheduler.schedulers.background",
 )
-"""What commands import besides the modules of their rooms, and what takes longest."""
+"""Modules that commands import besides Tillroll's own, and that take longest to import."""
 
 
 @cache
 def forks() -> Forks:
-    """The one of this test process; gone with it."""
+    """Return the forking process of this test process; it is closed at exit."""
     made = Forks()
     atexit.register(made.close)
     return made
 
 
 class Forks:
-    """The process that forks; one caller at a time."""
+    """The process that forks; it serves one caller at a time."""
 
     def __init__(self) -> None:
         self._keeper = subprocess.Popen(
@@ -54,7 +55,7 @@ class Forks:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # a Ctrl-C is for the tests; this one goes by the pipe alone
+            start_new_session=True,  # Ctrl-C must reach only the tests; this process ends when the pipe closes
         )
         self._lock = threading.Lock()
 
@@ -68,30 +69,35 @@ class Forks:
         given: Path | None = None,
         first: str = "",
     ) -> Child:
-        """A `tillroll` with these words; `first` is `module:function` of the tests to be called in it before (its argument
-        after a second colon)."""
-        asked = {
+        """Start `tillroll` with these arguments.
+
+        `first` names a function of the tests to call in the process before: `module:function` or `module:function:argument`.
+        """
+        from tests.logs import read_later  # not needed by the process that forks
+
+        read_later(troubles)
+        request = {
             "words": words,
             "cwd": str(cwd),
             "environment": environment,
             "files": [str(given or os.devnull), str(output), str(troubles)],
             "first": first,
         }
-        return Child(pid=int(self._ask(asked)), _ask=self._ask)
+        return Child(pid=int(self._ask(request)), _ask=self._ask)
 
     def close(self) -> None:
-        """Stop forking. What was forked is not touched."""
+        """End the forking process. Its children keep running."""
         assert self._keeper.stdin is not None
         assert self._keeper.stdout is not None
         self._keeper.stdin.close()
         self._keeper.wait()
         self._keeper.stdout.close()
 
-    def _ask(self, asked: dict[str, Any]) -> Any:
+    def _ask(self, request: dict[str, Any]) -> Any:
         assert self._keeper.stdin is not None
         assert self._keeper.stdout is not None
         with self._lock:
-            self._keeper.stdin.write(json.dumps(asked) + "\n")
+            self._keeper.stdin.write(json.dumps(request) + "\n")
             self._keeper.stdin.flush()
             line = self._keeper.stdout.readline()
         assert line, "the process that forks has died"
@@ -100,29 +106,29 @@ class Forks:
 
 @dataclass(kw_only=True)
 class Child:
-    """One process, with the ways of `subprocess.Popen` that the tests use."""
+    """A forked process, with the methods of `subprocess.Popen` that the tests use."""
 
     pid: int
     _ask: Callable[[dict[str, Any]], Any]
     returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit code, negative for a signal, or None while it runs."""
+        """Return the exit code, negative for a signal, or None while the process runs."""
         if self.returncode is None:
             self.returncode = self._ask({"wait": self.pid, "seconds": 0.0})
         return self.returncode
 
     def wait(self, timeout: float = 120.0) -> int:
-        """Its exit code, once it has ended."""
+        """Wait for the process to end and return its exit code."""
         end = time.monotonic() + timeout
         while self.poll() is None:
-            assert time.monotonic() < end, f"process {self.pid} goes on and on"
+            assert time.monotonic() < end, f"process {self.pid} does not end"
             self.returncode = self._ask({"wait": self.pid, "seconds": 0.5})
         assert self.returncode is not None
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Nothing happens to one that has ended."""
+        """Send a signal, unless the process has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -141,26 +147,26 @@ def _load() -> None:
             importlib.import_module(module.name)
     for name in _BESIDES:
         importlib.import_module(name)
-    gc.freeze()  # what is loaded stays; no child need look through it
+    gc.freeze()  # loaded modules stay; children need not collect them
 
 
 def _look(pid: int, seconds: float) -> int | None:
-    """The exit code of a child, None if it goes on for longer than that."""
+    """Return the exit code of a child, or None if it still runs after that time."""
     end = time.monotonic() + seconds
     while True:
-        found, status = os.waitpid(pid, os.WNOHANG)
-        if found:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() >= end:
             return None
         time.sleep(_LOOK_EVERY)
 
 
-def _become(asked: dict[str, Any]) -> None:
-    """In the child: what a fresh process would have."""
+def _become(request: dict[str, Any]) -> None:
+    """Set up the child as a fresh process would be."""
     for number, (name, flags) in enumerate(
         zip(
-            asked["files"],
+            request["files"],
             (os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND] * 2),
             strict=True,
         )
@@ -170,28 +176,28 @@ def _become(asked: dict[str, Any]) -> None:
         os.close(descriptor)
     sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
     sys.stderr = os.fdopen(2, "w", buffering=1)
-    os.chdir(asked["cwd"])
+    os.chdir(request["cwd"])
     os.environ.clear()
-    os.environ.update(asked["environment"])
+    os.environ.update(request["environment"])
     time.tzset()
-    sys.argv = ["tillroll", *asked["words"]]
-    if asked["first"]:
-        module, function, *given = asked["first"].split(":")
+    sys.argv = ["tillroll", *request["words"]]
+    if request["first"]:
+        module, function, *given = request["first"].split(":")
         getattr(importlib.import_module(module), function)(*given)
 
 
 def _serve() -> bool:
-    """Fork for whoever asks; True in a child, False at the end."""
+    """Serve requests to fork; return True in a child, and False when the pipe closes."""
     for line in iter(sys.stdin.readline, ""):
-        asked = json.loads(line)
-        if "wait" in asked:
-            said: Any = _look(asked["wait"], asked["seconds"])
+        request = json.loads(line)
+        if "wait" in request:
+            answer: Any = _look(request["wait"], request["seconds"])
         else:
-            said = os.fork()
-            if not said:
-                _become(asked)
+            answer = os.fork()
+            if not answer:
+                _become(request)
                 return True
-        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     return False
 

@@ -1,8 +1,9 @@
-"""A PostgreSQL of the tests' own: found, started in a temporary folder, and gone with who asked for it.
+"""A PostgreSQL server for the tests, started in a temporary folder and removed with the process that started it.
 
 `running()` starts this file as a keeper process and holds a pipe to it. The keeper makes the cluster, starts
-the server, prints its port, and waits for the pipe to close: at the end of the session, or because the test
-process was killed. Then it stops the server and removes the folder: no way of ending leaves a server behind.
+the server, prints its port, does what `PostgresServer` tells it, and waits for the pipe to close: at the end of the
+session, or because the test process was killed. Then it stops the server and removes the folder, so no server is ever
+left behind.
 
 PostgreSQL refuses to run as root; there the keeper stays root and runs the server as another user.
 """
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MISSING = (
@@ -30,7 +31,7 @@ MISSING = (
 _START_SECONDS = 60
 _PATTERNS = (
     "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
-    "/usr/pgsql-*/bin",  # Fedora and its kin
+    "/usr/pgsql-*/bin",  # Fedora and similar
     "/opt/homebrew/opt/postgresql*/bin",
     "/usr/local/opt/postgresql*/bin",
 )
@@ -47,7 +48,7 @@ _SETTINGS = {
 
 
 def binaries() -> Path | None:
-    """The folder with `initdb` and `postgres`: TEST_POSTGRES_BIN, else an installed one, else the wheel's."""
+    """Return the folder with `initdb` and `postgres`: TEST_POSTGRES_BIN, else an installed one, else the wheel's."""
     named = os.environ.get("TEST_POSTGRES_BIN")
     if named:
         return Path(named) if _complete(Path(named)) else None
@@ -64,8 +65,8 @@ def _installed() -> Iterator[Path]:
         yield Path(on_path).resolve().parent
     pg_config = shutil.which("pg_config")
     if pg_config:
-        asked = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
-        yield Path(asked.stdout.strip())
+        answer = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
+        yield Path(answer.stdout.strip())
     for pattern in _PATTERNS:
         yield from sorted(Path("/").glob(pattern.lstrip("/")), key=_version, reverse=True)
 
@@ -83,7 +84,47 @@ def _in_the_wheel() -> Iterator[Path]:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """A server on a loopback port, as `postgresql://…/postgres`; gone at the end of the block."""
+    """Yield the URL (`postgresql://…/postgres`) of a server on a loopback port; it is stopped at the end of the block."""
+    with restartable() as server:
+        yield server.url
+
+
+class PostgresServer:
+    """A server that tests take away and give back."""
+
+    def __init__(self, keeper: subprocess.Popen[str], port: str) -> None:
+        self._keeper = keeper
+        self.port = int(port)
+        self.url = f"postgresql://tillroll@127.0.0.1:{port}/postgres"
+
+    def kill(self) -> None:
+        """Kill the server and all its processes with SIGKILL."""
+        self._tell("kill")
+
+    def start(self) -> None:
+        """Start it again on its port, and wait until it accepts connections."""
+        self._tell("start")
+
+    def freeze(self) -> None:
+        """Stop all its processes with SIGSTOP: they accept connections and never answer."""
+        self._tell("freeze")
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._tell("thaw")
+
+    def _tell(self, word: str) -> None:
+        assert self._keeper.stdin is not None
+        assert self._keeper.stdout is not None
+        self._keeper.stdin.write(word + "\n")
+        self._keeper.stdin.flush()
+        answer = self._keeper.stdout.readline().strip()
+        assert answer == word, f"PostgreSQL could not {word}; its own words are above."
+
+
+@contextmanager
+def restartable() -> Iterator[PostgresServer]:
+    """Yield a server on a loopback port that can be killed and started again; it is stopped at the end of the block."""
     folder = binaries()
     if folder is None:
         raise RuntimeError(MISSING)
@@ -92,7 +133,7 @@ def running() -> Iterator[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # a Ctrl-C is for the tests; the keeper goes by the pipe alone
+        start_new_session=True,  # Ctrl-C must reach only the tests; the keeper ends when the pipe closes
     )
     assert keeper.stdin is not None
     assert keeper.stdout is not None
@@ -100,7 +141,7 @@ def running() -> Iterator[str]:
         port = keeper.stdout.readline().strip()
         if not port:
             raise RuntimeError("PostgreSQL did not start; its own words are above.")
-        yield f"postgresql://tillroll@127.0.0.1:{port}/postgres"
+        yield PostgresServer(keeper, port)
     finally:
         keeper.stdin.close()
         keeper.wait()
@@ -111,11 +152,11 @@ def running() -> Iterator[str]:
 
 
 def _account() -> pwd.struct_passwd | None:
-    """Whom the server runs as when we are root."""
+    """Return the account that the server runs as when we are root."""
     if os.geteuid() != 0:
         return None
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    account = known.get("postgres") or known.get("nobody")
+    accounts = {entry.pw_name: entry for entry in pwd.getpwall()}
+    account = accounts.get("postgres") or accounts.get("nobody")
     if account is None:
         raise RuntimeError(
             "PostgreSQL won't run as root, and there is neither a user `postgres` nor a `nobody`."
@@ -124,12 +165,12 @@ def _account() -> pwd.struct_passwd | None:
 
 
 def _open_to_all(path: Path) -> bool:
-    """Whether any user can reach this place."""
+    """Return whether any user can read this path."""
     return all(place.stat().st_mode & 0o001 for place in (path.resolve(), *path.resolve().parents))
 
 
 def _place(account: pwd.struct_passwd | None) -> Path:
-    """A new temporary folder the server's user can work in."""
+    """Create a temporary folder that the server's user can write to."""
     parents = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
     parent = next(path for path in parents if account is None or _open_to_all(path))
     place = Path(tempfile.mkdtemp(prefix="tillroll-pg-", dir=parent))
@@ -139,7 +180,7 @@ def _place(account: pwd.struct_passwd | None) -> Path:
 
 
 def _copied(folder: Path, place: Path, account: pwd.struct_passwd) -> Path:
-    """The binaries and the libraries a wheel puts beside them, where the server's user can read them."""
+    """Copy the binaries, with the libraries that a wheel puts beside them, to where the server's user can read them."""
     package = folder.parent.parent
     shutil.copytree(folder.parent, place / package.name / folder.parent.name, symlinks=True)
     libraries = package.with_name(f"{package.name}.libs")
@@ -197,24 +238,67 @@ def _start(
     )
     if made.wait() != 0:
         raise RuntimeError("initdb failed")
-    flags = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    for _attempt in range(3):  # between choosing a port and taking it another process may take it
+    for _attempt in range(3):  # another process may take the port before the server does
         port = _free_port()
-        command = [str(folder / "postgres"), "-D", str(data), "-p", str(port), *flags]
-        server = _spawn(command, account=account, place=place, log=log)
-        deadline = time.monotonic() + _START_SECONDS
-        while server.poll() is None:
-            if _answers(port) and (data / "postmaster.pid").read_text().rstrip().endswith("ready"):
-                return server, port
-            if time.monotonic() > deadline:
-                server.send_signal(signal.SIGQUIT)
-                server.wait()
-            time.sleep(0.02)
+        server = _start_on(port, folder, account=account, place=place, log=log)
+        if server is not None:
+            return server, port
     raise RuntimeError("postgres did not start")
 
 
+def _start_on(
+    port: int, folder: Path, *, account: pwd.struct_passwd | None, place: Path, log: int
+) -> subprocess.Popen[bytes] | None:
+    """Start the server and wait until it accepts connections; return None if it ends instead."""
+    data = place / "data"
+    flags = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    command = [str(folder / "postgres"), "-D", str(data), "-p", str(port), *flags]
+    server = _spawn(command, account=account, place=place, log=log)
+    deadline = time.monotonic() + _START_SECONDS
+    while server.poll() is None:
+        if _answers(port) and (data / "postmaster.pid").read_text().rstrip().endswith("ready"):
+            return server
+        if time.monotonic() > deadline:
+            server.send_signal(signal.SIGQUIT)
+            server.wait()
+        time.sleep(0.02)
+    return None
+
+
+def _signal_all(server: subprocess.Popen[bytes], number: int) -> None:
+    """Signal the server and its children, each of which has a session of its own."""
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(server.pid)], capture_output=True, check=False)
+    for pid in (server.pid, *map(int, listed.stdout.split())):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _do(
+    word: str,
+    server: subprocess.Popen[bytes],
+    port: int,
+    folder: Path,
+    *,
+    account: pwd.struct_passwd | None,
+    place: Path,
+    log: int,
+) -> subprocess.Popen[bytes]:
+    """Do what `PostgresServer` tells; return the server that runs now, or the one that was killed."""
+    if word == "start":
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:  # it refuses as long as a process of the old one is ending
+            started = _start_on(port, folder, account=account, place=place, log=log)
+            if started is not None:
+                return started
+        raise RuntimeError("postgres did not start again")
+    _signal_all(server, {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}[word])
+    if word == "kill":
+        server.wait()
+    return server
+
+
 def _keep(folder: Path) -> None:
-    """Start a server, say its port on stdout, stop it when stdin closes."""
+    """Start a server, print its port on stdout, and stop it when stdin closes."""
     account = _account()
     place = _place(account)
     server = None
@@ -222,7 +306,7 @@ def _keep(folder: Path) -> None:
         with (place / "log").open("wb") as log:
             if account and not _open_to_all(
                 folder
-            ):  # a private checkout: its virtual environment is out of reach
+            ):  # a private checkout: other users cannot read its virtual environment
                 folder = _copied(folder, place, account)
             try:
                 server, port = _start(folder, account=account, place=place, log=log.fileno())
@@ -231,10 +315,16 @@ def _keep(folder: Path) -> None:
                 raise
             sys.stdout.write(f"{port}\n")
             sys.stdout.flush()
-            sys.stdin.read()
+            for line in sys.stdin:
+                server = _do(
+                    line.strip(), server, port, folder, account=account, place=place, log=log.fileno()
+                )
+                sys.stdout.write(line)
+                sys.stdout.flush()
     finally:
         if server is not None:
-            server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth keeping
+            _signal_all(server, signal.SIGCONT)
+            server.send_signal(signal.SIGQUIT)  # immediate shutdown: the data is not needed
             server.wait()
         shutil.rmtree(place, ignore_errors=True)
 

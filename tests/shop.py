@@ -15,30 +15,34 @@ from sqlalchemy.engine import Engine
 from tillroll.approve.decide import Person
 from tillroll.campaign import Book, parse_book
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import customers, runs, stores
+from tillroll.ledger.queries.runs import load_run
+from tillroll.ledger.records import Run
+from tillroll.ledger.tables import customers, stores
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.plan.record import record_book
-from tillroll.plan.slots import start_by_hand
+from tillroll.plan.record.revisions import record_book
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ANA = Person(email="ana@shop.example", roles=frozenset({"approver"}))
 BEN = Person(email="ben@shop.example", roles=frozenset({"approver"}))
 EVE = Person(email="eve@shop.example", roles=frozenset({"viewer"}))
+SHOP = "/stores/1003"
+"""What the addresses of the sample store's pages begin with."""
 
 
 def sample_files() -> dict[str, bytes]:
-    """The repository's own campaigns, rules and templates, as `parse_book` takes them."""
-    found = {}
+    """Return the repository's own campaigns, rules and templates, as `parse_book` takes them."""
+    files = {}
     for place in ("campaigns", "rules", "templates"):
         for path in sorted((ROOT / place).rglob("*")):
             if path.is_file():
-                found[path.relative_to(ROOT).as_posix()] = path.read_bytes()
-    return found
+                files[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    return files
 
 
 def sample_book(**changed: str) -> Book:
-    """The sample files as a book; keyword `winback=…` replaces the text of that campaign's file."""
+    """Return the sample files as a book; `winback=…` replaces the text of that campaign's file."""
     files = sample_files()
     for name, text in changed.items():
         files[f"campaigns/{name.replace('_', '-')}.yaml"] = text.encode()
@@ -46,12 +50,12 @@ def sample_book(**changed: str) -> Book:
 
 
 def campaign_text(name: str) -> str:
-    """A sample campaign's file."""
+    """Return the text of a sample campaign's file."""
     return (ROOT / "campaigns" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def add_store(engine: Engine, **values: Any) -> int:
-    """A connected store; returns its number in the ledger."""
+    """Add a connected store and return its row number in the ledger."""
     row = {
         "ecwid_id": 1003,
         "base_url": "http://127.0.0.1:9/api/v3",
@@ -72,7 +76,7 @@ def add_store(engine: Engine, **values: Any) -> int:
 
 
 def add_customers(engine: Engine, store_id: int, *rows: dict[str, Any]) -> None:
-    """Customers of the mirror; each row names only what matters."""
+    """Add customers to the mirror; each row gives only the columns that matter."""
     plain = {
         "store_id": store_id,
         "email": "",
@@ -98,7 +102,7 @@ def add_customers(engine: Engine, store_id: int, *rows: dict[str, Any]) -> None:
 
 
 def lapsed(customer_id: int, **values: Any) -> dict[str, Any]:
-    """Somebody the win-back campaign is for."""
+    """Return a customer that the win-back campaign selects."""
     return {
         "customer_id": customer_id,
         "name": f"Živa Novak {customer_id}",
@@ -114,7 +118,7 @@ def lapsed(customer_id: int, **values: Any) -> dict[str, Any]:
 def planned_run(
     engine: Engine, *, book: Book | None = None, name: str = "winback", customers: int = 20
 ) -> tuple[int, int]:
-    """(store, run): a run by hand over some lapsed customers, planned."""
+    """Plan a manual run for some lapsed customers; return the store and the run."""
     store_id = add_store(engine)
     add_customers(engine, store_id, *(lapsed(number) for number in range(1, customers + 1)))
     record_book(engine, store_id=store_id, book=book or sample_book(), now=NOW)
@@ -123,15 +127,15 @@ def planned_run(
     return store_id, run_id
 
 
-def run_row(engine: Engine, run_id: int) -> sa.Row[Any]:
-    """A run as the ledger has it."""
+def run_row(engine: Engine, run_id: int) -> Run:
+    """Return a run's row of the ledger."""
     with engine.connect() as connection:
-        return connection.execute(sa.select(runs).where(runs.c.id == run_id)).one()
+        return load_run(connection, run_id)
 
 
 @contextmanager
 def counting(engine: Engine) -> Iterator[list[str]]:
-    """The SQL statements sent in the block."""
+    """Yield the list of SQL statements that are executed in the block."""
     sent: list[str] = []
 
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures around the sandbox store: served over real HTTP from a thread, with the client that the product uses.
+"""Fixtures of the sandbox store, served over real HTTP from a thread, and of the product's own client.
 
 sandbox    a running store with a few customers and no limit worth noticing
 client     a client of it
@@ -15,21 +15,26 @@ from typing import Any
 import pytest
 import requests
 
+from tests.logs import remember
 from tests.shop import ROOT
 from tillroll.clock import SystemClock
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.pace import Pace
+from tillroll.ecwid.http.hosts import AllowedHosts
+from tillroll.ecwid.http.pace import Pace
 from tillroll.ledger.engine import reading
-from tillroll.loop.advance import Lane
+from tillroll.ledger.queries.stores import load_store
+from tillroll.loop.advance import StoreWorker
 from tillroll.loop.worker import register_store
-from tillroll.sandbox.memory.switches import Switches
 from tillroll.sandbox.serve import Sandbox
+from tillroll.sandbox.state.switches import Switches
 from tillroll.settings import Settings, StoreAccess
-from tillroll.track.connect import load_store
 from tillroll.wiring import Services, build
 
 CUSTOMERS = 160
 QUICK = 1_000_000
+INDEX_LAG = {"index_lag": 1.5, "index_lag_spread": 3.5}
+"""Searches show what is new as late as in the real store, in seconds of the store's clock: for tests that move it."""
+SANDBOX_HOSTS = AllowedHosts(private=True)
 
 
 @contextmanager
@@ -42,7 +47,7 @@ def running(
     faults: Mapping[str, Any] | None = None,
     **switches: Any,
 ) -> Iterator[Sandbox]:
-    """A store under a folder, until the end of the block; or several, some of which go wrong or run fast."""
+    """Run one or more stores in a folder until the end of the block, optionally with faults or a faster clock."""
     chosen = Switches(**{"requests_per_minute": QUICK, **switches})
     store = Sandbox(
         port=0,
@@ -58,6 +63,7 @@ def running(
     try:
         yield store
     finally:
+        remember(store, directory)
         store.close()
 
 
@@ -69,9 +75,10 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 @contextmanager
 def client_of(store: Sandbox, **changed: Any) -> Iterator[Client]:
-    """A client of a store; `token=` and `store_id=` may be wrong on purpose."""
+    """Return a client of a store; `token=` and `store_id=` may be wrong on purpose."""
     clock, ready = SystemClock(), store.ready
     values = {"base_url": ready.base_url, "store_id": ready.store_id, "token": ready.token, **changed}
+    values.setdefault("hosts", SANDBOX_HOSTS)
     client = Client(**values, pace=Pace(clock, per_minute=QUICK), clock=clock)
     try:
         yield client
@@ -86,28 +93,28 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 
 
 def turn(store: Sandbox, **switches: Any) -> None:
-    """Turn some of a running store's switches, over HTTP."""
+    """Set some switches of a running store, over HTTP."""
     address = store.ready.base_url.removesuffix("/api/v3")
     requests.post(f"{address}/sandbox/switches", json=switches, timeout=5).raise_for_status()
 
 
 def lay_faults(store: Sandbox, **plan: Any) -> None:
-    """Switch kinds of faults of a running store on, or off by False, over HTTP."""
+    """Switch kinds of faults of a running store on, or off with False, over HTTP."""
     address = store.ready.base_url.removesuffix("/api/v3")
     requests.post(f"{address}/sandbox/faults", json=plan, timeout=5).raise_for_status()
 
 
 def counted(store: Sandbox) -> dict[str, Any]:
-    """What a running store has counted, the client's manners among it."""
+    """Return the counters of a running store, which include early requests of the client."""
     address = store.ready.base_url.removesuffix("/api/v3")
     answer = requests.get(f"{address}/sandbox/counters", timeout=5)
     answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
-    return found
+    counters: dict[str, Any] = answer.json()
+    return counters
 
 
 def buy(store: Sandbox, *, email: str, sku: str = "POT-01", coupon: str = "") -> dict[str, Any]:
-    """Buy one thing at the store's till."""
+    """Buy a product at the store's checkout."""
     address = store.ready.base_url.removesuffix("/api/v3")
     basket = {"email": email, "items": [{"sku": sku, "quantity": 1}], "coupon": coupon}
     answer = requests.post(f"{address}/sandbox/checkout", json=basket, timeout=5)
@@ -132,10 +139,10 @@ def services(sandbox: Sandbox, database_url: str, tmp_path: Path) -> Iterator[Se
 
 
 @pytest.fixture
-def lane(services: Services) -> Iterator[Lane]:
+def worker(services: Services) -> Iterator[StoreWorker]:
     with reading(services.engine) as connection:
         store = load_store(connection, 1)
     with services.client(store) as made:
-        lane_ = Lane(services=services, store_id=1, client=made)
-        yield lane_
-        lane_.close()
+        store_worker = StoreWorker(services=services, store_id=1, client=made)
+        yield store_worker
+        store_worker.close()

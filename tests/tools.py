@@ -1,4 +1,4 @@
-"""What the tests need and pip can't install: a Chromium. `python -m tests.tools` gets it, or says how.
+"""Find Chromium, which the tests need and pip can't install; `python -m tests.tools` installs it or says how.
 
 PostgreSQL needs nothing here: `tests/postgres.py` takes an installed one, or the test extras' wheel.
 """
@@ -24,11 +24,11 @@ MISSING = (
 
 
 def chromium() -> Path | None:
-    """The Chromium to test with: the one TILLROLL_CHROMIUM names, else the first installed."""
+    """Return the Chromium to test with: that of TILLROLL_CHROMIUM, else the first that is installed."""
     named = os.environ.get("TILLROLL_CHROMIUM")
     if named:
-        found = shutil.which(named)
-        return Path(found) if found else None
+        program = shutil.which(named)
+        return Path(program) if program else None
     installed = [Path(path) for path in map(shutil.which, NAMES) if path]
     return next(iter([*installed, *filter(Path.exists, ON_A_MAC)]), None)
 

@@ -1,7 +1,7 @@
-"""The one place that asks for the time.
+"""The clock: the only module that asks the machine for the time.
 
-Everything else takes `now` as an argument (an aware datetime in UTC) or a `Clock`. `freezegun` moves `SystemClock`
-in tests, so nothing waits for a schedule.
+Everything else takes `now` (an aware datetime in UTC) or a `Clock` as an argument. Tests move `SystemClock` with `freezegun`,
+so no test waits for a schedule.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the time comes from."""
+    """A source of time."""
 
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """Return the present moment, aware and in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards; for measuring and pacing, never for dates."""
+        """Return seconds that never run backwards; for measuring and pacing, not for dates."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait. Only `ecwid/` and the worker's idle pause use it, for seconds at most."""
+        """Wait, for half a minute at most: for the store's API, between steps of an import, and when the worker is idle."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -1,21 +1,21 @@
-"""The error tree, named by what the caller can do next.
+"""The error tree. Each class says what the caller can do next.
 
-    TillrollError                 has a `message` (what happened, where) and a `hint` (what to do next)
-    ├── Refused                   the request itself is wrong: change it, then try again
-    │   ├── FaultyFiles           campaign, rule or template files have findings (all of them are listed)
+    TillrollError                 has a `message` (what happened, and where) and a `hint` (what to do next)
+    ├── Refused                   the request is wrong: change it, then try again
+    │   ├── FaultyFiles           campaign, rule or template files have faults (all of them are listed)
     │   ├── NotAllowed            this person may not do this
-    │   ├── NotFound              no such campaign, run, plan or user
-    │   └── Conflict              somebody was quicker, or the thing has moved on
-    ├── TryLater                  nothing is wrong with the request; `retry_at` says when
-    ├── OutcomeUnknown            it may have happened: look it up before doing it again
-    └── NeedsPerson               the machine can't go on until somebody acts
+    │   ├── NotFound              there is no such campaign, run, plan or user
+    │   └── Conflict              the object has changed since it was read
+    ├── TryLater                  the request is right; try again at `retry_at`
+    ├── OutcomeUnknown            it may have been done: look it up before doing it again
+    └── NeedsPerson               work stops until somebody acts
         ├── StoreDisconnected     the store no longer accepts the token
         ├── PlanLacksApi          the store's plan has no API, or the store is suspended
         ├── ScopeMissing          the token lacks a scope
-        ├── LedgerIsAnother       the store was worked for by another ledger, or by this one at a later time
-        └── Misconfigured         settings, database, port: this installation can't start
+        ├── StaleLedger           this ledger is a copy or was restored: the store knows of later work
+        └── Misconfigured         this installation can't start: settings, database or port
 
-Errors carry attributes; nobody parses their text. Expected outcomes of a decision are values with reasons, not errors.
+Errors carry attributes, and no code parses their text. Expected results of a decision are values with reasons, not errors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from datetime import datetime
 
 
 class TillrollError(Exception):
-    """Base of everything that is said to a person; `str()` is the message alone."""
+    """Base of all errors that are shown to a person; `str()` is the message alone."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -33,11 +33,11 @@ class TillrollError(Exception):
 
 
 class Refused(TillrollError):
-    """The request can't be carried out as it stands; the same request will be refused again."""
+    """The request can't be carried out; the same request will be refused again."""
 
 
 class FaultyFiles(Refused):
-    """Campaign, rule or template files have faults; `lines` holds each finding, rendered for a terminal."""
+    """Campaign, rule or template files have faults; `lines` holds each one, rendered for a terminal."""
 
     def __init__(self, message: str, *, lines: tuple[str, ...] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -49,15 +49,15 @@ class NotAllowed(Refused):
 
 
 class NotFound(Refused):
-    """There is no such thing."""
+    """The object that was asked for does not exist."""
 
 
 class Conflict(Refused):
-    """The thing has moved on since it was looked at; look again."""
+    """The object has changed since it was read: read it again."""
 
 
 class TryLater(TillrollError):
-    """A passing trouble; `retry_at` (aware UTC) is the earliest sensible time for another try."""
+    """A temporary failure; `retry_at` (aware UTC) is the earliest sensible time to try again."""
 
     def __init__(self, message: str, *, retry_at: datetime, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -65,15 +65,15 @@ class TryLater(TillrollError):
 
 
 class OutcomeUnknown(TillrollError):
-    """The answer was lost after the request went out: it may or may not have been done."""
+    """The answer to a request was lost: the request may or may not have been carried out."""
 
 
 class NeedsPerson(TillrollError):
-    """Work stops until somebody acts; the hint says who does what."""
+    """Work stops until somebody acts; the hint says who must do what."""
 
 
 class StoreDisconnected(NeedsPerson):
-    """The store refuses the token (403 with an empty body: revoked, mistyped, or the app was uninstalled)."""
+    """The store refuses the token (403 with an empty body for everything: revoked, mistyped, or the app was uninstalled)."""
 
 
 class PlanLacksApi(NeedsPerson):
@@ -81,12 +81,12 @@ class PlanLacksApi(NeedsPerson):
 
 
 class ScopeMissing(NeedsPerson):
-    """The token is good but lacks a scope, or a feature is off in the store (403 with a body)."""
+    """The token is good but lacks a scope, or a feature is off in the store (403, while the profile is answered)."""
 
 
-class LedgerIsAnother(NeedsPerson):
-    """This ledger is a copy, or was restored: what it believes undone may have been done. See `tillroll rearm`."""
+class StaleLedger(NeedsPerson):
+    """This ledger is a copy or was restored: work that it counts as open may have been done. See `tillroll rearm`."""
 
 
 class Misconfigured(NeedsPerson):
-    """This installation can't start as it is set up."""
+    """This installation can't start: a setting, the database or the port is wrong."""

@@ -1,4 +1,4 @@
-"""One frozen set of settings. The only module that reads the environment; it reports every fault at once."""
+"""The settings of this installation. The only module that reads the environment; it reports every fault at once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
 
+from tillroll.approve.decide import OwnPlans
+from tillroll.campaign.language.models import Via
+from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.errors import Misconfigured
 
 API_URL = "https://app.ecwid.com/api/v3"
 OAUTH_URL = "https://my.ecwid.com"
 EMBEDDED, DISTRIBUTED = "embedded", "distributed"
+OPTIONAL, REQUIRED = "optional", "required"
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreAccess:
-    """A store named by the environment."""
+    """The store that the environment names."""
 
     ecwid_id: int
     token: str = field(repr=False)
@@ -26,112 +30,144 @@ class StoreAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an installation is told from outside. Each line names its variable."""
+    """The settings of one installation; each line names its environment variable."""
 
-    home: Path = Path("var")  # TILLROLL_HOME: ledger, outbox and keys when nothing else is said
+    home: Path = Path("var")  # TILLROLL_HOME: holds the ledger, outbox and key, unless set elsewhere
     database_url: str = "sqlite:///var/tillroll.sqlite3"  # DATABASE_URL
     folder: Path = Path()  # TILLROLL_FOLDER: holds campaigns/, rules/ and templates/
-    environment: str = "live"  # TILLROLL_ENVIRONMENT: sandbox or live; what campaigns say of it is in force
+    environment: str = (
+        "live"  # TILLROLL_ENVIRONMENT: sandbox or live; picks those parts of the campaign files
+    )
     secret_keys: tuple[str, ...] = field(
         default=(), repr=False
-    )  # TILLROLL_SECRET_KEYS: the first seals, all open
+    )  # TILLROLL_SECRET_KEYS: the first encrypts, each decrypts
     store: StoreAccess | None = None  # ECWID_STORE_ID, ECWID_TOKEN, ECWID_API_URL
-    client_id: str = ""  # ECWID_CLIENT_ID: of your app, to connect stores by a click
+    client_id: str = ""  # ECWID_CLIENT_ID: of your app; needed to connect stores through OAuth
     client_secret: str = field(
         default="", repr=False
-    )  # ECWID_CLIENT_SECRET: what the store signs its webhooks with
+    )  # ECWID_CLIENT_SECRET: the store signs its webhooks with it
     oauth_url: str = OAUTH_URL  # ECWID_OAUTH_URL
-    public_url: str = (
-        ""  # TILLROLL_URL: where people and stores reach the pages, like https://tillroll.shop.example
-    )
+    public_url: str = ""  # TILLROLL_URL: public address of the pages, like https://tillroll.shop.example
     api_url: str = API_URL  # ECWID_API_URL
-    engine: str = "embedded"  # TILLROLL_ENGINE: embedded, or distributed (PostgreSQL alone, and its default)
-    threads: int = 8  # TILLROLL_THREADS: how many stores a worker works for at a time
+    hosts: tuple[
+        str, ...
+    ] = ()  # TILLROLL_HOSTS: the only hosts of store APIs that may be called; empty: any public one
+    engine: str = (
+        "embedded"  # TILLROLL_ENGINE: embedded or distributed (needs PostgreSQL, and is its default)
+    )
+    threads: int = 8  # TILLROLL_THREADS: stores that a worker handles at the same time
     requests_per_minute: int = 600  # TILLROLL_REQUESTS_PER_MINUTE
-    smtp_url: str = field(default="", repr=False)  # SMTP_URL: none means the outbox folder
-    mail_from: str = ""  # TILLROLL_MAIL_FROM: "Shop <hello@shop.example>"; none means the store's own
+    mail_via: Via = Via.OUTBOX  # the transport whose variable is set, else the outbox folder
+    mail_url: str = field(default="", repr=False)  # SMTP_URL: the address of the transport
+    mail_from: str = ""  # TILLROLL_MAIL_FROM: like "Shop <hello@shop.example>"; empty: the store's own
+    own_plans: OwnPlans = OwnPlans.AUTO  # TILLROLL_OWN_PLANS: may an asker be the only approver
+    personal_key: str = field(default="", repr=False)  # TILLROLL_KEY: of the person who gives commands
     port: int = 8000  # PORT
-    proxies: int = 0  # TILLROLL_PROXIES: how many proxies stand before the pages (Heroku: 1)
+    proxies: int = 0  # TILLROLL_PROXIES: reverse proxies in front of the pages (Heroku: 1)
     metrics_token: str = field(
         default="", repr=False
-    )  # TILLROLL_METRICS_TOKEN: what /metrics wants; none, no page
+    )  # TILLROLL_METRICS_TOKEN: required by /metrics; empty: no such page
+    session_hours: int = 12  # TILLROLL_SESSION_HOURS: a sign-in ends after so long, whatever is done
+    idle_minutes: int = 120  # TILLROLL_IDLE_MINUTES: a sign-in ends when nothing was done for so long
+    second_factor: str = OPTIONAL  # TILLROLL_SECOND_FACTOR: optional, or required of approvers and admins
     log_level: str = "info"  # TILLROLL_LOG_LEVEL
+    record: Path | None = (
+        None  # TILLROLL_RECORD: a file that the talk with stores is recorded in, with pseudonyms
+    )
 
     @property
     def outbox(self) -> Path:
-        """Where messages go when there is no mail server."""
+        """The folder that e-mails go to when there is no mail server."""
         return self.home / "outbox"
 
     @property
+    def key_file(self) -> Path:
+        """The file with the keys of an installation that sets no TILLROLL_SECRET_KEYS."""
+        return self.home / "secret.key"
+
+    @property
     def on_sqlite(self) -> bool:
-        """Whether the ledger is a file here."""
+        """Whether the ledger is an SQLite file."""
         return self.database_url.startswith("sqlite")
 
     @property
+    def allowed_hosts(self) -> AllowedHosts:
+        """The hosts that may be called. Those of the operator's own addresses may, whatever TILLROLL_HOSTS says."""
+        own = [self.api_url, self.oauth_url, *([self.store.base_url] if self.store else [])]
+        return AllowedHosts.of(own, hosts=self.hosts, private=self.environment == "sandbox")
+
+    @property
     def slow_threads(self) -> int:
-        """How many more it has for stores that hang or are in trouble: those that go well don't wait for them."""
+        """Threads of their own for stores that hang or fail, so that the other stores need not wait for them."""
         return max(2, self.threads // 4)
 
     @property
     def senders(self) -> int:
-        """How many more it has for e-mails that are sent side by side (distributed engine)."""
+        """Threads of the distributed engine that send e-mails in parallel."""
         return max(2, self.threads // 2)
 
     @property
     def connections(self) -> int:
-        """The most connections to the database that a process wants: each store that is worked for holds its lane, too."""
+        """The most database connections of one process. Each store at work takes two: one holds its lock."""
         return 2 * (self.threads + self.slow_threads + self.senders) + 4
 
 
 def from_environment() -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     return from_mapping(os.environ)
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with changes, for a process it starts."""
+    """Return this process's environment with some changes, for a child process."""
     return {**os.environ, **changes}
 
 
 def from_mapping(names: Mapping[str, str]) -> Settings:
-    """Settings from names and texts; `Misconfigured` lists everything that is wrong with them."""
+    """Return settings from variables and their texts. Raises `Misconfigured`, which lists every fault."""
     faults: list[str] = []
     home = Path(names.get("TILLROLL_HOME") or "var")
     api_url = _url(names, "ECWID_API_URL", faults) or API_URL
+    mail_via = _transport(names, faults)
     values = Settings(
         home=home,
         database_url=names.get("DATABASE_URL") or f"sqlite:///{home / 'tillroll.sqlite3'}",
         folder=Path(names.get("TILLROLL_FOLDER") or "."),
         environment=_choice(names, "TILLROLL_ENVIRONMENT", ("sandbox", "live"), "live", faults),
-        secret_keys=tuple(
-            key for key in names.get("TILLROLL_SECRET_KEYS", "").replace(" ", "").split(",") if key
-        ),
+        secret_keys=_keys(names),
         store=_store(names, api_url, faults),
         client_id=names.get("ECWID_CLIENT_ID", ""),
         client_secret=names.get("ECWID_CLIENT_SECRET", ""),
         oauth_url=_url(names, "ECWID_OAUTH_URL", faults) or OAUTH_URL,
         public_url=_url(names, "TILLROLL_URL", faults),
         api_url=api_url,
+        hosts=tuple(names.get("TILLROLL_HOSTS", "").replace(",", " ").lower().split()),
         engine=_choice(names, "TILLROLL_ENGINE", (EMBEDDED, DISTRIBUTED), default_engine(names), faults),
         threads=_whole(names, "TILLROLL_THREADS", 8, 1, 64, faults),
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
-        smtp_url=names.get("SMTP_URL", ""),
+        mail_via=mail_via,
+        mail_url=names.get(mail_via.variable, ""),
         mail_from=_sender(names, faults),
+        own_plans=_own_plans(names, faults),
+        personal_key=names.get("TILLROLL_KEY", "").strip(),
         port=_whole(names, "PORT", 8000, 1, 65_535, faults),
         proxies=_whole(names, "TILLROLL_PROXIES", 0, 0, 5, faults),
         metrics_token=names.get("TILLROLL_METRICS_TOKEN", ""),
+        session_hours=_whole(names, "TILLROLL_SESSION_HOURS", 12, 1, 720, faults),
+        idle_minutes=_whole(names, "TILLROLL_IDLE_MINUTES", 120, 5, 43_200, faults),
+        second_factor=_choice(names, "TILLROLL_SECOND_FACTOR", (OPTIONAL, REQUIRED), OPTIONAL, faults),
+        record=Path(names["TILLROLL_RECORD"]) if names.get("TILLROLL_RECORD") else None,
         log_level=_choice(names, "TILLROLL_LOG_LEVEL", ("debug", "info", "warning", "error"), "info", faults),
     )
     if not values.database_url.startswith(("sqlite", "postgres")):
         faults.append(
-            "DATABASE_URL is no address of a ledger; write it like sqlite:///var/tillroll.sqlite3 or "
+            "DATABASE_URL is not a database address; write it like sqlite:///var/tillroll.sqlite3 or "
             "postgresql://user:password@host/name"
         )
     elif not values.on_sqlite and not values.secret_keys:
-        faults.append("TILLROLL_SECRET_KEYS is missing; make a key with: tillroll secret new")
+        faults.append("TILLROLL_SECRET_KEYS is missing; create a key with: tillroll secret new")
     if values.on_sqlite and values.engine == DISTRIBUTED:
         faults.append(
-            "TILLROLL_ENGINE is 'distributed', which wants PostgreSQL: set DATABASE_URL, or leave it out"
+            "TILLROLL_ENGINE is 'distributed', which needs PostgreSQL: set DATABASE_URL, or leave TILLROLL_ENGINE out"
         )
     if faults:
         raise Misconfigured("The environment has faults:\n" + "\n".join(f"  - {fault}" for fault in faults))
@@ -139,7 +175,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
 
 
 def default_engine(names: Mapping[str, str]) -> str:
-    """The engine that fits the database, when none is named."""
+    """Return the engine that fits the database, for when none is set."""
     return DISTRIBUTED if names.get("DATABASE_URL", "").startswith("postgres") else EMBEDDED
 
 
@@ -154,11 +190,22 @@ def _store(names: Mapping[str, str], api_url: str, faults: list[str]) -> StoreAc
     return StoreAccess(ecwid_id=int(store_id) if store_id.isdigit() else 0, token=token, base_url=api_url)
 
 
+def _keys(names: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(key for key in names.get("TILLROLL_SECRET_KEYS", "").replace(" ", "").split(",") if key)
+
+
 def _url(names: Mapping[str, str], name: str, faults: list[str]) -> str:
     url = names.get(name, "")
     if url and not url.startswith(("https://", "http://")):
-        faults.append(f"{name} is {url!r}; it begins with https://")
+        faults.append(f"{name} is {url!r}; it must begin with https://")
     return url.rstrip("/")
+
+
+def _transport(names: Mapping[str, str], faults: list[str]) -> Via:
+    chosen = [via for via in Via if via.variable and names.get(via.variable)]
+    if len(chosen) > 1:
+        faults.append(f"{' and '.join(via.variable for via in chosen)} are set; only one of them may be")
+    return chosen[0] if chosen else Via.OUTBOX
 
 
 def _sender(names: Mapping[str, str], faults: list[str]) -> str:
@@ -179,6 +226,11 @@ def _whole(
         return int(raw)
     faults.append(f"{name} is {raw!r}; it must be a whole number from {least} to {most}")
     return default
+
+
+def _own_plans(names: Mapping[str, str], faults: list[str]) -> OwnPlans:
+    raw = _choice(names, "TILLROLL_OWN_PLANS", tuple(OwnPlans), OwnPlans.AUTO, faults)
+    return OwnPlans(raw) if raw in tuple(OwnPlans) else OwnPlans.AUTO
 
 
 def _choice(

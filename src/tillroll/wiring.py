@@ -1,66 +1,114 @@
-"""The one function that names concrete parts: `build(settings)` opens what an installation needs and hands it out."""
+"""The services of an installation. `build(settings)` is the only function that chooses their classes."""
 
 from __future__ import annotations
 
+import io
 import logging
-import os
 import secrets
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TextIO
 
-import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine
+from structlog.typing import EventDict, ExcInfo
 
+from tillroll.batches.session import StoreSession
+from tillroll.campaign.language.models import Via
+from tillroll.campaign.text.masked import mask_fields, mask_text
+from tillroll.campaign.text.visible import json_line, made_visible
 from tillroll.clock import Clock, SystemClock
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.pace import Pace
-from tillroll.ledger.engine import open_engine
-from tillroll.ledger.levels import Levels
-from tillroll.ledger.sealing import Sealer, new_key
-from tillroll.send.outbox import Outbox
-from tillroll.send.smtp import Server, Smtp
+from tillroll.ecwid.http.pace import Pace
+from tillroll.ecwid.record.recorder import Recorder
+from tillroll.ledger.at_rest.key_file import read_or_make
+from tillroll.ledger.at_rest.private_files import keep_files_private, ledger_files, tighten
+from tillroll.ledger.availability import is_unavailable
+from tillroll.ledger.database_watch import DatabaseWatch
+from tillroll.ledger.engine import open_engine, reading
+from tillroll.ledger.locks.rate_levels import Levels
+from tillroll.ledger.queries.stores import learned_facts
+from tillroll.ledger.records import Store
+from tillroll.ledger.sealing import Sealer
 from tillroll.send.transport import Transport
+from tillroll.send.transports.outbox import Outbox
+from tillroll.send.transports.smtp import Smtp, SmtpServer
 from tillroll.settings import Settings
+
+log = structlog.get_logger("tillroll")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything an entry point works with."""
+    """Everything that a command, the pages or a worker needs."""
 
     settings: Settings
     engine: Engine
     clock: Clock
     sealer: Sealer
-    keys: tuple[str, ...]  # what seals; the web signs its sessions with something derived from the first
+    keys: tuple[str, ...]  # of `sealer`; the pages derive the key of their sessions from the first
     transport: Transport
+    database: DatabaseWatch = field(default_factory=DatabaseWatch)
 
-    def open_client(self, store: sa.Row[Any], *, person: bool = False) -> Client:
-        """A client of one store, to be closed by the caller; all of them share the token's pace through the ledger.
+    def open_client(self, store: Store, *, person: bool = False) -> Client:
+        """Return a client of one store, which the caller must close. All clients share the store's rate limit through the ledger.
 
-        `person`: somebody waits at a screen for what it asks.
+        `person`: somebody waits at a screen for its answers, so it may use the calls that are kept for people.
         """
+        with reading(self.engine) as connection:
+            learned = learned_facts(connection, store.id)
+        allowed = learned.get("requests_per_minute")
+        per_minute = self.settings.requests_per_minute
         pace = Pace(
             self.clock,
-            per_minute=self.settings.requests_per_minute,
+            per_minute=min(per_minute, allowed) if isinstance(allowed, int) and allowed > 0 else per_minute,
             keeper=Levels(self.engine, store.id),
+            counts_inner=learned.get("count_inner_requests") is True,
         )
         return Client(
             base_url=store.base_url,
             store_id=store.ecwid_id,
             token=self.sealer.open(store.token),
+            hosts=self.settings.allowed_hosts,
             pace=pace,
             clock=self.clock,
             person=person,
+            listener=self._recorder(store),
         )
 
+    def _recorder(self, store: Store) -> Recorder | None:
+        """Return what records the talk with a store, if the settings name a file for it."""
+        if self.settings.record is None:
+            return None
+        return Recorder(self.settings.record, secret=self.keys[0], store_id=store.ecwid_id, clock=self.clock)
+
     @contextmanager
-    def client(self, store: sa.Row[Any], *, person: bool = False) -> Iterator[Client]:
-        """The same for a block."""
+    def stranger(self, store: Store) -> Iterator[Client]:
+        """Open a client with a token that no store has given, to see how the store refuses one."""
+        pace = Pace(self.clock, per_minute=self.settings.requests_per_minute)
+        client = Client(
+            base_url=store.base_url,
+            store_id=store.ecwid_id,
+            token=f"secret_{secrets.token_hex(16)}",
+            hosts=self.settings.allowed_hosts,
+            pace=pace,
+            clock=self.clock,
+        )
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def session(self, store_id: int, client: Client) -> StoreSession:
+        """Return the session for work on a store with a client of it."""
+        return StoreSession(engine=self.engine, client=client, store_id=store_id, clock=self.clock)
+
+    @contextmanager
+    def client(self, store: Store, *, person: bool = False) -> Iterator[Client]:
+        """Open a client for the length of a block; see `open_client`."""
         client = self.open_client(store, person=person)
         try:
             yield client
@@ -69,64 +117,147 @@ class Services:
 
 
 @contextmanager
-def build(settings: Settings, *, clock: Clock | None = None) -> Iterator[Services]:
-    """Open the ledger and construct the parts; everything is closed at the end of the block."""
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    patient: bool = False,
+    database: DatabaseWatch | None = None,
+    answer_within: float | None = None,
+) -> Iterator[Services]:
+    """Open the ledger and construct the services for the length of a block.
+
+    `patient`: wait for a database that is away, instead of raising `Misconfigured`. `database`: what the process knows already
+    about it. `answer_within`: seconds that a statement may take.
+    """
     clock = clock or SystemClock()
-    engine = open_engine(settings.database_url, connections=settings.connections)
+    keep_files_private()
+    database = database or DatabaseWatch(clock)
+
+    def opened() -> Engine:
+        return open_engine(
+            settings.database_url, connections=settings.connections, answer_within=answer_within
+        )
+
+    engine = database.insist(opened) if patient else opened()
     try:
-        keys = settings.secret_keys or (_local_key(settings.home / "secret.key"),)
+        _tighten_files(settings)
+        keys = settings.secret_keys or read_or_make(settings.key_file)
         yield Services(
             settings=settings,
             engine=engine,
             clock=clock,
             sealer=Sealer(keys),
             keys=keys,
-            transport=Smtp(Server.from_url(settings.smtp_url))
-            if settings.smtp_url
-            else Outbox(settings.outbox, clock),
+            transport=open_transport(settings, clock),
+            database=database,
         )
     finally:
         engine.dispose()
 
 
-def _local_key(path: Path) -> str:
-    """The key of an installation on one machine: made at its first start, readable by its owner alone."""
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process of ours was quicker
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        key = new_key()
-        file.write(key + "\n")
-    return key
+def open_transport(settings: Settings, clock: Clock) -> Transport:
+    """Return the mail transport that the settings choose."""
+    match settings.mail_via:
+        case Via.SMTP:
+            return Smtp(SmtpServer.from_url(settings.mail_url))
+        case Via.OUTBOX:
+            return Outbox(settings.outbox, clock)
+
+
+def _tighten_files(settings: Settings) -> None:
+    """Make files of earlier versions private, and say so; the next start finds none."""
+    paths = [*ledger_files(settings.database_url), settings.outbox, settings.key_file]
+    changed = tighten(paths)
+    if changed:
+        log.warning("files.made_private", files=changed, home=str(settings.home))
 
 
 def new_password() -> str:
-    """A fresh password for an account that a machine makes, like the demo's."""
+    """Return a random password, for an account that is not made by a person, like the demo's."""
     return secrets.token_urlsafe(9)
 
 
-def configure_logging(level: str) -> None:
-    """Events on stderr: for people at a terminal, one JSON object a line elsewhere. Never a code, a token or an address."""
-    least = logging.getLevelNamesMapping()[level.upper()]
-    people = sys.stderr.isatty()
+def configure_logging(level: str, *, to: TextIO | None = None) -> None:
+    """Log to stderr, or elsewhere: readable lines at a terminal, otherwise one JSON object a line.
+
+    Never log a code, a token or an address.
+    """
+    target = to or sys.stderr
+    lowest = logging.getLevelNamesMapping()[level.upper()]
+    at_terminal = target.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
-            *([] if people else [structlog.processors.format_exc_info]),
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-            if people
-            else structlog.processors.JSONRenderer(ensure_ascii=False),
+            _in_one_line,
+            *([] if at_terminal else [structlog.processors.format_exc_info]),
+            _mask,
+            structlog.dev.ConsoleRenderer(exception_formatter=_show_traceback)
+            if at_terminal
+            else structlog.processors.JSONRenderer(serializer=json_line),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
+        logger_factory=structlog.PrintLoggerFactory(target),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(least, logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.basicConfig(level=max(lowest, logging.WARNING), stream=target, format="%(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(LineFormatter("%(name)s: %(message)s"))
+        handler.addFilter(_is_news)
+    for name in _REPEAT_THEMSELVES:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    threading.excepthook = _log_thread_bug
+
+
+_REPEAT_THEMSELVES = ("psycopg.pool", "apscheduler")
+"""Libraries that warn again and again while the database is away. `DatabaseWatch` says it once."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return whether a library's line tells of something else than a database that is away."""
+    given = record.args if isinstance(record.args, tuple) else ()
+    faults = (record.exc_info[1] if record.exc_info else None, *given)
+    return not any(isinstance(fault, BaseException) and is_unavailable(fault) for fault in faults)
+
+
+def _in_one_line(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Keep each text of an event in its line, and from acting on the terminal. Tracebacks are added later, and have lines."""
+    return {name: _line(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _mask(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Hide codes, addresses and tokens, also in tracebacks: the last step before an event becomes a line."""
+    exc_info = (
+        {"exc_info": event.pop("exc_info")} if "exc_info" in event else {}
+    )  # `_show_traceback` masks it
+    return {**mask_fields(event), **exc_info}
+
+
+class LineFormatter(logging.Formatter):
+    """Formats what libraries log: their message stays in its line, and holds no code, address or token."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return mask_text(_line(super().formatMessage(record)))
+
+    def formatException(self, ei: Any) -> str:
+        return mask_text(made_visible(super().formatException(ei)))
+
+
+def _log_thread_bug(arguments: threading.ExceptHookArgs) -> None:
+    """Log the bug that ended a thread; Python would write it to stderr as it is."""
+    if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):
+        structlog.get_logger("tillroll").error("thread.bug", exc_info=arguments.exc_value)
+
+
+def _show_traceback(written: TextIO, fault: ExcInfo) -> None:
+    """Write a traceback to the terminal, without what its message would do to it."""
+    traceback = io.StringIO()
+    structlog.dev.plain_traceback(traceback, fault)
+    written.write(mask_text(made_visible(traceback.getvalue())))
+
+
+def _line(text: str) -> str:
+    return made_visible(text).replace("\n", "\\n")

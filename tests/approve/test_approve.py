@@ -9,17 +9,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tests.shop import ANA, BEN, EVE, NOW, campaign_text, planned_run, run_row, sample_book
-from tillroll.approve.act import approve, reject, settle_waiting
-from tillroll.approve.decide import Budget, Budgets, Person, over_budget
+from tillroll.approve.act import approve, reject, settle_waiting_runs
+from tillroll.approve.decide import Budgets, BudgetUse, Person, limits_exceeded
 from tillroll.approve.halt import halt
 from tillroll.campaign.states import RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import load_plan
+from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import approvals, audit, recipients
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.plan.slots import start_by_hand
 
 
 def digest_of(engine: Engine, run_id: int) -> str:
@@ -67,7 +67,7 @@ def test_an_expired_plan_cannot_be_approved_and_ends_by_itself(ledger: Engine) -
     late = NOW + timedelta(hours=48)
     with pytest.raises(Refused, match="expired"):
         approve(ledger, run_id=run_id, digest=digest_of(ledger, run_id), person=ANA, note="", now=late)
-    settle_waiting(ledger, store_id=store_id, now=late)
+    settle_waiting_runs(ledger, store_id=store_id, now=late)
     assert run_row(ledger, run_id).state == RunState.EXPIRED
 
 
@@ -80,7 +80,7 @@ def test_a_quorum_of_two_takes_two_different_people(ledger: Engine) -> None:
     assert try_approve(ledger, run_id, BEN) is RunState.APPROVED
 
 
-def test_a_recipient_slipped_into_the_ledger_voids_the_approval(ledger: Engine) -> None:
+def test_a_recipient_added_to_the_ledger_by_hand_makes_the_approval_void(ledger: Engine) -> None:
     _, run_id = planned_run(ledger)
     with writing(ledger) as connection:
         plan_id = connection.scalar(sa.select(recipients.c.plan_id).limit(1))
@@ -91,7 +91,7 @@ def test_a_recipient_slipped_into_the_ledger_voids_the_approval(ledger: Engine) 
         try_approve(ledger, run_id)
 
 
-def test_a_rejected_run_is_over_and_keeps_the_reason(ledger: Engine) -> None:
+def test_a_rejected_run_ends_and_keeps_the_reason(ledger: Engine) -> None:
     _, run_id = planned_run(ledger)
     reject(ledger, run_id=run_id, digest=digest_of(ledger, run_id), person=ANA, note="too generous", now=NOW)
     run = run_row(ledger, run_id)
@@ -111,18 +111,18 @@ def test_a_run_can_be_halted_once(ledger: Engine) -> None:
 @pytest.mark.parametrize(
     ("codes", "worst", "goes"), [(100, 10_000, True), (3, 10_000, False), (100, 1, False)]
 )
-def test_the_campaigns_own_policy_lets_small_plans_go(
+def test_the_campaigns_own_policy_approves_small_plans(
     ledger: Engine, codes: int, worst: int, goes: bool
 ) -> None:
     policy = f"approval: {{by: 1, auto_when: {{codes: {codes}, worst_case: {worst}}}, expires: 48h}}"
     text = campaign_text("winback").replace("approval: {by: 1, expires: 48h}", policy)
     store_id, run_id = planned_run(ledger, book=sample_book(winback=text))
-    settle_waiting(ledger, store_id=store_id, now=NOW)
+    settle_waiting_runs(ledger, store_id=store_id, now=NOW)
     assert (run_row(ledger, run_id).state == RunState.APPROVED) is goes
 
 
 def two_runs(engine: Engine) -> list[int]:
-    """Two runs of a campaign whose budget is enough for one of them."""
+    """Return two runs of a campaign whose budget is enough for one of them."""
     text = campaign_text("winback").replace("budget: {worst_case: 400000}", "budget: {worst_case: 600}")
     store_id, first = planned_run(engine, book=sample_book(winback=text))
     second = start_by_hand(engine, store_id=store_id, name="winback", person="ana", now=NOW, key="second")
@@ -130,14 +130,14 @@ def two_runs(engine: Engine) -> list[int]:
     return [first, second]
 
 
-def test_live_runs_together_never_pass_the_budget(ledger: Engine) -> None:
+def test_live_runs_together_never_exceed_the_budget(ledger: Engine) -> None:
     first, second = two_runs(ledger)
     try_approve(ledger, first)
-    with pytest.raises(Refused, match="passes the campaign's budget"):
+    with pytest.raises(Refused, match="exceeds the campaign's budget"):
         try_approve(ledger, second)
 
 
-def test_two_approvals_at_once_never_pass_the_budget_together(ledger: Engine) -> None:
+def test_two_approvals_at_once_never_exceed_the_budget_together(ledger: Engine) -> None:
     runs_ = two_runs(ledger)
 
     def attempt(run_id: int) -> bool:
@@ -150,20 +150,22 @@ def test_two_approvals_at_once_never_pass_the_budget_together(ledger: Engine) ->
         assert sorted(pool.map(attempt, runs_)) == [False, True]
 
 
-def test_a_worst_case_without_bound_fits_no_budget() -> None:
-    none = Budget(used=0, limit=None)
-    limits = Budgets(campaign=Budget(used=Decimal(0), limit=Decimal(10)), store=none, month=none, codes=none)
-    assert over_budget(None, 1, limits)
-    assert not over_budget(Decimal(10), 1, limits)
-    assert over_budget(Decimal("10.01"), 1, limits)
+def test_an_unlimited_worst_case_fits_no_budget() -> None:
+    none = BudgetUse(used=0, limit=None)
+    limits = Budgets(
+        campaign=BudgetUse(used=Decimal(0), limit=Decimal(10)), store=none, month=none, codes=none
+    )
+    assert limits_exceeded(None, 1, limits)
+    assert not limits_exceeded(Decimal(10), 1, limits)
+    assert limits_exceeded(Decimal("10.01"), 1, limits)
 
 
 @pytest.mark.parametrize("limited", ["campaign", "store", "month", "codes"])
-def test_every_limit_on_all_runs_holds_to_the_last_cent_and_code(limited: str) -> None:
-    none, full = Budget(used=0, limit=None), Budget(used=Decimal(90), limit=Decimal(100))
+def test_each_limit_over_all_runs_holds_to_the_last_cent_and_code(limited: str) -> None:
+    none, full = BudgetUse(used=0, limit=None), BudgetUse(used=Decimal(90), limit=Decimal(100))
     limits = Budgets(**{**dict.fromkeys(("campaign", "store", "month", "codes"), none), limited: full})
     more = (Decimal("10.00"), 11) if limited == "codes" else (Decimal("10.01"), 10)
-    assert over_budget(Decimal("10.00"), 10, limits) == ()
-    (why,) = over_budget(*more, limits)
+    assert limits_exceeded(Decimal("10.00"), 10, limits) == ()
+    (why,) = limits_exceeded(*more, limits)
     assert "90" in why
     assert "100" in why

@@ -1,4 +1,4 @@
-"""An approver's morning in a real browser: with JavaScript and without it, the same work gets done."""
+"""Approving, rejecting and halting runs in a real browser, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Site, sign_in
-from tests.shop import ROOT, run_row
+from tests.shop import ROOT, SHOP, run_row
 from tests.web.site import open_shop, plan_run, put_under_way
 from tillroll.campaign.states import RunState
 
@@ -18,20 +18,20 @@ PICTURE = ROOT / "docs" / "images" / "approval.png"
 
 @pytest.fixture
 def run_id(site: Site) -> int:
-    """A run that waits, over a shop of 240 customers."""
+    """A waiting run in a store with 240 customers."""
     return plan_run(site.engine, open_shop(site.engine))
 
 
 @pytest.fixture
 def waiting(run_id: int, page: Page) -> Page:
-    """The desk, as Ana finds it with a run waiting."""
-    page.goto("/")
+    """The home page, signed in as Ana, with a waiting run."""
+    page.goto(f"{SHOP}/")
     return page
 
 
-def test_a_waiting_run_is_read_and_approved(waiting: Page, site: Site, run_id: int) -> None:
+def test_a_waiting_run_is_approved(waiting: Page, site: Site, run_id: int) -> None:
     waiting.get_by_role("link", name="We miss you").click()
-    expect(waiting).to_have_url(re.compile(rf"/runs/{run_id}$"))
+    expect(waiting).to_have_url(re.compile(rf"{SHOP}/runs/{run_id}$"))
     frames = waiting.locator("iframe[sandbox='']")
     expect(frames).to_have_count(3)
     for number in range(3):
@@ -39,7 +39,7 @@ def test_a_waiting_run_is_read_and_approved(waiting: Page, site: Site, run_id: i
         expect(inside.get_by_text("EXAMPLE-0000")).to_be_visible()
     waiting.get_by_label("Note").fill("Checked the numbers with Marko.")
     waiting.get_by_role("button", name="Approve this plan").click()
-    expect(waiting.get_by_role("status")).to_have_text("Approved. The codes are made next.")
+    expect(waiting.get_by_role("status")).to_have_text("Approved. The codes are created next.")
     expect(waiting.locator("#progress .badge")).to_have_text("Approved")
     expect(waiting.get_by_text("Checked the numbers with Marko.")).to_be_visible()
     assert run_row(site.engine, run_id).state == RunState.APPROVED
@@ -48,35 +48,35 @@ def test_a_waiting_run_is_read_and_approved(waiting: Page, site: Site, run_id: i
 def test_a_waiting_run_is_rejected(waiting: Page, site: Site, run_id: int) -> None:
     waiting.get_by_role("link", name="We miss you").click()
     waiting.get_by_label("Note").fill("Not this week.")
-    waiting.get_by_role("button", name="Reject it").click()
+    waiting.get_by_role("button", name="Reject this plan").click()
     expect(waiting.locator("#progress .badge")).to_have_text("Rejected")
     assert run_row(site.engine, run_id).state == RunState.REJECTED
-    waiting.goto("/")
-    expect(waiting.get_by_text("Nothing waits for you.")).to_be_visible()
+    waiting.goto(f"{SHOP}/")
+    expect(waiting.get_by_text("Nothing is waiting for you.")).to_be_visible()
 
 
-def test_a_run_under_way_is_halted(page: Page, site: Site, run_id: int) -> None:
+def test_a_run_in_progress_is_halted(page: Page, site: Site, run_id: int) -> None:
     put_under_way(site.engine, run_id, RunState.MINTING, live=10)
-    page.goto(f"/runs/{run_id}")
+    page.goto(f"{SHOP}/runs/{run_id}")
     page.get_by_text("Halt this run").click()
-    page.get_by_role("textbox", name="Why").fill("The banner is wrong.")
+    page.get_by_role("textbox", name="Reason").fill("The banner is wrong.")
     page.get_by_role("button", name=f"Halt run {run_id}").click()
     expect(page.locator("#progress .badge")).to_have_text("Halted")
 
 
 def test_the_text_part_of_an_e_mail_opens(page: Page, run_id: int) -> None:
-    page.goto(f"/runs/{run_id}")
-    page.get_by_text("Text part").first.click()
+    page.goto(f"{SHOP}/runs/{run_id}")
+    page.get_by_text("Plain-text version").first.click()
     expect(page.locator(".mail pre").first).to_contain_text("EXAMPLE-0000")
 
 
 @pytest.mark.parametrize("javascript", [True], ids=["with-javascript"], indirect=True)
-def test_progress_moves_by_itself_and_stops_at_the_end(page: Page, site: Site, run_id: int) -> None:
-    page.goto(f"/runs/{run_id}")
+def test_progress_updates_by_itself_and_stops_at_the_end(page: Page, site: Site, run_id: int) -> None:
+    page.goto(f"{SHOP}/runs/{run_id}")
     put_under_way(site.engine, run_id, RunState.SENDING, live=10, message_states=[("sent", "")] * 4)
     page.reload()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     expect(page.get_by_label("Messages sent")).to_have_attribute("value", "4")
     with site.engine.begin() as connection:
         connection.exec_driver_sql("update messages set state = 'held', reason = 'consent withdrawn'")
@@ -86,15 +86,15 @@ def test_progress_moves_by_itself_and_stops_at_the_end(page: Page, site: Site, r
         connection.exec_driver_sql("update runs set state = 'done'")
     expect(page.locator("#progress .badge")).to_have_text("Done")
     page.wait_for_load_state("networkidle")
-    asked.clear()
+    requests.clear()
     page.wait_for_timeout(1_500)
-    assert not [url for url in asked if url.endswith("/progress")]
+    assert not [url for url in requests if url.endswith("/progress")]
 
 
 @pytest.mark.parametrize("javascript", [False], ids=["without-javascript"], indirect=True)
-def test_progress_without_javascript_has_a_link_to_look_again(page: Page, site: Site, run_id: int) -> None:
+def test_progress_without_javascript_has_a_link_to_refresh(page: Page, site: Site, run_id: int) -> None:
     put_under_way(site.engine, run_id, RunState.SENDING, live=10)
-    page.goto(f"/runs/{run_id}")
+    page.goto(f"{SHOP}/runs/{run_id}")
     page.get_by_role("link", name="Refresh").click()
     expect(page.get_by_label("Codes live")).to_have_attribute("value", "10")
 
@@ -108,11 +108,11 @@ def test_no_page_is_wider_than_its_window(page: Page, site: Site, run_id: int, w
     page.set_viewport_size({"width": width, "height": 800})
     for address in (
         "/",
-        "/campaigns",
-        "/runs",
-        f"/runs/{run_id}",
-        f"/runs/{sending}",
-        f"/runs/{sending}/messages",
+        f"{SHOP}/campaigns",
+        f"{SHOP}/runs",
+        f"{SHOP}/runs/{run_id}",
+        f"{SHOP}/runs/{sending}",
+        f"{SHOP}/runs/{sending}/messages",
     ):
         page.goto(address)
         box = page.locator("html").bounding_box()
@@ -133,7 +133,7 @@ def test_the_picture_in_the_readme(
     )
     page = context.new_page()
     sign_in(page)
-    page.goto(f"/runs/{run_id}")
+    page.goto(f"{SHOP}/runs/{run_id}")
     expect(page.get_by_role("button", name="Approve this plan")).to_be_visible()
     picture = tmp_path / PICTURE.name
     page.screenshot(path=picture)

@@ -1,4 +1,4 @@
-"""The sample files with something changed, and what is then told of them."""
+"""The sample files with changes, and the findings about them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Content = str | bytes | None
 
 
 def changed(*replacements: tuple[str, str], file: str = WINBACK) -> dict[str, bytes]:
-    """The sample files with words of one file replaced; a word that isn't there is a slip of the test."""
+    """Return the sample files with words of one file replaced; every word must be in the file."""
     files = sample_files()
     text = files[file].decode()
     for old, new in replacements:
@@ -20,7 +20,7 @@ def changed(*replacements: tuple[str, str], file: str = WINBACK) -> dict[str, by
 
 
 def with_files(files: dict[str, Content]) -> Book:
-    """The sample files and these; None takes one away."""
+    """Read the sample files with these added; None removes a file."""
     everything: dict[str, bytes] = sample_files()
     for name, content in files.items():
         if content is None:
@@ -31,12 +31,12 @@ def with_files(files: dict[str, Content]) -> Book:
 
 
 def only(book: Book) -> Finding:
-    """The one finding of a book."""
+    """Return the only finding of a book."""
     assert len(book.findings) == 1, [finding.render() for finding in book.findings]
     return book.findings[0]
 
 
 def place(text: str, word: str) -> tuple[int, int]:
-    """Line and column, from 1, at which a word first stands in a text."""
+    """Return line and column (from 1) of a word's first occurrence in a text."""
     before = text[: text.index(word)]
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

@@ -1,4 +1,4 @@
-"""Campaigns that somebody broke: keys dropped, renamed and moved, values swapped for junk of every kind."""
+"""Broken campaigns: keys dropped, renamed and moved, values replaced by junk of every kind."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ BASES = [
     )
     for text in _SOUND
 ]
-"""Sound campaigns that stand by themselves, and act."""
+"""Valid, active campaigns that extend no others."""
 
 AROUND = {
     path: re.sub(r"campaigns: \[[a-z]+\]", "campaigns: [broken]", text)
     for path, text in {**RULES, **LISTS, **TEMPLATES}.items()
 }
-"""What such a campaign may name."""
+"""The names that such a campaign may use."""
 
 AROUND["rules/segments/rich.yaml"] = AROUND["rules/segments/whole.yaml"]
 AROUND["rules/segments/whole.yaml"] = "title: Everybody\nwhere: {orders: {at_least: 0}}\n"
@@ -62,12 +62,12 @@ WORDS = [
 
 
 def places(data: Any, at: Path = ()) -> list[Path]:
-    """Where everything in it stands, itself aside."""
-    found: list[Path] = []
+    """Return the paths of everything inside, without itself."""
+    paths: list[Path] = []
     parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, part in parts:
-        found += [(*at, key), *places(part, (*at, key))]
-    return found
+        paths += [(*at, key), *places(part, (*at, key))]
+    return paths
 
 
 def _holder(data: Any, path: Path) -> Any:
@@ -78,10 +78,12 @@ def _holder(data: Any, path: Path) -> Any:
 
 @st.composite
 def broken_folders(draw: st.DrawFn) -> dict[str, bytes]:
-    """A small folder of which one file, mostly the campaign, got one to four changes that make no sense, or hardly any."""
+    """Draw a small folder with one to four mostly senseless changes in one file, usually the campaign."""
     files = {FILE: draw(st.sampled_from(BASES)), **AROUND}
     path = draw(
-        st.sampled_from([FILE] * 10 + [one for one in AROUND if one.endswith(".yaml") and "short" not in one])
+        st.sampled_from(
+            [FILE] * 10 + [file for file in AROUND if file.endswith(".yaml") and "short" not in file]
+        )
     )
     data = read_source(path, files[path].encode()).data
     for _ in range(draw(st.integers(1, 4))):
@@ -91,10 +93,10 @@ def broken_folders(draw: st.DrawFn) -> dict[str, bytes]:
 
 
 def _break_once(draw: st.DrawFn, data: Any) -> None:
-    known = places(data)
-    if not known:
+    paths = places(data)
+    if not paths:
         return
-    path = draw(st.sampled_from(known))
+    path = draw(st.sampled_from(paths))
     holder, key = _holder(data, path), path[-1]
     match draw(st.sampled_from(["drop", "rename", "swap", "move", "copy", "double"])):
         case "drop":
@@ -102,9 +104,9 @@ def _break_once(draw: st.DrawFn, data: Any) -> None:
         case "rename" if isinstance(holder, dict):
             holder[draw(st.sampled_from(WORDS))] = holder.pop(key)
         case "move":
-            _put(data, draw(st.sampled_from(known)), holder.pop(key))
+            _put(data, draw(st.sampled_from(paths)), holder.pop(key))
         case "copy":
-            _put(data, draw(st.sampled_from(known)), deepcopy(holder[key]))
+            _put(data, draw(st.sampled_from(paths)), deepcopy(holder[key]))
         case "double" if isinstance(holder, list):
             holder.append(deepcopy(holder[key]))
         case _:
@@ -112,6 +114,6 @@ def _break_once(draw: st.DrawFn, data: Any) -> None:
 
 
 def _put(data: Any, path: Path, value: Any) -> None:
-    """Put a value where something else stood, if that place is still there."""
+    """Replace the value at a place, if the place still exists."""
     with suppress(KeyError, IndexError, TypeError):
         _holder(data, path)[path[-1]] = value

@@ -1,4 +1,4 @@
-"""The files together: names that lead somewhere, one revision for one meaning, and no rule lost by a slip."""
+"""All files together: references between files, digests of revisions, and misplaced files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from tests.campaign.files import WINBACK, Content, changed, only, with_files
 from tests.shop import sample_book, sample_files
 from tillroll.campaign import parse_book, revision_of
-from tillroll.campaign.figures.holdout import held_back
-from tillroll.campaign.folder.shelf import CALENDAR, GUARDRAILS
+from tillroll.campaign.figures.holdout import is_held_back
+from tillroll.campaign.folder.folder_reader import CALENDAR, GUARDRAILS
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.segments.sentence import say_segment
 from tillroll.errors import FaultyFiles
@@ -39,7 +39,7 @@ USED = [
 
 
 @pytest.mark.parametrize("file", USED)
-def test_whatever_a_campaign_uses_is_part_of_its_digest(file: str) -> None:
+def test_every_file_that_a_campaign_uses_is_part_of_its_digest(file: str) -> None:
     before = sample_book().revisions
     after = with_files({file: sample_files()[file] + b"\n# a word more\n"}).revisions
     if file == TEMPLATE:
@@ -50,7 +50,7 @@ def test_whatever_a_campaign_uses_is_part_of_its_digest(file: str) -> None:
 @pytest.mark.parametrize(
     "file", ["campaigns/welcome.yaml", "rules/segments/newcomers.yaml", "rules/codes/long.yaml"]
 )
-def test_what_a_campaign_does_not_use_is_none_of_its_business(file: str) -> None:
+def test_unused_files_do_not_change_a_campaigns_digest(file: str) -> None:
     before = sample_book().revisions
     after = with_files({file: sample_files()[file] + b"\n# a word more\n"}).revisions
     assert after["winback"].digest == before["winback"].digest
@@ -61,7 +61,7 @@ def test_a_revision_can_be_read_again_from_what_the_ledger_keeps() -> None:
     assert revision_of("winback", kept.files) == kept
 
 
-def test_files_that_no_longer_pass_are_no_revision() -> None:
+def test_recorded_files_that_are_no_longer_valid_are_refused() -> None:
     kept = dict(sample_book().revisions["winback"].files)
     kept[WINBACK] = kept[WINBACK].replace("kind: percent", "kind: gold")
     with pytest.raises(FaultyFiles):
@@ -71,7 +71,7 @@ def test_files_that_no_longer_pass_are_no_revision() -> None:
 @pytest.mark.parametrize(
     "file", [SEGMENT, "rules/segments/staff.yaml", "rules/codes/short.yaml", GUARDRAILS, CALENDAR]
 )
-def test_a_fault_in_what_a_campaign_uses_holds_the_campaign(file: str) -> None:
+def test_a_fault_in_a_used_file_makes_the_campaign_faulty(file: str) -> None:
     book = with_files({file: "titel: x\n"})
     assert "winback" in book.faulty
     assert "winback" not in book.revisions
@@ -87,27 +87,27 @@ def test_a_fault_in_what_a_campaign_uses_holds_the_campaign(file: str) -> None:
         ({"rules/segments/lapsed-90.yml": sample_files()[SEGMENT]}, "has the same name", ""),
         ({"campaigns/winback.yml": sample_files()[WINBACK]}, "has the same name", ""),
         ({"campaigns/Win Back.yaml": sample_files()[WINBACK]}, "lower-case letters", ""),
-        ({"templates/Win/message.txt.j2": "x"}, "a folder's name has lower-case letters", ""),
+        ({"templates/Win/message.txt.j2": "x"}, "the name of a folder has only lower-case letters", ""),
     ],
 )
-def test_a_file_in_the_wrong_place_is_told(files: dict[str, Content], says: str, suggests: str) -> None:
-    found = with_files(files).findings
-    assert says in found[-1].problem, [one.render() for one in found]
-    assert suggests in {one.suggestion for one in found}
+def test_a_misplaced_file_is_reported(files: dict[str, Content], says: str, suggests: str) -> None:
+    findings = with_files(files).findings
+    assert says in findings[-1].problem, [finding.render() for finding in findings]
+    assert suggests in {finding.suggestion for finding in findings}
 
 
-def test_a_rule_with_a_misspelt_name_stops_everything_rather_than_count_for_nothing() -> None:
+def test_a_rule_with_a_misspelt_name_makes_every_campaign_faulty() -> None:
     book = with_files({GUARDRAILS: None, "rules/guardrail.yaml": "largest_percent: 5\n"})
     assert book.revisions == {}
 
 
-def test_two_files_of_one_name_hold_the_campaign() -> None:
+def test_two_files_with_one_name_make_the_campaign_faulty() -> None:
     book = with_files({"campaigns/winback.yml": sample_files()[WINBACK]})
     assert "winback" in book.faulty
     assert len(book.findings) == 2
 
 
-def test_files_that_could_not_be_read_are_told_and_hold_what_uses_them() -> None:
+def test_unreadable_files_are_reported_and_make_campaigns_faulty() -> None:
     book = parse_book(sample_files(), unreadable={SEGMENT: "Permission denied"})
     assert only(book).problem == "the file can't be read: Permission denied"
     assert book.faulty == {"winback"}
@@ -118,7 +118,7 @@ CONDITIONS: list[tuple[dict[str, object], str]] = [
     ({"orders": {"at_least": 1}}, "Customers who ordered at least once."),
     ({"orders": {"at_least": 2, "at_most": 2}}, "Customers who ordered exactly 2 times."),
     ({"orders": {"at_least": 2, "at_most": 5}}, "Customers who ordered 2 to 5 times."),
-    ({"spent": {"at_least": "7.50"}}, "Customers who spent at least 7.50 in all."),
+    ({"spent": {"at_least": "7.50"}}, "Customers who spent at least 7.50 in total."),
     ({"last_order": {"more_than": "90d ago"}}, "Customers who last ordered more than 90 days ago."),
     ({"last_order": {"never": True}}, "Customers who never ordered."),
     ({"not": {"country": {"in": ["US"]}}}, "Customers who are not among those who live in US."),
@@ -138,33 +138,39 @@ def test_a_segment_reads_as_a_sentence(where: dict[str, object], sentence: str) 
 @pytest.mark.parametrize(
     ("where", "says"),
     [
-        ("{orders: {at_least: 3, at_most: 2}}", "more than at_most:, so nobody fits"),
+        ("{orders: {at_least: 3, at_most: 2}}", "more than at_most:, so nobody matches"),
         ("{orders: {}}", "give at_least:, at_most:, or both"),
         ("{last_order: {more_than: 90d}}", "write it like 90d ago"),
         ("{last_order: {more_than: 90d ago, less_than: 30d ago}}", "longer ago than more_than:"),
-        ("{orders: {at_least: 1}, country: {in: [SI]}}", "exactly one key; here: country and orders"),
-        ("{}", "exactly one key; here: none"),
+        ("{orders: {at_least: 1}, country: {in: [SI]}}", "exactly one key; found: country and orders"),
+        ("{}", "exactly one key; found: none"),
         ("{all: []}", "the list is empty"),
         ("{country: {in: [si]}}", "a country is two capital letters"),
         ("{ordres: {at_least: 1}}", "unknown key"),
     ],
 )
-def test_a_condition_that_selects_nobody_or_nonsense_is_told(where: str, says: str) -> None:
+def test_an_impossible_or_invalid_condition_is_reported(where: str, says: str) -> None:
     book = with_files({SEGMENT: f"title: x\nwhere: {where}\n"})
-    assert any(says in finding.problem for finding in book.findings), [one.render() for one in book.findings]
+    assert any(says in finding.problem for finding in book.findings), [
+        each.render() for each in book.findings
+    ]
     assert {finding.line for finding in book.findings} == {2}
 
 
-def test_a_code_format_of_digits_alone_is_refused() -> None:
+def test_a_code_format_of_digits_only_is_refused() -> None:
     book = with_files({"rules/codes/short.yaml": 'title: x\nalphabet: "0123456789"\n'})
-    assert "mistaken for a coupon's number" in only(book).problem
+    assert "mistaken for a coupon id" in only(book).problem
 
 
-def test_the_holdout_is_its_share_the_same_every_time_and_different_elsewhere() -> None:
+def test_the_control_group_has_its_share_is_stable_and_differs_between_campaigns() -> None:
     def kept(campaign: str, key: bytes) -> set[int]:
         share = Decimal("0.10")
         people = range(1, 20_001)
-        return {one for one in people if held_back(campaign=campaign, customer_id=one, share=share, key=key)}
+        return {
+            person
+            for person in people
+            if is_held_back(campaign=campaign, customer_id=person, share=share, key=key)
+        }
 
     winback = kept("winback", b"a key")
     assert 1_850 < len(winback) < 2_150  # 2,000 and 3.5 standard deviations
@@ -172,7 +178,9 @@ def test_the_holdout_is_its_share_the_same_every_time_and_different_elsewhere() 
     for other in (kept("welcome", b"a key"), kept("winback", b"another key")):
         assert 130 < len(winback & other) < 270  # independent: a tenth of a tenth
     everybody = range(500)
-    assert not any(held_back(campaign="x", customer_id=one, share=Decimal(0), key=b"k") for one in everybody)
+    assert not any(
+        is_held_back(campaign="x", customer_id=person, share=Decimal(0), key=b"k") for person in everybody
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +191,7 @@ def test_the_holdout_is_its_share_the_same_every_time_and_different_elsewhere() 
     ],
     ids=["line ends of Windows", "a byte order mark"],
 )
-def test_files_as_editors_on_windows_write_them_are_read(change: Callable[[dict[str, bytes]], None]) -> None:
+def test_files_written_on_windows_are_read(change: Callable[[dict[str, bytes]], None]) -> None:
     files = sample_files()
     change(files)
     book = parse_book(files)

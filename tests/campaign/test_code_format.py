@@ -12,12 +12,12 @@ _ALL = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 alphabets = st.one_of(
     st.just(CROCKFORD),
     st.integers(10, 36).flatmap(lambda size: st.permutations(_ALL).map(lambda p: "".join(p[:size]))),
-).filter(lambda one: any(sign.isalpha() for sign in one))
+).filter(lambda symbols: any(symbol.isalpha() for symbol in symbols))
 
 
 @st.composite
 def checked(draw: st.DrawFn) -> tuple[str, str]:
-    """An alphabet, and symbols of it with their check symbol."""
+    """Draw an alphabet, and symbols of it with their check symbol."""
     alphabet = draw(alphabets)
     symbols = draw(st.text(alphabet, min_size=4, max_size=20))
     end = check_symbol(symbols, alphabet)
@@ -35,13 +35,13 @@ def test_the_check_symbol_is_crockfords(symbols: str, end: str) -> None:
     assert check_symbol(symbols, CROCKFORD) == end
 
 
-def test_a_remainder_that_he_writes_with_other_signs_has_no_symbol() -> None:
+def test_a_remainder_above_the_alphabet_has_no_symbol() -> None:
     assert check_symbol("0010", CROCKFORD) == ""  # 32
     assert check_symbol("000Z", CROCKFORD) == "Z"
 
 
 @given(checked(), st.data())
-def test_every_wrong_symbol_is_noticed(code: tuple[str, str], data: st.DataObject) -> None:
+def test_every_wrong_symbol_is_detected(code: tuple[str, str], data: st.DataObject) -> None:
     alphabet, text = code
     place = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.sampled_from([sign for sign in alphabet if sign != text[place]]))
@@ -50,9 +50,7 @@ def test_every_wrong_symbol_is_noticed(code: tuple[str, str], data: st.DataObjec
 
 
 @given(checked(), st.data())
-def test_every_two_neighbours_that_changed_places_are_noticed(
-    code: tuple[str, str], data: st.DataObject
-) -> None:
+def test_every_swap_of_neighbours_is_detected(code: tuple[str, str], data: st.DataObject) -> None:
     alphabet, text = code
     place = data.draw(st.integers(0, len(text) - 2))
     swapped = text[:place] + text[place + 1] + text[place] + text[place + 2 :]
@@ -72,7 +70,7 @@ def test_the_modulus_is_the_next_prime(size: int, prime: int) -> None:
     prefix=st.sampled_from(["", "BACK", "2026"]),
     data=st.data(),
 )
-def test_what_is_written_is_read_back_however_it_is_typed(
+def test_a_code_is_read_however_it_is_typed(
     alphabet: str, group: int | None, check: bool, prefix: str, data: st.DataObject
 ) -> None:
     symbols = data.draw(st.text(alphabet, min_size=6, max_size=6))
@@ -81,13 +79,13 @@ def test_what_is_written_is_read_back_however_it_is_typed(
         end = check_symbol(symbols, alphabet)
         assume(end)
         symbols += end
-    code = code_format.written(prefix, symbols)
+    code = code_format.format_code(prefix, symbols)
     assert len(code) == code_format.code_length(prefix)
     assert code_format.read(prefix, code) == code
     assert code_format.read(prefix, f" {code.lower().replace('-', ' ')} ") == code
 
 
-def test_look_alikes_are_taken_for_the_symbols_they_look_like() -> None:
+def test_look_alikes_are_read_as_symbols() -> None:
     code_format = CodeFormat(title="f", group=5)
     assert code_format.read("BACK", "back o1il2-34567") == "BACK-01112-34567"
     assert code_format.read("HELLO", "hell0-01112-34567") == "HELLO-01112-34567"
@@ -98,17 +96,17 @@ def test_look_alikes_are_taken_for_the_symbols_they_look_like() -> None:
 @pytest.mark.parametrize(
     "typed", ["BACK-01112-3456", "BACK-01112-345678", "01112-34567", "BACK-01112-3456!", ""]
 )
-def test_what_is_no_code_of_the_format_is_none(typed: str) -> None:
+def test_a_text_of_another_format_is_not_read(typed: str) -> None:
     assert CodeFormat(title="f", group=5).read("BACK", typed) is None
 
 
-def test_a_prefix_stands_apart_where_there_are_groups() -> None:
-    assert CodeFormat(title="f", length=8, group=4).written("BACK", "7K2Q9MXH") == "BACK-7K2Q-9MXH"
-    assert CodeFormat(title="f", length=8, group=4).written("", "7K2Q9MXH") == "7K2Q-9MXH"
-    assert CodeFormat(title="f", length=8).written("BACK", "7K2Q9MXH") == "BACK7K2Q9MXH"
+def test_a_prefix_is_a_group_of_its_own() -> None:
+    assert CodeFormat(title="f", length=8, group=4).format_code("BACK", "7K2Q9MXH") == "BACK-7K2Q-9MXH"
+    assert CodeFormat(title="f", length=8, group=4).format_code("", "7K2Q9MXH") == "7K2Q-9MXH"
+    assert CodeFormat(title="f", length=8).format_code("BACK", "7K2Q9MXH") == "BACK7K2Q9MXH"
 
 
-def test_the_longest_that_a_file_can_ask_for_fits_into_the_store() -> None:
+def test_the_longest_possible_code_fits_the_store() -> None:
     longest = CodeFormat(title="f", length=64, group=2, check_symbol=True)
     codes = Codes.model_validate({"prefix": "A" * 12})
     assert longest.code_length(codes.prefix) <= LONGEST_CODE

@@ -1,4 +1,4 @@
-"""The library of template campaigns: each is sound as it is written, and becomes an e-mail that can be sent."""
+"""The library of starter campaigns: each is valid and its e-mails can be sent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tillroll.campaign.folder.drafts import draft, kinds
 from tillroll.campaign.frozen.revision import messages_of
 from tillroll.campaign.language.models import Status
 from tillroll.errors import NotFound
-from tillroll.send.compile import compile_message
-from tillroll.send.facts import Shop, filters_for
+from tillroll.send.rendering.compile import compile_message
+from tillroll.send.rendering.facts import StoreFacts, filters_for
 
 TODAY = date(2026, 11, 23)
-SHOP = Shop(name="S", url="https://s.example", email="", currency="EUR", timezone="UTC", language="en")
+SHOP = StoreFacts(name="S", url="https://s.example", email="", currency="EUR", timezone="UTC", language="en")
 
 
 def test_there_are_at_least_twelve() -> None:
@@ -25,7 +25,7 @@ def test_there_are_at_least_twelve() -> None:
 
 @pytest.mark.parametrize("name", ["mine", "spring-26"])
 @pytest.mark.parametrize("kind", sorted(kinds()))
-def test_a_draft_is_sound_under_any_name(kind: str, name: str) -> None:
+def test_a_draft_is_valid_under_any_name(kind: str, name: str) -> None:
     files = draft(kind, name=name, today=TODAY)
     book = parse_book({path: text.encode() for path, text in files.items()})
     assert [finding.render() for finding in book.findings] == []
@@ -38,7 +38,7 @@ def test_a_draft_is_sound_under_any_name(kind: str, name: str) -> None:
     assert used == {message.template for message in messages_of(revision.campaign)}
 
 
-def test_two_drafts_side_by_side_do_not_disturb_each_other() -> None:
+def test_two_drafts_in_one_folder_are_valid() -> None:
     files: dict[str, str] = {}
     for kind in kinds():
         files |= draft(kind, name=f"my-{kind}", today=TODAY)
@@ -47,7 +47,7 @@ def test_two_drafts_side_by_side_do_not_disturb_each_other() -> None:
     assert len(book.revisions) == len(kinds())
 
 
-def test_an_unknown_kind_says_the_nearest() -> None:
+def test_an_unknown_kind_suggests_the_nearest() -> None:
     with pytest.raises(NotFound) as missing:
         draft("winbak", name="x", today=TODAY)
     assert "winback" in missing.value.hint

@@ -1,4 +1,4 @@
-"""Every key of the language: said once by a sound file, and refused at its place when its value makes no sense."""
+"""Every key of the language: used once in a valid file, and reported at its place if its value is wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "rules/guardrails.yaml": Guardrails,
     "rules/calendar.yaml": Calendar,
 }
-NONSENSE = [[[]]]  # a list in a list in a list: no key takes that
+NONSENSE = [[[]]]  # a list in a list in a list: no key accepts that
 
 
 def _model_of(path: str) -> type[BaseModel]:
@@ -41,29 +41,29 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _all_keys(model: type[BaseModel], seen: set[type[BaseModel]]) -> set[tuple[str, str]]:
-    """Every key of a model and of what it is made of."""
+    """Yield every key of a model and of the models inside it."""
     if model in seen:
         return set()
     seen.add(model)
-    found = {(model.__name__, field.alias or name) for name, field in model.model_fields.items()}
+    keys = {(model.__name__, field.alias or name) for name, field in model.model_fields.items()}
     for field in model.model_fields.values():
         for part in _models_in(field.annotation):
-            found |= _all_keys(part, seen)
-    return found
+            keys |= _all_keys(part, seen)
+    return keys
 
 
-def _said(model: type[BaseModel], data: Any, at: Path) -> Iterator[tuple[tuple[str, str], Path]]:
-    """Every key that a file says, with the model it belongs to and its place."""
+def _used_keys(model: type[BaseModel], data: Any, at: Path) -> Iterator[tuple[tuple[str, str], Path]]:
+    """Yield every key of a file, with its model and its place."""
     if isinstance(data, list):
-        for index, one in enumerate(data):
-            yield from _said(model, one, (*at, index))
+        for index, item in enumerate(data):
+            yield from _used_keys(model, item, (*at, index))
     elif isinstance(data, dict):
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
         for key, value in data.items():
             if key in fields:
                 yield (model.__name__, key), (*at, key)
                 for part in _models_in(fields[key].annotation):
-                    yield from _said(part, value, (*at, key))
+                    yield from _used_keys(part, value, (*at, key))
 
 
 def _yaml_files() -> dict[str, Any]:
@@ -75,23 +75,23 @@ def _yaml_files() -> dict[str, Any]:
 CASES = {
     key: (path, place)
     for path, data in _yaml_files().items()
-    for key, place in _said(_model_of(path), data, ())
+    for key, place in _used_keys(_model_of(path), data, ())
 }
 
 
-def test_the_files_that_say_every_key_are_sound() -> None:
+def test_the_files_with_every_key_are_valid() -> None:
     book = parse_book({path: text.encode() for path, text in FOLDER.items()})
     assert [finding.render() for finding in book.findings] == []
 
 
-def test_no_key_of_the_language_is_left_out() -> None:
+def test_every_key_of_the_language_is_used() -> None:
     seen: set[type[BaseModel]] = set()
     every = {key for model in KINDS.values() for key in _all_keys(model, seen)}
     assert every - CASES.keys() == set()
 
 
 @pytest.mark.parametrize("key", sorted(CASES), ids=lambda key: ".".join(key))
-def test_a_wrong_value_is_refused_where_it_stands(key: tuple[str, str]) -> None:
+def test_a_wrong_value_is_reported_at_its_place(key: tuple[str, str]) -> None:
     path, place = CASES[key]
     data = deepcopy(_yaml_files()[path])
     here = data
@@ -102,11 +102,12 @@ def test_a_wrong_value_is_refused_where_it_stands(key: tuple[str, str]) -> None:
     source = read_source(path, text.encode())
     line, column = source.values[place]
     files = {**FOLDER, path: text}
-    found = parse_book({name: content.encode() for name, content in files.items()}).findings
-    mine = [one for one in found if one.file == path]
+    findings = parse_book({name: content.encode() for name, content in files.items()}).findings
+    mine = [finding for finding in findings if finding.file == path]
     assert any(
-        (one.line, one.column) == (line, column) or (one.line == line and one.column > column) for one in mine
+        (finding.line, finding.column) == (line, column) or (finding.line == line and finding.column > column)
+        for finding in mine
     ), (
         text,
-        [one.render() for one in found],
+        [finding.render() for finding in findings],
     )

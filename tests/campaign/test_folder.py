@@ -1,4 +1,4 @@
-"""The folder on the disk: what is read, what isn't, and how a change is noticed."""
+"""The folder on disk: which files are read, and how a change is noticed."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "shop"
 
 
-def test_the_folder_is_the_book(folder: Path) -> None:
+def test_a_folder_is_read_as_a_book(folder: Path) -> None:
     assert read_book(folder) == sample_book()
 
 
 def test_without_campaigns_it_says_where_to_start(tmp_path: Path) -> None:
-    with pytest.raises(FaultyFiles, match="no campaigns folder") as told:
+    with pytest.raises(FaultyFiles, match="no campaigns folder") as refusal:
         read_book(tmp_path)
-    assert "TILLROLL_FOLDER" in told.value.hint
+    assert "TILLROLL_FOLDER" in refusal.value.hint
 
 
 @pytest.mark.parametrize(
@@ -52,50 +52,52 @@ def test_without_campaigns_it_says_where_to_start(tmp_path: Path) -> None:
         "rules/.git/config.yaml",
     ],
 )
-def test_what_editors_leave_behind_is_not_read(folder: Path, name: str) -> None:
+def test_editors_backups_are_not_read(folder: Path, name: str) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text("rubbish: [")
     assert read_book(folder).findings == ()
 
 
-def test_a_template_that_lacks_its_ending_is_told(folder: Path) -> None:
+def test_a_template_without_its_extension_is_reported(folder: Path) -> None:
     (folder / "templates/winback/message.txt").write_text("hello")
-    (found,) = read_book(folder).findings
-    assert (found.file, found.suggestion) == ("templates/winback/message.txt", "message.txt.j2")
+    (finding,) = read_book(folder).findings
+    assert (finding.file, finding.suggestion) == ("templates/winback/message.txt", "message.txt.j2")
 
 
-def test_a_link_out_of_the_folder_is_not_followed(folder: Path, tmp_path: Path) -> None:
+def test_a_link_to_outside_the_folder_is_not_followed(folder: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.yaml"
     secret.write_text("title: mine\n")
     (folder / "campaigns/stolen.yaml").symlink_to(secret)
     (folder / "campaigns/circle.yaml").symlink_to(folder / "campaigns/circle.yaml")
     (folder / "campaigns/nowhere.yaml").symlink_to(folder / "campaigns/gone.yaml")
     book = read_book(folder)
-    told = {finding.file: finding.problem for finding in book.findings if "can't be read" in finding.problem}
-    assert "leads out of the folder" in told["campaigns/stolen.yaml"]
-    assert set(told) == {"campaigns/stolen.yaml", "campaigns/circle.yaml", "campaigns/nowhere.yaml"}
+    problems = {
+        finding.file: finding.problem for finding in book.findings if "can't be read" in finding.problem
+    }
+    assert "a link to outside the folder" in problems["campaigns/stolen.yaml"]
+    assert set(problems) == {"campaigns/stolen.yaml", "campaigns/circle.yaml", "campaigns/nowhere.yaml"}
     assert all("mine" not in finding.render() for finding in book.findings)
     assert set(book.revisions) == set(sample_book().revisions)
 
 
-def test_what_is_no_file_is_told_and_never_waited_for(folder: Path) -> None:
+def test_pipes_and_folders_are_reported_and_never_opened(folder: Path) -> None:
     os.mkfifo(folder / "campaigns/pipe.yaml")
     (folder / "campaigns/to-pipe.yaml").symlink_to(folder / "campaigns/pipe.yaml")
     (folder / "campaigns/deep.yaml").mkdir()
-    told = {finding.file: finding.problem for finding in read_book(folder).findings}
-    assert told == {
+    problems = {finding.file: finding.problem for finding in read_book(folder).findings}
+    assert problems == {
         "campaigns/deep.yaml": "the file can't be read: it is a folder",
-        "campaigns/pipe.yaml": "the file can't be read: it is no plain file",
-        "campaigns/to-pipe.yaml": "the file can't be read: it is no plain file",
+        "campaigns/pipe.yaml": "the file can't be read: it is not a regular file",
+        "campaigns/to-pipe.yaml": "the file can't be read: it is not a regular file",
     }
 
 
-def test_a_campaign_in_a_folder_of_its_own_is_not_passed_over_in_silence(folder: Path) -> None:
+def test_a_campaign_in_a_subfolder_is_reported(folder: Path) -> None:
     (folder / "campaigns/spring").mkdir()
     (folder / "campaigns/winback.yaml").rename(folder / "campaigns/spring/winback.yaml")
     (folder / "campaigns/round").symlink_to(folder / "campaigns")
     book = read_book(folder)
-    assert [(one.file, one.problem[:23]) for one in book.findings] == [
+    assert [(finding.file, finding.problem[:23]) for finding in book.findings] == [
         ("campaigns/spring/winback.yaml", "nothing reads this file")
     ]
     assert "winback" not in book.revisions
@@ -103,7 +105,7 @@ def test_a_campaign_in_a_folder_of_its_own_is_not_passed_over_in_silence(folder:
 
 @contextmanager
 def somebody() -> Iterator[None]:
-    """Not root, who may read everything."""
+    """Become a user other than root, who may read everything."""
     me = os.geteuid()
     if me == 0:
         os.seteuid(NOBODY)
@@ -113,14 +115,14 @@ def somebody() -> Iterator[None]:
         os.seteuid(me)
 
 
-def test_a_file_that_may_not_be_read_is_told(folder: Path) -> None:
+def test_an_unreadable_file_is_reported(folder: Path) -> None:
     with TemporaryDirectory() as open_to_all:  # the tests' own folders are closed to others
         shop = shutil.copytree(folder, Path(open_to_all) / "shop")
         shop.parent.chmod(0o755)
         (shop / "campaigns/winback.yaml").chmod(0)
         with somebody():
-            told = {finding.file: finding.problem for finding in read_book(shop).findings}
-    assert told == {"campaigns/winback.yaml": "the file can't be read: Permission denied"}
+            problems = {finding.file: finding.problem for finding in read_book(shop).findings}
+    assert problems == {"campaigns/winback.yaml": "the file can't be read: Permission denied"}
 
 
 _HUNGRY = """
@@ -137,7 +139,7 @@ print(grown * unit, read() - at, len(book.findings))
 """
 
 
-def test_files_made_to_fill_the_memory_do_not(folder: Path) -> None:
+def test_huge_files_do_not_fill_the_memory(folder: Path) -> None:
     with (folder / "campaigns/huge.yaml").open("wb") as file:
         file.truncate(100 * 2**20)
     bomb = "a0: &a0 [lol]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]\n" for n in range(1, 12))
@@ -153,13 +155,13 @@ def test_files_made_to_fill_the_memory_do_not(folder: Path) -> None:
     assert read < 12 * 2**20  # of the huge file a megabyte, of the others all; and a few modules
 
 
-def test_a_name_that_is_not_text_is_told(folder: Path) -> None:
+def test_a_file_name_that_is_not_text_is_reported(folder: Path) -> None:
     (folder / "campaigns" / os.fsdecode(b"caf\xe9.yaml")).write_bytes(
         sample_files()["campaigns/winback.yaml"]
     )
-    found = read_book(folder).findings
-    assert any("lower-case letters" in finding.problem for finding in found)
-    assert all(finding.render().encode() for finding in found)
+    findings = read_book(folder).findings
+    assert any("lower-case letters" in finding.problem for finding in findings)
+    assert all(finding.render().encode() for finding in findings)
 
 
 def test_every_change_changes_the_fingerprint(folder: Path) -> None:
@@ -177,7 +179,7 @@ def test_every_change_changes_the_fingerprint(folder: Path) -> None:
     assert len(set(seen)) == 5
 
 
-def test_a_store_has_campaigns_of_its_own_beside_the_shared_ones_or_in_their_place(folder: Path) -> None:
+def test_a_stores_own_campaigns_add_to_or_replace_the_shared_ones(folder: Path) -> None:
     own = folder / "campaigns/1003"
     own.mkdir()
     text = (folder / "campaigns/winback.yaml").read_text(encoding="utf-8")
@@ -187,4 +189,4 @@ def test_a_store_has_campaigns_of_its_own_beside_the_shared_ones_or_in_their_pla
     assert shared == others
     assert theirs.revisions.keys() == shared.revisions.keys()
     assert theirs.revisions["winback"].campaign.title.startswith("Their own, ")
-    assert [one.file for one in theirs.findings] == ["campaigns/1003/only-theirs.yaml"]
+    assert [finding.file for finding in theirs.findings] == ["campaigns/1003/only-theirs.yaml"]

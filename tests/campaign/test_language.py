@@ -1,4 +1,4 @@
-"""What the language's newer words mean, and what of them makes no sense together."""
+"""Keys that depend on each other, extended campaigns, environments, arms, steps and values."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.campaign.files import changed, only, place, with_files
 from tests.campaign.whole import whole_folder
 from tillroll.campaign import Book, parse_book, revision_of
 from tillroll.campaign.language.models import Campaign, PerCustomer
-from tillroll.campaign.language.money import Money, other_currencies, parse_amount
-from tillroll.campaign.language.value import FIGURES, parse_formula, work_out
+from tillroll.campaign.language.value import FIGURES, evaluate_formula, parse_formula
+from tillroll.campaign.text.money import Money, other_currencies, parse_amount
 
 FOLDER = {path: text.encode() for path, text in whole_folder().items()}
 
@@ -27,21 +27,33 @@ def _campaign(name: str) -> Campaign:
 
 
 SENSELESS = [
-    # the file, what is replaced, by what, where the finding stands, and words it must say
-    ("shared", "uses: once_per_customer, ", "", "{shared", "works once in all"),
-    ("shared", "shared: SUMMER26", "shared: SUMMER26, prefix: A", "A}", "no meaning beside shared:"),
-    ("shared", "shared: SUMMER26", 'shared: "12345"', '"12345"', "digits alone"),
+    # file, old text, new text, place of the finding, words that it must contain
+    ("shared", "uses: once_per_customer, ", "", "{shared", "used only once in total"),
+    ("shared", "shared: SUMMER26", "shared: SUMMER26, prefix: A", "A}", "no meaning with shared:"),
+    ("shared", "shared: SUMMER26", 'shared: "12345"', '"12345"', "a code of digits only"),
     ("shared", "value: 10", "value: {formula: orders, at_most: 3}", "{shared", "one value for all"),
     ("shared", "value: 10", "value: EUR 10", "EUR 10", "a percentage has no currency"),
-    ("shared", "{at: 2026-11-27 09:00}", "{at: 2026-11-27 09:00, after: 2h}", "{at:", "after: goes with on:"),
-    ("shared", "who: {segment: whole}", "who: {limit: 3}", "{limit", "must name a segment"),
+    (
+        "shared",
+        "{at: 2026-11-27 09:00}",
+        "{at: 2026-11-27 09:00, after: 2h}",
+        "{at:",
+        "after: can only be used with on:",
+    ),
+    (
+        "shared",
+        "who: {segment: whole}",
+        "who: {limit: 3}",
+        "{limit",
+        "add who.segment: a schedule has no audience of its own",
+    ),
     ("shared", "message: {template: plain", "massage: {template: plain", "massage", "unknown key"),
     (
         "shared",
         "uses: once",
         "applies_to: {products: ['{product}']}, uses: once",
         "{kind",
-        "needs an event of a product",
+        "needs a product event",
     ),
     (
         "shared",
@@ -50,7 +62,7 @@ SENSELESS = [
         "{stock",
         "needs an offer that applies_to: products",
     ),
-    ("shared", "codes: {", "unless: [ordered]\ncodes: {", "[ordered]", "goes with an event of a customer"),
+    ("shared", "codes: {", "unless: [ordered]\ncodes: {", "[ordered]", "needs a customer event"),
     (
         "flow",
         "unless: [ordered]",
@@ -72,12 +84,18 @@ SENSELESS = [
         "{cart_abandoned: {total_at_least: 20}}",
         "back_in_stock",
         "- wait: 2h",
-        "follow an event of a customer",
+        "need a customer event",
     ),
-    ("flow", "subject: Two", 'subject: "{{ order.total }}"', '"{{ order', "only with when: on: order_placed"),
+    (
+        "flow",
+        "subject: Two",
+        'subject: "{{ order.total }}"',
+        '"{{ order',
+        "only has with when: on: order_placed",
+    ),
     ("pooled", "low_water: 10", "low_water: 100", "100}}", "must be less than size:"),
     ("pooled", "extends: shared", "extends: shred", "shred", "there is no campaign 'shred'"),
-    ("pooled", "extends: shared", "extends: pooled", "pooled", "round in a ring"),
+    ("pooled", "extends: shared", "extends: pooled", "pooled", "in a circle"),
     ("scheduled", "name: two", "name: one", "- name: one", "two variants are called one"),
     ("scheduled", "      value: 5\n", "      value: -5\n", "-5", "must be more than 0"),
     (
@@ -85,10 +103,10 @@ SENSELESS = [
         "      kind: amount\n      value: 5\n",
         "      kind: percent\n      value: 500\n",
         "500\n",
-        "over 100 %",
+        "more than 100%",
     ),
     ("scheduled", "step: 0.5}", "step: 0}", "0}\n", "must be at least 0.01"),
-    ("scheduled", "rows: [{from: 0", "rows: [{from: 900", "[{from", "more than the one before it"),
+    ("scheduled", "rows: [{from: 0", "rows: [{from: 900", "[{from", "more than the previous one"),
     ("scheduled", "sandbox: {who: {limit: 5}}", "sandbox: {who: {limit: -7}}", "-7}}", "must be at least 1"),
     ("scheduled", "sandbox: {who: {limit: 5}}", "stage: {}", "stage", "there is no such environment"),
     ("scheduled", "sandbox: {who: {limit: 5}}", "sandbox: 55", "55", "is not a block"),
@@ -96,27 +114,27 @@ SENSELESS = [
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "at", "says"), SENSELESS, ids=[f"{one[0]}: {one[2]}" for one in SENSELESS]
+    ("name", "old", "new", "at", "says"), SENSELESS, ids=[f"{each[0]}: {each[2]}" for each in SENSELESS]
 )
-def test_what_makes_no_sense_together_is_told_at_its_place(
+def test_contradicting_keys_are_reported_at_their_place(
     name: str, old: str, new: str, at: str, says: str
 ) -> None:
     text = FOLDER[f"campaigns/{name}.yaml"].decode()
     assert old in text
     text = text.replace(old, new, 1)
     line, column = place(text, at)
-    found = [one for one in _book(name, text).findings if one.file == f"campaigns/{name}.yaml"]
-    assert any((one.line, one.column) == (line, column) and says in one.problem for one in found), [
-        one.render() for one in found
+    findings = [each for each in _book(name, text).findings if each.file == f"campaigns/{name}.yaml"]
+    assert any((each.line, each.column) == (line, column) and says in each.problem for each in findings), [
+        each.render() for each in findings
     ]
 
 
-def test_a_campaign_that_extends_another_says_only_what_differs() -> None:
+def test_an_extending_campaign_has_only_what_differs() -> None:
     pooled, shared = _campaign("pooled"), _campaign("shared")
     assert pooled.message == shared.message
     assert pooled.title == "A pool"
     assert pooled.offer is not None
-    assert pooled.offer.value is None  # taken away with ~
+    assert pooled.offer.value is None  # removed with ~
     assert pooled.when.at is None
 
 
@@ -125,13 +143,13 @@ def test_the_status_is_not_inherited() -> None:
     assert _book("heir", text).revisions["heir"].campaign.status == "draft"
 
 
-def test_a_fault_in_what_is_inherited_is_told_in_the_file_that_says_it() -> None:
+def test_an_inherited_fault_is_reported_in_the_file_that_has_it() -> None:
     base = FOLDER["campaigns/shared.yaml"].decode().replace("value: 10", "value: 110")
-    found = parse_book({**FOLDER, "campaigns/shared.yaml": base.encode()}).findings
-    assert {one.file for one in found} == {"campaigns/shared.yaml"}
+    findings = parse_book({**FOLDER, "campaigns/shared.yaml": base.encode()}).findings
+    assert {finding.file for finding in findings} == {"campaigns/shared.yaml"}
 
 
-def test_a_revision_holds_the_files_it_extends_so_that_a_change_of_them_changes_it() -> None:
+def test_a_revision_includes_the_files_it_extends() -> None:
     before = parse_book(FOLDER).revisions["pooled"]
     assert "campaigns/shared.yaml" in before.files
     base = FOLDER["campaigns/shared.yaml"].decode() + "# a word\n"
@@ -139,36 +157,37 @@ def test_a_revision_holds_the_files_it_extends_so_that_a_change_of_them_changes_
     assert after.digest != before.digest
 
 
-def test_an_environment_lays_its_words_over_the_campaign() -> None:
+def test_an_environment_overrides_the_campaign() -> None:
     live, sandbox = (
-        parse_book(FOLDER, environment=one).revisions["scheduled"] for one in ("live", "sandbox")
+        parse_book(FOLDER, environment=environment).revisions["scheduled"]
+        for environment in ("live", "sandbox")
     )
     assert (live.campaign.who.limit, sandbox.campaign.who.limit) == (100, 5)
     assert live.digest != sandbox.digest
 
 
-def test_a_recorded_revision_is_read_back_as_its_environment_had_it() -> None:
+def test_a_recorded_revision_keeps_its_environment() -> None:
     for environment in ("live", "sandbox"):
         revision = parse_book(FOLDER, environment=environment).revisions["scheduled"]
         assert revision_of("scheduled", revision.files).campaign == revision.campaign
 
 
-def test_an_arm_changes_what_it_says_and_nothing_else() -> None:
+def test_an_arm_changes_only_its_own_keys() -> None:
     campaign = _campaign("scheduled")
-    one, two = campaign.as_run(arm="one"), campaign.as_run(arm="two")
-    assert one.offer is not None
-    assert two.offer is not None
-    assert (one.offer.value, one.offer.uses) == (Decimal(5), "once_per_customer")
-    assert one.message is not None
-    assert (one.message.subject, one.message.send) == (
+    first, second = campaign.as_run(arm="one"), campaign.as_run(arm="two")
+    assert first.offer is not None
+    assert second.offer is not None
+    assert (first.offer.value, first.offer.uses) == (Decimal(5), "once_per_customer")
+    assert first.message is not None
+    assert (first.message.subject, first.message.send) == (
         "Other",
         campaign.message.send if campaign.message else None,
     )
-    assert two.offer == campaign.offer
-    assert not one.variants
+    assert second.offer == campaign.offer
+    assert not first.variants
 
 
-def test_a_step_is_a_campaign_of_its_own() -> None:
+def test_a_step_can_be_used_as_a_campaign() -> None:
     flow = _campaign("flow")
     first, second = flow.as_run(step=1), flow.as_run(step=2)
     assert first.offer is None
@@ -178,7 +197,7 @@ def test_a_step_is_a_campaign_of_its_own() -> None:
     assert second.message.subject == "Two"
 
 
-def test_a_template_that_asks_for_what_no_event_brings_is_told_at_the_campaign() -> None:
+def test_a_template_with_an_unavailable_variable_is_reported_in_the_campaign() -> None:
     book = with_files({"templates/winback/message.txt.j2": "{{ cart.total }} {{ code.text }}\n"})
     finding = only(book)
     assert finding.file == "campaigns/winback.yaml"
@@ -186,19 +205,17 @@ def test_a_template_that_asks_for_what_no_event_brings_is_told_at_the_campaign()
     assert "cart_abandoned" in finding.problem
 
 
-def test_an_amount_may_say_its_currency() -> None:
+def test_an_amount_may_have_a_currency() -> None:
     assert parse_amount("EUR 20") == parse_amount("20 EUR") == Decimal(20)
     assert isinstance(parse_amount("EUR 20"), Money)
     book = parse_book(changed(("minimum_subtotal: 30", "minimum_subtotal: USD 30")))
     offer = book.revisions["winback"].campaign.offer
-    assert list(other_currencies(offer, "EUR")) == [
-        "minimum_subtotal says USD 30, and the store sells in EUR"
-    ]
+    assert list(other_currencies(offer, "EUR")) == ["minimum_subtotal is USD 30, but the store sells in EUR"]
     assert list(other_currencies(offer, "USD")) == []
 
 
 @pytest.mark.parametrize("raw", ["eur 20", "EURO 20", "EUR", "EUR -5", "€20", "EUR 1e9", True, None, [], {}])
-def test_what_is_no_amount_is_refused(raw: object) -> None:
+def test_an_invalid_amount_is_refused(raw: object) -> None:
     with pytest.raises(ValueError, match="is not a"):
         parse_amount(raw)
 
@@ -214,10 +231,10 @@ FORMULAS = [
 ]
 
 
-@pytest.mark.parametrize(("formula", "figures", "value"), FORMULAS, ids=[one[0] for one in FORMULAS])
-def test_a_formula_is_worked_out(formula: str, figures: dict[str, int], value: str) -> None:
-    known = {name: Decimal(number) for name, number in figures.items()}
-    assert work_out(parse_formula(formula), known) == Decimal(value)
+@pytest.mark.parametrize(("formula", "figures", "value"), FORMULAS, ids=[case[0] for case in FORMULAS])
+def test_a_formula_is_evaluated(formula: str, figures: dict[str, int], value: str) -> None:
+    numbers = {name: Decimal(number) for name, number in figures.items()}
+    assert evaluate_formula(parse_formula(formula), numbers) == Decimal(value)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +262,7 @@ def test_a_formula_is_worked_out(formula: str, figures: dict[str, int], value: s
         "spent := 5",
     ],
 )
-def test_a_formula_is_arithmetic_and_nothing_else(formula: str) -> None:
+def test_a_formula_may_only_contain_arithmetic(formula: str) -> None:
     with pytest.raises(ValueError, match=r"formula|figure|takes|number|too"):
         parse_formula(formula)
 
@@ -260,7 +277,7 @@ def test_a_formula_is_arithmetic_and_nothing_else(formula: str) -> None:
         ["spent / orders", "0.1 * spent - orders", "average_order * average_order", "1 / 0"]
     ),
 )
-def test_a_value_for_a_customer_keeps_to_its_bounds(
+def test_a_customers_value_stays_within_its_limits(
     figures: dict[str, Decimal], at_most: Decimal, step: Decimal, formula: str
 ) -> None:
     value = PerCustomer(formula=formula, at_most=at_most, step=step).value_for(figures)

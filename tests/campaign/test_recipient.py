@@ -14,11 +14,11 @@ def row(number: int) -> dict[str, Any]:
 
 
 @given(st.integers(0, 5_000), st.integers(1, 12))
-def test_a_sample_of_a_stream_is_small_in_order_and_spread_over_all_of_it(count: int, most: int) -> None:
+def test_a_sample_is_small_ordered_and_spread_over_the_stream(count: int, most: int) -> None:
     sample = Sample(most)
     for number in range(count):
         sample.take(row(number))
-    kept = [one.customer_id for one in sample.kept()]
+    kept = [recipient.customer_id for recipient in sample.kept()]
     assert kept == sorted(set(kept))
     assert len(kept) == min(count, most) or most <= len(kept) <= count
     assert len(kept) <= most
@@ -28,5 +28,5 @@ def test_a_sample_of_a_stream_is_small_in_order_and_spread_over_all_of_it(count:
         assert max(gaps) <= 4 * count // len(kept) + 1
 
 
-def test_only_what_a_message_can_show_is_kept_of_a_row() -> None:
+def test_a_recipient_has_only_the_fields_that_a_message_can_show() -> None:
     assert Recipient.of(row(7)).email == "7@example.com"

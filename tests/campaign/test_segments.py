@@ -1,4 +1,4 @@
-"""Segments in words: the sentence of every condition, what nobody can fit, and uploaded lists."""
+"""Segments: the sentence of every condition, contradictions, and uploaded lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tillroll.campaign import parse_book, read_book, revision_of
 from tillroll.campaign.segments.lists import MOST_LIST_BYTES, MOST_MEMBERS, read_list, recorded_list
 from tillroll.campaign.segments.segment import Condition, Segment
 from tillroll.campaign.segments.sentence import say_segment
-from tillroll.campaign.sentences.changes import changes
+from tillroll.campaign.sentences.changes import compare_revisions
 
 DOCS = Path(__file__).parents[2] / "docs" / "segments.md"
 SEGMENT = "rules/segments/lapsed-90.yaml"
@@ -25,15 +25,15 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("said", "sentence"), ROWS, ids=[row[0] for row in ROWS])
-def test_a_condition_reads_as_the_page_says(said: str, sentence: str) -> None:
-    where = yaml.safe_load(said.strip("`"))
+@pytest.mark.parametrize(("condition", "sentence"), ROWS, ids=[row[0] for row in ROWS])
+def test_a_condition_reads_as_documented(condition: str, sentence: str) -> None:
+    where = yaml.safe_load(condition.strip("`"))
     assert say_segment(Segment.model_validate({"title": "t", "where": where})) == f"Customers who {sentence}."
 
 
-def test_the_page_has_every_condition() -> None:
-    told = {next(iter(yaml.safe_load(said.strip("`")))) for said, _ in ROWS}
-    assert told == {field.alias or name for name, field in Condition.model_fields.items()}
+def test_every_condition_is_documented() -> None:
+    documented = {next(iter(yaml.safe_load(condition.strip("`")))) for condition, _ in ROWS}
+    assert documented == {field.alias or name for name, field in Condition.model_fields.items()}
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ def test_the_page_has_every_condition() -> None:
         ("{all: [{orders: {at_least: 2}}]}", "ordered at least 2 times"),
         (
             "{all: [{accepts_marketing: true}, {any: [{spent: {at_least: 5}}, {orders: {at_most: 0}}]}]}",
-            "agreed to e-mails, and (spent at least 5 in all or never ordered)",
+            "agreed to e-mails, and (spent at least 5 in total or never ordered)",
         ),
         (
             "{not: {all: [{orders: {at_least: 2}}, {country: {in: [SI]}}]}}",
             "are not among those who (ordered at least 2 times and live in SI)",
         ),
         ("{orders: {at_least: 2, at_most: 5, within: 30d}}", "ordered 2 to 5 times within the last 30 days"),
-        ("{spent: {at_most: 7.5}}", "spent at most 7.5 in all"),
+        ("{spent: {at_most: 7.5}}", "spent at most 7.5 in total"),
         ("{favourite: {}}", "marked a favourite"),
         ("{reviewed: {}}", "left a review"),
         ("{reviewed: {rating_at_least: 5, rating_at_most: 5}}", "left a review of 5 stars"),
@@ -66,12 +66,12 @@ def test_the_page_has_every_condition() -> None:
         ("{got_email: {campaigns: [a, b, c]}}", "got an e-mail of a, b or c"),
     ],
 )
-def test_sentences_say_what_belongs_together(where: str, sentence: str) -> None:
+def test_sentences_group_joined_conditions(where: str, sentence: str) -> None:
     segment = Segment.model_validate({"title": "t", "where": yaml.safe_load(where)})
     assert say_segment(segment) == f"Customers who {sentence}."
 
 
-# -- what nobody can fit
+# -- contradictions
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,13 @@ def test_sentences_say_what_belongs_together(where: str, sentence: str) -> None:
     ],
 )
 @pytest.mark.parametrize("around", ["{}", "any: [{{not: {{{}}}}}]"])
-def test_conditions_that_exclude_each_other_are_refused_at_the_later_one(
-    first: str, second: str, around: str
-) -> None:
+def test_contradicting_conditions_are_reported_at_the_later_one(first: str, second: str, around: str) -> None:
     inner = f"all: [{{{first}}}, {{all: [{{{second}}}]}}]"
     text = f"title: x\nwhere: {{{around.format(inner)}}}\n"
-    found = only(with_files({SEGMENT: text}))
+    finding = only(with_files({SEGMENT: text}))
     at = text.rindex(f"[{{{second}}}]") + 2
-    assert (found.line, found.column) == (2, at - text.index("\n"))
-    assert found.problem.startswith("nobody fits this together with where.")
+    assert (finding.line, finding.column) == (2, at - text.index("\n"))
+    assert finding.problem.startswith("nobody can match both this and where.")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +118,7 @@ def test_conditions_that_exclude_each_other_are_refused_at_the_later_one(
         "all: [{rfm: {recency: {at_least: 3}}}, {rfm: {frequency: {at_most: 2}}}]",
     ],
 )
-def test_conditions_that_somebody_may_fit_are_not(where: str) -> None:
+def test_conditions_that_can_match_are_accepted(where: str) -> None:
     assert with_files({SEGMENT: f"title: x\nwhere: {{{where}}}\n"}).findings == ()
 
 
@@ -134,23 +132,23 @@ def test_conditions_that_somebody_may_fit_are_not(where: str) -> None:
         ("{bought: {products: []}}", "{products", "give products:"),
         ("{rfm: {}}", "{}", "give recency:, frequency: or monetary:"),
         ("{rfm: {recency: {at_least: 6}}}", "6", "must be at most 5"),
-        ("{rfm: {recency: {at_least: 3, at_most: 2}}}", "3", "more than at_most:, so nobody fits"),
+        ("{rfm: {recency: {at_least: 3, at_most: 2}}}", "3", "more than at_most:, so nobody matches"),
         ("{field: {title: Club}}", "{title", "give one of in:, includes: and filled: true"),
-        ("{field: {title: Club, includes: ['a,b']}}", "['a,b']", "has a comma in it"),
+        ("{field: {title: Club, includes: ['a,b']}}", "['a,b']", "contains a comma"),
         ("{field: {title: Club, filled: false}}", "false", "write true, or leave the key out"),
-        ("{reviewed: {rating_at_least: 3, rating_at_most: 2}}", "3", "so nobody fits"),
-        ("{orders: {at_least: 1, within: 90}}", "90", "not a length of time"),
+        ("{reviewed: {rating_at_least: 3, rating_at_most: 2}}", "3", "so nobody matches"),
+        ("{orders: {at_least: 1, within: 90}}", "90", "not a duration"),
         ("{got_code: {campaign: winback}}", "campaign", "unknown key"),
         ("{got_code: {campaigns: [winbak]}}", "winbak", "there is no campaign 'winbak'"),
         ("{list: {in: [freinds]}}", "freinds", "there is no list 'freinds'"),
         ("{got_code: ~}", "{got", "exactly one key"),
     ],
 )
-def test_a_wrong_condition_is_refused_where_it_stands(where: str, word: str, says: str) -> None:
+def test_an_invalid_condition_is_reported_at_its_place(where: str, word: str, says: str) -> None:
     text = f"title: x\nwhere: {where}\n"
-    found = only(with_files({SEGMENT: text}))
-    assert says in found.problem, found.render()
-    assert (found.line, found.column) == place(text, word)
+    finding = only(with_files({SEGMENT: text}))
+    assert says in finding.problem, finding.render()
+    assert (finding.line, finding.column) == place(text, word)
 
 
 # -- uploaded lists
@@ -161,44 +159,48 @@ def test_a_wrong_condition_is_refused_where_it_stands(where: str, word: str, say
     [
         (b"", (1, 1), "the file is empty"),
         (b"name\nAna\n", (1, 1), "the first line must be email or customer_id"),
-        (b"email\n", (1, 1), "nobody is on this list"),
+        (b"email\n", (1, 1), "the list has no members"),
         (b"email\na@b.example\n\n  nobody\n", (4, 3), "'nobody' is not an e-mail address"),
-        (b"email\na@b.example,Ana\n", (2, 12), "a list has one column, email; here are 2"),
+        (b"email\na@b.example,Ana\n", (2, 12), "a list has one column, email; found 2"),
         (b"email\na@b\x00.example\n", (2, 1), "is not an e-mail address"),
-        (b"customer_id\n12\n012\n", (3, 1), "'012' is not the number of a customer"),
-        (b"customer_id\n" + b"9" * 40 + b"\n", (2, 1), "is not the number"),
+        (b"customer_id\n12\n012\n", (3, 1), "'012' is not a customer id"),
+        (b"customer_id\n" + b"9" * 40 + b"\n", (2, 1), "is not a customer id"),
         (b"email\n\xc5\xbeiva@b.example\n\xbeiva@b.example\n", (3, 1), "is not UTF-8"),
-        (b"email\n" + b"x" * 5_000 + b"\n", (2, 1), "far too long"),
+        (b"email\n" + b"x" * 5_000 + b"\n", (2, 1), "the line is too long"),
         (
             b"customer_id\n" + b"".join(b"%d\n" % n for n in range(1, MOST_MEMBERS + 2)),
             (MOST_MEMBERS + 2, 1),
-            "more than",
+            "at most",
         ),
         (b"x" * (MOST_LIST_BYTES + 1), (1, 1), "larger than 16 MiB"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_a_fault_of_a_list_is_told_by_line_and_column(content: bytes, at: tuple[int, int], says: str) -> None:
+def test_a_fault_of_a_list_is_reported_by_line_and_column(
+    content: bytes, at: tuple[int, int], says: str
+) -> None:
     list_, findings = read_list(LIST, content)
     assert list_ is None
-    assert [(one.line, one.column) for one in findings] == [at], [one.render() for one in findings]
+    assert [(finding.line, finding.column) for finding in findings] == [at], [
+        finding.render() for finding in findings
+    ]
     assert says in findings[0].problem
 
 
-def test_a_list_is_known_by_its_members_not_by_their_order_or_capitals() -> None:
-    one, _ = read_list(LIST, b"email\nAna@Shop.example\nben@shop.example\n")
+def test_a_lists_digest_ignores_order_and_case() -> None:
+    first, _ = read_list(LIST, b"email\nAna@Shop.example\nben@shop.example\n")
     other, _ = read_list(
         LIST, '\ufeffEMAIL\r\n"ben@shop.example"\r\n\r\nana@shop.example\r\nANA@shop.example'.encode()
     )
-    assert one is not None
+    assert first is not None
     assert other is not None
-    assert (one.digest, one.count) == (other.digest, 2)
+    assert (first.digest, first.count) == (other.digest, 2)
     third, _ = read_list(LIST, b"email\nana@shop.example\n")
     assert third is not None
-    assert third.digest != one.digest
-    again = recorded_list(one.recorded())
+    assert third.digest != first.digest
+    again = recorded_list(first.recorded())
     assert again is not None
-    assert (again.column, again.count, again.digest) == (one.column, one.count, one.digest)
+    assert (again.column, again.count, again.digest) == (first.column, first.count, first.digest)
     assert recorded_list("email\nana@shop.example\n") is None
 
 
@@ -208,7 +210,7 @@ def _book_with_list(content: bytes) -> dict[str, bytes]:
     return {**files, LIST: content}
 
 
-def test_a_changed_list_is_another_revision_and_a_recorded_one_is_read_again() -> None:
+def test_a_changed_list_makes_a_new_revision() -> None:
     before = parse_book(_book_with_list(b"email\nana@shop.example\n")).revisions["winback"]
     same = parse_book(_book_with_list(b"email\nANA@shop.example")).revisions["winback"]
     after = parse_book(_book_with_list(b"email\nana@shop.example\nben@shop.example\n")).revisions["winback"]
@@ -216,24 +218,24 @@ def test_a_changed_list_is_another_revision_and_a_recorded_one_is_read_again() -
     assert "ana@" not in str(before.files[LIST]), "a revision keeps no addresses"
     again = revision_of("winback", before.files)
     assert (again.digest, again.lists) == (before.digest, before.lists)
-    (change,) = [one for one in changes(before, after) if one.where.startswith(LIST)]
-    assert change.after == "2 on it"
+    (change,) = [part for part in compare_revisions(before, after) if part.where.startswith(LIST)]
+    assert change.after == "2 members"
 
 
-def test_a_faulty_list_holds_the_campaigns_that_ask_for_it_and_no_others() -> None:
+def test_a_faulty_list_makes_only_its_campaigns_faulty() -> None:
     book = parse_book(_book_with_list(b"email\nnobody\n"))
     assert book.faulty == {"winback"}
     assert only(book).file == LIST
 
 
-def test_a_recorded_revision_needs_no_other_campaign_to_be_there() -> None:
+def test_a_recorded_revision_needs_no_other_campaigns() -> None:
     files = sample_files()
     files[SEGMENT] = b"title: x\nwhere: {got_code: {campaigns: [welcome]}}\n"
     before = parse_book(files).revisions["winback"]
     assert revision_of("winback", before.files).digest == before.digest
 
 
-def test_a_segment_that_stores_share_may_name_a_campaign_of_one_of_them(tmp_path: Path) -> None:
+def test_a_shared_segment_may_name_a_stores_own_campaign(tmp_path: Path) -> None:
     files = sample_files()
     files["campaigns/1003/private.yaml"] = files["campaigns/winback.yaml"]
     files[SEGMENT] = b"title: x\nwhere: {got_code: {campaigns: [private]}}\n"
@@ -245,7 +247,7 @@ def test_a_segment_that_stores_share_may_name_a_campaign_of_one_of_them(tmp_path
         assert read_book(tmp_path, store=store).findings == ()
 
 
-def test_what_is_no_list_in_the_folder_of_lists_is_told(tmp_path: Path) -> None:
+def test_other_files_in_the_folder_of_lists_are_reported(tmp_path: Path) -> None:
     for name, content in {
         **sample_files(),
         "rules/lists/vips.xlsx": b"PK",
@@ -254,6 +256,6 @@ def test_what_is_no_list_in_the_folder_of_lists_is_told(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    found = read_book(tmp_path).findings
-    assert {one.file for one in found} == {"rules/lists/vips.xlsx", "rules/vips.csv"}
-    assert all("nothing reads this file" in one.problem for one in found)
+    findings = read_book(tmp_path).findings
+    assert {finding.file for finding in findings} == {"rules/lists/vips.xlsx", "rules/vips.csv"}
+    assert all("nothing reads this file" in finding.problem for finding in findings)

@@ -1,4 +1,4 @@
-"""Slots by the wall clock: each wall time once, through every change of the clocks; and what is missed."""
+"""Slots by the wall clock: each wall time once, through every clock change; missed slots; quiet hours; triggers in words."""
 
 from __future__ import annotations
 
@@ -29,53 +29,53 @@ def between(when: When, start: str, end: str, zone: ZoneInfo = LJUBLJANA) -> lis
 
 
 def test_a_time_skipped_in_spring_fires_once_after_the_gap() -> None:
-    found = between(When(cron="30 2 * * *"), "2026-03-28 00:00", "2026-03-30 23:00")
-    assert [slot.key for slot in found] == ["2026-03-28T02:30", "2026-03-29T02:30", "2026-03-30T02:30"]
-    assert [slot.at for slot in found] == [
+    slots = between(When(cron="30 2 * * *"), "2026-03-28 00:00", "2026-03-30 23:00")
+    assert [slot.key for slot in slots] == ["2026-03-28T02:30", "2026-03-29T02:30", "2026-03-30T02:30"]
+    assert [slot.at for slot in slots] == [
         utc("2026-03-28 01:30"),
         utc("2026-03-29 01:00"),  # three o'clock: the first moment after the gap
         utc("2026-03-30 00:30"),
     ]
 
 
-def test_a_time_shown_twice_in_autumn_fires_the_first_time_only() -> None:
-    found = between(When(cron="30 2 * * *"), "2026-10-24 12:00", "2026-10-26 12:00")
-    assert [slot.at for slot in found] == [utc("2026-10-25 00:30"), utc("2026-10-26 01:30")]
+def test_a_time_repeated_in_autumn_fires_the_first_time_only() -> None:
+    slots = between(When(cron="30 2 * * *"), "2026-10-24 12:00", "2026-10-26 12:00")
+    assert [slot.at for slot in slots] == [utc("2026-10-25 00:30"), utc("2026-10-26 01:30")]
 
 
-def test_half_an_hour_of_summer_is_a_gap_too() -> None:
+def test_a_clock_change_of_half_an_hour_is_a_gap_too() -> None:
     lord_howe = ZoneInfo("Australia/Lord_Howe")
-    found = between(When(cron="15 2 * * *"), "2026-10-03 00:00", "2026-10-04 12:00", lord_howe)
-    assert found[-1].at.astimezone(lord_howe).time() == time(2, 30)
+    slots = between(When(cron="15 2 * * *"), "2026-10-03 00:00", "2026-10-04 12:00", lord_howe)
+    assert slots[-1].at.astimezone(lord_howe).time() == time(2, 30)
 
 
 def test_wall_times_that_one_gap_moves_to_the_same_moment_are_one_slot() -> None:
-    found = between(When(cron="*/30 * * * *"), "2026-03-29 00:10", "2026-03-29 01:40")
-    assert [(slot.key, slot.at) for slot in found] == [
+    slots = between(When(cron="*/30 * * * *"), "2026-03-29 00:10", "2026-03-29 01:40")
+    assert [(slot.key, slot.at) for slot in slots] == [
         ("2026-03-29T01:30", utc("2026-03-29 00:30")),
         ("2026-03-29T03:00", utc("2026-03-29 01:00")),  # 02:00 and 02:30 would come at three too
         ("2026-03-29T03:30", utc("2026-03-29 01:30")),
     ]
 
 
-def test_a_single_moment_in_a_gap_comes_after_it() -> None:
-    found = between(When(at=parse_wall_time("2026-03-29 02:15")), "2026-03-01", "2026-04-01")
-    assert [slot.at for slot in found] == [utc("2026-03-29 01:00")]
+def test_a_single_time_in_a_gap_fires_after_it() -> None:
+    slots = between(When(at=parse_wall_time("2026-03-29 02:15")), "2026-03-01", "2026-04-01")
+    assert [slot.at for slot in slots] == [utc("2026-03-29 01:00")]
 
 
-def test_an_interval_counts_real_time_through_the_change_of_clocks() -> None:
-    found = between(When(every=timedelta(hours=12)), "2026-03-28 18:00", "2026-03-30 12:00")
-    assert [slot.at for slot in found] == [
+def test_an_interval_counts_elapsed_time_across_clock_changes() -> None:
+    slots = between(When(every=timedelta(hours=12)), "2026-03-28 18:00", "2026-03-30 12:00")
+    assert [slot.at for slot in slots] == [
         utc("2026-03-29 00:00"),
         utc("2026-03-29 12:00"),
         utc("2026-03-30 00:00"),
         utc("2026-03-30 12:00"),
     ]
-    assert len({slot.key for slot in found}) == 4
+    assert len({slot.key for slot in slots}) == 4
 
 
 @given(_moments, st.integers(0, 400), st.sampled_from(ZONES), st.integers(0, 23), st.integers(0, 59))
-def test_every_day_has_its_slot_once_however_the_loop_looks(
+def test_every_day_has_one_slot_however_often_the_loop_looks(
     start: datetime, hours: int, zone: ZoneInfo, hour: int, minute: int
 ) -> None:
     when = When(cron=f"{minute} {hour} * * *")
@@ -100,20 +100,20 @@ def test_every_slot_is_run_or_skipped_with_a_reason(
     first = utc("2026-06-01 00:00")
     when = When(every=timedelta(hours=every), if_late=if_late, within=timedelta(hours=within))
     now = first + (timedelta(hours=every * missed) if on_the_dot else timedelta(hours=missed, minutes=7))
-    found = due(when, zone=LJUBLJANA, first_seen=first, considered_until=first, now=now)
+    decision = due(when, zone=LJUBLJANA, first_seen=first, considered_until=first, now=now)
     everything = list(slots(when, zone=LJUBLJANA, first_seen=first, after=first, until=now))
-    told = [*found.run, *(slot for slot, _reason in found.skipped)]
-    assert sorted(slot.at for slot in told) == [slot.at for slot in everything]
-    assert len(told) == len(set(told))
-    assert all(reason for _slot, reason in found.skipped)
-    late = [slot for slot in found.run if now - slot.at > PUNCTUAL]
+    decided = [*decision.run, *(slot for slot, _reason in decision.skipped)]
+    assert sorted(slot.at for slot in decided) == [slot.at for slot in everything]
+    assert len(decided) == len(set(decided))
+    assert all(reason for _slot, reason in decision.skipped)
+    late = [slot for slot in decision.run if now - slot.at > PUNCTUAL]
     assert all(now - slot.at <= when.within for slot in late)
     if if_late is IfLate.SKIP:
         assert late == []
     if if_late is IfLate.RUN_ONCE:
-        assert len(found.run) <= 1
+        assert len(decision.run) <= 1
     if if_late is IfLate.CATCH_UP:
-        assert all(now - slot.at > when.within for slot, _ in found.skipped)
+        assert all(now - slot.at > when.within for slot, _ in decision.skipped)
 
 
 def test_the_next_slot_and_the_trigger_in_words() -> None:
@@ -144,7 +144,7 @@ NIGHT = ClockWindow(start=time(21), end=time(8))
         ("2026-03-28 22:00", "2026-03-29 06:00"),  # the night the clocks change
     ],
 )
-def test_no_email_leaves_at_night_or_on_a_quiet_day(now: str, earliest: str) -> None:
+def test_no_email_is_sent_at_night_or_on_a_quiet_day(now: str, earliest: str) -> None:
     days = [date(2026, 12, 25)]
     assert earliest_send(utc(now), zone=LJUBLJANA, quiet_hours=NIGHT, is_quiet=days.__contains__) == utc(
         earliest
@@ -152,7 +152,7 @@ def test_no_email_leaves_at_night_or_on_a_quiet_day(now: str, earliest: str) -> 
 
 
 @given(_moments, st.sampled_from(ZONES), st.times(), st.times(), st.lists(st.dates(), max_size=3))
-def test_the_earliest_moment_is_never_in_the_past_or_in_the_quiet(
+def test_the_earliest_moment_is_never_in_the_past_or_in_quiet_time(
     now: datetime, zone: ZoneInfo, start: time, end: time, days: list[date]
 ) -> None:
     start, end = start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0)
@@ -166,35 +166,64 @@ def test_the_earliest_moment_is_never_in_the_past_or_in_the_quiet(
 
 
 @pytest.mark.parametrize(
-    ("on", "said"),
+    ("on", "phrase"),
     [
         ("customer_created", "when somebody becomes a customer"),
         ({"order_placed": {"number": 1}}, "when a customer places their order no. 1"),
-        ({"order_placed": {"total_at_least": "50"}}, "when a customer places an order of at least 50"),
-        ({"cart_abandoned": {"total_at_least": "30"}}, "when a cart is left behind of at least 30"),
+        ({"order_placed": {"total_at_least": "50"}}, "when a customer places an order of 50 or more"),
+        ({"cart_abandoned": {"total_at_least": "30"}}, "when a cart of 30 or more is abandoned"),
         ({"spent_reached": {"amount": "500"}}, "when a customer's orders reach 500"),
-        ({"inactive": {"for": "90d"}}, "when a customer has ordered nothing for 90 days"),
-        (
-            {"first_order_anniversary": {"before": "7d"}},
-            "7 days before the day of a customer's first order comes round",
-        ),
-        ({"birthday": {"field": "Born"}}, "when a customer's birthday comes round (field Born)"),
+        ({"inactive": {"for": "90d"}}, "when a customer has not ordered for 90 days"),
         (
             {"review_left": {"rating_at_least": 4}},
-            "when a customer's review is published with at least 4 stars",
+            "when a customer's review of 4 stars or more is published",
         ),
         ("favourite_added", "when a customer marks a product as a favourite"),
         ("back_in_stock", "when a product is back in stock"),
-        ({"overstocked": {"over": 100}}, "when there are more than 100 pieces of a product"),
+        ({"overstocked": {"over": 100}}, "when more than 100 pieces of a product are in stock"),
         ({"low_stock": {"below": 5}}, "when fewer than 5 pieces of a product are left"),
-        ("low_stock", "when little of a product is left"),
-        ({"custom": {"event": "quiz"}}, "when the event quiz comes in"),
+        ("low_stock", "when a product is running low"),
+        ({"custom": {"event": "quiz"}}, "when the event quiz is received"),
     ],
 )
-def test_what_a_campaign_waits_for_is_a_sentence(on: Any, said: str) -> None:
+def test_a_trigger_reads_as_a_phrase(on: Any, phrase: str) -> None:
     when = When.model_validate({"on": on})
-    assert describe(when, ZoneInfo("UTC")) == said
+    assert describe(when, ZoneInfo("UTC")) == phrase
     later = When.model_validate({"on": on, "after": "2h"})
-    assert describe(later, ZoneInfo("UTC")) == f"2 hours after: {said}"
+    assert describe(later, ZoneInfo("UTC")) == phrase.replace("when", "2 hours after", 1)
     began = utc("2026-11-23")
     assert next_slot(when, zone=ZoneInfo("UTC"), first_seen=began, after=began) is None
+
+
+@pytest.mark.parametrize(
+    ("on", "after", "phrase"),
+    [
+        ({"birthday": {"field": "Born"}}, None, "on a customer's birthday"),
+        ({"birthday": {"field": "Born"}}, "9h", "at 09:00, on a customer's birthday"),
+        ({"birthday": {"field": "Born", "before": "7d"}}, None, "7 days before a customer's birthday"),
+        (
+            {"birthday": {"field": "Born", "before": "7d"}},
+            "9h",
+            "at 09:00, 7 days before a customer's birthday",
+        ),
+        (
+            {"birthday": {"field": "Born", "before": "6h"}},
+            None,
+            "at 18:00, 1 day before a customer's birthday",
+        ),
+        ({"birthday": {"field": "Born"}}, "2d", "2 days after a customer's birthday"),
+        (
+            {"first_order_anniversary": {"before": "7d"}},
+            None,
+            "7 days before the anniversary of a customer's first order",
+        ),
+    ],
+)
+def test_an_event_about_a_day_says_the_time_and_the_distance(on: Any, after: str | None, phrase: str) -> None:
+    when = When.model_validate({"on": on, **({"after": after} if after else {})})
+    assert describe(when, ZoneInfo("UTC")) == phrase
+
+
+def test_amounts_of_an_event_carry_the_stores_currency() -> None:
+    when = When.model_validate({"on": {"cart_abandoned": {"total_at_least": 30}}})
+    assert describe(when, ZoneInfo("UTC"), "EUR") == "when a cart of €30 or more is abandoned"

@@ -14,17 +14,17 @@ from tillroll.campaign.codes.strength import (
     bits_of,
     floor_bits,
     guess_chance,
-    length_that_does,
     say_chance,
     strength_of,
+    sufficient_length,
 )
-from tillroll.campaign.codes.unwanted import openings, searching, seen, unwanted_words
+from tillroll.campaign.codes.unwanted import compile_search, fold_lookalikes, forbidden_starts, unwanted_words
 
 
 def counted(code_format: CodeFormat, prefix: str) -> int:
-    """Every code that may be drawn, looked at one by one."""
+    """Return every code that may be drawn, checked one by one."""
     words = unwanted_words(code_format.unwanted)
-    pattern, begun, found = searching(words), openings(words, prefix), 0
+    pattern, begun, count = compile_search(words), forbidden_starts(words, prefix), 0
     for signs in itertools.product(code_format.alphabet, repeat=code_format.length):
         text = "".join(signs)
         if code_format.check_symbol:
@@ -32,10 +32,10 @@ def counted(code_format: CodeFormat, prefix: str) -> int:
             if not end:
                 continue
             text += end
-        looks = seen(text)
+        looks = fold_lookalikes(text)
         all_digits = (prefix + text).isdigit()
-        found += not (all_digits or looks.startswith(begun) or pattern.search(looks.encode()))
-    return found
+        count += not (all_digits or looks.startswith(begun) or pattern.search(looks.encode()))
+    return count
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def counted(code_format: CodeFormat, prefix: str) -> int:
         ({"alphabet": "0123456789ABCDEF", "length": 4}, "SH1"),
     ],
 )
-def test_the_bits_are_those_of_the_codes_that_may_be_drawn(values: dict[str, object], prefix: str) -> None:
+def test_the_bits_count_only_codes_that_may_be_drawn(values: dict[str, object], prefix: str) -> None:
     code_format = CodeFormat.model_validate({"title": "f", **values})
     assert bits_of(code_format, prefix) == pytest.approx(math.log2(counted(code_format, prefix)), abs=1e-9)
 
 
 @pytest.mark.parametrize("alphabet", ["ASTICUMKFE", "0123456789ABCDEF"])
-def test_with_a_check_symbol_they_are_right_to_a_hundredth(alphabet: str) -> None:
+def test_with_a_check_symbol_the_bits_are_right_to_a_hundredth(alphabet: str) -> None:
     code_format = CodeFormat(title="f", alphabet=alphabet, length=4, check_symbol=True)
     assert bits_of(code_format, "") == pytest.approx(math.log2(counted(code_format, "")), abs=0.01)
 
 
-def test_the_default_has_a_little_under_fifty_bits_and_says_no_more() -> None:
+def test_the_default_format_shows_a_little_under_fifty_bits() -> None:
     bits = bits_of(CodeFormat(title="f"), "BACK")
     assert 49.98 < bits < 50
     assert floor_bits(bits) == 49.9
@@ -77,14 +77,14 @@ def test_the_chance_of_a_million_guesses_is_that_of_rare_events(bits: float, liv
     assert guess_chance(bits, live) == pytest.approx(1 - math.exp(-GUESSES * live / 2**bits), rel=1e-3)
 
 
-def test_more_live_codes_than_there_can_be_are_hit_for_sure() -> None:
+def test_more_live_codes_than_possible_are_hit_for_sure() -> None:
     assert guess_chance(10, 1024) == 1.0
 
 
-def test_draws_collide_with_what_is_there_and_with_each_other() -> None:
-    found = strength_of(CodeFormat(title="f", alphabet="BCDFGHJKMN", length=6), "", new=1000, made=9000)
+def test_draws_collide_with_existing_codes_and_with_each_other() -> None:
+    strength = strength_of(CodeFormat(title="f", alphabet="BCDFGHJKMN", length=6), "", new=1000, made=9000)
     space = 2 ** bits_of(CodeFormat(title="f", alphabet="BCDFGHJKMN", length=6))
-    assert found.collisions == pytest.approx((1000 * 9000 + 1000 * 999 / 2) / space, rel=0.01)
+    assert strength.collisions == pytest.approx((1000 * 9000 + 1000 * 999 / 2) / space, rel=0.01)
     assert strength_of(CodeFormat(title="f"), "", new=1).collisions == 0
 
 
@@ -96,11 +96,11 @@ def test_draws_collide_with_what_is_there_and_with_each_other() -> None:
     st.booleans(),
 )
 @settings(max_examples=15)
-def test_the_length_that_would_do_does_and_one_less_does_not(
+def test_the_sufficient_length_is_the_smallest(
     alphabet: str, live: int, least: float, most: float, check: bool
 ) -> None:
     short = CodeFormat(title="f", alphabet=alphabet, length=4, check_symbol=check)
-    does = length_that_does(short, "", live=live, least_bits=least, most_chance=most)
+    does = sufficient_length(short, "", live=live, least_bits=least, most_chance=most)
     assert does is not None
 
     def enough(length: int) -> bool:
@@ -111,21 +111,21 @@ def test_the_length_that_would_do_does_and_one_less_does_not(
     assert does == 4 or not enough(does - 1)
 
 
-def test_no_length_does_where_none_can() -> None:
+def test_no_length_is_sufficient_for_impossible_limits() -> None:
     ten = CodeFormat(title="f", alphabet="BCDFGHJKMN")
-    assert length_that_does(ten, "", live=1, least_bits=256, most_chance=0.01) is None
+    assert sufficient_length(ten, "", live=1, least_bits=256, most_chance=0.01) is None
 
 
 @pytest.mark.parametrize(
-    ("chance", "said"),
+    ("chance", "words"),
     [
-        (1.0, "100 %"),
-        (0.034, "3.4 %"),
-        (0.01, "1 %"),
+        (1.0, "100%"),
+        (0.034, "3.4%"),
+        (0.01, "1%"),
         (0.004, "1 in 250"),
         (3.6e-6, "1 in 280,000"),
-        (0.0, "next to nothing"),
+        (0.0, "practically zero"),
     ],
 )
-def test_a_chance_is_said_in_words(chance: float, said: str) -> None:
-    assert say_chance(chance) == said
+def test_a_chance_in_words(chance: float, words: str) -> None:
+    assert say_chance(chance) == words

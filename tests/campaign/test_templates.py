@@ -1,6 +1,8 @@
-"""A template is checked when it is written, so that it can't fail when it is sent."""
+"""Templates are checked before use, so that they can't fail when an e-mail is sent."""
 
 from __future__ import annotations
+
+from collections import defaultdict
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,8 @@ from jinja2.runtime import StrictUndefined
 
 from tests.campaign.files import WINBACK, changed, only, with_files
 from tillroll.campaign import parse_book
-from tillroll.campaign.folder.templates import MOST_BYTES, VARIABLES, check_template, names_used
+from tillroll.campaign.folder.template_words import VARIABLES
+from tillroll.campaign.folder.templates import MOST_BYTES, check_template, names_used
 
 FILE = "templates/winback/message.html.j2"
 
@@ -20,11 +23,11 @@ FAULTS = [
     ("{{ customer['nmae'] }}", (1, 14), "customer has no 'nmae'", "name"),
     ("{{ code.value | mony }}", (1, 17), "there is no filter 'mony'", "money"),
     ("{% if code.text is defned %}{% endif %}", (1, 20), "there is no test 'defned'", "defined"),
-    ("{{ code }}", (1, 4), "code alone says nothing; there are code.", ""),
-    ("a\n{{ loop.index }}", (2, 4), "'loop' is used where nothing has set it", ""),
+    ("{{ code }}", (1, 4), "code can't be shown as a whole; use code.", ""),
+    ("a\n{{ loop.index }}", (2, 4), "'loop' is used where it is not set", ""),
     ("{% block a %}{% endblock %}{% block a %}{% endblock %}", (1, 1), "block 'a' defined twice", ""),
-    ("{% include 'footer' %}", (1, 1), "can't use other files", ""),
-    ("{% extends 'base' %}", (1, 1), "can't use other files", ""),
+    ("{% include 'footer' %}", (1, 1), "can't include other files", ""),
+    ("{% extends 'base' %}", (1, 1), "can't include other files", ""),
     ("one\n{% if customer.name %}never closed", (2, 1), "in the template:", ""),
     ("{{ 1 + }}", (1, 1), "in the template:", ""),
     ("{{ " + "(" * 500 + "1" + ")" * 500 + " }}", (1, 1), "", ""),
@@ -34,16 +37,16 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("text", "at", "says", "suggests"), FAULTS, ids=[case[0][:30] for case in FAULTS])
-def test_a_fault_of_a_template_is_told_at_its_place(
+def test_a_fault_of_a_template_is_reported_at_its_place(
     text: str, at: tuple[int, int], says: str, suggests: str
 ) -> None:
-    found = check_template(FILE, text)
+    findings = check_template(FILE, text)
     if not says:  # deep nesting may be read or refused, but quietly
-        assert all("deep" in one.problem for one in found)
+        assert all("deep" in finding.problem for finding in findings)
         return
-    assert (found[0].line, found[0].column) == at
-    assert says in found[0].problem
-    assert found[0].suggestion == suggests
+    assert (findings[0].line, findings[0].column) == at
+    assert says in findings[0].problem
+    assert findings[0].suggestion == suggests
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_a_fault_of_a_template_is_told_at_its_place(
         "שלום {{ customer.first_name }} 🎁",
     ],
 )
-def test_what_jinja_offers_is_no_fault(text: str) -> None:
+def test_jinjas_own_features_are_accepted(text: str) -> None:
     assert check_template(FILE, text) == []
 
 
@@ -133,10 +136,12 @@ _tags = st.sampled_from(
 
 @settings(max_examples=250)
 @given(st.lists(_tags, max_size=12).map("".join))
-def test_a_template_taken_tag_by_tag_is_told_of_like_a_whole_one(text: str) -> None:
-    whole = f"{{% raw %}}{{% endraw %}}{text}"  # what the short way leaves to Jinja's parser
+def test_the_analysis_by_tags_equals_that_of_the_whole(text: str) -> None:
+    whole = (
+        f"{{% raw %}}{{% endraw %}}{text}"  # this makes the tag analysis leave the whole to Jinja's parser
+    )
     short, long = (
-        [(one.line, one.problem, one.suggestion) for one in check_template(FILE, each)]
+        [(finding.line, finding.problem, finding.suggestion) for finding in check_template(FILE, each)]
         for each in (text, whole)
     )
     assert sorted(short) == sorted(long)
@@ -155,39 +160,41 @@ _pieces = st.one_of(
 
 
 @given(st.lists(_pieces, max_size=6).map("".join))
-def test_what_passes_can_be_rendered_with_every_variable_there(text: str) -> None:
-    found = check_template(FILE, text)
-    everything = {owner: dict.fromkeys(names, "x") for owner, names in VARIABLES.items()}
+def test_accepted_templates_can_be_rendered(text: str) -> None:
+    findings = check_template(FILE, text)
+    everything = {
+        owner: dict.fromkeys(names, "x") or defaultdict(lambda: "x") for owner, names in VARIABLES.items()
+    }  # `event` has any field
     environment = Environment(undefined=StrictUndefined, autoescape=True)
     environment.filters.update(money=str, date=str)
-    if not found:
+    if not findings:
         environment.from_string(text).render(everything)
-    elif any("in the template" in one.problem for one in found):
+    elif any("in the template" in finding.problem for finding in findings):
         with pytest.raises(TemplateSyntaxError):
             environment.from_string(text)
 
 
-def test_a_subject_is_checked_where_it_stands_in_the_campaign() -> None:
-    found = only(parse_book(changed(("customer.first_name or", "customer.frist_name or"))))
-    assert (found.file, found.key) == (WINBACK, "message.subject")
-    assert found.suggestion == "first_name"
-    assert "subject:" in found.source_line
+def test_a_fault_of_a_subject_is_reported_in_the_campaign() -> None:
+    finding = only(parse_book(changed(("customer.first_name or", "customer.frist_name or"))))
+    assert (finding.file, finding.key) == (WINBACK, "message.subject")
+    assert finding.suggestion == "first_name"
+    assert "subject:" in finding.source_line
 
 
-def test_a_template_that_is_not_text_is_told_at_its_line() -> None:
-    found = only(with_files({"templates/winback/message.txt.j2": b"one\ntwo \xff"}))
-    assert (found.file, found.line) == ("templates/winback/message.txt.j2", 2)
+def test_a_template_that_is_not_text_is_reported_at_its_line() -> None:
+    finding = only(with_files({"templates/winback/message.txt.j2": b"one\ntwo \xff"}))
+    assert (finding.file, finding.line) == ("templates/winback/message.txt.j2", 2)
 
 
-def test_a_template_without_a_page_is_none() -> None:
-    found = only(with_files({"templates/winback/message.mjml.j2": None}))
-    assert found.problem == "templates/winback/ holds neither message.mjml.j2 nor message.html.j2"
-    assert found.key == "message.template"
+def test_a_template_needs_mjml_or_html() -> None:
+    finding = only(with_files({"templates/winback/message.mjml.j2": None}))
+    assert finding.problem == "templates/winback/ has neither message.mjml.j2 nor message.html.j2"
+    assert finding.key == "message.template"
 
 
-def test_a_file_beside_the_template_that_nothing_reads_is_told() -> None:
+def test_an_unused_file_beside_a_template_is_reported() -> None:
     book = with_files({"templates/winback/message.text.j2": "hello"})
-    found = only(book)
-    assert "nothing reads this file" in found.problem
-    assert found.suggestion == "message.txt.j2"
+    finding = only(book)
+    assert "nothing reads this file" in finding.problem
+    assert finding.suggestion == "message.txt.j2"
     assert book.faulty == {"winback"}

@@ -1,4 +1,4 @@
-"""The moments of a run, by the store's clock and in UTC, with every edge said."""
+"""The moments of a run, by the store's clock and in UTC, with notes on ends of days and clock changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from tests.shop import NOW, campaign_text, sample_book
 from tillroll.campaign.text.units import parse_wall_time
-from tillroll.campaign.timing.moments import Timing, say_meant, say_minutes, say_moment, timing, wall_fault
+from tillroll.campaign.timing.moments import (
+    Timing,
+    say_both_moments,
+    say_minutes,
+    say_moment,
+    timing,
+    wall_fault,
+)
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 MIN, MAX = parse_wall_time("2020-01-01"), parse_wall_time("2037-12-31")
@@ -26,24 +33,39 @@ def of(begins: datetime, *edits: tuple[str, str], zone: ZoneInfo = LJUBLJANA) ->
     return timing(revision, zone=zone, begins=begins, messages=900)
 
 
-def test_codes_work_to_the_end_of_the_store_s_day_and_the_day_of_utc_is_said() -> None:
-    found = of(NOW)
-    (works,) = found.works
+def test_codes_end_with_the_stores_day_and_the_note_has_the_utc_time() -> None:
+    timing = of(NOW)
+    (works,) = timing.works
     assert say_moment(works.end, LJUBLJANA) == "Mon 07 Dec 2026, 23:59:59 CET (22:59:59 UTC)"
-    assert found.schedule == "on day 1 of every month at 09:00 (Europe/Ljubljana)"
-    (note,) = found.notes
+    assert timing.schedule == "on day 1 of every month at 09:00 (Europe/Ljubljana)"
+    (note,) = timing.notes
     assert (
-        "the last one is 07 Dec 2026 22:59:59 UTC. Its admin shows, and would save, whole days of UTC" in note
+        "the codes end on 07 Dec 2026 at 22:59:59 UTC. Don't edit the dates in the store's admin: it keeps only whole UTC days"
+        in note
     )
 
 
-def test_west_of_greenwich_the_last_day_is_another_one_in_utc() -> None:
+@pytest.mark.parametrize(
+    ("announce", "first", "note"),
+    [
+        ("false", "2026-11-27T08:00", "the e-mails wait until then"),
+        ("true", "2026-11-23T09:00", "sent before their codes work"),
+    ],
+)
+def test_e_mails_wait_for_codes_that_work_later(announce: str, first: str, note: str) -> None:
+    valid = "{from: 2026-11-27 09:00, until: 2026-11-30}"
+    timing = of(NOW, ("{for: 14d}", valid), ("approval:", f"announce: {announce}\napproval:"))
+    assert f"{timing.first_mail:%Y-%m-%dT%H:%M}" == first
+    assert note in timing.notes[0]
+
+
+def test_west_of_greenwich_the_note_has_both_days() -> None:
     (note,) = of(NOW, zone=ZoneInfo("America/New_York")).notes
-    assert "08 Dec 2026 04:59:59 UTC, another day than the 07 Dec of the store's own clock" in note
+    assert "08 Dec 2026 at 04:59:59 UTC, which is 07 Dec by the store's own clock" in note
 
 
 @pytest.mark.parametrize(
-    ("begins", "said"),
+    ("begins", "note"),
     [
         (
             datetime(2027, 10, 20, 10, tzinfo=UTC),
@@ -55,25 +77,25 @@ def test_west_of_greenwich_the_last_day_is_another_one_in_utc() -> None:
         ),
     ],
 )
-def test_a_change_of_the_clock_in_between_is_said_plainly(begins: datetime, said: str) -> None:
-    found = of(begins)
-    assert found.notes[-1].startswith(said)
-    assert f"{found.works[0].end.astimezone(LJUBLJANA):%H:%M:%S}" == "23:59:59"
+def test_a_clock_change_in_between_is_noted(begins: datetime, note: str) -> None:
+    timing = of(begins)
+    assert timing.notes[-1].startswith(note)
+    assert f"{timing.works[0].end.astimezone(LJUBLJANA):%H:%M:%S}" == "23:59:59"
 
 
-def test_quiet_hours_say_when_the_first_e_mail_leaves_and_the_rate_how_long_they_take() -> None:
+def test_quiet_hours_delay_the_first_e_mail_and_the_rate_sets_the_duration() -> None:
     late = NOW.replace(hour=21)
-    found = of(late, ("{if_unknown: skip}", '{quiet_hours: "21:00-08:00", rate: 30/m}'))
-    assert found.first_mail == datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
-    assert found.mail_minutes == 30.0
+    timing = of(late, ("{if_unknown: skip}", '{quiet_hours: "21:00-08:00", rate: 30/m}'))
+    assert timing.first_mail == datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+    assert timing.mail_minutes == 30.0
 
 
-def test_arms_that_work_at_other_times_are_told_apart() -> None:
+def test_arms_with_different_validity_are_shown_separately() -> None:
     arms = (
         "\nvariants:\n  - {name: short, weight: 1}\n  - {name: long, weight: 1, offer: {valid: {for: 30d}}}\n"
     )
-    found = of(NOW, ("\nbudget:", f"{arms}\nbudget:"))
-    assert [one.arm for one in found.works] == ["short", "long"]
+    timing = of(NOW, ("\nbudget:", f"{arms}\nbudget:"))
+    assert [period.arm for period in timing.works] == ["short", "long"]
 
 
 @pytest.mark.parametrize(
@@ -91,9 +113,9 @@ def test_arms_that_work_at_other_times_are_told_apart() -> None:
         ),
     ],
 )
-def test_a_time_that_the_clock_skips_or_repeats_is_no_moment(wall: datetime, why: str, meant: str) -> None:
+def test_a_skipped_or_repeated_time_is_not_one_moment(wall: datetime, why: str, meant: str) -> None:
     assert why in wall_fault(wall, LJUBLJANA)
-    assert say_meant(wall, LJUBLJANA) == meant
+    assert say_both_moments(wall, LJUBLJANA) == meant
     assert wall_fault(wall.replace(day=1), LJUBLJANA) == ""
 
 
@@ -101,19 +123,19 @@ def test_a_time_that_the_clock_skips_or_repeats_is_no_moment(wall: datetime, why
     st.sampled_from(["Europe/Ljubljana", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"]),
     st.datetimes(min_value=MIN, max_value=MAX, timezones=st.just(UTC)),
 )
-def test_codes_end_with_a_day_of_the_store_s_in_any_zone_and_at_any_moment(zone: str, at: datetime) -> None:
-    found = of(at, zone=ZoneInfo(zone))
-    (works,) = found.works
+def test_codes_end_with_the_stores_day_in_any_zone(zone: str, at: datetime) -> None:
+    timing = of(at, zone=ZoneInfo(zone))
+    (works,) = timing.works
     here = works.end.astimezone(ZoneInfo(zone))
     assert f"{here:%H:%M:%S}" == "23:59:59"
     assert works.start <= at < works.end
     assert say_moment(works.end, ZoneInfo(zone)).startswith(f"{here:%a %d %b %Y}, 23:59:59 ")
-    offsets = {one.astimezone(ZoneInfo(zone)).utcoffset() for one in (at, works.end)}
-    assert len(offsets) == 1 or any(note.startswith("The clock goes") for note in found.notes)
+    offsets = {moment.astimezone(ZoneInfo(zone)).utcoffset() for moment in (at, works.end)}
+    assert len(offsets) == 1 or any(note.startswith("The clock goes") for note in timing.notes)
 
 
 @pytest.mark.parametrize(
-    ("minutes", "said"),
+    ("minutes", "words"),
     [
         (0.0, "1 second"),
         (0.1, "6 seconds"),
@@ -123,5 +145,5 @@ def test_codes_end_with_a_day_of_the_store_s_in_any_zone_and_at_any_moment(zone:
         (121.0, "2 hours 1 minute"),
     ],
 )
-def test_a_length_of_time_is_said_as_people_say_it(minutes: float, said: str) -> None:
-    assert say_minutes(minutes) == said
+def test_minutes_in_words(minutes: float, words: str) -> None:
+    assert say_minutes(minutes) == words

@@ -1,4 +1,4 @@
-"""Units as people write them: what is read is what was written, and nothing else is read."""
+"""Quantities as people write them: valid ones are read exactly, others are refused."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _lengths = st.integers(1, int(LONGEST.total_seconds() // 60)).map(lambda minutes
 
 
 @given(_lengths)
-def test_a_length_of_time_said_and_read_is_the_same(length: timedelta) -> None:
-    said = say_duration(length)
-    if len(said) <= 6:  # five digits and a unit
-        assert parse_duration(said) == length
-        assert parse_ago(f"{said} ago") == length
+def test_a_duration_written_and_read_is_the_same(length: timedelta) -> None:
+    text = say_duration(length)
+    if len(text) <= 6:  # five digits and a unit
+        assert parse_duration(text) == length
+        assert parse_ago(f"{text} ago") == length
 
 
 @pytest.mark.parametrize(
@@ -55,24 +55,24 @@ def test_a_length_of_time_said_and_read_is_the_same(length: timedelta) -> None:
         (timedelta(weeks=2), "14d", "14 days"),
     ],
 )
-def test_a_length_of_time_in_words(length: timedelta, short: str, words: str) -> None:
+def test_a_duration_in_words(length: timedelta, short: str, words: str) -> None:
     assert say_duration(length) == short
     assert spell_duration(length) == words
 
 
 @given(st.decimals("-999999999999", "999999999999", places=6, allow_nan=False))
-def test_a_number_is_read_without_a_binary_detour(number: Decimal) -> None:
+def test_a_number_is_read_exactly(number: Decimal) -> None:
     assert parse_decimal(f"{number:f}") == number
 
 
 @given(st.decimals(0, "99.99", places=2, allow_nan=False))
-def test_a_share_is_a_hundredth_of_what_is_written(number: Decimal) -> None:
+def test_a_percentage_is_read_as_a_fraction(number: Decimal) -> None:
     assert parse_share(f"{number} %") == number / 100
     assert parse_share(f"{number}%") * 100 == number
 
 
 @given(st.times(), st.times(), st.times())
-def test_a_window_and_its_opposite_share_the_day(start: time, end: time, wall: time) -> None:
+def test_a_window_and_its_opposite_cover_the_day(start: time, end: time, wall: time) -> None:
     start, end = start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0)
     if start == end:
         return
@@ -127,11 +127,11 @@ NEITHER = [
 @pytest.mark.parametrize(
     "raw", NEITHER, ids=lambda raw: repr(raw)[:20] if not isinstance(raw, int) else "int"
 )
-def test_what_is_none_of_them_is_refused_in_words(raw: Any) -> None:
+def test_an_invalid_quantity_is_refused_with_a_sentence(raw: Any) -> None:
     for parse in PARSERS:
-        with pytest.raises(ValueError, match=r".") as told:
+        with pytest.raises(ValueError, match=r".") as refusal:
             parse(raw)
-        assert 10 < len(str(told.value)) < 200
+        assert 10 < len(str(refusal.value)) < 200
 
 
 @given(st.text(max_size=30) | st.integers() | st.floats() | st.none() | st.booleans())

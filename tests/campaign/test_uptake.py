@@ -8,57 +8,61 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillroll.campaign.figures.spread import Spread
-from tillroll.campaign.figures.uptake import ASSUMED, Earlier, uptake
+from tillroll.campaign.figures.uptake import ASSUMED, EarlierRun, uptake
 
 _RUNS = st.lists(
     st.builds(
-        lambda codes, used: Earlier(given=codes, used=used), st.integers(1, 3_000), st.integers(0, 3_000)
+        lambda codes, used: EarlierRun(given=codes, used=used), st.integers(1, 3_000), st.integers(0, 3_000)
     ),
     max_size=8,
 )
 
 
 @given(_RUNS, _RUNS)
-def test_a_range_is_in_order_and_within_all_and_nothing(own: list[Earlier], alike: list[Earlier]) -> None:
-    found = uptake(own, alike)
-    assert 0 <= found.low <= found.likely <= found.high <= 1
-    assert found.basis
+def test_a_range_is_ordered_and_between_zero_and_one(own: list[EarlierRun], alike: list[EarlierRun]) -> None:
+    estimate = uptake(own, alike)
+    assert 0 <= estimate.low <= estimate.likely <= estimate.high <= 1
+    assert estimate.basis
 
 
-def test_a_campaign_s_own_runs_are_believed_before_those_of_others() -> None:
-    own, others = [Earlier(given=100, used=10)], [Earlier(given=5_000, used=4_000)]
+def test_a_campaigns_own_runs_come_before_those_of_others() -> None:
+    own, others = [EarlierRun(given=100, used=10)], [EarlierRun(given=5_000, used=4_000)]
     assert uptake(own, others).likely == Decimal("0.1")
     assert "of this campaign" in uptake(own, others).basis
-    assert uptake([Earlier(given=99, used=9)], others).likely == Decimal("0.8")
+    assert uptake([EarlierRun(given=99, used=9)], others).likely == Decimal("0.8")
     assert "this kind of offer" in uptake([], others).basis
 
 
-def test_too_little_history_is_no_history_and_says_so() -> None:
+def test_too_little_history_is_replaced_by_an_assumption() -> None:
     assert uptake([], []) == ASSUMED
-    few = uptake([Earlier(given=99, used=99)], [])
-    assert (few.likely, few.basis) == (ASSUMED.likely, "assumed, since 99 earlier codes tell too little")
+    few = uptake([EarlierRun(given=99, used=99)], [])
+    assert (few.likely, few.basis) == (ASSUMED.likely, "assumed, since 99 earlier codes are too few")
 
 
-def test_several_runs_of_a_size_give_their_worst_and_their_best() -> None:
-    found = uptake([Earlier(given=200, used=used) for used in (4, 10, 16)], [])
-    assert (found.low, found.likely, found.high) == (Decimal("0.02"), Decimal("0.05"), Decimal("0.08"))
+def test_several_large_runs_give_their_worst_and_best() -> None:
+    estimate = uptake([EarlierRun(given=200, used=used) for used in (4, 10, 16)], [])
+    assert (estimate.low, estimate.likely, estimate.high) == (
+        Decimal("0.02"),
+        Decimal("0.05"),
+        Decimal("0.08"),
+    )
 
 
 @given(st.lists(st.decimals(min_value="0.01", max_value="99999", places=2), min_size=1, max_size=200))
-def test_a_spread_tells_quarters_to_three_digits_in_flat_memory(values: list[Decimal]) -> None:
+def test_quantiles_are_right_to_three_digits_in_constant_memory(values: list[Decimal]) -> None:
     spread = Spread()
     for value in values:
         spread.add(value)
     for share in (Decimal("0.25"), Decimal("0.5"), Decimal("0.75"), Decimal(1)):
-        found, exact = spread.ends(share), sorted(values)[math.ceil(share * len(values)) - 1]
-        assert found is not None
-        assert found <= exact
-        assert exact - found <= exact / 100
+        quantile, exact = spread.quantile(share), sorted(values)[math.ceil(share * len(values)) - 1]
+        assert quantile is not None
+        assert quantile <= exact
+        assert exact - quantile <= exact / 100
 
 
 @pytest.mark.parametrize("weight", [1, 7])
-def test_no_values_have_no_spread_and_nothing_spent_is_zero(weight: int) -> None:
+def test_quantiles_without_values_and_of_zeros(weight: int) -> None:
     spread = Spread()
-    assert spread.ends(Decimal("0.5")) is None
+    assert spread.quantile(Decimal("0.5")) is None
     spread.add(Decimal(-3), weight)
-    assert spread.ends(Decimal("0.5")) == 0
+    assert spread.quantile(Decimal("0.5")) == 0

@@ -1,4 +1,4 @@
-"""Campaign files that together say every key of the language once, and all of it sound."""
+"""Valid campaign files that together use every key of the language."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ offer:
   customers: repeat
   valid: {from: 2026-12-01 00:00, until: 2026-12-31 23:59}
 stops: {stock_below: 5}
+announce: true
 codes: {format: whole, prefix: TEA, ahead: 2h, delete_after: 90d}
 message:
   template: plain
@@ -97,7 +98,7 @@ EVENTS = {
     "spent_reached": "{spent_reached: {amount: 500}}",
     "inactive": "{inactive: {for: 90d}}",
     "first_order_anniversary": "{first_order_anniversary: {before: 7d}}",
-    "birthday": "{birthday: {field: Birthday, before: 7d}}",
+    "birthday": "{birthday: {field: Birthday, before: 7d, written: day_first}}",
     "review_left": "{review_left: {rating_at_least: 4}}",
     "favourite_added": "{favourite_added: {}}",
     "back_in_stock": "{back_in_stock: {}}",
@@ -105,7 +106,7 @@ EVENTS = {
     "low_stock": "{low_stock: {below: 5}}",
     "custom": "{custom: {event: quiz-finished}}",
 }
-"""How `on:` says each event, with all its conditions."""
+"""Each event with all its conditions, as written under `on:`."""
 
 RULES = {
     "rules/segments/whole.yaml": """
@@ -167,6 +168,8 @@ guess_chance: 0.5%
 least_margin: 5
 out_of_stock: refuse
 messages_per_person_per_week: 3
+clean_names: false
+holds_code_already: refuse
 approvers:
   - {worst_case: EUR 5000, by: 2}
   - {codes: 20000, by: 3}
@@ -183,12 +186,12 @@ LISTS = {"rules/lists/press.csv": "email\nana@shop.example\n"}
 
 TEMPLATES = {
     "templates/plain/message.html.j2": "<p>{{ code.text }}</p>",
-    "templates/note/message.html.j2": "<p>{{ customer.first_name }}</p>",
+    "templates/note/message.html.j2": "<p>{{ customer.first_name or 'friend' }}</p>",
 }
 
 
 def event_campaign(on: str) -> str:
-    """A campaign that one event sets off."""
+    """Return a campaign that waits for one event."""
     return f"""
 title: When it happens
 owner: ana@shop.example
@@ -199,7 +202,7 @@ message: {{template: note, subject: Hello}}
 
 
 def whole_folder() -> dict[str, str]:
-    """Every file, by its path."""
+    """Return every file by its path."""
     files = {f"campaigns/{name}.yaml": text.lstrip() for name, text in CAMPAIGNS.items()}
     files |= {
         f"campaigns/on-{name.replace('_', '-')}.yaml": event_campaign(on).lstrip()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tillroll.catalog.decide import Kind
-from tillroll.catalog.read import judge, rows
+from tillroll.catalog.decide import RowKind
+from tillroll.catalog.read import check_file, rows
 from tillroll.errors import FaultyFiles, NotFound
 
 CATEGORIES = {"Tea": 1, "Tea/Green": 2, "Gifts": 3, "Twice": 0}
@@ -20,11 +20,11 @@ def written(tmp_path: Path, text: str, name: str = "file.csv") -> Path:
 
 def faults(path: Path) -> list[str]:
     with pytest.raises(FaultyFiles) as refused:
-        judge(path, CATEGORIES)
+        check_file(path, CATEGORIES)
     return [line.removeprefix(f"{path}:") for line in refused.value.lines]
 
 
-def test_only_the_fields_with_a_value_are_wanted(tmp_path: Path) -> None:
+def test_a_row_has_only_the_fields_with_a_value(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "sku,parent_sku,options,name,price,cost_price,quantity,enabled,categories\n"
@@ -32,7 +32,7 @@ def test_only_the_fields_with_a_value_are_wanted(tmp_path: Path) -> None:
         'T-1-S,T-1,"Size=50 g; Colour=Ash",,,,40,,\n',
     )
     product, variation = rows(path, CATEGORIES)
-    assert (product.line, product.kind, product.sku) == (2, Kind.PRODUCT, "T-1")
+    assert (product.line, product.kind, product.sku) == (2, RowKind.PRODUCT, "T-1")
     assert product.wanted == {
         "name": "Hojicha",
         "price": Decimal("8.50"),
@@ -40,7 +40,7 @@ def test_only_the_fields_with_a_value_are_wanted(tmp_path: Path) -> None:
         "enabled": False,
         "categories": (2, 3),
     }
-    assert (variation.line, variation.kind, variation.parent_sku) == (3, Kind.VARIATION, "T-1")
+    assert (variation.line, variation.kind, variation.parent_sku) == (3, RowKind.VARIATION, "T-1")
     assert variation.options == (("Size", "50 g"), ("Colour", "Ash"))
     assert variation.wanted == {"quantity": 40}
 
@@ -62,12 +62,12 @@ def test_json_lines_say_the_same_in_their_own_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_spreadsheets_delimiter_and_byte_order_mark_are_understood(tmp_path: Path, delimiter: str) -> None:
+def test_a_spreadsheets_delimiter_and_byte_order_mark_are_accepted(tmp_path: Path, delimiter: str) -> None:
     path = written(tmp_path, f"\ufeffsku{delimiter}price\r\nT-1{delimiter}8.50\r\n")
     assert [row.wanted for row in rows(path, CATEGORIES)] == [{"price": Decimal("8.50")}]
 
 
-def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once_with_their_lines(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "sku,parent_sku,options,name,price,quantity,enabled,categories\n"
@@ -93,7 +93,7 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     for said in (
         "sku: it is missing",
         "price: 'twelve' is not an amount; write it like 12.50",
-        "more than 4 digits",
+        "more than 4 decimal places",
         "nor the word unlimited",
         "neither yes nor no",
         "did you mean Tea/Green?",
@@ -101,8 +101,8 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         "only a variation has them",
         "write them like Size=100 g; Colour=Ash",
         "name: a variation has none of its own",
-        "'A' stands in line 12 already",
-        "a variation like this in line 14 already",
+        "'A' is already in line 12",
+        "already has a variation like this in line 14",
         "it has 3 cells, the first line names 8 columns",
     ):
         assert said in text
@@ -112,8 +112,8 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     ("text", "name", "said"),
     [
         ("sku,prise\nA,1\n", "a.csv", "did you mean price?"),
-        ("name,price\nA,1\n", "a.csv", "there must be one called sku"),
-        ("sku,sku\nA,B\n", "a.csv", "the column sku is there twice"),
+        ("name,price\nA,1\n", "a.csv", "one of them sku"),
+        ("sku,sku\nA,B\n", "a.csv", "the column sku appears twice"),
         ('sku\n"A\n', "a.csv", "this is not CSV"),
         ('{"sku": \n', "a.jsonl", "this is not JSON"),
         ("[1]\n", "a.jsonl", "a line must be a JSON object"),
@@ -125,24 +125,26 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         ('{"sku": "A", "categories": 7}\n', "a.jsonl", "expected paths like Tea/Green"),
     ],
 )
-def test_a_file_that_is_no_table_is_told_in_words(tmp_path: Path, text: str, name: str, said: str) -> None:
+def test_a_file_that_is_not_a_table_is_refused_with_a_reason(
+    tmp_path: Path, text: str, name: str, said: str
+) -> None:
     assert said in "\n".join(faults(written(tmp_path, text, name)))
 
 
-def test_a_file_of_another_kind_in_other_letters_or_without_rows_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_or_encoding_or_without_rows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FaultyFiles, match="neither CSV nor JSON lines"):
-        judge(written(tmp_path, "sku\nA\n", "a.xlsx"), {})
+        check_file(written(tmp_path, "sku\nA\n", "a.xlsx"), {})
     with pytest.raises(FaultyFiles, match="has no rows"):
-        judge(written(tmp_path, "sku\n"), {})
+        check_file(written(tmp_path, "sku\n"), {})
     with pytest.raises(NotFound, match="can't be read"):
-        judge(tmp_path / "missing.csv", {})
+        check_file(tmp_path / "missing.csv", {})
     latin = tmp_path / "latin.csv"
     latin.write_bytes("sku,name\nA,Käthe\n".encode("latin-1"))
     with pytest.raises(FaultyFiles, match="UTF-8"):
-        judge(latin, {})
+        check_file(latin, {})
 
 
-def test_of_very_many_faults_some_are_told_and_the_rest_counted(tmp_path: Path) -> None:
+def test_of_very_many_faults_some_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
     told = faults(written(tmp_path, "sku,price\n" + "".join(f"S{n},x\n" for n in range(250))))
     assert len(told) == 101
     assert told[-1] == "… and 150 more"

@@ -1,4 +1,4 @@
-"""`tillroll calendar` as a stranger types it."""
+"""`tillroll calendar`: upcoming runs in every format."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from pathlib import Path
 
 import icalendar
 
-from tests.cli.test_commands import home, tillroll
+from tests.cli.command import tillroll
 from tests.shop import add_customers, add_store, lapsed
 from tillroll.ledger.engine import open_engine
-
-__all__ = ["home"]
 
 
 def open_shop(home: Path) -> None:
@@ -23,27 +21,27 @@ def open_shop(home: Path) -> None:
     engine.dispose()
 
 
-def test_the_days_to_come_are_told_for_people_programs_and_calendars(home: Path) -> None:
+def test_upcoming_runs_are_listed_as_text_json_and_icalendar(home: Path) -> None:
     open_shop(home)
     words = tillroll(home, "calendar", "--days", "40")
     assert words.returncode == 0, words.stderr
     assert "winback" in words.stdout
     assert "vip-thanks  a draft" in words.stdout
     assert not any(line.endswith(" ") for line in words.stdout.splitlines())
-    found = json.loads(tillroll(home, "calendar", "--days", "40", "--json").stdout)
-    assert {run["campaign"] for run in found["runs"]} >= {"welcome", "winback"}
-    assert sum(week["runs"] for week in found["weeks"]) == len(found["runs"])
+    calendar = json.loads(tillroll(home, "calendar", "--days", "40", "--json").stdout)
+    assert {run["campaign"] for run in calendar["runs"]} >= {"welcome", "winback"}
+    assert sum(week["runs"] for week in calendar["weeks"]) == len(calendar["runs"])
     written = tillroll(home, "calendar", "--days", "40", "--ics", "campaigns.ics")
     assert "import it again" in written.stdout
     read = icalendar.Calendar.from_ical((home / "campaigns.ics").read_bytes())
-    assert len(read.walk("VEVENT")) == len(found["runs"])
+    assert len(read.walk("VEVENT")) == len(calendar["runs"])
 
 
-def test_the_calendar_refuses_what_it_cannot_show(home: Path) -> None:
+def test_the_calendar_refuses_invalid_options(home: Path) -> None:
     open_shop(home)
     year = datetime.now(UTC).year
     past = tillroll(home, "calendar", "--from", f"{year - 1}-01-01")
-    assert (past.returncode, "is past" in past.stderr) == (1, True)
+    assert (past.returncode, "is in the past" in past.stderr) == (1, True)
     odd = tillroll(home, "calendar", "--from", "tomorrow")
     assert (odd.returncode, "write it like 2026-12-25" in odd.stderr) == (2, True)
     assert tillroll(home, "calendar", "--json", "--ics", "x.ics").returncode == 2

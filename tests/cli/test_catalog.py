@@ -1,4 +1,4 @@
-"""`tillroll catalog` as a stranger types it."""
+"""`tillroll catalog`: import, status and undo."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Protocol
 
 import pytest
 
-from tests.cli.test_commands import Said, tillroll
+from tests.cli.command import Answer, tillroll
 from tests.store import running
 
 FILE = "sku,name,price\nNEW-1,Hojicha,8.50\nTEA-01,,9.75\nTEA-02,,24\n"
 
 
 class Command(Protocol):
-    def __call__(self, *words: str) -> Said: ...
+    def __call__(self, *words: str) -> Answer: ...
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def catalog(tmp_path: Path) -> Iterator[Command]:
     with running(tmp_path / "store", customers=3) as store:
         ready = store.ready
 
-        def run(*words: str) -> Said:
+        def run(*words: str) -> Answer:
             return tillroll(
                 tmp_path,
                 *words,
@@ -41,20 +41,20 @@ def catalog(tmp_path: Path) -> Iterator[Command]:
         yield lambda *words: run("catalog", *words)
 
 
-def test_a_dry_run_says_what_would_be_done_and_leaves_no_trace(catalog: Command, tmp_path: Path) -> None:
+def test_a_dry_run_lists_the_changes_and_writes_nothing(catalog: Command, tmp_path: Path) -> None:
     answer = catalog("import", "file.csv", "--dry-run")
     assert answer.returncode == 0
-    said = " ".join(answer.stdout.split())
+    output = " ".join(answer.stdout.split())
     assert (
-        "Would create 1 and change 1 of 3 rows; 1 are so already, 0 can't be done. Nothing was changed."
-        in said
+        "Of 3 rows, 1 would be created and 1 changed; 1 unchanged, 0 failed. This was a dry run: nothing was changed."
+        in output
     )
     with closing(sqlite3.connect(tmp_path / "var" / "tillroll.sqlite3")) as ledger:
         assert ledger.execute("select count(*) from imports").fetchone() == (0,)
-    assert "Nothing was imported yet" in catalog("status").stdout
+    assert "Nothing has been imported yet" in catalog("status").stdout
 
 
-def test_import_status_and_undo_tell_one_story(catalog: Command) -> None:
+def test_import_status_and_undo_agree(catalog: Command) -> None:
     imported = catalog("import", "file.csv")
     assert imported.returncode == 0
     assert "3 rows: 2 done (1 created, 1 changed, 0 deleted), 1 unchanged, 0 failed." in imported.stdout
@@ -69,7 +69,7 @@ def test_import_status_and_undo_tell_one_story(catalog: Command) -> None:
     ]
 
 
-def test_rows_that_fail_are_told_with_line_and_reason_and_the_exit_code_says_so(
+def test_failed_rows_are_listed_with_line_and_reason_and_set_the_exit_code(
     catalog: Command, tmp_path: Path
 ) -> None:
     (tmp_path / "file.csv").write_text("sku,price\nNEW-2,5\nTEA-01,7.77\n", encoding="utf-8")
@@ -79,7 +79,7 @@ def test_rows_that_fail_are_told_with_line_and_reason_and_the_exit_code_says_so(
     assert "1 done" in answer.stdout
 
 
-def test_faults_of_the_file_are_told_before_anything_happens(catalog: Command, tmp_path: Path) -> None:
+def test_faults_of_the_file_are_reported_before_any_change(catalog: Command, tmp_path: Path) -> None:
     (tmp_path / "file.csv").write_text("sku,price,categories\nA,x,\nB,1,Nowhere\n", encoding="utf-8")
     answer = catalog("import", "file.csv")
     assert answer.returncode == 1
@@ -97,5 +97,5 @@ def test_faults_of_the_file_are_told_before_anything_happens(catalog: Command, t
         ("import", "--undo", "1", "--dry-run"),
     ],
 )
-def test_words_that_contradict_each_other_are_wrong_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_contradicting_options_are_wrong_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert tillroll(tmp_path, "catalog", *words).returncode == 2

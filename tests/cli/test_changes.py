@@ -1,4 +1,4 @@
-"""`tillroll codes pause` and its like, `halt`, `restart`, `drift`: what they say, ask, and refuse."""
+"""`tillroll codes pause` and similar commands, `halt`, `restart`, `drift`: their output, questions and refusals."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.cli.test_commands import tillroll
+from tests.cli.command import tillroll
 from tests.shop import ANA, EVE, NOW
 from tests.web.site import PASSWORD, open_shop, plan_run, put_under_way
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.tables import changes, runs
-from tillroll.web.accounts import add_user
+from tillroll.web.accounts.users import add_user
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def shop(tmp_path: Path, sqlite_url: str) -> Path:
     engine = open_engine(sqlite_url)
     run_id = plan_run(engine, open_shop(engine, customers=60))
     put_under_way(engine, run_id, RunState.TRACKING, live=1_000)
-    with writing(engine) as connection:  # the commands go by the real clock: the codes still work then
+    with writing(engine) as connection:  # the commands use the real clock, so the codes must still be valid
         later = datetime.now(UTC) + timedelta(days=14)
         connection.execute(sa.update(runs).values(valid_until=later))
     for person, role in ((ANA, "approver"), (EVE, "viewer")):
@@ -33,20 +33,20 @@ def shop(tmp_path: Path, sqlite_url: str) -> Path:
     return tmp_path
 
 
-def said(shop: Path, url: str, *words: str, who: str = ANA.email) -> tuple[int, str, str]:
+def run_as(shop: Path, url: str, *words: str, who: str = ANA.email) -> tuple[int, str, str]:
     answer = tillroll(shop, *words, "--as", who, DATABASE_URL=url)
     return answer.returncode, answer.stdout, answer.stderr
 
 
-def test_a_change_is_shown_asked_about_and_written_down(shop: Path, sqlite_url: str) -> None:
-    code, out, err = said(shop, sqlite_url, "codes", "pause", "winback")
+def test_a_change_is_shown_confirmed_and_recorded(shop: Path, sqlite_url: str) -> None:
+    code, out, err = run_as(shop, sqlite_url, "codes", "pause", "winback")
     assert code == 1
     assert "codes of campaign winback" in out
     assert "would be switched off in the store" in out
-    assert "give --yes" in err
-    code, out, _ = said(shop, sqlite_url, "codes", "pause", "winback", "--yes", "--note", "price")
-    assert (code, "Change 1 is written down" in out) == (0, True)
-    code, out, _ = said(shop, sqlite_url, "codes", "extend", "1", "--until", "60d", "--yes", "--json")
+    assert "with --yes" in err
+    code, out, _ = run_as(shop, sqlite_url, "codes", "pause", "winback", "--yes", "--note", "price")
+    assert (code, "Change 1 is queued" in out) == (0, True)
+    code, out, _ = run_as(shop, sqlite_url, "codes", "extend", "1", "--until", "60d", "--yes", "--json")
     assert (code, json.loads(out)["kind"]) == (0, "extend")
     listed = tillroll(shop, "codes", "changes", "--json", DATABASE_URL=sqlite_url)
     rows = json.loads(listed.stdout)["changes"]
@@ -78,10 +78,10 @@ def test_a_change_is_shown_asked_about_and_written_down(shop: Path, sqlite_url: 
         (("adopt",), EVE.email, "has no approver role"),
     ],
 )
-def test_what_can_not_be_is_refused_in_words(
+def test_an_impossible_change_is_refused_with_a_message(
     shop: Path, sqlite_url: str, words: tuple[str, ...], who: str, expected: str
 ) -> None:
-    code, _, err = said(shop, sqlite_url, *words, who=who)
+    code, _, err = run_as(shop, sqlite_url, *words, who=who)
     assert code == 1
     assert expected in err
     engine = open_engine(sqlite_url)
@@ -90,21 +90,19 @@ def test_what_can_not_be_is_refused_in_words(
     engine.dispose()
 
 
-def test_a_halted_campaign_says_so_until_it_is_restarted(shop: Path, sqlite_url: str) -> None:
-    assert said(shop, sqlite_url, "halt", "winback", "--note", "wrong price")[0] == 0
+def test_a_halted_campaign_is_shown_as_halted_until_it_is_restarted(shop: Path, sqlite_url: str) -> None:
+    assert run_as(shop, sqlite_url, "halt", "winback", "--note", "wrong price")[0] == 0
     status = json.loads(tillroll(shop, "status", "--json", DATABASE_URL=sqlite_url).stdout)
-    assert {one["name"]: one["status"] for one in status["campaigns"]}["winback"] == "halted"
-    code, _, err = said(shop, sqlite_url, "run", "winback")
+    assert {campaign["name"]: campaign["status"] for campaign in status["campaigns"]}["winback"] == "halted"
+    code, _, err = run_as(shop, sqlite_url, "run", "winback")
     assert code == 1
     assert "halted" in err
-    code, out, _ = said(shop, sqlite_url, "restart", "winback", "--json")
+    code, out, _ = run_as(shop, sqlite_url, "restart", "winback", "--json")
     assert (code, json.loads(out)) == (0, {"restarted": "winback", "runs": [1]})
 
 
-def test_that_no_look_at_drift_was_made_yet_is_said_and_when_the_first_one_comes(
-    shop: Path, sqlite_url: str
-) -> None:
-    known = tillroll(shop, "drift", "--known", DATABASE_URL=sqlite_url).stdout
-    assert known.startswith("No look was made yet. The worker makes the first one as soon as")
-    found = json.loads(tillroll(shop, "drift", "--known", "--json", DATABASE_URL=sqlite_url).stdout)
-    assert found == {"looked_at": None, "drifts": []}
+def test_drift_before_the_first_comparison_says_when_it_will_be_made(shop: Path, sqlite_url: str) -> None:
+    text = tillroll(shop, "drift", "--known", DATABASE_URL=sqlite_url).stdout
+    assert text.startswith("No comparison has been made yet. The worker makes the first one as soon as")
+    report = json.loads(tillroll(shop, "drift", "--known", "--json", DATABASE_URL=sqlite_url).stdout)
+    assert report == {"looked_at": None, "drifts": []}

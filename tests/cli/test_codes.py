@@ -1,4 +1,4 @@
-"""`tillroll codes take`: codes out of a pool, for those who may see them."""
+"""`tillroll codes take` and `find`: codes of a pool, for accounts that may see them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from tests.cli.test_commands import tillroll
+from tests.cli.command import tillroll
+from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
 from tests.plan.test_pool import POOL
-from tests.send.room import Still, agreed, minted
+from tests.send.room import agreed, minted
 from tests.shop import ANA, EVE, NOW, add_store
 from tests.store import running
 from tillroll.clock import SystemClock
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.tables import audit, codes
+from tillroll.plan.due.pool import fill_pools
 from tillroll.plan.make import make_plan
-from tillroll.plan.pool import fill_pools
-from tillroll.plan.record import record_book
+from tillroll.plan.record.revisions import record_book
 from tillroll.settings import Settings
-from tillroll.web.accounts import add_user
+from tillroll.web.accounts.users import add_user
 from tillroll.wiring import build
 
 
 @pytest.fixture
 def pooled(tmp_path: Path, sqlite_url: str) -> Iterator[Path]:
-    """A folder whose ledger has a pool of ten codes that work now, in a running store."""
+    """A folder whose ledger has a pool of ten codes that are valid now, in a running store."""
     with running(tmp_path / "store", customers=3) as store:
         with build(Settings(home=tmp_path / "var", database_url=sqlite_url)) as parts:
             engine, now = parts.engine, SystemClock().now()
@@ -39,9 +40,9 @@ def pooled(tmp_path: Path, sqlite_url: str) -> Iterator[Path]:
             fill_pools(engine, store_id=store_id, now=now)
             make_plan(engine, run_id=1, now=now, per_minute=600)
             agreed(engine, 1, now)
-            minted(engine, 1, Still(now))
+            minted(engine, 1, FakeClock(now))
             for person, role in ((ANA, "approver"), (EVE, "viewer")):
-                words = {"password": "a long enough password", "role_names": (role,), "now": NOW}
+                words = {"password": "a quite long enough password", "role_names": (role,), "now": NOW}
                 add_user(engine, email=person.email, **words)
         yield tmp_path
 
@@ -51,26 +52,28 @@ def take(home: Path, url: str, *words: str) -> tuple[int, str, str]:
     return answer.returncode, answer.stdout, answer.stderr
 
 
-def test_codes_are_taken_once_and_the_audit_knows_for_whom(pooled: Path, sqlite_url: str) -> None:
+def test_a_code_is_taken_once_and_the_audit_records_for_whom(pooled: Path, sqlite_url: str) -> None:
     words = ("pool", "--count", "3", "--for", "guest@shop.example", "--as", ANA.email)
     code, first, _ = take(pooled, sqlite_url, *words)
     assert code == 0
     code, second, _ = take(pooled, sqlite_url, "pool", "--as", ANA.email, "--json")
     assert code == 0
     assert len(first.split()) == 3
-    one = json.loads(second)
-    assert one["code"] not in first.split()
-    assert one.keys() == {"code", "valid_until"}
+    taken = json.loads(second)
+    assert taken["code"] not in first.split()
+    assert taken.keys() == {"code", "valid_until"}
     engine = open_engine(sqlite_url)
     with engine.connect() as connection:
-        told = connection.scalars(sa.select(audit.c.body).where(audit.c.action == "codes.handed_out")).all()
+        bodies = connection.scalars(sa.select(audit.c.body).where(audit.c.action == "codes.handed_out")).all()
         handed = sa.select(sa.func.count()).where(codes.c.handed_at.is_not(None))
         assert connection.scalar(handed) == 4
     engine.dispose()
-    assert json.loads(told[0])["to"] == "guest@shop.example"
+    assert json.loads(bodies[0])["to"] == "guest@shop.example"
 
 
-def test_a_ledger_restored_from_before_hands_out_and_shows_no_code(pooled: Path, sqlite_url: str) -> None:
+def test_a_ledger_restored_from_an_older_backup_neither_hands_out_nor_shows_codes(
+    pooled: Path, sqlite_url: str
+) -> None:
     words = ("pool", "--as", ANA.email)
     file = Path(str(make_url(sqlite_url).database))
     engine = open_engine(sqlite_url)
@@ -81,7 +84,7 @@ def test_a_ledger_restored_from_before_hands_out_and_shows_no_code(pooled: Path,
     assert take(pooled, sqlite_url, *words)[0] == 0
     for left in ("-wal", "-shm"):
         Path(f"{file}{left}").unlink(missing_ok=True)
-    file.write_bytes(backup)  # its first code is nobody's again, and the guest has it
+    file.write_bytes(backup)  # in the ledger its first code is unassigned again, although the guest has it
     code, out, err = take(pooled, sqlite_url, *words)
     assert (code, out) == (4, "")
     assert "tillroll rearm" in err
@@ -96,33 +99,33 @@ def test_a_ledger_restored_from_before_hands_out_and_shows_no_code(pooled: Path,
     assert "Nothing was changed" in looked.stdout
     rearmed = tillroll(pooled, "rearm", "--as", ANA.email, "--yes", DATABASE_URL=sqlite_url)
     assert rearmed.returncode == 0, rearmed.stderr
-    assert "nobody is greeted twice" in rearmed.stdout
+    assert "nobody is contacted twice" in rearmed.stdout
     assert "The ledger works for its store again." in rearmed.stdout
-    code, out, err = take(pooled, sqlite_url, *words)  # whose the others are, is not known
+    code, out, err = take(pooled, sqlite_url, *words)  # the holders of the others are unknown
     assert (code, out) == (1, "")
     assert "has 0 codes to hand out" in err
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (("pool", "--as", EVE.email), "may not see codes in clear"),
-        (("pool", "--as", "nobody@shop.example"), "may not see codes in clear"),
+        (("pool", "--as", EVE.email), "has no approver role for this store, so can't see codes in clear"),
+        (("pool", "--as", "nobody@shop.example"), "There is no active account 'nobody@shop.example'"),
         (("pool", "--count", "11", "--as", ANA.email), "has 10 codes to hand out, not 11"),
         (("nothing", "--as", ANA.email), "There is no campaign 'nothing' with a pool"),
     ],
 )
-def test_what_can_not_be_taken_is_refused_in_words(
-    pooled: Path, sqlite_url: str, words: tuple[str, ...], said: str
+def test_codes_that_cannot_be_taken_are_refused_with_a_message(
+    pooled: Path, sqlite_url: str, words: tuple[str, ...], message: str
 ) -> None:
     code, out, err = take(pooled, sqlite_url, *words)
     assert code == 1
-    assert said in err
+    assert message in err
     assert out == ""
 
 
-def find(home: Path, url: str, *words: str) -> tuple[int, str, str]:
-    answer = tillroll(home, "codes", "find", *words, DATABASE_URL=url)
+def find(home: Path, url: str, *words: str, who: str = ANA.email) -> tuple[int, str, str]:
+    answer = tillroll(home, "codes", "find", *words, "--as", who, DATABASE_URL=url)
     return answer.returncode, answer.stdout, answer.stderr
 
 
@@ -137,13 +140,15 @@ def test_a_code_is_found_however_it_was_typed(pooled: Path, sqlite_url: str) -> 
     (pooled / "rules" / "codes" / "short.yaml").write_text(rail, encoding="utf-8")
     (pooled / "campaigns" / "pool.yaml").write_text(POOL, encoding="utf-8")
     typed = f"{code[:6].lower()} {code[6:]}".replace("0", "o").replace("1", "l")
-    exit_code, said, _ = find(pooled, sqlite_url, *typed.split())
+    exit_code, output, _ = find(pooled, sqlite_url, *typed.split())
     assert exit_code == 0
-    assert f"{code}  live" in said
-    assert "pool, run 1" in said
-    assert "nobody by name" in said
-    assert "never, as far as" in said
-    _, told, _ = find(pooled, sqlite_url, code, "--json")
-    assert json.loads(told)["run_id"] == 1
+    assert f"{code}  live" in output
+    assert "pool, run 1" in output
+    assert "not given out yet" in output
+    assert "never, in the orders read so far" in output
+    _, as_json, _ = find(pooled, sqlite_url, code, "--json")
+    assert json.loads(as_json)["run_id"] == 1
+    _, masked, _ = find(pooled, sqlite_url, code, "--json", who=EVE.email)
+    assert json.loads(masked)["code"] == f"••••••{code[-2:]}"
     exit_code, _, trouble = find(pooled, sqlite_url, "POOL", "NOSUCH")
     assert (exit_code, "The ledger has no such code." in trouble) == (1, True)

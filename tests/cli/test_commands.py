@@ -1,95 +1,43 @@
-"""The command as a stranger types it: real processes, their words, their exit codes."""
+"""The command as a user runs it: real processes, their output and exit codes."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.forks import forks
+from tests.cli.command import Answer, break_file, tillroll
+from tests.logs import read_now
 from tests.shop import ANA, NOW, ROOT, planned_run
 from tests.store import running, turn
 from tillroll.ledger.engine import open_engine
-from tillroll.web.accounts import add_user
+from tillroll.web.accounts.users import add_user
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder with the sample files, to be broken."""
-    for name in ("campaigns", "rules", "templates"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    return tmp_path
-
-
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """What a command that has ended printed."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def tillroll(home: Path, *words: str, given: str = "", **environment: str) -> Said:
-    plain = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("ECWID", "TILLROLL", "SMTP", "DATABASE"))
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        typed, output, troubles = (Path(folder) / name for name in ("typed", "output", "troubles"))
-        typed.write_text(given, encoding="utf-8")
-        child = forks().start(
-            *words,
-            cwd=home,
-            environment={**plain, "TILLROLL_LOG_LEVEL": "error", **environment},
-            output=output,
-            troubles=troubles,
-            given=typed,
-        )
-        answer = Said(
-            returncode=child.wait(),
-            stdout=output.read_text(encoding="utf-8"),
-            stderr=troubles.read_text(encoding="utf-8"),
-        )
-    assert "Traceback" not in answer.stderr + answer.stdout
-    return answer
-
-
-def test_the_program_is_started_as_a_module_too(home: Path) -> None:
-    """The other tests fork theirs (tests/forks.py)."""
+def test_the_program_can_be_started_as_a_module(home: Path) -> None:
+    """The other tests use forked processes (tests/forks.py)."""
     done = subprocess.run(
         [sys.executable, "-m", "tillroll", "check"], cwd=home, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout.strip()) == (0, "✓ 4 campaigns, no faults")
+    assert (done.returncode, done.stdout.strip()) == (0, "✓ 4 campaigns: no faults")
 
 
-def break_file(home: Path, path: str, old: str, new: str) -> None:
-    file = home / path
-    text = file.read_text(encoding="utf-8")
-    assert old in text
-    file.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def test_the_sample_files_are_sound(home: Path) -> None:
+def test_the_sample_files_are_valid(home: Path) -> None:
     answer = tillroll(home, "check")
-    assert (answer.returncode, answer.stdout.strip()) == (0, "✓ 4 campaigns, no faults")
+    assert (answer.returncode, answer.stdout.strip()) == (0, "✓ 4 campaigns: no faults")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("owner:", "ownr:", "campaigns/winback.yaml:3:1 ownr: unknown key (did you mean owner?)"),
         (
@@ -99,35 +47,35 @@ def test_the_sample_files_are_sound(home: Path) -> None:
         ),
         ("template: winback", "template: winbak", "there is no template 'winbak'"),
         ("segment: lapsed-90", "segment: lapsed-9", "(did you mean lapsed-90?)"),
-        ("value: 15", "value: 120", "120 is over 100 %"),
+        ("value: 15", "value: 120", "120 is more than 100%"),
         ("status: active", "status: actve", "(did you mean active?)"),
         ("{{ customer.first_name", "{{ customer.firstname", "(did you mean first_name?)"),
         ('cron: "0 9 1 * *"', 'cron: "0 9 * * 1"', "write weekdays as MON, TUE"),
         ("title: We miss you", "title: We miss you\ntitle: Again", "this key is given twice"),
     ],
 )
-def test_a_fault_is_told_with_its_place_and_a_way_out(home: Path, old: str, new: str, said: str) -> None:
+def test_a_fault_is_reported_with_its_place_and_a_fix(home: Path, old: str, new: str, message: str) -> None:
     break_file(home, "campaigns/winback.yaml", old, new)
     answer = tillroll(home, "check")
     assert answer.returncode == 1
-    assert said in answer.stdout
-    assert re.search(r"✗ (1 fault|2 faults) in 1 file; 3 campaigns without\n", answer.stdout)
+    assert message in answer.stdout
+    assert re.search(r"✗ (1 fault|2 faults) in 1 file; 3 campaigns without faults\n", answer.stdout)
 
 
-def test_all_faults_are_told_at_once_and_as_json_too(home: Path) -> None:
+def test_all_faults_are_reported_at_once_also_as_json(home: Path) -> None:
     break_file(home, "campaigns/winback.yaml", "owner:", "ownr:")
     break_file(home, "campaigns/welcome.yaml", "value: 10", "value: ten")
     break_file(home, "templates/seasonal/message.txt.j2", "{{ code.text }}", "{{ code.txt }}")
-    found = json.loads(tillroll(home, "check", "--json").stdout)
-    assert found["sound"] is False
-    assert {finding["file"] for finding in found["findings"]} == {
+    report = json.loads(tillroll(home, "check", "--json").stdout)
+    assert report["sound"] is False
+    assert {finding["file"] for finding in report["findings"]} == {
         "campaigns/welcome.yaml",
         "campaigns/winback.yaml",
         "templates/seasonal/message.txt.j2",
     }
 
 
-def test_a_file_that_nobody_reads_gets_no_tick(home: Path) -> None:
+def test_an_unused_file_is_not_reported_as_valid(home: Path) -> None:
     (home / "README.md").write_text("# Ours")
     answer = tillroll(home, "check", "campaigns", "README.md")
     assert answer.returncode == 1
@@ -135,26 +83,26 @@ def test_a_file_that_nobody_reads_gets_no_tick(home: Path) -> None:
     assert "Tillroll doesn't read README.md" in answer.stderr
 
 
-def test_a_mistyped_command_is_answered_with_the_nearest(home: Path) -> None:
+def test_a_mistyped_command_suggests_the_nearest(home: Path) -> None:
     answer = tillroll(home, "statsu")
     assert answer.returncode == 2
     assert "Did you mean 'status'?" in answer.stderr
 
 
 @pytest.mark.parametrize("family", ["codes", "drift", "store", "catalog", "segment"])
-def test_the_help_of_a_family_cuts_no_sentence(home: Path, family: str) -> None:
+def test_the_help_of_a_command_group_shows_whole_sentences(home: Path, family: str) -> None:
     shown = tillroll(home, family, "--help").stdout
     assert "..." not in shown.partition("Commands:")[2]
 
 
-def test_a_number_that_no_ledger_holds_is_wrong_usage(home: Path) -> None:
+def test_a_number_out_of_range_is_wrong_usage(home: Path) -> None:
     for words in (["approve"], ["codes", "export"], ["drift", "fix"], ["catalog", "undo"]):
         answer = tillroll(home, *words, str(10**20), *(["--as", ANA.email] if words[0] != "catalog" else []))
         assert answer.returncode == 2, words
         assert "bug" not in answer.stderr
 
 
-def test_a_full_disk_is_no_bug_of_ours(home: Path) -> None:
+def test_a_full_disk_is_not_reported_as_a_bug(home: Path) -> None:
     with Path("/dev/full").open("w") as full:
         answer = subprocess.run(
             [sys.executable, "-m", "tillroll", "check"],
@@ -175,18 +123,18 @@ def test_outside_a_campaign_folder_it_says_where_to_start(tmp_path: Path) -> Non
     assert "TILLROLL_FOLDER" in answer.stderr
 
 
-def test_wrong_settings_are_told_all_at_once(home: Path) -> None:
+def test_wrong_settings_are_reported_all_at_once(home: Path) -> None:
     answer = tillroll(home, "status", PORT="eighty", ECWID_STORE_ID="shop", TILLROLL_LOG_LEVEL="loud")
     assert answer.returncode == 4
     for name in ("PORT", "ECWID_STORE_ID", "ECWID_TOKEN", "TILLROLL_LOG_LEVEL"):
         assert name in answer.stderr
 
 
-def test_a_sender_and_a_database_that_are_none_are_told_before_anything_is_begun(home: Path) -> None:
+def test_an_invalid_sender_or_database_is_reported_at_the_start(home: Path) -> None:
     answer = tillroll(home, "status", TILLROLL_MAIL_FROM="The Tea Table", DATABASE_URL="tillroll.sqlite3")
     assert answer.returncode == 4
     assert "TILLROLL_MAIL_FROM is 'The Tea Table'; write it like Shop <hello@shop.example>" in answer.stderr
-    assert "DATABASE_URL is no address of a ledger" in answer.stderr
+    assert "DATABASE_URL is not a database address" in answer.stderr
     assert "TILLROLL_SECRET_KEYS" not in answer.stderr, "there is no telling whether it takes any"
     port = "postgresql://u:hunter2@127.0.0.1:fivefour/d"
     answer = tillroll(home, "status", DATABASE_URL=port, TILLROLL_SECRET_KEYS="x")
@@ -194,7 +142,7 @@ def test_a_sender_and_a_database_that_are_none_are_told_before_anything_is_begun
     assert "hunter2" not in answer.stderr
 
 
-def test_a_database_that_cannot_be_opened(home: Path) -> None:
+def test_a_database_that_cannot_be_opened_is_reported(home: Path) -> None:
     (home / "var").write_text("a file")
     answer = tillroll(home, "status")
     assert answer.returncode == 4
@@ -206,7 +154,7 @@ def test_a_database_that_cannot_be_opened(home: Path) -> None:
     assert "hunter2" not in lost.stderr
 
 
-def test_a_ledger_that_was_never_made_says_how_to_make_it(home: Path) -> None:
+def test_a_missing_ledger_is_reported_with_the_command_that_creates_it(home: Path) -> None:
     answer = tillroll(home, "worker")
     assert answer.returncode == 4
     assert "tillroll db upgrade" in answer.stderr
@@ -222,7 +170,7 @@ def test_without_a_store_it_says_how_to_connect_one(home: Path) -> None:
     assert "tillroll store connect" in answer.stderr
 
 
-def test_a_port_in_use_is_told_with_another(home: Path) -> None:
+def test_a_port_in_use_is_reported_with_a_free_one(home: Path) -> None:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -234,7 +182,7 @@ def test_a_port_in_use_is_told_with_another(home: Path) -> None:
             assert f"--port {port + 1}" in answer.stderr
 
 
-def test_an_address_that_is_not_here_and_a_port_that_is_none_are_told_as_such(home: Path) -> None:
+def test_a_foreign_address_and_an_invalid_port_are_reported(home: Path) -> None:
     elsewhere = tillroll(home, "web", "--host", "192.0.2.1")
     assert elsewhere.returncode == 4
     assert "Nothing can listen on 192.0.2.1" in elsewhere.stderr
@@ -242,7 +190,7 @@ def test_an_address_that_is_not_here_and_a_port_that_is_none_are_told_as_such(ho
         assert tillroll(home, command, "--port", "80000").returncode == 2, command
 
 
-def test_a_key_and_an_account_are_made(home: Path) -> None:
+def test_a_key_and_an_account_are_created(home: Path) -> None:
     key = tillroll(home, "secret", "new").stdout.strip()
     assert len(key) == 44
     assert tillroll(home, "db", "upgrade", TILLROLL_SECRET_KEYS=key).returncode == 0
@@ -254,10 +202,10 @@ def test_a_key_and_an_account_are_made(home: Path) -> None:
         "--role",
         "approver",
         "--password-stdin",
-        given="long enough\n",
+        given="quite long enough\n",
     )
     assert made.returncode == 0
-    again = tillroll(home, "user", "add", "ana@shop.example", "--password-stdin", given="long enough\n")
+    again = tillroll(home, "user", "add", "ana@shop.example", "--password-stdin", given="quite long enough\n")
     assert again.returncode == 1
     short = tillroll(home, "user", "add", "ben@shop.example", "--password-stdin", given="short\n")
     assert "10 to 256 characters" in short.stderr
@@ -265,36 +213,36 @@ def test_a_key_and_an_account_are_made(home: Path) -> None:
 
 @pytest.fixture
 def installed(home: Path) -> Path:
-    """A folder whose ledger holds a run that waits, and an approver."""
+    """A folder whose ledger has an approver and a run that awaits approval."""
     assert tillroll(home, "db", "upgrade").returncode == 0
     engine = open_engine(f"sqlite:///{home / 'var' / 'tillroll.sqlite3'}")
     planned_run(engine)
-    add_user(engine, email=ANA.email, password="long enough", role_names=("approver",), now=NOW)
-    add_user(engine, email="eve@shop.example", password="long enough", role_names=("viewer",), now=NOW)
+    add_user(engine, email=ANA.email, password="quite long enough", role_names=("approver",), now=NOW)
+    add_user(engine, email="eve@shop.example", password="quite long enough", role_names=("viewer",), now=NOW)
     engine.dispose()
     return home
 
 
-def read(answer: Said) -> Any:
+def read(answer: Answer) -> Any:
     return json.loads(answer.stdout)
 
 
-def test_status_tells_how_things_stand(installed: Path) -> None:
-    found = read(tillroll(installed, "status", "--json"))
-    assert found["store"]["state"] == "connected"
-    assert [(run["campaign"], run["state"]) for run in found["runs"]] == [("winback", "waiting")]
+def test_status_shows_the_store_and_its_runs(installed: Path) -> None:
+    status = read(tillroll(installed, "status", "--json"))
+    assert status["store"]["state"] == "connected"
+    assert [(run["campaign"], run["state"]) for run in status["runs"]] == [("winback", "waiting")]
     assert "winback" in tillroll(installed, "status").stdout
 
 
 def test_a_plan_is_shown_and_nothing_is_written(installed: Path) -> None:
-    found = read(tillroll(installed, "plan", "winback", "--json"))
-    assert found["audience"]["count"] > 10
+    preview = read(tillroll(installed, "plan", "winback", "--json"))
+    assert preview["audience"]["count"] > 10
     shown = tillroll(installed, "plan", "winback").stdout
     assert "worst case" in shown
     assert len(read(tillroll(installed, "status", "--json"))["runs"]) == 1
 
 
-def test_a_campaign_that_does_not_exist(installed: Path) -> None:
+def test_an_unknown_campaign_is_refused(installed: Path) -> None:
     answer = tillroll(installed, "plan", "winbak")
     assert answer.returncode == 1
     assert "There is no campaign 'winbak'" in answer.stderr
@@ -312,7 +260,7 @@ def test_without_a_terminal_approving_needs_the_digest(installed: Path) -> None:
         assert read(approved)["state"] == "approved"
 
 
-def test_only_those_who_may_approve_reject_or_see_codes(installed: Path) -> None:
+def test_only_accounts_with_permission_approve_reject_or_see_codes(installed: Path) -> None:
     for words in (["approve", "1"], ["reject", "1", "--note", "no"], ["codes", "export", "1"]):
         digest = [] if words[0] == "codes" else ["--digest", "0" * 64]
         for person in ("eve@shop.example", "nobody@shop.example"):
@@ -332,15 +280,15 @@ def store_environment(store: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("switches", "environment", "said"),
+    ("switches", "environment", "message"),
     [
         ({}, {"ECWID_TOKEN": "secret_wrong"}, "refuses the token"),
         ({"plan": "free"}, {}, "has no API"),
         ({}, {"ECWID_STORE_ID": "77"}, "There is no store 77"),
     ],
 )
-def test_a_store_that_will_not_have_us_is_told_in_the_status(
-    home: Path, tmp_path: Path, switches: dict[str, Any], environment: dict[str, str], said: str
+def test_a_store_that_refuses_access_is_shown_in_the_status(
+    home: Path, tmp_path: Path, switches: dict[str, Any], environment: dict[str, str], message: str
 ) -> None:
     with running(tmp_path / "store", customers=5) as store:
         if switches:
@@ -356,23 +304,24 @@ def test_a_store_that_will_not_have_us_is_told_in_the_status(
         )
         assert worker.stderr is not None
         for line in worker.stderr:
-            if "store.stopped" in line:
+            if "store.stopped" in read_now(line):
                 break
         worker.terminate()
+        read_now(worker.stderr.read())
         assert worker.wait(timeout=30) == 0
         worker.stderr.close()
     answer = tillroll(home, "status")
-    assert said in answer.stdout.replace("\n", " ")
+    assert message in answer.stdout.replace("\n", " ")
 
 
-def test_the_demo_does_the_whole_job_and_carries_on(home: Path) -> None:
+def test_the_demo_runs_a_whole_campaign_and_can_be_resumed(home: Path) -> None:
     assert tillroll(home, "new", "abandoned-cart").returncode == 0
-    waits = home / "campaigns" / "abandoned-cart.yaml"  # for an event, so there is no run of it by hand
+    waits = home / "campaigns" / "abandoned-cart.yaml"  # it waits for an event, so it has no manual run
     waits.write_text(waits.read_text().replace("status: draft", "status: active"))
     first = tillroll(home, "demo", "--once", "--json", "--customers", "300", "--dir", "there")
     result = read(first)
     assert first.returncode == 0
-    assert "No run of abandoned-cart by hand" in first.stderr
+    assert "No manual run of abandoned-cart" in first.stderr
     assert result["ledger_matches_store"] is True
     assert result["runs"] == 3
     assert result["codes_live"] == result["messages_sent"] > 50
@@ -393,13 +342,13 @@ def test_the_demo_does_the_whole_job_and_carries_on(home: Path) -> None:
     assert not (home / "there").exists()
 
 
-def test_the_demo_forgets_only_its_own_folder(home: Path) -> None:
+def test_the_demo_deletes_only_its_own_folder(home: Path) -> None:
     answer = tillroll(home, "demo", "--forget", "--dir", "campaigns")
     assert answer.returncode == 1
     assert (home / "campaigns" / "winback.yaml").exists()
 
 
-def test_the_demo_notices_a_code_that_is_gone_from_the_store(home: Path) -> None:
+def test_the_demo_notices_a_code_deleted_in_the_store(home: Path) -> None:
     assert tillroll(home, "demo", "--once", "--json", "--customers", "200", "--dir", "there").returncode == 0
     with closing(sqlite3.connect(home / "there" / "store" / "sandbox.sqlite3")) as store:
         store.execute("delete from coupons where id = (select max(id) from coupons)")

@@ -1,4 +1,4 @@
-"""Every kind of campaign that can be looked at ahead is shown in every form, without a fault."""
+"""Every kind of campaign that has a preview is shown in every format, without a fault."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, add_customers, add_store, lapsed, sample_files
 from tillroll.campaign import parse_book
-from tillroll.cli.plan_file import as_html
-from tillroll.cli.plan_json import as_json_object
-from tillroll.cli.plan_show import show_outlook
+from tillroll.cli.plan.html_file import as_html
+from tillroll.cli.plan.json_output import as_json_object
+from tillroll.cli.plan.show import show_preview
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.tables import stores
-from tillroll.plan.outlook import Outlook, look_ahead
-from tillroll.send.preview import About, rendered
+from tillroll.outlook.plan_preview import PlanPreview, PreviewRequest, preview_plan
+from tillroll.send.rendering.preview import PreviewSubject, render_previews
 
 START = "title: Hello\nowner: ana@shop.example\nstatus: active\nwhen: {manual: true}\n"
 WHO = "who: {segment: lapsed-90}\n"
@@ -45,7 +45,7 @@ KINDS = {
 }
 
 
-def looked_at(engine: Engine, text: str) -> Outlook:
+def preview_of(engine: Engine, text: str) -> PlanPreview:
     add_customers(engine, add_store(engine), *(lapsed(number) for number in range(1, 40)))
     files = {path: body for path, body in sample_files().items() if not path.startswith("campaigns/")}
     files |= {"campaigns/hello.yaml": text.encode(), "templates/note/message.html.j2": b"<p>New tea</p>"}
@@ -53,25 +53,27 @@ def looked_at(engine: Engine, text: str) -> Outlook:
     assert not book.findings, [finding.render() for finding in book.findings]
     with engine.connect() as connection:
         store = connection.execute(sa.select(stores)).one()
-    return look_ahead(engine, store=store, revision=book.revisions["hello"], now=NOW, per_minute=600)
+    return preview_plan(
+        PreviewRequest(engine=engine, store=store, revision=book.revisions["hello"], now=NOW, per_minute=600)
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_of_campaign_is_shown_in_every_form(sqlite_url: str, kind: str) -> None:
     engine = open_engine(sqlite_url)
-    found = looked_at(engine, KINDS[kind])
+    preview = preview_of(engine, KINDS[kind])
     with engine.connect() as connection:
         store = connection.execute(sa.select(stores)).one()
     engine.dispose()
-    about = About(store=store, revision=found.revision, proposal=found.proposal, now=NOW)
-    people = found.sample[:3]
-    mails = [(who, mail) for who, (_, mail) in zip(people, rendered(about, people), strict=False)]
-    page = as_html(found, mails, made_at=NOW)
+    about = PreviewSubject(store=store, revision=preview.revision, proposal=preview.proposal, now=NOW)
+    people = preview.sample[:3]
+    mails = [(who, mail) for who, (_, mail) in zip(people, render_previews(about, people), strict=False)]
+    page = as_html(preview, mails, made_at=NOW)
     assert "Hello" in page
     assert ("<iframe" in page) == bool(people)
-    assert json.loads(json.dumps(as_json_object(found, mails)))["campaign"] == "hello"
+    assert json.loads(json.dumps(as_json_object(preview, mails)))["campaign"] == "hello"
     for width in (80, 200):
         console = Console(width=width, force_terminal=True, record=True, file=StringIO())
-        show_outlook(console, found, mails)
+        show_preview(console, preview, mails)
         lines = console.export_text().splitlines()
         assert max(map(len, lines)) <= width

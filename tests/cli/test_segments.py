@@ -1,4 +1,4 @@
-"""`tillroll segment`: whom a segment selects, for eyes and for programs."""
+"""`tillroll segment`: the customers that a segment selects, as text and JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.cli.test_commands import break_file, tillroll
+from tests.cli.command import break_file, tillroll
 from tests.shop import NOW, ROOT, add_customers, add_store, lapsed, sample_book
 from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.tables import looks
-from tillroll.plan.record import record_book
+from tillroll.plan.record.revisions import record_book
 
 
 @pytest.fixture
@@ -35,17 +35,17 @@ def installed(tmp_path: Path, sqlite_url: str) -> Path:
     return tmp_path
 
 
-def test_a_segment_is_shown_in_words_figures_and_people(installed: Path, sqlite_url: str) -> None:
+def test_a_segment_is_shown_as_a_sentence_counts_and_a_sample(installed: Path, sqlite_url: str) -> None:
     break_file(installed, "rules/segments/lapsed-90.yaml", "    - accepts_marketing: true\n", "")
     answer = tillroll(installed, "segment", "show", "lapsed-90", DATABASE_URL=sqlite_url)
     assert answer.returncode == 0, answer.stderr
     text = " ".join(answer.stdout.split())
     assert "Bought twice or more, not in the last 90 days · lapsed-90" in text
     assert "Customers who ordered at least 2 times, and last ordered more than 90 days ago" in text
-    assert "40 customers (97.6 % of 41)" in text
-    assert "38 agreed to e-mails and have an address" in text
+    assert "40 customers (97.6% of 41)" in text
+    assert "38 accept e-mails and have an address" in text
     assert "used by winback (audience)" in text
-    assert "Mon 23 Nov 2026 10:00 (Europe/Ljubljana): customers, and orders since 2026-10-25" in text
+    assert "Mon 23 Nov 2026 10:00 (Europe/Ljubljana): customers and orders since 2026-10-25" in text
     assert "5 of them" in text
     assert "•••" in text
     assert "[b]Graz, SI" in text
@@ -54,28 +54,28 @@ def test_a_segment_is_shown_in_words_figures_and_people(installed: Path, sqlite_
 
 def test_a_segment_is_one_json_object(installed: Path, sqlite_url: str) -> None:
     words = ("segment", "show", "friends", "--json", "--sample", "3")
-    said = json.loads(tillroll(installed, *words, DATABASE_URL=sqlite_url).stdout)
-    assert (said["count"], said["agreed"], said["untold"]) == (1, 1, [])
-    assert [one["customer_id"] for one in said["sample"]] == [50]
-    assert said["customers_at"] == "2026-11-23T09:00:00+00:00"
+    segment = json.loads(tillroll(installed, *words, DATABASE_URL=sqlite_url).stdout)
+    assert (segment["count"], segment["agreed"], segment["untold"]) == (1, 1, [])
+    assert [customer["customer_id"] for customer in segment["sample"]] == [50]
+    assert segment["customers_at"] == "2026-11-23T09:00:00+00:00"
 
 
-def test_the_list_counts_every_segment_and_says_what_the_mirror_can_not_tell(
+def test_the_list_counts_every_segment_and_names_data_that_the_mirror_lacks(
     installed: Path, sqlite_url: str
 ) -> None:
     answer = tillroll(installed, "segment", "list", DATABASE_URL=sqlite_url)
     assert answer.returncode == 0, answer.stderr
     text = " ".join(answer.stdout.split())
     assert "Customers who are in the group Staff." in text
-    assert "the customers' scores haven't been drawn up yet" in text
+    assert "the customers' scores haven't been computed yet" in text
     assert "the store's categories haven't been read yet" in text
     rows = tillroll(installed, "segment", "list", "--json", DATABASE_URL=sqlite_url).stdout.splitlines()
-    counts = {one["name"]: one["count"] for one in map(json.loads, rows)}
+    counts = {segment["name"]: segment["count"] for segment in map(json.loads, rows)}
     assert counts["lapsed-90"] == 38
     assert counts.keys() == {path.stem for path in (ROOT / "rules" / "segments").glob("*.yaml")}
 
 
-def test_faults_and_names_that_lead_nowhere_are_told(installed: Path, sqlite_url: str) -> None:
+def test_faults_and_unknown_names_are_reported(installed: Path, sqlite_url: str) -> None:
     break_file(installed, "rules/segments/lapsed-90.yaml", "orders:", "ordres:")
     (installed / "rules" / "lists" / "friends.csv").write_text("email\nnobody\n")
     listed = tillroll(installed, "segment", "list", DATABASE_URL=sqlite_url)

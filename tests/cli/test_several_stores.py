@@ -1,4 +1,4 @@
-"""Commands where an installation works for several stores: which one is meant is said, or asked for."""
+"""Commands of an installation with several stores: the store must be named."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import home, tillroll
+from tests.cli.command import tillroll
 from tests.shop import NOW
 from tillroll.ledger.engine import open_engine
 from tillroll.track.connect import connect
-
-__all__ = ["home"]
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ def two(home: Path) -> Path:
     return home
 
 
-def test_a_command_asks_which_store_and_names_those_there_are(two: Path) -> None:
+def test_a_command_without_a_store_is_refused_with_the_list_of_stores(two: Path) -> None:
     open_ = tillroll(two, "status")
     assert open_.returncode == 1
     assert "which one" in open_.stderr
@@ -36,13 +34,13 @@ def test_a_command_asks_which_store_and_names_those_there_are(two: Path) -> None
     assert "1003, 1004" in other.stderr
 
 
-def test_a_run_by_hand_is_of_the_store_that_is_named_and_of_its_own_campaigns(two: Path) -> None:
+def test_a_run_by_hand_uses_the_named_store_and_its_campaigns(two: Path) -> None:
     (two / "campaigns/1004").mkdir()
     (two / "campaigns/welcome.yaml").rename(two / "campaigns/1004/welcome.yaml")
     assert tillroll(two, "check").returncode == 0
-    there = tillroll(two, "run", "welcome", "--store", "1004", "--json")
-    assert there.returncode == 0, there.stderr
-    assert '"run": 1' in there.stdout
+    answer = tillroll(two, "run", "welcome", "--store", "1004", "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert '"run": 1' in answer.stdout
     elsewhere = tillroll(two, "run", "welcome", "--store", "1003")
     assert elsewhere.returncode == 1
     assert "no campaign" in elsewhere.stderr

@@ -1,4 +1,4 @@
-"""A client whose calls are seen, so that a test which says it drives a row of the dossier's tables does."""
+"""A client whose calls are recorded, to check that a test drives the rows of the dossier that it names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.rows import Calls
+from tests.contract.rows import Calls, NotedSession
 from tests.store import client_of
 from tillroll.ecwid.client import Client
 from tillroll.sandbox.serve import Sandbox
@@ -20,13 +20,13 @@ def calls() -> Calls:
 @pytest.fixture
 def client(sandbox: Sandbox, calls: Calls) -> Iterator[Client]:
     with client_of(sandbox) as made:
-        made.connection._session.hooks["response"].append(calls.note)
+        made.connection._session = NotedSession(made.connection._session, calls)  # type: ignore[assignment]
         yield made
 
 
 @pytest.fixture(autouse=True)
-def kept_word(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After a test: each row that it says it drives was asked for over HTTP, and granted."""
+def check_driven_rows(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test, check that each row it names was called over HTTP with success."""
     rows = getattr(request.function, "rows", ())
     calls = request.getfixturevalue("calls") if rows else Calls()
     yield

@@ -1,25 +1,27 @@
-"""Which rows of the dossier's endpoint tables a contract test drives: said beside the test, and held to it."""
+"""Marking which rows of the dossier's endpoint tables a contract test drives; `conftest.py` checks it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import pytest
-from requests import Response, codes
 
-from tillroll.ecwid.errors import StoreRefusal
+from tillroll.ecwid.client import Client
+from tillroll.ecwid.http.errors import StoreRefusal
+from tillroll.ecwid.http.session import HttpAnswer, HttpSession
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 
-_AN_ID = "(?!(?:deleted|last|invite)$)[^/]+"  # words that stand where an id could
+_AN_ID = "(?!(?:deleted|last|invite|filters|search|async)$)[^/]+"  # words at the place of an id
 ROW = re.compile(r"(GET|POST|PUT|DELETE) (/\S+)")
 
 
 def drives(*rows: str) -> Callable[[Test], Test]:
-    """The test asks for these, as `GET /orders/{orderId}`, and each is granted. `conftest.py` sees that it was so."""
+    """Mark a test as calling these rows, like `GET /orders/{orderId}`, each with success."""
     assert rows
     assert all(ROW.fullmatch(row) for row in rows)
 
@@ -32,28 +34,50 @@ def drives(*rows: str) -> Callable[[Test], Test]:
 
 @contextmanager
 def refused(status: int, code: str = "", words: str = "") -> Iterator[None]:
-    """The block ends in a refusal of this status, and of this error code and these words if they are given."""
-    with pytest.raises(StoreRefusal) as told:
+    """Expect a refusal with this status, and with this code and text if they are given."""
+    with pytest.raises(StoreRefusal) as refusal:
         yield
-    assert told.value.status == status
-    assert not code or told.value.code == code
-    assert words in str(told.value)
+    assert refusal.value.status == status
+    assert not code or refusal.value.code == code
+    assert words in str(refusal.value)
+
+
+def send(client: Client, method: str, path: str, content: bytes = b"", kind: str = "") -> HttpAnswer:
+    """Send bytes, and return an answer that need not be JSON."""
+    answer: HttpAnswer = client.connection._session.call(
+        method, path, body=content or None, kind=kind, seconds=20
+    )
+    return answer
 
 
 class Calls:
-    """What a client has sent to its store, and what came back."""
+    """The calls of a client that succeeded."""
 
     def __init__(self) -> None:
         self._granted: set[tuple[str, str]] = set()
 
-    def note(self, answer: Response, *_: Any, **__: Any) -> None:
-        """A hook of the client's session: called with each answer."""
-        if answer.status_code in {codes.ok, codes.accepted}:
-            path = re.sub(r"^/api/v3/\d+|\?.*$", "", answer.request.path_url or "")
-            self._granted.add((str(answer.request.method), path))
+    def note(self, method: str, path: str, answer: HttpAnswer) -> None:
+        """Record an answer."""
+        if answer.status in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
+            self._granted.add((method, path.partition("?")[0]))
 
     def granted(self, row: str) -> bool:
-        """Whether the row was asked for, under any ids, and answered with success."""
+        """Return whether the row was called with success, with any ids."""
         method, _, path = row.partition(" ")
         pattern = re.compile(re.sub(r"\{\w+\}", lambda _: _AN_ID, path))
         return any(method == sent and pattern.fullmatch(at) for sent, at in self._granted)
+
+
+class NotedSession:
+    """A session whose answers are recorded."""
+
+    def __init__(self, session: HttpSession, calls: Calls) -> None:
+        self._session, self._calls = session, calls
+
+    def call(self, method: str, path: str, **named: Any) -> HttpAnswer:
+        answer = self._session.call(method, path, **named)
+        self._calls.note(method, path, answer)
+        return answer
+
+    def close(self) -> None:
+        self._session.close()

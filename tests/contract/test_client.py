@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
+from tests.contract.samples import coupon, wait_for
 from tests.store import CUSTOMERS, buy, client_of, turn
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.coupons import CouponRequest
-from tillroll.ecwid.errors import (
+from tillroll.ecwid.http.errors import (
     StoreBusy,
     StoreSaysConflict,
     StoreSaysNo,
@@ -24,29 +23,13 @@ from tillroll.errors import OutcomeUnknown, PlanLacksApi, ScopeMissing, StoreDis
 from tillroll.sandbox.serve import Sandbox
 
 
-def coupon(code: str = "TILL-TEST", **values: Any) -> CouponRequest:
-    now = datetime.now(UTC).replace(microsecond=0)
-    plain = {
-        "name": "We miss you (tillroll run 1)",
-        "code": code,
-        "discount_type": "PERCENT",
-        "discount": Decimal("12.5"),
-        "launches_at": now,
-        "expires_at": now + timedelta(days=14),
-        "minimum_subtotal": Decimal(30),
-        "uses_limit": "SINGLE",
-        "application_limit": "REPEAT_CUSTOMER_ONLY",
-    }
-    return CouponRequest(**{**plain, **values})
-
-
-def test_the_profile_tells_currency_and_zone(client: Client) -> None:
+def test_the_profile_has_currency_and_time_zone(client: Client) -> None:
     profile = client.shop.profile()
     assert (profile.currency, profile.timezone, profile.name) == ("EUR", "Europe/Ljubljana", "Sample Shop")
     assert "API" in profile.features
 
 
-def test_a_coupon_comes_back_as_it_was_asked_for(client: Client) -> None:
+def test_a_coupon_is_read_as_it_was_created(client: Client) -> None:
     asked = coupon()
     coupon_id = client.coupons.create(asked)
     found = client.coupons.find("till-test")
@@ -93,7 +76,7 @@ def test_a_refusal_keeps_the_stores_own_words(client: Client) -> None:
 
 
 @pytest.mark.parametrize("limit_over_100", ["clamp", "refuse"])
-def test_lists_are_read_to_their_end(sandbox: Sandbox, client: Client, limit_over_100: str) -> None:
+def test_lists_are_read_in_full(sandbox: Sandbox, client: Client, limit_over_100: str) -> None:
     turn(sandbox, limit_over_100=limit_over_100)
     for number in range(130):
         client.coupons.create(coupon(f"C{number}"))
@@ -143,14 +126,6 @@ def test_products_are_read(client: Client) -> None:
     )
 
 
-def finished(client: Client, ticket: str) -> Any:
-    for _ in range(200):
-        status = client.batches.status(ticket)
-        if status.finished:
-            return status
-    raise AssertionError("the batch never finished")
-
-
 @pytest.mark.parametrize("body_without_escaped", [True, False])
 def test_a_batch_answers_for_every_request(
     sandbox: Sandbox, client: Client, body_without_escaped: bool
@@ -160,7 +135,7 @@ def test_a_batch_answers_for_every_request(
     requests = [
         client.coupons.creation(str(n), coupon(code)) for n, code in enumerate(["FRESH", "TAKEN", "ALSO"])
     ]
-    status = finished(
+    status = wait_for(
         client, client.batches.create(requests, deduplication_key=str(uuid.uuid4()), group="run-1")
     )
     answers = {answer.id: answer for answer in status.answers}
@@ -169,7 +144,7 @@ def test_a_batch_answers_for_every_request(
     assert status.total == status.completed == 3
 
 
-def test_the_same_key_answers_the_first_ticket(client: Client) -> None:
+def test_the_same_key_returns_the_first_ticket(client: Client) -> None:
     key = str(uuid.uuid4())
     first = client.batches.create([client.coupons.creation("1", coupon())], deduplication_key=key, group="g")
     assert (
@@ -191,7 +166,7 @@ def test_a_wrong_token_says_where_to_find_the_right_one(sandbox: Sandbox) -> Non
     assert "ECWID_TOKEN" in refused.value.hint
 
 
-def test_a_revoked_token_is_told_by_its_empty_answer(sandbox: Sandbox, client: Client) -> None:
+def test_a_revoked_token_is_recognised_by_the_empty_answer(sandbox: Sandbox, client: Client) -> None:
     turn(sandbox, token_revoked=True)
     with pytest.raises(StoreDisconnected):
         client.shop.profile()
@@ -218,19 +193,19 @@ def test_a_missing_scope_is_not_a_dead_token(sandbox: Sandbox, client: Client) -
         client.coupons.create(coupon())
 
 
-def test_a_lost_answer_to_a_write_is_unknown_and_the_work_was_done(sandbox: Sandbox, client: Client) -> None:
+def test_a_lost_answer_to_a_write_has_an_unknown_outcome(sandbox: Sandbox, client: Client) -> None:
     turn(sandbox, drop_answers=1)
     with pytest.raises(OutcomeUnknown):
         client.coupons.create(coupon())
     assert client.coupons.find("TILL-TEST") is not None
 
 
-def test_a_read_that_fails_in_passing_is_tried_again(sandbox: Sandbox, client: Client) -> None:
+def test_a_read_that_fails_temporarily_is_retried(sandbox: Sandbox, client: Client) -> None:
     turn(sandbox, fail_reads=2)
     assert client.shop.profile().currency == "EUR"
 
 
-def test_a_store_that_is_not_there_is_for_later(sandbox: Sandbox) -> None:
+def test_an_unreachable_store_is_tried_later(sandbox: Sandbox) -> None:
     with client_of(sandbox, base_url="http://127.0.0.1:1/api/v3") as lost, pytest.raises(StoreUnreachable):
         lost.coupons.create(coupon())
 

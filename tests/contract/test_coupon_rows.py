@@ -1,6 +1,6 @@
 """Every row of the dossier's tables of coupons and batches (sections 1 and 3), through the client, over HTTP.
 
-What is more particular about them is in test_client.py and test_areas.py.
+What is more particular about them is in test_client.py and test_endpoints.py.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from decimal import Decimal
 import pytest
 
 from tests.contract.rows import drives, refused
-from tests.contract.test_areas import wait_for
-from tests.contract.test_client import coupon
+from tests.contract.samples import coupon, wait_for
 from tests.store import turn
 from tillroll.ecwid.client import Client
 from tillroll.errors import ScopeMissing

@@ -1,4 +1,4 @@
-"""What the documentation leaves open of coupons: what the client makes of either reading."""
+"""Coupons under both readings of what the documentation leaves open."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 
 from tests.contract.rows import refused
-from tests.contract.test_client import coupon
+from tests.contract.samples import coupon
 from tests.store import turn
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.coupons import coupon_body
+from tillroll.ecwid.endpoints.coupons import coupon_body
 from tillroll.sandbox.serve import Sandbox
 
 
@@ -28,7 +28,7 @@ def test_more_than_all_of_the_price_comes_back_as_asked_or_is_refused(
 
 
 @pytest.mark.parametrize("long_code", ["refuse", "truncate"])
-def test_a_code_that_is_too_long_is_never_taken_for_the_one_that_was_asked_for(
+def test_a_code_that_is_too_long_is_never_taken_for_the_requested_one(
     sandbox: Sandbox, client: Client, long_code: str
 ) -> None:
     turn(sandbox, long_code=long_code)
@@ -114,9 +114,7 @@ def test_the_count_of_uses_is_the_one_that_the_store_shows(
 
 
 @pytest.mark.parametrize("window_ends", ["inclusive", "exclusive"])
-def test_what_changed_is_found_from_a_second_before(
-    sandbox: Sandbox, client: Client, window_ends: str
-) -> None:
+def test_changes_are_found_from_a_second_before(sandbox: Sandbox, client: Client, window_ends: str) -> None:
     turn(sandbox, window_ends=window_ends)
     made = client.coupons.create(coupon())
     at = client.coupons.get(made).created_at

@@ -41,7 +41,7 @@ def test_a_customer_is_made_changed_and_deleted(client: Client) -> None:
 
 
 @drives("GET /customers", "GET /customers/deleted")
-def test_customers_are_listed_with_the_count_of_all_and_the_deleted_are_told(client: Client) -> None:
+def test_customers_are_listed_with_their_total_and_deletions_are_listed(client: Client) -> None:
     page = client.connection.read("/customers", {"limit": 1, "minOrderCount": 2})
     assert page.keys() == {"total", "count", "offset", "limit", "items", "allCustomerCount"}
     assert page["allCustomerCount"] == client.customers.count() > page["total"]
@@ -73,7 +73,7 @@ def test_a_language_the_store_lacks_is_refused_or_kept(
     "DELETE /customers/{id}/contacts/{contactId}",
 )
 def test_contacts_have_one_default_of_a_type(client: Client) -> None:
-    path, phone = "/customers/3/contacts", {"type": "PHONE", "default": True}
+    path, phone = "/customers/4/contacts", {"type": "PHONE", "default": True}
     first = client.connection.write("POST", path, body={**phone, "contact": "+386 1"})["id"]
     second = client.connection.write("POST", path, body={**phone, "contact": "+386 2"})["id"]
     every = client.connection.read(path)["items"]
@@ -98,7 +98,7 @@ def test_contacts_have_one_default_of_a_type(client: Client) -> None:
     "PUT /customer_groups/{groupId}",
     "DELETE /customer_groups/{groupId}",
 )
-def test_a_group_is_made_named_anew_and_deleted_and_general_stays(client: Client) -> None:
+def test_a_group_is_made_renamed_and_deleted_and_general_stays(client: Client) -> None:
     made = client.connection.write("POST", "/customer_groups", body={"name": "Friends"})["id"]
     path = f"/customer_groups/{made}"
     client.connection.write("PUT", "/customers/3", body={"customerGroupId": made})

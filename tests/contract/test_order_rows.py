@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.rows import drives, refused
-from tests.contract.test_client import coupon
+from tests.contract.samples import coupon
 from tests.store import turn
 from tillroll.ecwid.client import Client
 from tillroll.sandbox.serve import Sandbox
@@ -20,7 +20,7 @@ MISSING = "NONE1"
 
 
 def make(client: Client, **body: Any) -> str:
-    """An order by REST; its public id. The answer's `id` is the old number."""
+    """Create an order and return its public id. The answer's `id` is the old number."""
     sent = {"email": "anna@example.com", "total": 12, "subtotal": 10, "paymentStatus": "PAID", **body}
     answer = client.connection.write("POST", "/orders", body=sent)
     assert isinstance(answer["id"], int)
@@ -28,7 +28,7 @@ def make(client: Client, **body: Any) -> str:
 
 
 def leave(client: Client, email: str = "cart@example.com") -> str:
-    """A cart left behind; its id, which the answer of its making doesn't tell."""
+    """Abandon a cart and return its id, which the answer to its creation lacks."""
     items = [{"productId": 701, "name": "Sencha", "price": 9.5, "quantity": 1}]
     make(client, email=email, paymentStatus="INCOMPLETE", items=items)
     return next(cart.cart_id for cart in client.carts.every() if cart.email == email)
@@ -59,7 +59,7 @@ def test_an_order_is_made_with_its_own_totals_changed_and_deleted(client: Client
 
 
 @drives("GET /orders", "GET /orders/last", "GET /orders/deleted")
-def test_orders_are_listed_the_last_one_is_known_and_the_deleted_are_told(client: Client) -> None:
+def test_orders_the_last_one_and_deletions_are_listed(client: Client) -> None:
     order = make(client, email="last@example.com")
     assert [one.order_id for one in client.orders.every(filters={"email": "last@example.com"})] == [order]
     assert client.connection.read("/orders/last")["id"] == order
@@ -71,6 +71,19 @@ def test_orders_are_listed_the_last_one_is_known_and_the_deleted_are_told(client
     gone = list(client.orders.deleted(datetime.now(UTC) - timedelta(hours=1)))
     assert [one.id for one in gone] == [order]
     assert gone[0].at is not None
+
+
+@pytest.mark.parametrize("deleted_orders", ["both", "number", "text"])
+def test_a_deleted_order_is_told_by_its_number_its_public_id_or_both(
+    sandbox: Sandbox, client: Client, deleted_orders: str
+) -> None:
+    order = make(client)
+    number = client.orders.get(order).number
+    client.connection.write("DELETE", f"/orders/{order}")
+    turn(sandbox, deleted_orders=deleted_orders)
+    (gone,) = client.orders.deleted(datetime.now(UTC) - timedelta(hours=1))
+    told = {"both": (order, number), "number": ("", number), "text": (order, None)}
+    assert (gone.id, gone.number) == told[deleted_orders]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +155,7 @@ def test_hidden_is_for_unfinished_orders(sandbox: Sandbox, client: Client, hidde
         with refused(400):
             make(client, hidden=True)
     else:
-        assert "hidden" not in client.connection.read(f"/orders/{make(client, hidden=True)}")
+        assert client.connection.read(f"/orders/{make(client, hidden=True)}")["hidden"] is False
 
 
 @drives("POST /order/calculate", "GET /orders/{orderId}/repeatURL")

@@ -1,4 +1,4 @@
-"""What the documentation leaves open of the token, the lists and the batches: what the client makes of either reading."""
+"""Token, lists and batches under both readings of what the documentation leaves open."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import uuid
 
 import pytest
 
-from tests.contract.test_areas import wait_for
-from tests.contract.test_client import coupon
+from tests.contract.samples import coupon, wait_for
 from tests.store import client_of, counted, turn
 from tillroll.ecwid.client import Client
 from tillroll.errors import PlanLacksApi, ScopeMissing, StoreDisconnected
 from tillroll.sandbox.serve import Sandbox
 
 
-def hand_over(client: Client, key: str = "") -> str:
+def post_batch(client: Client, key: str = "") -> str:
     requests = [client.coupons.creation(str(number), coupon(f"B{number}")) for number in range(3)]
     return client.batches.create(requests, deduplication_key=key or str(uuid.uuid4()), group="g")
 
@@ -27,10 +26,10 @@ def test_a_suspended_store_has_no_api(sandbox: Sandbox, client: Client) -> None:
 
 
 @pytest.mark.parametrize("penalty_seconds", [900.0, 0.0])
-def test_a_dead_token_knocks_once_and_its_address_is_never_blocked(
+def test_a_revoked_token_is_used_once_and_the_address_is_never_blocked(
     sandbox: Sandbox, client: Client, penalty_seconds: float
 ) -> None:
-    turn(sandbox, penalty_seconds=penalty_seconds, bad_tokens=2, knocks_allowed=1)
+    turn(sandbox, penalty_seconds=penalty_seconds, bad_tokens=2, early_requests_allowed=1)
     with client_of(sandbox, token="secret_wrong") as stranger:
         for _ in range(5):
             with pytest.raises(StoreDisconnected):
@@ -59,19 +58,17 @@ def test_a_single_read_goes_past_the_index_and_a_search_does_not(
 
 
 @pytest.mark.parametrize("dedup_seconds", [3600.0, 0.0])
-def test_a_key_the_store_has_forgotten_makes_a_second_batch(
-    sandbox: Sandbox, client: Client, dedup_seconds: float
-) -> None:
+def test_a_forgotten_key_makes_a_second_batch(sandbox: Sandbox, client: Client, dedup_seconds: float) -> None:
     turn(sandbox, dedup_seconds=dedup_seconds)
     key = str(uuid.uuid4())
-    first, second = hand_over(client, key), hand_over(client, key)
+    first, second = post_batch(client, key), post_batch(client, key)
     assert (first == second) is (dedup_seconds > 0)
     answers = [answer.status for answer in wait_for(client, second).answers]
     assert answers == ([200] * 3 if dedup_seconds else [409] * 3), "a code is never made twice"
 
 
 @pytest.mark.parametrize(("inner_failures", "status"), [(0, 200), (1, 200), (5, 500)])
-def test_an_inner_request_in_trouble_is_tried_five_times(
+def test_a_failing_inner_request_is_tried_five_times(
     sandbox: Sandbox, client: Client, inner_failures: int, status: int
 ) -> None:
     turn(sandbox, inner_failures=inner_failures, inner_retry_seconds=0.0)
@@ -87,7 +84,7 @@ def test_a_batch_is_not_finished_before_its_last_answer(
     sandbox: Sandbox, client: Client, inner_request_seconds: float
 ) -> None:
     turn(sandbox, inner_request_seconds=inner_request_seconds)
-    ticket = hand_over(client)
+    ticket = post_batch(client)
     while not (status := client.batches.status(ticket)).finished:
         assert status.completed == len(status.answers) < status.total
     assert [answer.status for answer in status.answers] == [200, 200, 200]

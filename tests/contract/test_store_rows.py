@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,7 +30,7 @@ def test_the_profile_is_read_and_merged(client: Client) -> None:
 
 
 @drives("GET /latest-stats", "GET /reports/{reportType}", "GET /reviews/deleted")
-def test_stamps_reports_and_deleted_reviews_are_read(client: Client) -> None:
+def test_change_times_reports_and_deleted_reviews_are_read(client: Client) -> None:
     before = client.shop.latest_stats()
     review = next(iter(client.reviews.every()))
     client.connection.write("DELETE", f"/reviews/{review.review_id}")
@@ -47,9 +48,7 @@ def test_stamps_reports_and_deleted_reviews_are_read(client: Client) -> None:
 
 @pytest.mark.parametrize("subscription", ["ACTIVE", "TRIAL", "SUSPENDED"])
 @drives("GET /application", "GET /application/token")
-def test_the_app_is_known_with_its_subscription_and_its_rights(
-    sandbox: Sandbox, client: Client, subscription: str
-) -> None:
+def test_the_app_has_its_subscription_and_scopes(sandbox: Sandbox, client: Client, subscription: str) -> None:
     turn(sandbox, subscription=subscription)
     app = client.connection.read("/application")
     assert (app["subscriptionStatus"], app["subscription"]["status"]) == (subscription, subscription)
@@ -70,22 +69,29 @@ def test_an_app_that_uninstalls_itself_has_a_dead_token(client: Client) -> None:
     assert client.connection.refused
 
 
+@pytest.mark.parametrize("storage_bodies", ["kept", "unwrapped"])
 @pytest.mark.parametrize("storage_answers", ["count", "success"])
 @drives(
     "GET /storage", "GET /storage/{key}", "POST /storage/{key}", "PUT /storage/{key}", "DELETE /storage/{key}"
 )
-def test_the_store_keeps_texts_for_the_app(sandbox: Sandbox, client: Client, storage_answers: str) -> None:
-    turn(sandbox, storage_answers=storage_answers)
-    client.shop.keep("epoch", "7")
+def test_the_store_keeps_texts_for_the_app(
+    sandbox: Sandbox, client: Client, storage_answers: str, storage_bodies: str
+) -> None:
+    turn(sandbox, storage_answers=storage_answers, storage_bodies=storage_bodies)
+    for text in ("7", "", '{"epoch": 8}', '"8 📦"', "{"):
+        client.shop.write_storage("epoch", text)
+        assert client.shop.read_storage("epoch") == text
     answer = client.connection.write("POST", "/storage/epoch", body={"value": "8 📦"})
     assert answer == ({"updateCount": 1} if storage_answers == "count" else {"success": True})
-    assert client.shop.kept("epoch") == "8 📦"
-    assert client.connection.read("/storage") == {"items": [{"key": "epoch", "value": "8 📦"}]}
-    client.shop.keep("private", "x" * 300_000)
+    (kept,) = client.connection.read("/storage")["items"]
+    assert kept["key"] == "epoch"
+    value = json.loads(kept["value"])["value"] if storage_bodies == "kept" else kept["value"]
+    assert value == "8 📦"
+    client.shop.write_storage("private", "x" * 300_000)
     with refused(400):
-        client.shop.keep("public", "x" * 300_000)
+        client.shop.write_storage("public", "x" * 300_000)
     client.connection.write("DELETE", "/storage/epoch")
-    assert client.shop.kept("epoch") is None
+    assert client.shop.read_storage("epoch") is None
     with refused(404, "OTHER", "Key not found"):
         client.connection.write("DELETE", "/storage/epoch")
 
@@ -100,7 +106,7 @@ def test_the_store_keeps_texts_for_the_app(sandbox: Sandbox, client: Client, sto
     "DELETE /staff/invite",
     "GET /profile/staffScopes",
 )
-def test_staff_is_invited_given_permissions_and_sent_away(sandbox: Sandbox, client: Client) -> None:
+def test_staff_is_invited_given_permissions_and_removed(sandbox: Sandbox, client: Client) -> None:
     scopes = client.connection.read("/profile/staffScopes")["staffScopes"]
     ana = {"email": "ana@example.com"}
     body = {**ana, "staffScopes": scopes[:2]}

@@ -1,4 +1,4 @@
-"""SIGKILL to the worker amid changes of some hundreds of codes: another carries on, and the store is what was asked for last."""
+"""Workers are killed amid changes of some hundreds of codes: the next one continues, and the last change wins."""
 
 from __future__ import annotations
 
@@ -10,69 +10,38 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.crash.points import ERRAND, GIVEN_UP, Point
-from tests.crash.test_worker_killed import installation, start_worker, worker_log
-from tests.mint.test_changes_hold import coupon
+from tests.crash.live_codes import COUNT, add_live_codes
+from tests.crash.points import BATCH_JOB, GIVEN_UP, Point
+from tests.crash.worker import installation, start_worker, worker_log
 from tests.shop import ANA
 from tests.store import client_of, lay_faults, running
-from tillroll.approve.change import ask
+from tillroll.approve.change import request_change
 from tillroll.campaign.states import (
     CHANGE_OPEN,
     ChangeKind,
     ChunkState,
     CodeState,
     PartState,
-    RunState,
 )
 from tillroll.ecwid.client import Client
 from tillroll.ledger.audit import first_broken_row
-from tillroll.ledger.changes import Scope
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import change_chunks, change_parts, changes, codes, runs
+from tillroll.ledger.queries.changes import Scope
+from tillroll.ledger.tables import change_chunks, change_parts, changes, codes
 from tillroll.wiring import Services
 
-COUNT = 600
 PATIENCE = 120.0
 
 
-def made(parts: Services, client: Client) -> Scope:
-    """A run of some hundreds of codes that are live in the store."""
-    now = parts.clock.now().replace(microsecond=0)
-    until = now + timedelta(days=30)
-    row = {
-        "store_id": 1,
-        "campaign": "long-ago",
-        "slot_key": "one",
-        "slot_at": now,
-        "state": RunState.TRACKING,
-    }
-    row |= {"valid_from": now, "valid_until": until, "created_at": now, "changed_at": now}
-    with writing(parts.engine) as connection:
-        run_id = connection.execute(sa.insert(runs).values(row).returning(runs.c.id)).scalar_one()
-    asked = [f"LONG{number:04}" for number in range(COUNT)]
-    for start in range(0, COUNT, 300):
-        inner = [
-            client.coupons.creation(code, coupon(code, now, until)) for code in asked[start : start + 300]
-        ]
-        ticket = client.batches.create(inner, deduplication_key=f"key-{start}", group="made")
-        while not client.batches.status(ticket).finished:
-            time.sleep(0.02)
-    ids = {one.code: one.coupon_id for one in client.coupons.every()}
-    same = {"store_id": 1, "run_id": run_id, "state": CodeState.LIVE, "reserved_at": now, "changed_at": now}
-    with writing(parts.engine) as connection:
-        connection.execute(
-            sa.insert(codes), [{**same, "code": code, "coupon_id": ids[code]} for code in asked]
-        )
-    return Scope(store_id=1, campaign="long-ago", run_id=run_id)
-
-
-def have(parts: Services, scope: Scope, kind: ChangeKind, until: datetime | None = None) -> int:
+def ask_change(parts: Services, scope: Scope, kind: ChangeKind, until: datetime | None = None) -> int:
     now = parts.clock.now()
-    return ask(parts.engine, scope=scope, kind=kind, person=ANA, note="", now=now, valid_until=until)
+    return request_change(
+        parts.engine, scope=scope, kind=kind, person=ANA, note="", now=now, valid_until=until
+    )
 
 
-def standing(parts: Services, change_id: int) -> tuple[int, bool]:
-    """(codes with an outcome, whether a batch of it is out or about to be)."""
+def progress(parts: Services, change_id: int) -> tuple[int, bool]:
+    """Return how many codes are done, and whether a batch of the change is posted or about to be."""
     with parts.engine.connect() as connection:
         done = (change_parts.c.change_id == change_id, change_parts.c.state == PartState.DONE)
         out = (
@@ -90,7 +59,7 @@ def kill_amid(parts: Services, environment: dict[str, str], change_id: int, *, a
     worker = start_worker(environment)
     deadline = time.monotonic() + PATIENCE
     while True:
-        done, out = standing(parts, change_id)
+        done, out = progress(parts, change_id)
         if out and done >= after:
             break
         assert worker.poll() is None, "the worker ended by itself"
@@ -100,8 +69,8 @@ def kill_amid(parts: Services, environment: dict[str, str], change_id: int, *, a
     worker.wait()
 
 
-def carried_out(parts: Services, environment: dict[str, str]) -> None:
-    """A worker carries all changes out, and is stopped politely."""
+def run_to_end(parts: Services, environment: dict[str, str]) -> None:
+    """Let a worker apply all changes, then stop it with SIGTERM."""
     worker = start_worker(environment)
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -127,14 +96,14 @@ def stop(worker: subprocess.Popen[bytes]) -> None:
 
 
 def die(environment: dict[str, str], point: Point) -> None:
-    """Have a worker go on until it dies at the point."""
+    """Let a worker continue until it dies at the point."""
     worker = start_worker(environment, first=point.trap)
     ended = worker.wait(timeout=PATIENCE)
     assert ended == -signal.SIGKILL, f"it never came to {point.name}: {worker_log(environment).read_text()}"
 
 
 def age(parts: Services) -> None:
-    """What is on its way was intended two hours ago: the store may have forgotten the keys."""
+    """Date open chunks back by two hours: the store may have forgotten their keys."""
     earlier = parts.clock.now() - timedelta(hours=2)
     out = change_chunks.c.state.in_((ChunkState.POSTING, ChunkState.POSTED))
     with writing(parts.engine) as connection:
@@ -142,10 +111,10 @@ def age(parts: Services) -> None:
         assert changed.rowcount
 
 
-def as_asked(
+def check_outcome(
     parts: Services, client: Client, scope: Scope, *, state: CodeState, until: datetime | None = None
 ) -> None:
-    """Every code has its outcome, and the store's coupons are what the ledger says."""
+    """Check that every code has an outcome and that the store's coupons agree with the ledger."""
     with parts.engine.connect() as connection:
         rows = connection.execute(sa.select(codes).where(codes.c.run_id == scope.run_id)).all()
         failed = change_parts.c.state.in_((PartState.FAILED, PartState.WANTED, PartState.POSTING))
@@ -160,7 +129,7 @@ def as_asked(
         assert until is None or found.expires_at == row.valid_until == until, row
 
 
-def test_a_worker_dies_at_every_point_of_an_errand_and_it_is_done_all_the_same(
+def test_a_worker_dies_at_every_point_of_a_batch_job_and_the_job_still_completes(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     with (
@@ -168,35 +137,35 @@ def test_a_worker_dies_at_every_point_of_an_errand_and_it_is_done_all_the_same(
         installation(store, sqlite_url, tmp_path) as (parts, environment),
         client_of(store) as client,
     ):
-        scope = made(parts, client)
-        have(parts, scope, ChangeKind.PAUSE)
-        for point in ERRAND:
+        scope = add_live_codes(parts, client)
+        ask_change(parts, scope, ChangeKind.PAUSE)
+        for point in BATCH_JOB:
             die(environment, point)
-        carried_out(parts, environment)
-        as_asked(parts, client, scope, state=CodeState.PAUSED)
-        have(parts, scope, ChangeKind.RESUME)
-        die(environment, ERRAND[1])
+        run_to_end(parts, environment)
+        check_outcome(parts, client, scope, state=CodeState.PAUSED)
+        ask_change(parts, scope, ChangeKind.RESUME)
+        die(environment, BATCH_JOB[1])
         age(parts)
         for point in GIVEN_UP:
             die(environment, point)
-        carried_out(parts, environment)
-        as_asked(parts, client, scope, state=CodeState.LIVE)
+        run_to_end(parts, environment)
+        check_outcome(parts, client, scope, state=CodeState.LIVE)
 
 
-def test_killed_amid_changes_the_store_is_what_was_asked_for_last(database_url: str, tmp_path: Path) -> None:
+def test_after_kills_amid_changes_the_last_change_wins(database_url: str, tmp_path: Path) -> None:
     with (
         running(tmp_path / "store", customers=5, batch_pause=0.1, inner_retry_seconds=0.1) as store,
         installation(store, database_url, tmp_path) as (parts, environment),
         client_of(store) as client,
     ):
-        scope = made(parts, client)
+        scope = add_live_codes(parts, client)
         until = parts.clock.now().replace(microsecond=0) + timedelta(days=60)
         lay_faults(store, seed=7, lost_answers={"share": 0.3, "times": 3, "on": "writes"})
-        kill_amid(parts, environment, have(parts, scope, ChangeKind.PAUSE), after=0)
-        extending = have(parts, scope, ChangeKind.EXTEND, until)
+        kill_amid(parts, environment, ask_change(parts, scope, ChangeKind.PAUSE), after=0)
+        extending = ask_change(parts, scope, ChangeKind.EXTEND, until)
         kill_amid(parts, environment, extending, after=1)
-        resuming = have(parts, scope, ChangeKind.RESUME)
+        resuming = ask_change(parts, scope, ChangeKind.RESUME)
         kill_amid(parts, environment, resuming, after=100)
-        carried_out(parts, environment)
+        run_to_end(parts, environment)
         lay_faults(store, lost_answers=False)
-        as_asked(parts, client, scope, state=CodeState.LIVE, until=until)
+        check_outcome(parts, client, scope, state=CodeState.LIVE, until=until)

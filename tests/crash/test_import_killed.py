@@ -1,4 +1,4 @@
-"""SIGKILL to a catalogue import amid faults: the store equals the file, nothing is applied twice, undo brings all back."""
+"""A catalogue import is killed amid faults: the store equals the file, nothing is applied twice, an undo restores all."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.crash.test_worker_killed import installation
+from tests.crash.worker import installation
+from tests.logs import read_now
 from tests.store import client_of, lay_faults, running
 from tillroll.campaign.states import ChunkState
-from tillroll.catalog.shape import of_product, of_variation
-from tillroll.ecwid.catalog import Product
+from tillroll.catalog.fields import of_product, of_variation
+from tillroll.ecwid.endpoints.catalog import Product
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.tables import import_chunks, import_rows, imports
 from tillroll.sandbox.serve import Sandbox
@@ -51,17 +52,17 @@ COLUMNS = ["sku", "parent_sku", "options", "name", "price", "quantity", "low_sto
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a run of it took."""
+    """The time and memory that an import took."""
 
     killed_at: tuple[str, ...]
     import_seconds: float
     undo_seconds: float
-    memory_mb: float  # the most any of its processes held
+    memory_mb: float  # the most that any of its processes used
     fired: dict[str, int]
 
 
 def write_file(path: Path, *, products: int) -> dict[str, dict[str, Any]]:
-    """New products with three variations each, and two old products changed; what the store should have, by SKU."""
+    """Write a file with new products of three variations each, and two changed products. Returns the expected store, by SKU."""
     wanted: dict[str, dict[str, Any]] = {
         "TEA-01": {"price": Decimal("9.75"), "quantity": None},
         "POT-01": {"name": "Cast-iron pot, large"},
@@ -94,7 +95,7 @@ def write_file(path: Path, *, products: int) -> dict[str, dict[str, Any]]:
 
 
 def catalogue(store: Sandbox) -> dict[str, dict[str, Any]]:
-    """Every product and variation of the store by its SKU; none may have the SKU of another."""
+    """Return every product and variation of the store by SKU; checks that no SKU occurs twice."""
     lay_faults(store, **{kind: False for kind in FEW if kind != "seed"})
     found: dict[str, dict[str, Any]] = {}
     products: dict[int, Product] = {}
@@ -110,14 +111,18 @@ def catalogue(store: Sandbox) -> dict[str, dict[str, Any]]:
 
 
 def start(environment: dict[str, str], *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tillroll", "catalog", *words]
+    command = [sys.executable, "-m", "tillroll", "catalog", *words, "--as", "ana@shop.example"]
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env={**environment, "TILLROLL_ENVIRONMENT": "sandbox"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
-def standing(parts: Services, kind: str) -> tuple[int, bool]:
-    """(rows of the import or undo with an outcome, whether a batch of it is between intent and answer)."""
+def progress(parts: Services, kind: str) -> tuple[int, bool]:
+    """Return how many rows of the import or undo have an outcome, and whether a batch is between intent and answer."""
     own = import_rows.c.import_id.in_(sa.select(imports.c.id).where(imports.c.kind == kind))
     with parts.engine.connect() as connection:
         done = sa.select(sa.func.count()).where(own, import_rows.c.state.in_(("done", "failed")))
@@ -128,29 +133,30 @@ def standing(parts: Services, kind: str) -> tuple[int, bool]:
 def kill_while_busy(
     parts: Services, process: subprocess.Popen[str], *, kind: str, above: int, amid: bool = False
 ) -> str:
-    """Kill it once more rows than this have an outcome; `amid`: and a batch is between intent and answer."""
+    """Kill the process once more rows than this have an outcome. `amid`: and while a batch is between intent and answer."""
     deadline = time.monotonic() + 120
     while True:
         assert process.poll() is None, f"it ended by itself: {process.communicate()}"
         assert time.monotonic() < deadline, "nothing happens"
-        done, posting = standing(parts, kind)
+        done, posting = progress(parts, kind)
         if done > above and (posting or not amid):
             break
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
-    process.communicate()
+    read_now(process.communicate()[1])
     return f"{kind}: {done} rows{', a batch going out' * posting}"
 
 
 def finish(process: subprocess.Popen[str], *, patience: float) -> dict[str, Any]:
     told, troubles = process.communicate(timeout=patience)
+    read_now(troubles)
     assert process.returncode == 0, (told[-2000:], troubles[-2000:])
     report: dict[str, Any] = json.loads(told)
     return report
 
 
 def survive(tmp_path: Path, url: str, *, products: int, faults: dict[str, Any], patience: float) -> Figures:
-    """The whole story: import with two kills, compare, import again, undo with a kill, compare."""
+    """Import with two kills, compare, import again, undo with a kill, and compare."""
     file, draw = tmp_path / "bulk.csv", random.Random(7)
     wanted, rows = write_file(file, products=products), products * 4 + 2
     with (
@@ -176,7 +182,7 @@ def survive(tmp_path: Path, url: str, *, products: int, faults: dict[str, Any], 
             assert {name: after[sku][name] for name in fields} == fields, sku
         for sku, fields in before.items():
             assert {**fields, **wanted.get(sku, {})} == after[sku], sku
-        applied_once(parts, store, rows)
+        check_applied_once(parts, store, rows)
         again = finish(start(environment, *words), patience=patience)
         assert (again["done"], again["unchanged"]) == (0, rows)
 
@@ -201,8 +207,8 @@ def survive(tmp_path: Path, url: str, *, products: int, faults: dict[str, Any], 
     )
 
 
-def applied_once(parts: Services, store: Sandbox, rows: int) -> None:
-    """The store was asked for each row once, as far as it worked anything off."""
+def check_applied_once(parts: Services, store: Sandbox, rows: int) -> None:
+    """Check that of the calls that the store has run, there is one for each row."""
     asked = store.store.state.rows("select request, answer from inner_requests")
     good = [json.loads(one["request"])["id"] for one in asked if json.loads(one["answer"])["code"] == 200]
     assert len(good) == len(set(good)) == rows
@@ -210,7 +216,7 @@ def applied_once(parts: Services, store: Sandbox, rows: int) -> None:
         assert connection.scalar(sa.select(sa.func.max(import_rows.c.attempts))) == 1
 
 
-def test_killed_twice_amid_faults_the_store_equals_the_file_and_undo_brings_the_old_values_back(
+def test_after_two_kills_amid_faults_the_store_equals_the_file_and_undo_restores_the_old_values(
     database_url: str, tmp_path: Path
 ) -> None:
     survive(tmp_path, database_url, products=150, faults=FEW, patience=60)

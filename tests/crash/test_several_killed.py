@@ -1,4 +1,4 @@
-"""Several workers and clocks, one killed every few seconds, with a store that misbehaves: nothing missing, nothing twice."""
+"""Of several workers and clocks one is killed every few seconds, with a faulty store: nothing is missing or done twice."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.crash.test_named_points import Shop, shop, tell_twice
-from tests.crash.test_worker_killed import figures, holds, installation, plan_and_approve, states
+from tests.crash.shop import Shop, shop, tell_twice
+from tests.crash.worker import figures, holds, installation, plan_and_approve, states
 from tests.forks import Child, forks
 from tests.shop import ROOT
 from tests.store import lay_faults, running
@@ -31,8 +31,8 @@ PATIENCE, TWO_MINUTES = 180.0, 120.0
 CROWDS = {"distributed": ("worker", "worker", "clock", "clock"), "embedded": ("worker", "worker")}
 
 
-class Crowd:
-    """Processes of ours, each replaced by a new one when it is killed."""
+class ProcessGroup:
+    """Processes of the product, each replaced by a new one when it is killed."""
 
     def __init__(self, words: Sequence[str], environment: dict[str, str], folder: Path) -> None:
         self._environment, self._folder = environment, folder
@@ -45,7 +45,7 @@ class Crowd:
         return forks().start(word, cwd=ROOT, environment=self._environment, output=log, troubles=log)
 
     def kill(self, index: int) -> None:
-        """SIGKILL to one, and another in its place."""
+        """Kill one process and start another in its place."""
         word, process = self._running[index]
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -55,15 +55,15 @@ class Crowd:
         return len(self._running)
 
     def stop(self) -> list[int]:
-        """Ask all to end; their exit codes."""
+        """Stop all processes with SIGTERM. Returns their exit codes."""
         for _, process in self._running:
             process.terminate()
         return [process.wait(timeout=40) for _, process in self._running]
 
 
 @contextmanager
-def crowd(words: Sequence[str], environment: dict[str, str], folder: Path) -> Iterator[Crowd]:
-    made = Crowd(words, environment, folder)
+def process_group(words: Sequence[str], environment: dict[str, str], folder: Path) -> Iterator[ProcessGroup]:
+    made = ProcessGroup(words, environment, folder)
     try:
         yield made
     finally:
@@ -71,7 +71,7 @@ def crowd(words: Sequence[str], environment: dict[str, str], folder: Path) -> It
 
 
 def survives(url: str, folder: Path, *, engine: str, customers: int, kills: int, pause: float) -> None:
-    """Kill one after another while they get things done, let the rest finish, and hold the ledger against store and outbox."""
+    """Kill one process after another while they work, let the rest finish, and compare ledger, store and outbox."""
     draw = random.Random(20261124)
     with (
         running(folder / "store", customers=customers, batch_pause=0.2) as store,
@@ -79,9 +79,9 @@ def survives(url: str, folder: Path, *, engine: str, customers: int, kills: int,
     ):
         plan_and_approve(parts)
         lay_faults(store, **FAULTS)
-        with crowd(CROWDS[engine], {**environment, "TILLROLL_ENGINE": engine}, folder) as processes:
+        with process_group(CROWDS[engine], {**environment, "TILLROLL_ENGINE": engine}, folder) as processes:
             for _ in range(kills):
-                something_happens(parts)
+                wait_for_progress(parts)
                 time.sleep(draw.uniform(0.0, 2 * pause))
                 processes.kill(draw.randrange(len(processes)))
             lay_faults(store, **dict.fromkeys(FAULTS, False))
@@ -89,8 +89,8 @@ def survives(url: str, folder: Path, *, engine: str, customers: int, kills: int,
         holds(parts, store)
 
 
-def something_happens(parts: Services) -> None:
-    """Until a code is live or a message sent that wasn't before, or everything is done."""
+def wait_for_progress(parts: Services) -> None:
+    """Wait until another code is live, another message is sent, or everything is done."""
     before, deadline = figures(parts), time.monotonic() + PATIENCE
     while figures(parts) == before and states(parts) != {RunState.TRACKING}:
         assert time.monotonic() < deadline, f"nothing happens: {before} {states(parts)}"
@@ -105,30 +105,28 @@ def finished(parts: Services) -> None:
 
 
 @pytest.mark.postgres
-def test_two_workers_and_two_clocks_killed_in_turn_lose_nothing_and_repeat_nothing(
+def test_two_workers_and_two_clocks_killed_in_turn_lose_and_repeat_nothing(
     postgresql_url: str, tmp_path: Path
 ) -> None:
     survives(postgresql_url, tmp_path, engine="distributed", customers=3_000, kills=5, pause=0.3)
 
 
-def test_two_embedded_workers_killed_in_turn_lose_nothing_and_repeat_nothing(
-    sqlite_url: str, tmp_path: Path
-) -> None:
+def test_two_embedded_workers_killed_in_turn_lose_and_repeat_nothing(sqlite_url: str, tmp_path: Path) -> None:
     survives(sqlite_url, tmp_path, engine="embedded", customers=3_000, kills=4, pause=0.3)
 
 
-def in_flight(parts: Services) -> int:
-    """Runs that aren't over."""
+def count_open_runs(parts: Services) -> int:
+    """Return how many runs have not ended."""
     with parts.engine.connect() as connection:
         query = sa.select(sa.func.count()).where(runs.c.state != RunState.TRACKING)
         return int(connection.scalar(query) or 0)
 
 
 def keep_busy(made: Shop, seconds: float) -> int:
-    """Have another run begin as one is over, for so long; how many began."""
+    """Start another run whenever one has ended, for some seconds. Returns how many were started."""
     begun, ends = 0, time.monotonic() + seconds
     while time.monotonic() < ends:
-        while in_flight(made.parts) < 2:
+        while count_open_runs(made.parts) < 2:
             made.begin("many")
             begun += 1
         time.sleep(0.1)
@@ -137,7 +135,7 @@ def keep_busy(made: Shop, seconds: float) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["embedded", pytest.param("distributed", marks=pytest.mark.postgres)])
-def test_one_is_killed_every_few_seconds_for_two_minutes_with_work_always_in_flight(
+def test_a_process_is_killed_every_few_seconds_for_two_minutes_with_runs_always_open(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str
 ) -> None:
     url = request.getfixturevalue("postgresql_url" if engine == "distributed" else "sqlite_url")
@@ -146,7 +144,7 @@ def test_one_is_killed_every_few_seconds_for_two_minutes_with_work_always_in_fli
     with shop(tmp_path, url, customers=3_000, batch_pause=0.2) as made:
         lay_faults(made.store, **FAULTS)
         environment = {**made.environment, "TILLROLL_ENGINE": engine}
-        with crowd(CROWDS[engine], environment, tmp_path) as processes:
+        with process_group(CROWDS[engine], environment, tmp_path) as processes:
             ends = time.monotonic() + TWO_MINUTES
             while time.monotonic() < ends:
                 tell_twice(made.parts)
@@ -155,6 +153,6 @@ def test_one_is_killed_every_few_seconds_for_two_minutes_with_work_always_in_fli
                 killed += 1
             lay_faults(made.store, **dict.fromkeys(FAULTS, False))
             finished(made.parts)
-        assert killed > 20  # about fifty on a machine that has nothing else to do
-        assert begun > 2  # some were over, and others began amid the deaths
+        assert killed > 20  # about fifty on an idle machine
+        assert begun > 2  # some runs ended and others began amid the deaths
         holds(made.parts, made.store)

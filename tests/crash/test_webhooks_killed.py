@@ -1,4 +1,4 @@
-"""Ten thousand webhooks, a third of them repeats, in any order, while the web process is killed twice: each counts once."""
+"""Ten thousand webhooks, a third of them repeated, in any order, while the web process is killed twice: each counts once."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.crash.test_worker_killed import installation
+from tests.crash.worker import installation
+from tests.logs import new_log
 from tests.shop import ROOT
 from tests.store import running
+from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import customers, events
-from tillroll.track.connect import load_store
-from tillroll.track.events import handle_events
-from tillroll.track.intake import sign
+from tillroll.track.mirror.session import MirrorSession
+from tillroll.track.webhooks.act import handle_events
+from tillroll.track.webhooks.intake import sign
 from tillroll.wiring import Services
 
 EVENTS, REPEATS = 7_700, 2_300
@@ -37,7 +39,7 @@ PATIENCE = 120.0
 
 
 def deliveries(draw: random.Random) -> list[bytes]:
-    """The bodies: some events come twice, and none in order."""
+    """Return the bodies of webhooks: some events come twice, and in random order."""
     now = int(time.time())
     made = [
         json.dumps(
@@ -67,7 +69,10 @@ class Site:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "tillroll", "web"]
-        self._process = subprocess.Popen(command, env=self._environment, cwd=ROOT, start_new_session=True)
+        with new_log() as log:
+            self._process = subprocess.Popen(
+                command, env=self._environment, cwd=ROOT, start_new_session=True, stderr=log
+            )
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             with socket.socket() as probe:
@@ -78,14 +83,14 @@ class Site:
         raise AssertionError("the pages never came up")
 
     def kill(self) -> None:
-        """The whole of it, gunicorn's own workers too."""
+        """Kill all of its processes, gunicorn's workers too."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 
 class Sender:
-    """The store's side: sends until it is answered with 200, over one connection a thread."""
+    """The store: sends a webhook until it is answered with 200, over one connection for each thread."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -169,7 +174,7 @@ def test_every_event_counts_once(database_url: str, tmp_path: Path) -> None:
 
 
 def holds(parts: Services, sent: set[str]) -> None:
-    """Each event once in the ledger; each handled once, and the mirror is the store."""
+    """Check that each event is in the ledger and handled once, and that the mirror equals the store."""
     with parts.engine.connect() as connection:
         kept: list[Any] = list(connection.scalars(sa.select(events.c.event_id)))
         row = load_store(connection, 1)
@@ -177,7 +182,7 @@ def holds(parts: Services, sent: set[str]) -> None:
     assert set(kept) == sent
     handled = 0
     with parts.client(row) as client:
-        while done := handle_events(parts.engine, client, store_id=1, now=parts.clock.now()):
+        while done := handle_events(MirrorSession.of(parts.session(1, client))):
             handled += done
     assert handled == len(sent)
     with parts.engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Lists that change while they are read: every row that was there all along is shown."""
+"""Reading lists that change meanwhile: every row that stays in the list is read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.ecwid.paging import Place, every
+from tillroll.ecwid.http.paging import ListPosition, every
 
 
 class Shifting:
-    """A list of numbers, some of which come and go after each page."""
+    """A list of numbers, some of which are added or removed after each page."""
 
     def __init__(self, count: int, seed: int, *, comes: float, goes: float, newest_first: bool) -> None:
         self.rows = list(range(count))
@@ -28,7 +28,7 @@ class Shifting:
     def fetch(self, offset: int, limit: int) -> Mapping[str, Any]:
         self.pages += 1
         shown = self.rows[::-1] if self._newest_first else self.rows
-        items = [{"id": one} for one in shown[offset : offset + limit]]
+        items = [{"id": id_} for id_ in shown[offset : offset + limit]]
         total = len(shown)
         while self._draw.random() < self._goes and self.rows:
             self.gone.add(self.rows.pop(self._draw.randrange(len(self.rows))))
@@ -46,7 +46,7 @@ class Shifting:
     goes=st.floats(0, 0.8),
     newest_first=st.booleans(),
 )
-def test_a_row_that_was_there_all_along_is_never_missed(
+def test_a_row_that_stays_in_the_list_is_never_missed(
     count: int, page: int, seed: int, comes: float, goes: float, newest_first: bool
 ) -> None:
     shifting = Shifting(count, seed, comes=comes, goes=goes, newest_first=newest_first)
@@ -55,7 +55,7 @@ def test_a_row_that_was_there_all_along_is_never_missed(
     assert stayed <= set(read)
 
 
-def test_a_quiet_list_costs_hardly_more_than_its_pages() -> None:
+def test_an_unchanged_list_costs_hardly_more_calls_than_its_pages() -> None:
     shifting = Shifting(10_000, 1, comes=0, goes=0, newest_first=False)
     read = [row["id"] for row in every(shifting.fetch, identity=lambda row: row["id"])]
     assert read == list(range(10_000))
@@ -69,27 +69,27 @@ def test_a_page_or_less_is_one_call() -> None:
         assert shifting.pages == 1
 
 
-def test_a_total_that_is_wrong_ends_all_the_same() -> None:
+def test_reading_ends_although_the_total_is_wrong() -> None:
     def fetch(offset: int, limit: int) -> Mapping[str, Any]:
-        return {"total": 1_000, "items": [{"id": one} for one in range(offset, min(offset + limit, 5))]}
+        return {"total": 1_000, "items": [{"id": id_} for id_ in range(offset, min(offset + limit, 5))]}
 
     assert {row["id"] for row in every(fetch, identity=lambda row: row["id"])} == set(range(5))
 
 
 def in_pieces(shifting: Shifting, *, page: int, piece: int, leave: random.Random) -> Iterator[int]:
-    """A list as several processes read it, one after the other: each writes down pieces with the place behind them."""
-    kept = Place().to_json()
+    """Read a list by several processes in succession, each of which stores pieces with the position after them."""
+    kept = ListPosition().to_json()
     while True:
-        place = Place.from_json(json.loads(json.dumps(kept)))
+        place = ListPosition.from_json(json.loads(json.dumps(kept)))
         rows = every(shifting.fetch, identity=lambda row: row["id"], page=page, place=place)
-        while found := [row["id"] for row in islice(rows, piece)]:
+        while ids := [row["id"] for row in islice(rows, piece)]:
             if leave.random() < 0.2:
-                break  # it dies with the piece in its hands
-            yield from found
+                break  # it dies before storing the piece
+            yield from ids
             kept = place.to_json()
         else:
             return
-        shifting.fetch(0, 0)  # meanwhile the list moves on
+        shifting.fetch(0, 0)  # meanwhile the list changes
 
 
 @given(
@@ -101,7 +101,7 @@ def in_pieces(shifting: Shifting, *, page: int, piece: int, leave: random.Random
     goes=st.floats(0, 0.8),
     newest_first=st.booleans(),
 )
-def test_a_reading_that_others_go_on_with_misses_no_more_than_one_in_one_go(
+def test_a_reading_that_other_processes_continue_misses_no_row(
     count: int, page: int, piece: int, seed: int, comes: float, goes: float, newest_first: bool
 ) -> None:
     shifting = Shifting(count, seed, comes=comes, goes=goes, newest_first=newest_first)
@@ -109,13 +109,13 @@ def test_a_reading_that_others_go_on_with_misses_no_more_than_one_in_one_go(
     assert set(range(count)) - shifting.gone <= read
 
 
-def test_a_reading_that_is_gone_on_with_begins_where_it_was_left_however_far_the_list_has_moved() -> None:
-    shifting, place = Shifting(10_000, 1, comes=0, goes=0, newest_first=False), Place()
+def test_a_continued_reading_starts_where_it_stopped_however_much_the_list_has_changed() -> None:
+    shifting, place = Shifting(10_000, 1, comes=0, goes=0, newest_first=False), ListPosition()
     rows = every(shifting.fetch, identity=lambda row: row["id"], place=place)
     read = {row["id"] for row in islice(rows, 9_000)}
     shifting.pages = 0
     del shifting.rows[:5_000]
-    again = Place.from_json(place.to_json())
+    again = ListPosition.from_json(place.to_json())
     read |= {row["id"] for row in every(shifting.fetch, identity=lambda row: row["id"], place=again)}
     assert read == set(range(10_000))
-    assert shifting.pages < 100  # of which the last thousand rows are ten
+    assert shifting.pages < 100  # ten of them are the last thousand rows

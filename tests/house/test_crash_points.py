@@ -8,15 +8,15 @@ from types import ModuleType
 
 import pytest
 
-from tests.crash.points import ERRAND, GIVEN_UP, POINTS, Point, code_of
-from tillroll import chunks, mint
+from tests.crash.points import BATCH_JOB, GIVEN_UP, POINTS, Point, code_of
+from tillroll import batches, mint
 
 NAMED = re.compile(
     r"^- \*(?P<name>[^*]+)\*: (?P<when>before|after) `(?P<function>[a-z_.]+)`\. ", re.MULTILINE
 )
 
 
-EVERY = (*POINTS, *ERRAND, *GIVEN_UP)
+EVERY = (*POINTS, *BATCH_JOB, *GIVEN_UP)
 
 
 @pytest.mark.parametrize("point", EVERY, ids=[point.name for point in EVERY])
@@ -25,11 +25,11 @@ def test_a_crash_point_is_a_function_of_the_product(point: Point) -> None:
     assert code_of(*point.function.split(":")).co_filename.endswith(".py")
 
 
-@pytest.mark.parametrize(("room", "more_than"), [(mint, 15), (chunks, 6)], ids=["mint", "chunks"])
+@pytest.mark.parametrize(("room", "more_than"), [(mint, 15), (batches, 6)], ids=["mint", "batches"])
 def test_each_that_a_room_names_is_before_or_after_a_function_of_it(room: ModuleType, more_than: int) -> None:
     points = list(NAMED.finditer(room.__doc__ or ""))
     assert len(points) == (room.__doc__ or "").count("\n- *")
     assert len({point["name"] for point in points}) == len(points) > more_than
     for point in points:
-        module, _, function = point["function"].partition(".")
+        module, _, function = point["function"].rpartition(".")
         assert callable(getattr(importlib.import_module(f"{room.__name__}.{module}"), function))

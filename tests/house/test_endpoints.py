@@ -11,17 +11,16 @@ from functools import cache
 import pytest
 
 from tests.house.source import ROOT, TESTS, modules
-from tillroll.sandbox.memory.switches import Switches
+from tillroll.sandbox.state.switches import Switches
 
 _CELL = re.compile(r"`((?:GET|POST|PUT|DELETE)(?:, (?:GET|POST|PUT|DELETE))*) (/[^`?\s]+)[^`]*`")
 _CHOICE = re.compile(r"\{(\w+(?:\\?\|\w+)+)\}")
 
 NOT_DRIVEN = {
     "GET /promotions/{}": "the dossier has it as not documented",
-    "GET /orders/{}/invoice-pdf": "a PDF, which neither client nor sandbox has a use for",
     **dict.fromkeys(
-        ("POST /products/filters", "GET /products/sort", "PUT /products/sort", "GET /categories/sort", "PUT /categories/sort"),
-        "the storefront's facets and shelves: the dossier says it isn't needed here, and the sandbox has none",
+        ("GET /products/sort", "PUT /products/sort", "GET /categories/sort", "PUT /categories/sort"),
+        "the order of the storefront's shelves: the dossier says it isn't needed here, and the sandbox has none",
     ),
 }  # fmt: skip
 """Rows that no contract test drives, and why."""
@@ -98,6 +97,7 @@ BOTH = {
     "penalty_seconds": (900.0, 0.0),
     "quota_headers": (True, False),
     "count_inner_requests": (True, False),
+    "missing_scope_body": ("words", "empty"),
     "forbidden_body": ("empty", "json"),
     "fold_codes": (True, False),
     "put_unknown_coupon": (404, 200),
@@ -110,6 +110,7 @@ BOTH = {
     "bad_catalog_limit": ("drop", "refuse"),
     "percent_over_100": ("accept", "refuse"),
     "coupon_search": ("exact", "partial"),
+    "status_search": ("every", "written"),
     "coupons_sorted": ("oldest_first", "newest_first"),
     "window_ends": ("inclusive", "exclusive"),
     "digits_name_codes": (True, False),
@@ -119,12 +120,14 @@ BOTH = {
     "rest_orders_use_coupons": (True, False),
     "item_without_quantity": ("accept", "refuse"),
     "invented_coupon": ("drop", "store"),
+    "deleted_orders": ("both", "number", "text"),
     "orders_sorted": ("newest_first", "oldest_first"),
     "hidden_order": ("refuse", "ignore"),
     "unplaceable_cart": (422, 400, 404, 409),
     "same_sku_twice": (True, False),
     "unknown_language": ("refuse", "accept"),
     "write_customer_extra_fields": (True, False),
+    "storage_bodies": ("kept", "unwrapped"),
     "storage_answers": ("count", "success"),
     "subscription": ("ACTIVE", "TRIAL", "SUSPENDED"),
     "limit_over_100": ("clamp", "refuse"),
@@ -137,7 +140,7 @@ BOTH = {
 """Settings of what is open; one contract test has to see them all."""
 STATES = {
     "requests_per_minute": (0,),
-    "knocks_allowed": (1,),
+    "early_requests_allowed": (1,),
     "bad_tokens": (2,),
     "plan": ("free",),
     "suspended": (True,),
@@ -153,7 +156,7 @@ STATES = {
 }
 """Limits, accounts and faults that no document leaves open: what a test brings about; without it, all the others run."""
 NOT_THE_CLIENTS = {
-    "token_in_query": "the client's token is in the header; for clients of before March 2025 (test_existing_client.py)",
+    "token_in_query": "the client's token is in the header; for older clients (tests/contract/test_existing_client.py)",
     "coupon_use_sends_event": "an event; the client reads, the web room hears, and no word of an event is believed",
     "webhook_spelling": "events come to the web room, which takes both spellings (tests/track/test_events.py)",
     "webhook_success": "which answers of the web room the store takes for success; it says 200, which always is",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.house.source import ROOMS, ROOT, SINGLES
 from tillroll.cli import main
-from tillroll.ecwid.oauth import NEEDED, SCOPES
+from tillroll.ecwid.http.oauth import NEEDED, SCOPES
 
 
 def _walk(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:

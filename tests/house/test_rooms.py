@@ -6,7 +6,7 @@ import ast
 
 from tests.house.source import PACKAGE, ROOMS, ROOT, SINGLES, TESTS, modules
 
-EXTRAS = {"contract", "journeys", "crash", "browser", "house"}
+EXTRAS = {"contract", "journeys", "crash", "browser", "house", "security"}
 NO_SUBJECT = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 MOST_LINES = 400
 

@@ -56,3 +56,18 @@ def _seconds(call: ast.Call) -> float:
         if isinstance(first, ast.Constant) and isinstance(first.value, int | float)
         else 0.0
     )
+
+
+def test_the_log_of_every_process_is_kept() -> None:
+    """One that writes to the terminal is read by nobody (tests/logs.py)."""
+    found = [
+        f"{module.place}:{node.lineno}"
+        for module in modules(TESTS)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "Popen"
+        and "stderr" not in {keyword.arg for keyword in node.keywords}
+        and module.place not in {"tests/forks.py", "tests/postgres.py"}  # processes that log nothing of ours
+    ]
+    assert found == []

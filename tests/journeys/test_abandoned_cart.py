@@ -1,9 +1,10 @@
-"""A cart is left behind, and three e-mails go after it over days, until it becomes an order: everything real but the date."""
+"""An abandoned cart is followed by three e-mails over days, until it becomes an order. Only the date is simulated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,18 +13,18 @@ import sqlalchemy as sa
 from freezegun import freeze_time
 from freezegun.api import TickingDateTimeFactory
 
-from tests.journeys.test_from_file_to_inbox import outbox
-from tests.plan.events import NOTE, all_runs, entered
+from tests.flows.events import NOTE, all_runs, entered
+from tests.journeys.path import outbox
 from tests.shop import ROOT, sample_files
-from tests.store import buy
+from tests.store import INDEX_LAG, buy, running
 from tillroll.campaign import fingerprint, parse_book
 from tillroll.campaign.states import EntryState, RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.tables import redemptions
-from tillroll.loop.advance import Lane, advance
+from tillroll.loop.advance import StoreWorker, advance
 from tillroll.loop.worker import SLICE
-from tillroll.plan.record import record_book
+from tillroll.plan.record.revisions import record_book
 from tillroll.sandbox.serve import Sandbox
 from tillroll.wiring import Services
 
@@ -40,7 +41,7 @@ steps:
     unless: [ordered]
     offer: {kind: percent, value: 5, uses: single, valid: {for: 7d}}
     codes: {prefix: CART}
-    message: {template: code, subject: "5 % off what you left"}
+    message: {template: code, subject: "5% off what you left"}
   - wait: 2d
     unless: [ordered, code_used]
     same_code: true
@@ -56,26 +57,32 @@ def days() -> Iterator[TickingDateTimeFactory]:
         yield frozen
 
 
-def begin(lane: Lane) -> None:
-    """The campaign is read, and the store looked at for the first time."""
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with running(tmp_path / "store", **INDEX_LAG) as store:
+        yield store
+
+
+def begin(worker: StoreWorker) -> None:
+    """Read the campaign, and the store for the first time."""
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files |= {"campaigns/cart.yaml": CART.encode(), NOTE: b"<p>{{ customer.first_name }}</p>"}
     files["templates/code/message.html.j2"] = b"<p>{{ code.text }}: {{ offer.text }}</p>"
     book = parse_book(files)
     assert not book.findings, [finding.render() for finding in book.findings]
-    record_book(lane.services.engine, store_id=1, book=book, now=lane.services.clock.now())
-    lane.files_seen = fingerprint(ROOT)  # the lane has read its files, and they don't change
-    work(lane)
+    record_book(worker.services.engine, store_id=1, book=book, now=worker.services.clock.now())
+    worker.files_seen = fingerprint(ROOT)  # the files are read already, and don't change
+    work(worker)
 
 
-def work(lane: Lane) -> None:
-    """What the worker does when it looks again, until nothing is due."""
+def work(worker: StoreWorker) -> None:
+    """Advance until nothing is due."""
     for _ in range(12):
-        advance(lane, until=lane.services.clock.now() + SLICE)
+        advance(worker, until=worker.services.clock.now() + SLICE)
 
 
 def leave_cart(sandbox: Sandbox, email: str) -> None:
-    """A buyer fills a basket, says who they are, and goes away."""
+    """Fill a cart as a buyer who gives an address and leaves."""
     ready = sandbox.ready
     body: dict[str, Any] = {
         "email": email,
@@ -94,35 +101,35 @@ def leave_cart(sandbox: Sandbox, email: str) -> None:
 
 
 def buyer(client: Client) -> str:
-    """Somebody who agreed to e-mails."""
+    """Create a customer who accepts marketing. Returns the address."""
     return next(one.email for one in client.customers.every() if one.accepts_marketing)
 
 
-def to_step_two(lane: Lane, sandbox: Sandbox, email: str, days: TickingDateTimeFactory) -> str:
-    """The cart is left, and the first two steps come when they are due; the code of the second."""
-    services = lane.services
-    begin(lane)
+def to_step_two(worker: StoreWorker, sandbox: Sandbox, email: str, days: TickingDateTimeFactory) -> str:
+    """Leave a cart and take the first two steps when they are due. Returns the code of the second."""
+    services = worker.services
+    begin(worker)
     days.tick(timedelta(minutes=1))
     leave_cart(sandbox, email)
     days.tick(timedelta(minutes=6))
-    work(lane)
+    work(worker)
     assert [(one.state, one.step) for one in entered(services.engine)] == [(EntryState.WAITING, 1)]
     assert outbox(services) == []
     days.tick(2 * HOUR)
-    work(lane)
+    work(worker)
     assert [(one["to"], one["subject"], one["code"]) for one in outbox(services)] == [
         (email, "Your basket of €40.00", "")
     ]
     days.tick(DAY)
-    work(lane)
+    work(worker)
     found = outbox(services)
-    assert [one["subject"] for one in found][1:] == ["5 % off what you left"]
+    assert [one["subject"] for one in found][1:] == ["5% off what you left"]
     assert found[1]["code"].startswith("CART")
     return str(found[1]["code"])
 
 
 def holds(services: Services, mails: int) -> None:
-    """Nobody got anything twice, nothing is left to do, and the audit is whole."""
+    """Assert that nobody got anything twice, nothing is left to do, and the audit chain is valid."""
     lines = outbox(services)
     assert len(lines) == len({one["key"] for one in lines}) == mails
     assert {run.state for run in all_runs(services.engine)} <= {RunState.TRACKING, RunState.DONE}
@@ -130,24 +137,24 @@ def holds(services: Services, mails: int) -> None:
         assert first_broken_row(connection) is None
 
 
-def test_a_cart_that_nobody_comes_back_to_gets_all_three_steps_with_one_code(
-    lane: Lane, services: Services, sandbox: Sandbox, client: Client, days: TickingDateTimeFactory
+def test_an_abandoned_cart_gets_all_three_steps_with_one_code(
+    worker: StoreWorker, services: Services, sandbox: Sandbox, client: Client, days: TickingDateTimeFactory
 ) -> None:
     email = buyer(client)
-    code = to_step_two(lane, sandbox, email, days)
+    code = to_step_two(worker, sandbox, email, days)
     days.tick(2 * DAY)
-    work(lane)
+    work(worker)
     assert [(one["subject"], one["code"]) for one in outbox(services)][2:] == [("Once more", code)]
     holds(services, 3)
     assert [one.state for one in entered(services.engine)] == [EntryState.DONE]
     days.tick(10 * DAY)
-    work(lane)
+    work(worker)
     holds(services, 3)
 
 
 @pytest.mark.parametrize("with_code", [True, False])
-def test_a_cart_that_becomes_an_order_gets_nothing_more(
-    lane: Lane,
+def test_a_cart_that_becomes_an_order_gets_no_further_step(
+    worker: StoreWorker,
     services: Services,
     sandbox: Sandbox,
     client: Client,
@@ -155,11 +162,11 @@ def test_a_cart_that_becomes_an_order_gets_nothing_more(
     with_code: bool,
 ) -> None:
     email = buyer(client)
-    code = to_step_two(lane, sandbox, email, days)
+    code = to_step_two(worker, sandbox, email, days)
     days.tick(HOUR)
     buy(sandbox, email=email, coupon=code if with_code else "")
     days.tick(2 * DAY)
-    work(lane)
+    work(worker)
     holds(services, 2)
     (entry,) = entered(services.engine)
     assert (entry.state, entry.reason) == (EntryState.LEFT, "the cart became an order")

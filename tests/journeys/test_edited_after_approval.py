@@ -1,4 +1,4 @@
-"""One character of a file that an approved run rests on, a recipient, or a price: nothing is made, and it is said why."""
+"""A change after the approval (of a file, a recipient or a price) voids it: nothing is made, and the reason is shown."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.journeys.test_from_file_to_inbox import agree, go_on, state
-from tests.shop import ANA, ROOT, run_row
+from tests.journeys.path import agree, go_on, state
+from tests.shop import ANA, ROOT, SHOP, run_row
 from tests.store import counted
 from tests.web.site import app_for, sign_in
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import load_plan, load_revision
+from tillroll.ledger.queries.plans import load_plan, load_revision
 from tillroll.ledger.tables import codes, products, recipients, runs
-from tillroll.loop.advance import Lane, advance
-from tillroll.plan.slots import start_by_hand
+from tillroll.loop.advance import StoreWorker, advance
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.sandbox.serve import Sandbox
 from tillroll.wiring import Services
 
@@ -43,21 +43,21 @@ TO_GOODS = (
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The sample files, to be edited."""
+    """Return a copy of the sample files, to be edited."""
     for name in ("campaigns", "rules", "templates"):
         shutil.copytree(ROOT / name, tmp_path / "files" / name)
     return tmp_path / "files"
 
 
 @pytest.fixture
-def here(lane: Lane, services: Services, folder: Path) -> Lane:
-    """A lane that reads those files."""
+def here(worker: StoreWorker, services: Services, folder: Path) -> StoreWorker:
+    """Return a store worker that reads those files."""
     settings = replace(services.settings, folder=folder)
-    return Lane(services=replace(services, settings=settings), store_id=1, client=lane.client)
+    return StoreWorker(services=replace(services, settings=settings), store_id=1, client=worker.client)
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Change a file; where its length stays, so does the time of its last writing, as a copy or an editor may leave it."""
+    """Edit a file. If its length stays the same, so does its modification time, as some editors leave it."""
     was, text = path.stat(), path.read_text("utf-8")
     assert old in text, path
     path.write_text(text.replace(old, new, 1) if old else text + new, "utf-8")
@@ -65,25 +65,25 @@ def edit(path: Path, old: str, new: str) -> None:
         os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
 
 
-def begin_to_wait(lane: Lane) -> int:
-    """A run that waits for its approval."""
-    services = lane.services
-    advance(lane, until=services.clock.now())
+def begin_to_wait(worker: StoreWorker) -> int:
+    """Return a run that waits for approval."""
+    services = worker.services
+    advance(worker, until=services.clock.now())
     now = services.clock.now()
     run_id = start_by_hand(services.engine, store_id=1, name="winback", person="ana", now=now)
-    go_on(lane, until=lambda: state(services, run_id) is RunState.WAITING)
+    go_on(worker, until=lambda: state(services, run_id) is RunState.WAITING)
     return run_id
 
 
-def void(lane: Lane, sandbox: Sandbox, run_id: int, change: Callable[[], None]) -> str:
-    """Approve a run, change something, let the worker work: the approval is void and nothing is made; what it says."""
-    services = lane.services
+def void(worker: StoreWorker, sandbox: Sandbox, run_id: int, change: Callable[[], None]) -> str:
+    """Approve a run, change something and advance: the approval is void and nothing is made. Returns the reason."""
+    services = worker.services
     agree(services, run_id)
     change()
     with writing(services.engine) as connection:
         connection.execute(sa.update(runs).values(not_before=None))
-    advance(lane, until=services.clock.now() + timedelta(seconds=5))
-    go_on(lane, until=lambda: state(services, run_id) is RunState.WAITING)
+    advance(worker, until=services.clock.now() + timedelta(seconds=5))
+    go_on(worker, until=lambda: state(services, run_id) is RunState.WAITING)
     with services.engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(codes)) == 0, "nothing is made"
     reason: str = run_row(services.engine, run_id).reason
@@ -91,8 +91,8 @@ def void(lane: Lane, sandbox: Sandbox, run_id: int, change: Callable[[], None]) 
     return reason
 
 
-def test_one_character_of_any_file_voids_the_approval_and_everybody_is_told_which(
-    here: Lane, sandbox: Sandbox, folder: Path, tmp_path: Path
+def test_one_changed_character_of_any_file_voids_the_approval_and_is_named(
+    here: StoreWorker, sandbox: Sandbox, folder: Path, tmp_path: Path
 ) -> None:
     run_id = begin_to_wait(here)
     services = here.services
@@ -108,16 +108,16 @@ def test_one_character_of_any_file_voids_the_approval_and_everybody_is_told_whic
         old, new, said = EDITS.get(path, ("", "\n", "an empty line (new)"))
         reason = void(here, sandbox, run_id, partial(edit, file, old, new))
         assert said in reason, path
-        page = client.get(f"/runs/{run_id}").text
-        assert "What changed since it was approved" in page, path
-        assert f"{ANA.email} approved this run" in page
-    assert "approval is void: " in client.get("/").text, "the desk says so too"
+        page = client.get(f"{SHOP}/runs/{run_id}").text
+        assert "What has changed since it was approved" in page, path
+        assert f"{ANA.email} approved an earlier plan of this run" in page
+    assert "approval is void: " in client.get(f"{SHOP}/").text, "the desk says so too"
     assert not [one for one in here.client.coupons.every() if "tillroll run" in one.name], "nor in the store"
     assert counted(sandbox)["batch_inner"] == 0
 
 
-def test_a_touched_recipient_and_a_changed_price_void_it_too(
-    here: Lane, sandbox: Sandbox, folder: Path
+def test_a_changed_recipient_or_price_voids_the_approval(
+    here: StoreWorker, sandbox: Sandbox, folder: Path
 ) -> None:
     edit(folder / "campaigns/winback.yaml", *TO_GOODS)
     run_id = begin_to_wait(here)
@@ -136,14 +136,14 @@ def test_a_touched_recipient_and_a_changed_price_void_it_too(
 
         return change
 
-    assert "With other details: 1 (" in void(here, sandbox, run_id, touch)
+    assert "With changed details: 1 (" in void(here, sandbox, run_id, touch)
     assert "Cast-iron pot costs " in void(here, sandbox, run_id, reprice("POT-01"))
-    assert "Prices of Cast-iron pot, Green tea are others now" in void(
+    assert "Cast-iron pot, Green tea: prices or products have changed" in void(
         here, sandbox, run_id, reprice("TEA-06")
     )
 
 
-def test_somebody_else_on_a_list_voids_it_too(here: Lane, sandbox: Sandbox, folder: Path) -> None:
+def test_a_changed_list_voids_the_approval(here: StoreWorker, sandbox: Sandbox, folder: Path) -> None:
     (folder / "rules/lists").mkdir(exist_ok=True)
     (folder / "rules/lists/press.csv").write_text("email\nanna@press.example\nbert@press.example\n", "utf-8")
     last = "    - accepts_marketing: true\n"
@@ -151,12 +151,12 @@ def test_somebody_else_on_a_list_voids_it_too(here: Lane, sandbox: Sandbox, fold
     run_id = begin_to_wait(here)
     change = partial(edit, folder / "rules/lists/press.csv", "bert@", "berta@")
     reason = void(here, sandbox, run_id, change)
-    assert "rules/lists/press.csv: others on it, still 2 in all (new)" in reason
+    assert "rules/lists/press.csv: other members, still 2 (new)" in reason
     add = partial(edit, folder / "rules/lists/press.csv", "", "carl@press.example\n")
-    assert "rules/lists/press.csv: 3 on it, was 2" in void(here, sandbox, run_id, add)
+    assert "rules/lists/press.csv: 3 members, was 2" in void(here, sandbox, run_id, add)
 
 
-def test_a_file_that_breaks_or_goes_holds_the_run_and_says_so(here: Lane, folder: Path) -> None:
+def test_a_faulty_or_missing_file_holds_the_run_with_the_reason(here: StoreWorker, folder: Path) -> None:
     run_id = begin_to_wait(here)
     services = here.services
     agree(services, run_id)
@@ -173,4 +173,6 @@ def test_a_file_that_breaks_or_goes_holds_the_run_and_says_so(here: Lane, folder
     with writing(services.engine) as connection:
         connection.execute(sa.update(runs).values(not_before=None))
     go_on(here, until=lambda: state(services, run_id) is RunState.WAITING)
-    assert run_row(services.engine, run_id).reason.endswith("something was different in between")
+    assert run_row(services.engine, run_id).reason.endswith(
+        "it is the same again, but it was different in between"
+    )

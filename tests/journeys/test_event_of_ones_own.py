@@ -1,4 +1,4 @@
-"""Somebody else's software says that something happened, and its customer has an e-mail about it."""
+"""A custom event, posted by other software, starts a campaign for its customer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from shutil import which
 
 import pytest
 
-from tests.journeys.test_from_file_to_inbox import SLICE, outbox
-from tests.journeys.test_webhooks_arrive import serving
-from tests.plan.events import campaign, entered
+from tests.flows.events import campaign, entered
+from tests.journeys.pages import serving
+from tests.journeys.path import SLICE, outbox
 from tests.shop import ROOT, sample_files
 from tillroll.campaign import fingerprint, parse_book
 from tillroll.ecwid.client import Client
-from tillroll.loop.advance import Lane, advance
-from tillroll.plan.record import record_book
-from tillroll.track.custom import secret_of
+from tillroll.loop.advance import StoreWorker, advance
+from tillroll.plan.record.revisions import record_book
+from tillroll.track.webhooks.custom import secret_of
 from tillroll.web.app import create_app
 from tillroll.wiring import Services
 
@@ -37,20 +37,20 @@ QUIZ = campaign(
 )
 
 
-def begin(lane: Lane) -> None:
+def begin(worker: StoreWorker) -> None:
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files["campaigns/quiz.yaml"] = QUIZ.encode()
     files["templates/quiz/message.html.j2"] = b"<p>Well done, {{ event.name }}: {{ event.score }}</p>"
     book = parse_book(files)
     assert not book.findings, [finding.render() for finding in book.findings]
-    record_book(lane.services.engine, store_id=1, book=book, now=lane.services.clock.now())
-    lane.files_seen = fingerprint(ROOT)  # the lane has read its files, and they don't change
+    record_book(worker.services.engine, store_id=1, book=book, now=worker.services.clock.now())
+    worker.files_seen = fingerprint(ROOT)  # the files are read already, and don't change
 
 
-def work(lane: Lane) -> None:
-    lane.noticed_at = None
+def work(worker: StoreWorker) -> None:
+    worker.events_checked_at = None
     for _ in range(6):
-        advance(lane, until=lane.services.clock.now() + SLICE)
+        advance(worker, until=worker.services.clock.now() + SLICE)
 
 
 def message(path: Path) -> EmailMessage:
@@ -60,11 +60,13 @@ def message(path: Path) -> EmailMessage:
 
 
 @pytest.mark.skipif(not (which("curl") and which("openssl")), reason="the example wants curl and openssl")
-def test_the_documented_lines_set_off_a_campaign_once(lane: Lane, services: Services, client: Client) -> None:
-    begin(lane)
-    work(lane)
+def test_the_documented_request_starts_a_campaign_once(
+    worker: StoreWorker, services: Services, client: Client
+) -> None:
+    begin(worker)
+    work(worker)
     address = next(one.email for one in client.customers.every() if one.accepts_marketing)
-    store = lane.client.connection.store_id
+    store = worker.client.connection.store_id
     with serving(create_app(services, testing=True)) as at:
         lines = SHELL % {"email": address, "address": at, "store": store}
         settings = {"secret": secret_of(services.keys[0], store), "PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -72,8 +74,8 @@ def test_the_documented_lines_set_off_a_campaign_once(lane: Lane, services: Serv
             ["sh", "-c", lines * 2], env=settings, capture_output=True, check=True, timeout=30
         )
     assert said.stdout.decode().split() == ["202", "202"]
-    work(lane)
-    work(lane)
+    work(worker)
+    work(worker)
     (entry,) = entered(services.engine)
     assert entry.facts["event"]["score"] == 9
     (line,) = outbox(services)

@@ -1,4 +1,4 @@
-"""One code for everybody: one coupon in the store, in every e-mail, and never another one silently."""
+"""A shared code: one coupon in the store and the same code in every e-mail, never silently replaced."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from tests.contract.test_client import coupon
+from tests.contract.samples import coupon
+from tests.journeys.path import agree, compare, finish, go_on, outbox, start, state
 from tests.journeys.steps import book_of, plan_of, see_orders, text_of, wake, write_down
-from tests.journeys.test_from_file_to_inbox import agree, compare, finish, go_on, outbox, start, state
 from tests.shop import run_row, sample_book
 from tests.store import buy, turn
 from tillroll.campaign.states import RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes
-from tillroll.loop.advance import Lane, advance
-from tillroll.plan.slots import start_by_hand
+from tillroll.loop.advance import StoreWorker, advance
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.sandbox.serve import Sandbox
-from tillroll.track.overview import run_progress
+from tillroll.track.results.progress import run_progress
 from tillroll.wiring import Services
 
 SUMMER = """title: Summer
@@ -33,96 +33,96 @@ message: {template: winback, subject: Summer}
 """
 
 
-def once_more(lane: Lane) -> int:
-    """Another run of the campaign, up to its plan."""
-    services = lane.services
+def once_more(worker: StoreWorker) -> int:
+    """Start another run of the campaign, up to its plan. Returns its number."""
+    services = worker.services
     now = services.clock.now()
     run_id = start_by_hand(services.engine, store_id=1, name="summer", person="ana", now=now)
-    go_on(lane, until=lambda: state(services, run_id) is RunState.WAITING)
+    go_on(worker, until=lambda: state(services, run_id) is RunState.WAITING)
     return run_id
 
 
-def test_everybody_gets_the_one_code_and_later_runs_use_it_again(
-    lane: Lane, services: Services, client: Client, sandbox: Sandbox
+def test_everybody_gets_the_shared_code_and_later_runs_reuse_it(
+    worker: StoreWorker, services: Services, client: Client, sandbox: Sandbox
 ) -> None:
     before = len(list(client.coupons.every()))
-    run_id = start(lane, "summer", book_of(summer=SUMMER))
+    run_id = start(worker, "summer", book_of(summer=SUMMER))
     proposal = plan_of(services.engine, run_id).proposal
     assert (proposal.audience.count, proposal.code_count, proposal.calls) == (12, 1, 1)
     assert (proposal.code_example, proposal.exposure.worst_case) == ("SUMMER26", None)
     assert "can be passed on" in proposal.exposure.worst_case_basis
     agree(services, run_id)
-    progress = finish(lane)
+    progress = finish(worker)
     assert (progress.codes_live, progress.messages_sent) == (1, 12)
-    assert compare(lane).agrees
+    assert compare(worker).agrees
     assert {line["code"] for line in outbox(services)} == {"SUMMER26"}
     assert "Your code: SUMMER26" in text_of(services, outbox(services)[0])
     made = [one for one in client.coupons.every() if one.code == "SUMMER26"]
     assert [(one.uses_limit, one.discount) for one in made] == [("ONCEPERCUSTOMER", Decimal(10))]
 
-    again = once_more(lane)
+    again = once_more(worker)
     agree(services, again)
-    assert finish(lane, again).messages_sent == 12
+    assert finish(worker, again).messages_sent == 12
     assert len(list(client.coupons.every())) == before + 1
     buy(sandbox, email=outbox(services)[0]["to"], coupon="SUMMER26")
-    see_orders(lane)
+    see_orders(worker)
     with services.engine.connect() as connection:
         assert run_progress(connection, again).redemptions == 1
 
 
-def test_an_answer_lost_on_the_way_makes_no_second_coupon(
-    lane: Lane, services: Services, client: Client, sandbox: Sandbox
+def test_a_lost_answer_leads_to_no_second_coupon(
+    worker: StoreWorker, services: Services, client: Client, sandbox: Sandbox
 ) -> None:
     before = len(list(client.coupons.every()))
-    run_id = start(lane, "summer", book_of(summer=SUMMER))
+    run_id = start(worker, "summer", book_of(summer=SUMMER))
     turn(sandbox, drop_answers=1)
     agree(services, run_id)
-    assert finish(lane).codes_live == 1
+    assert finish(worker).codes_live == 1
     assert len(list(client.coupons.every())) == before + 1
     assert len(outbox(services)) == 12
 
 
-def test_guardrails_that_bound_the_worst_case_refuse_a_code_that_has_none(
-    lane: Lane, services: Services
+def test_guardrails_on_the_worst_case_refuse_an_unlimited_shared_code(
+    worker: StoreWorker, services: Services
 ) -> None:
-    write_down(lane, sample_book(summer=SUMMER))
+    write_down(worker, sample_book(summer=SUMMER))
     now = services.clock.now()
     run_id = start_by_hand(services.engine, store_id=1, name="summer", person="ana", now=now)
-    go_on(lane, until=lambda: state(services, run_id) is RunState.REFUSED)
-    assert "the worst case is without bound, the limit 400000" in run_row(services.engine, run_id).reason
+    go_on(worker, until=lambda: state(services, run_id) is RunState.REFUSED)
+    assert "the worst case is unlimited, the limit is 400000" in run_row(services.engine, run_id).reason
 
 
-def test_a_code_that_the_store_has_already_is_never_replaced_by_another(
-    lane: Lane, services: Services, client: Client
+def test_a_shared_code_that_the_store_has_is_not_replaced(
+    worker: StoreWorker, services: Services, client: Client
 ) -> None:
     coupon_id = client.coupons.create(coupon("SUMMER26", name="Made in the admin"))
-    run_id = start(lane, "summer", book_of(summer=SUMMER))
+    run_id = start(worker, "summer", book_of(summer=SUMMER))
     agree(services, run_id)
-    go_on(lane, until=lambda: "that isn't ours" in run_row(services.engine, run_id).reason)
+    go_on(worker, until=lambda: "that isn't ours" in run_row(services.engine, run_id).reason)
     assert state(services, run_id) is RunState.MINTING
     assert outbox(services) == []
-    wake(lane)
-    advance(lane, until=services.clock.now() + timedelta(seconds=2))
+    wake(worker)
+    advance(worker, until=services.clock.now() + timedelta(seconds=2))
     assert "that isn't ours" in run_row(services.engine, run_id).reason
 
     client.coupons.delete(coupon_id)  # as the hint says; some minutes later it is asked for again
     with writing(services.engine) as connection:
         connection.execute(sa.update(codes).values(changed_at=services.clock.now() - timedelta(minutes=11)))
-    wake(lane)
-    progress = finish(lane, run_id)
+    wake(worker)
+    progress = finish(worker, run_id)
     assert (progress.codes_live, progress.messages_sent) == (1, 12)
-    assert compare(lane).agrees
+    assert compare(worker).agrees
 
 
-def test_a_run_with_another_offer_does_not_send_the_old_offers_code(
-    lane: Lane, services: Services, client: Client
+def test_a_run_with_another_offer_does_not_send_the_old_code(
+    worker: StoreWorker, services: Services, client: Client
 ) -> None:
-    agree(services, start(lane, "summer", book_of(summer=SUMMER)))
-    finish(lane)
-    write_down(lane, book_of(summer=SUMMER.replace("value: 10", "value: 20")))
-    run_id = once_more(lane)
+    agree(services, start(worker, "summer", book_of(summer=SUMMER)))
+    finish(worker)
+    write_down(worker, book_of(summer=SUMMER.replace("value: 10", "value: 20")))
+    run_id = once_more(worker)
     agree(services, run_id)
-    go_on(lane, until=lambda: bool(run_row(services.engine, run_id).reason))
+    go_on(worker, until=lambda: bool(run_row(services.engine, run_id).reason))
     assert "made for run 1 (summer) with another offer" in run_row(services.engine, run_id).reason
     assert len(outbox(services)) == 12
     made = [one for one in client.coupons.every() if one.code == "SUMMER26"]

@@ -1,108 +1,46 @@
-"""Each template campaign as a user meets it: written by `tillroll new`, switched on, and followed from what sets it off in the
-store to the till. Everything is real but the date."""
+"""Each template campaign as a user tries it: written by `tillroll new`, activated, and followed from its trigger to the checkout.
+
+Only the date is simulated.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 import sqlalchemy as sa
 from freezegun import freeze_time
-from freezegun.api import TickingDateTimeFactory
 
-from tests.journeys.test_from_file_to_inbox import agree, compare, outbox
-from tests.plan.events import all_runs
+from tests.flows.events import all_runs
+from tests.journeys.path import compare, outbox
+from tests.journeys.shop import DAY, HOUR, MINUTE, NINA, SECOND, Shop
 from tests.shop import ANA
 from tests.store import QUICK, running, turn
 from tillroll.campaign import read_book
 from tillroll.campaign.folder.drafts import draft, kinds
 from tillroll.campaign.states import RunState
-from tillroll.cli.new import write_new
+from tillroll.cli.files.new import write_new
 from tillroll.clock import SystemClock
-from tillroll.ecwid.client import Client
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.engine import reading
+from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import codes, redemptions
-from tillroll.loop.advance import Lane, advance
-from tillroll.loop.worker import SLICE, register_store
-from tillroll.mint.hand_out import take_by_hand
-from tillroll.sandbox.serve import Sandbox
+from tillroll.loop.advance import StoreWorker
+from tillroll.loop.worker import register_store
+from tillroll.mint.pools.hand_out import take_by_hand
 from tillroll.settings import Settings, StoreAccess
-from tillroll.track.connect import load_store
-from tillroll.wiring import Services, build
+from tillroll.wiring import build
 
 START = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
-SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-NINA = "nina@example.org"
-
-
-@dataclass(kw_only=True)
-class Shop:
-    """A store, an installation that works for it, and what people do."""
-
-    lane: Lane
-    sandbox: Sandbox
-    days: TickingDateTimeFactory
-
-    @property
-    def services(self) -> Services:
-        return self.lane.services
-
-    @property
-    def client(self) -> Client:
-        return self.lane.client
-
-    def later(self, length: timedelta) -> None:
-        """So long passes and a little more (the store tells whole seconds), and the worker does what has become due."""
-        self.days.tick(length + 2 * SECOND)
-        quiet, clock = 0, self.services.clock
-        while quiet < 3:
-            next_at = advance(self.lane, until=clock.now() + SLICE)
-            wait = (next_at or clock.now() + DAY) - clock.now()
-            quiet = quiet + 1 if wait > MINUTE else 0
-            if not quiet and wait > timedelta(0):  # the store's batches take their time
-                clock.sleep(min(0.2, wait.total_seconds()))
-
-    def comes(self, email: str, name: str, *, agrees: bool = True) -> int:
-        """Somebody leaves their address."""
-        body = {"email": email, "acceptMarketing": agrees, "billingPerson": {"name": name}}
-        return int(self.client.connection.write("POST", "/customers", body=body)["id"])
-
-    def does(self, deed: str, **body: Any) -> dict[str, Any]:
-        """A buyer's deed at the storefront."""
-        address = self.sandbox.ready.base_url.removesuffix("/api/v3")
-        answer = requests.post(f"{address}/sandbox/{deed}", json=body, timeout=5)
-        answer.raise_for_status()
-        return dict(answer.json())
-
-    def buys(self, email: str, sku: str, quantity: int = 1, coupon: str = "") -> dict[str, Any]:
-        return self.does("checkout", email=email, items=[{"sku": sku, "quantity": quantity}], coupon=coupon)
-
-    def has(self, sku: str, quantity: int) -> None:
-        """The owner counts a product's pieces."""
-        product = self.client.connection.read("/products", {"sku": sku})["items"][0]
-        self.client.connection.write("PUT", f"/products/{product['id']}", body={"quantity": quantity})
-
-    def agrees_to_what_waits(self) -> None:
-        """An approver agrees to every plan that waits for one."""
-        waiting = [run.id for run in all_runs(self.services.engine) if run.state == RunState.WAITING]
-        assert waiting, [(run.state, run.reason) for run in all_runs(self.services.engine)]
-        for run_id in waiting:
-            agree(self.services, run_id)
-
-    def mails(self, to: str = NINA) -> list[dict[str, Any]]:
-        return [line for line in outbox(self.services) if line["to"] == to]
 
 
 @contextmanager
 def shop_with(kind: str, database_url: str, tmp_path: Path) -> Iterator[Shop]:
-    """A shop whose only campaign was written by `tillroll new KIND` into an empty folder, and switched on."""
+    """Open a shop whose only campaign was written by `tillroll new KIND` into an empty folder, and activated."""
     folder = tmp_path / "marketing"
     with freeze_time(START, tick=True) as days, running(tmp_path / "store", customers=8) as sandbox:
         files = draft(kind, name=kind, today=SystemClock().now().date())
@@ -123,19 +61,19 @@ def shop_with(kind: str, database_url: str, tmp_path: Path) -> Iterator[Shop]:
             register_store(services)
             with reading(services.engine) as connection:
                 store = load_store(connection, 1)
-            lane = Lane(services=services, store_id=1, client=services.open_client(store))
-            shop = Shop(lane=lane, sandbox=sandbox, days=days)
+            worker = StoreWorker(services=services, store_id=1, client=services.open_client(store))
+            shop = Shop(worker=worker, sandbox=sandbox, days=days)
             try:
                 shop.later(MINUTE)
                 shop.days.tick(2 * SECOND)
                 yield shop
             finally:
-                lane.close()
+                worker.close()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What came of it: somebody holds a code, and what they buy with it."""
+    """Who got a code, and what they buy with it."""
 
     code: str
     sku: str = "POT-02"
@@ -169,7 +107,7 @@ def abandoned_cart(shop: Shop) -> Given:
 
 
 def winback(shop: Shop) -> Given:
-    people = [NINA, "mojca@example.org"]  # one in ten is held back to compare with
+    people = [NINA, "mojca@example.org"]  # one in ten is in the control group
     for email in people:
         shop.comes(email, "Nina Kos")
         shop.buys(email, "POT-02")
@@ -314,7 +252,7 @@ STORIES: dict[str, Callable[[Shop], Given | None]] = {
 
 
 def to_the_till(kind: str, database_url: str, tmp_path: Path) -> None:
-    """The campaign's whole story, and what must hold in the end."""
+    """Play the campaign through, and assert what must hold in the end."""
     with shop_with(kind, database_url, tmp_path) as shop:
         given = STORIES[kind](shop)
         if given is not None:
@@ -333,17 +271,17 @@ def to_the_till(kind: str, database_url: str, tmp_path: Path) -> None:
         if kind == "winback":
             ends.add(RunState.SKIPPED)  # other people's moments, in the weeks that were slept through
         assert {run.state for run in all_runs(shop.services.engine)} <= ends
-        assert compare(shop.lane).agrees
+        assert compare(shop.worker).agrees
         with shop.services.engine.connect() as connection:
             assert first_broken_row(connection) is None
 
 
-def test_every_template_campaign_has_its_story() -> None:
+def test_every_template_campaign_is_tried() -> None:
     assert STORIES.keys() == kinds().keys()
 
 
 @pytest.mark.parametrize("kind", sorted(STORIES))
-def test_a_template_campaign_goes_from_its_trigger_to_the_till(
+def test_a_template_campaign_goes_from_its_trigger_to_the_checkout(
     kind: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     to_the_till(kind, sqlite_url, tmp_path)
@@ -351,5 +289,5 @@ def test_a_template_campaign_goes_from_its_trigger_to_the_till(
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("kind", ["abandoned-cart", "back-in-stock"])
-def test_and_on_postgresql(kind: str, postgresql_url: str, tmp_path: Path) -> None:
+def test_a_template_campaign_works_on_postgresql(kind: str, postgresql_url: str, tmp_path: Path) -> None:
     to_the_till(kind, postgresql_url, tmp_path)

@@ -1,4 +1,4 @@
-"""Arms and values of one's own, from the file to the till: everybody gets what the plan said of them, and nothing else."""
+"""Arms and own values, from the file to the checkout: everybody gets exactly what the plan said."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.journeys.path import agree, compare, finish, outbox, start
 from tests.journeys.steps import plan_of, see_orders, text_of
-from tests.journeys.test_from_file_to_inbox import agree, compare, finish, outbox, start
 from tests.shop import campaign_text, sample_book
 from tests.store import buy, turn
 from tillroll.campaign import Book
+from tillroll.campaign.text.money import say_money
 from tillroll.ecwid.client import Client
 from tillroll.ledger.tables import codes, customers, recipients
-from tillroll.loop.advance import Lane
+from tillroll.loop.advance import StoreWorker
 from tillroll.sandbox.serve import Sandbox
-from tillroll.track.arms import results_by_arm
+from tillroll.track.results.arms import results_by_arm
 from tillroll.wiring import Services
 
 VARIANTS = """
 variants:
   - {name: fifteen, weight: 1}
-  - {name: twenty, weight: 1, offer: {value: 20, valid: {for: 3d}}, message: {subject: "20 % for {{ customer.first_name }}"}}
+  - {name: twenty, weight: 1, offer: {value: 20, valid: {for: 3d}}, message: {subject: "20% for {{ customer.first_name }}"}}
 """
 OWN = "value: {formula: 'average_order / 10', at_least: 2, at_most: 25, step: '0.5'}"
 
@@ -40,7 +41,7 @@ def with_own_values() -> Book:
 
 
 def people(engine: Engine) -> dict[str, Any]:
-    """Every recipient with their code, by address."""
+    """Return every recipient with their code, by address."""
     query = (
         sa.select(recipients, codes.c.code, codes.c.value.label("code_value"), codes.c.coupon_id)
         .join(codes, codes.c.recipient_id == recipients.c.id)
@@ -50,23 +51,23 @@ def people(engine: Engine) -> dict[str, Any]:
         return {row.email: row for row in connection.execute(query)}
 
 
-def test_each_arm_gets_its_own_offer_and_e_mail_and_its_orders_are_told_apart(
-    lane: Lane, services: Services, client: Client, sandbox: Sandbox
+def test_each_arm_has_its_own_offer_e_mail_and_results(
+    worker: StoreWorker, services: Services, client: Client, sandbox: Sandbox
 ) -> None:
-    run_id = start(lane, book=with_variants())
+    run_id = start(worker, book=with_variants())
     arms = {one.name: one for one in plan_of(services.engine, run_id).proposal.arms}
-    assert "15 % off" in arms["fifteen"].offer
-    assert "20 % off" in arms["twenty"].offer
+    assert "15% off" in arms["fifteen"].offer
+    assert "20% off" in arms["twenty"].offer
     assert all(one.count > 5 for one in arms.values())
     agree(services, run_id)
-    progress = finish(lane)
+    progress = finish(worker)
     assert (
         progress.codes_live
         == progress.messages_sent
         == progress.planned
         == sum(a.count for a in arms.values())
     )
-    assert compare(lane).agrees
+    assert compare(worker).agrees
     who, lines = people(services.engine), outbox(services)
     assert Counter(one.arm for one in who.values()) == {name: one.count for name, one in arms.items()}
     coupons = {coupon.code: coupon for coupon in client.coupons.every()}
@@ -76,12 +77,12 @@ def test_each_arm_gets_its_own_offer_and_e_mail_and_its_orders_are_told_apart(
         assert coupon.expires_at is not None
         assert coupon.launches_at is not None
         assert (coupon.expires_at - coupon.launches_at).days == (3 if twenty else 14)
-        assert line["subject"].startswith("20 % for") is twenty
-        assert f"Good until {coupon.expires_at:%B %-d}" in text_of(services, line)
+        assert line["subject"].startswith("20% for") is twenty
+        assert f"Valid until {coupon.expires_at:%B %-d}" in text_of(services, line)
     line = next(line for line in lines if who[line["to"]].arm == "twenty")
     sold = buy(sandbox, email=line["to"], sku="POT-01", coupon=line["code"])
     assert sold["couponDiscount"] == pytest.approx(sold["subtotal"] * 0.20, abs=0.01)
-    see_orders(lane)
+    see_orders(worker)
     with services.engine.connect() as connection:
         run = connection.exec_driver_sql("select id, plan_id from runs").one()
         results = {one.name: one for one in results_by_arm(connection, run)}
@@ -93,19 +94,19 @@ def test_each_arm_gets_its_own_offer_and_e_mail_and_its_orders_are_told_apart(
 
 
 @pytest.mark.parametrize("lost", [0, 2])
-def test_everybodys_coupon_carries_the_value_worked_out_for_them(
-    lane: Lane, services: Services, client: Client, sandbox: Sandbox, lost: int
+def test_each_coupon_has_its_recipients_own_value(
+    worker: StoreWorker, services: Services, client: Client, sandbox: Sandbox, lost: int
 ) -> None:
-    """Whether or not the store's answers get lost on the way."""
-    run_id = start(lane, book=with_own_values())
+    """Also when the store's answers are lost."""
+    run_id = start(worker, book=with_own_values())
     turn(sandbox, drop_answers=lost)
     proposal = plan_of(services.engine, run_id).proposal
     assert proposal.values is not None
     assert 2 <= proposal.values.least < proposal.values.mean < proposal.values.most <= 25
     agree(services, run_id)
-    progress = finish(lane)
+    progress = finish(worker)
     assert progress.codes_live == progress.messages_sent == progress.planned > 5
-    assert compare(lane).agrees
+    assert compare(worker).agrees
     who = people(services.engine)
     assert sum(one.value for one in who.values()) == proposal.exposure.worst_case
     discounts = {coupon.code: coupon.discount for coupon in client.coupons.every()}
@@ -119,7 +120,8 @@ def test_everybodys_coupon_carries_the_value_worked_out_for_them(
         wanted = min(average[one.customer_id] / 10, Decimal(25))
         assert one.value == one.code_value == wanted - wanted % Decimal("0.5")
         assert discounts[line["code"]] == one.value
-        assert f"{one.value.normalize():f} % off, whatever" in text_of(services, line)
+        amount = say_money(one.value, "EUR").removesuffix(".00")
+        assert f"{amount} off, whatever" in text_of(services, line)
     line = max(outbox(services), key=lambda line: who[line["to"]].value)
     sold = buy(sandbox, email=line["to"], sku="POT-01", coupon=line["code"])
     assert Decimal(str(sold["couponDiscount"])) == who[line["to"]].value

@@ -1,43 +1,26 @@
-"""From a change in the store to the mirror, by webhook: the store's own delivery, our pages, the loop."""
+"""A change in the store reaches the mirror by webhook: through the store's delivery, our pages and the worker."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 import requests
 import sqlalchemy as sa
-from flask import Flask
-from werkzeug.serving import make_server
 
+from tests.journeys.pages import serving
 from tests.store import buy, lay_faults
 from tests.web.site import services_for
 from tillroll.clock import SystemClock
 from tillroll.ecwid.client import Client
 from tillroll.ledger.tables import customers, events, orders
-from tillroll.loop.advance import Lane
+from tillroll.loop.advance import StoreWorker
 from tillroll.sandbox.serve import Sandbox
 from tillroll.settings import Settings
-from tillroll.track.events import handle_events
+from tillroll.track.mirror.session import MirrorSession
+from tillroll.track.webhooks.act import handle_events
 from tillroll.web.app import create_app
 from tillroll.wiring import Services
-
-
-@contextmanager
-def serving(app: Flask) -> Iterator[str]:
-    """The pages on a port of this machine."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join(timeout=10)
-        server.server_close()
 
 
 def wait_for_events(services: Services, kinds: set[str]) -> None:
@@ -50,8 +33,8 @@ def wait_for_events(services: Services, kinds: set[str]) -> None:
     raise AssertionError(f"not all of {kinds} came")
 
 
-def test_what_changes_in_the_store_is_in_the_mirror_by_webhook(
-    lane: Lane, services: Services, sandbox: Sandbox, client: Client, tmp_path: Path
+def test_changes_in_the_store_reach_the_mirror_by_webhook(
+    worker: StoreWorker, services: Services, sandbox: Sandbox, client: Client, tmp_path: Path
 ) -> None:
     settings = Settings(home=tmp_path, client_secret=sandbox.ready.client_secret)
     app = create_app(services_for(services.engine, tmp_path, SystemClock(), settings), testing=True)
@@ -63,7 +46,7 @@ def test_what_changes_in_the_store_is_in_the_mirror_by_webhook(
         bought = buy(sandbox, email="customer5@example.com")
         client.customers.set_consent(6, False)
         wait_for_events(services, {"order.created", "customer.updated", "product.updated"})
-    handle_events(services.engine, lane.client, store_id=1, now=services.clock.now())
+    handle_events(MirrorSession.of(worker.session))
     with services.engine.connect() as connection:
         assert bought["orderId"] in set(connection.scalars(sa.select(orders.c.order_id)))
         consent = sa.select(customers.c.accepts_marketing).where(customers.c.customer_id == 6)

@@ -23,7 +23,7 @@ def _write(engine: Engine, number: int) -> None:
         )
 
 
-def test_a_chain_that_nobody_touched_is_whole(ledger: Engine) -> None:
+def test_an_unchanged_chain_verifies(ledger: Engine) -> None:
     for number in range(5):
         _write(ledger, number)
     with ledger.connect() as connection:

@@ -1,4 +1,4 @@
-"""Thousands of rows at once mean the same on both databases."""
+"""Thousands of rows written at once are the same on both databases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, planned_run
 from tillroll.campaign.states import CodeState
-from tillroll.ledger.bulk import add_many, change_many
+from tillroll.ledger.bulk.rows import add_many, change_many
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, recipients
 
@@ -20,7 +20,7 @@ COLUMNS = ("code", "recipient_id", "arm", "value", "valid_from", "valid_until")
 
 @pytest.fixture
 def run(ledger: Engine) -> dict[str, Any]:
-    """What all codes of a run have in common."""
+    """Return the values that all codes of a run share."""
     store_id, run_id = planned_run(ledger)
     moments = {"reserved_at": NOW, "changed_at": NOW}
     return {"store_id": store_id, "run_id": run_id, "state": CodeState.RESERVED, **moments}
@@ -40,7 +40,7 @@ def row(code: str, recipient_id: int | None = None, value: Decimal | None = None
     return (code, recipient_id, "", value, None, NOW if value else None)
 
 
-def test_what_goes_in_comes_out(ledger: Engine, run: dict[str, Any]) -> None:
+def test_rows_come_out_as_they_went_in(ledger: Engine, run: dict[str, Any]) -> None:
     with ledger.connect() as connection:
         whose = connection.scalars(sa.select(sa.func.min(recipients.c.id))).one()
     assert add(ledger, run, row("A\tB"), row("C", whose, Decimal("7.5")), row("D\\N")) == 3
@@ -81,7 +81,7 @@ def test_any_text_comes_out_as_it_went_in(ledger: Engine) -> None:
         assert tuple(connection.scalars(names.order_by(recipients.c.customer_id))) == NASTY
 
 
-def test_rows_that_break_a_unique_rule_are_passed_over_and_not_counted(
+def test_rows_that_violate_a_unique_constraint_are_skipped_and_not_counted(
     ledger: Engine, run: dict[str, Any]
 ) -> None:
     assert add(ledger, run, row("A"), row("B")) == 2
@@ -90,13 +90,15 @@ def test_rows_that_break_a_unique_rule_are_passed_over_and_not_counted(
     assert add(ledger, run) == 0
 
 
-def test_any_other_fault_is_raised(ledger: Engine, run: dict[str, Any]) -> None:
+def test_any_other_error_is_raised(ledger: Engine, run: dict[str, Any]) -> None:
     with pytest.raises(Exception, match=r"(?i)check|folded"):
         add(ledger, run, row("lower"))
     assert kept(ledger) == []
 
 
-def test_only_rows_that_stand_as_they_were_read_are_changed(ledger: Engine, run: dict[str, Any]) -> None:
+def test_only_rows_that_are_unchanged_since_they_were_read_are_updated(
+    ledger: Engine, run: dict[str, Any]
+) -> None:
     add(ledger, run, row("A"), row("B"), row("C"))
     first, second, third = (one.id for one in kept(ledger))
     with writing(ledger) as connection:

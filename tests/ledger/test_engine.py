@@ -16,13 +16,14 @@ from sqlalchemy.engine import Engine
 from tests.shop import NOW, add_customers, add_store
 from tillroll.errors import Misconfigured
 from tillroll.ledger import migrate, tables
-from tillroll.ledger.engine import insert_if_new, ledger_url, open_engine, reading, upsert, writing
-from tillroll.ledger.lane import lane
+from tillroll.ledger.availability import is_unavailable
+from tillroll.ledger.engine import insert_if_new, ledger_url, open_engine, reading, touch, upsert, writing
+from tillroll.ledger.locks.store_lock import store_lock
 from tillroll.ledger.sealing import Sealer, new_key
-from tillroll.ledger.types import Amount, Moment
+from tillroll.ledger.tables.types import Amount, UtcDateTime
 
 
-def test_the_migrations_make_exactly_the_tables_the_code_has(ledger: Engine) -> None:
+def test_the_migrations_make_exactly_the_tables_of_the_code(ledger: Engine) -> None:
     with ledger.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
 
@@ -31,7 +32,7 @@ def test_upgrading_twice_changes_nothing(ledger: Engine) -> None:
     assert migrate.upgrade(ledger) == migrate.upgrade(ledger) == migrate.head()
 
 
-def test_a_ledger_of_another_version_is_refused_with_the_command_that_mends_it(tmp_path: Path) -> None:
+def test_a_ledger_of_an_older_version_is_refused_with_the_command_that_upgrades_it(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'new.sqlite3'}")
     with pytest.raises(Misconfigured) as refused:
         migrate.require_current(engine)
@@ -42,9 +43,9 @@ def test_a_ledger_of_another_version_is_refused_with_the_command_that_mends_it(t
 def test_a_ledger_that_a_newer_version_made_is_left_alone(ledger: Engine) -> None:
     with ledger.begin() as connection:
         connection.execute(sa.text("update alembic_version set version_num = '9999'"))
-    for touch in (migrate.require_current, migrate.upgrade):
+    for opens in (migrate.require_current, migrate.upgrade):
         with pytest.raises(Misconfigured, match="version 9999") as refused:
-            touch(ledger)
+            opens(ledger)
         assert "newer version" in refused.value.hint
 
 
@@ -56,13 +57,13 @@ def test_every_form_of_a_postgresql_address_is_understood(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["mysql://u:p@h/d", "sqlite://", "sqlite:///:memory:", "nonsense", ""])
-def test_other_databases_are_refused_in_words(text: str) -> None:
+def test_other_databases_are_refused_with_a_clear_message(text: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         ledger_url(text)
     assert "sqlite:///" in refused.value.hint
 
 
-def test_a_database_that_cannot_be_opened_says_so_without_its_password(tmp_path: Path) -> None:
+def test_the_message_of_a_database_that_cannot_be_opened_has_no_password(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(Misconfigured, match="can't be opened"):
         open_engine(f"sqlite:///{tmp_path / 'file' / 'ledger.sqlite3'}")
@@ -71,7 +72,7 @@ def test_a_database_that_cannot_be_opened_says_so_without_its_password(tmp_path:
     assert "hunter2" not in refused.value.message
 
 
-def test_sqlite_keeps_foreign_keys_and_writes_ahead(sqlite_url: str) -> None:
+def test_sqlite_enforces_foreign_keys_and_uses_a_write_ahead_log(sqlite_url: str) -> None:
     engine = open_engine(sqlite_url)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
@@ -107,7 +108,7 @@ def test_a_failed_transaction_leaves_nothing(ledger: Engine) -> None:
         assert connection.scalar(sa.select(sa.func.count()).select_from(tables.roles)) == 0
 
 
-def test_upsert_brings_rows_up_to_date(ledger: Engine) -> None:
+def test_upsert_updates_existing_rows(ledger: Engine) -> None:
     store_id = add_store(ledger)
     add_customers(ledger, store_id, {"customer_id": 1, "name": "Ana"})
     with writing(ledger) as connection:
@@ -143,9 +144,9 @@ def test_amounts_come_back_exactly(amount: Decimal) -> None:
     assert kind.process_result_value(kind.process_bind_param(amount, dialect), dialect) == amount
 
 
-def test_a_moment_without_a_zone_is_a_bug() -> None:
+def test_a_moment_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="no time zone"):
-        Moment().process_bind_param(datetime(2026, 1, 1), sa.create_engine("sqlite://").dialect)  # noqa: DTZ001 - the point
+        UtcDateTime().process_bind_param(datetime(2026, 1, 1), sa.create_engine("sqlite://").dialect)  # noqa: DTZ001 - the point
 
 
 def test_moments_come_back_in_utc(ledger: Engine) -> None:
@@ -160,10 +161,10 @@ def test_moments_come_back_in_utc(ledger: Engine) -> None:
         )
 
 
-def test_a_lane_is_held_by_one_at_a_time(ledger: Engine) -> None:
-    with lane(ledger, 1) as first, lane(ledger, 1) as second, lane(ledger, 2) as other:
+def test_a_stores_lock_is_held_by_one_process_at_a_time(ledger: Engine) -> None:
+    with store_lock(ledger, 1) as first, store_lock(ledger, 1) as second, store_lock(ledger, 2) as other:
         assert (first, second, other) == (True, False, True)
-    with lane(ledger, 1) as again:
+    with store_lock(ledger, 1) as again:
         assert again
 
 
@@ -174,3 +175,15 @@ def test_a_sealed_token_opens_with_any_of_the_keys_and_no_other() -> None:
     assert Sealer([new, old]).open(sealed) == "secret_č"
     with pytest.raises(Misconfigured):
         Sealer([new]).open(sealed)
+
+
+def test_a_connection_that_was_opened_read_only_is_given_up(sqlite_url: str) -> None:
+    """As if the file had been read-only when it was opened: SQLite keeps the connection so."""
+    engine = open_engine(sqlite_url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+    with pytest.raises(sa.exc.OperationalError) as fault:
+        touch(engine)
+    assert is_unavailable(fault.value)
+    touch(engine)
+    engine.dispose()

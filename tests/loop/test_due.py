@@ -1,4 +1,4 @@
-"""Which lanes are due: those whose time has come, and those that something was written for since their last look."""
+"""A store is due when its time has come, or when something was written for it since its last turn."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.store import lay_faults
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import events, runs, stores
-from tillroll.loop.advance import Lane, advance
-from tillroll.loop.due import IDLE, due_lanes, last_look, looked
+from tillroll.loop.advance import StoreWorker, advance
+from tillroll.loop.due import IDLE, due_stores, last_turn, record_turn
 from tillroll.sandbox.serve import Sandbox
-from tillroll.track.connect import rest_lane, wake
+from tillroll.track.connect import pause_store, wake
 
 SOON = NOW + timedelta(seconds=1)
 A_SLICE = timedelta(seconds=10)
@@ -23,14 +23,16 @@ A_SLICE = timedelta(seconds=10)
 
 def due(ledger: Engine, at: datetime) -> list[int]:
     with reading(ledger) as connection:
-        return [one.store_id for one in due_lanes(connection, at)]
+        return [store.store_id for store in due_stores(connection, at)]
 
 
 def look(ledger: Engine, store: int, *, next_at: datetime | None = None, trouble: bool = False) -> None:
-    looked(ledger, store_id=store, began=NOW, ended=NOW, next_at=next_at, polled_at=None, trouble=trouble)
+    record_turn(
+        ledger, store_id=store, began=NOW, ended=NOW, next_at=next_at, polled_at=None, trouble=trouble
+    )
 
 
-def test_a_lane_is_due_when_it_says_so_or_after_a_minute(ledger: Engine) -> None:
+def test_a_store_is_due_when_its_last_turn_said_so_or_after_a_minute(ledger: Engine) -> None:
     never, later, idle = (add_store(ledger, ecwid_id=number) for number in (1, 2, 3))
     look(ledger, later, next_at=NOW + timedelta(seconds=5))
     look(ledger, idle)
@@ -39,7 +41,7 @@ def test_a_lane_is_due_when_it_says_so_or_after_a_minute(ledger: Engine) -> None
     assert due(ledger, NOW + IDLE) == [never, later, idle]
 
 
-def test_what_is_written_for_a_store_wakes_its_lane_and_no_other(ledger: Engine) -> None:
+def test_what_is_written_for_a_store_makes_it_due_and_no_other(ledger: Engine) -> None:
     by_run, by_event, by_token, left = (add_store(ledger, ecwid_id=number) for number in (1, 2, 3, 4))
     for store in (by_run, by_event, by_token, left):
         look(ledger, store)
@@ -58,7 +60,7 @@ def test_what_is_written_for_a_store_wakes_its_lane_and_no_other(ledger: Engine)
     assert sorted(due(ledger, SOON)) == [by_run, by_event, by_token]
 
 
-def test_a_lane_waits_no_longer_than_its_runs_next_try(ledger: Engine) -> None:
+def test_a_store_is_due_again_when_its_runs_next_try_is(ledger: Engine) -> None:
     store = add_store(ledger)
     again = NOW + timedelta(seconds=20)
     row = {"slot_at": NOW, "created_at": NOW, "campaign": "welcome", "slot_key": "one", "started_by": "ana"}
@@ -70,42 +72,42 @@ def test_a_lane_waits_no_longer_than_its_runs_next_try(ledger: Engine) -> None:
     assert due(ledger, again) == [store]
 
 
-def test_a_store_in_trouble_is_told_from_those_that_go_well(ledger: Engine) -> None:
+def test_a_store_in_trouble_is_marked_as_slow(ledger: Engine) -> None:
     well, ill = (add_store(ledger, ecwid_id=number) for number in (1, 2))
     look(ledger, well)
     look(ledger, ill, trouble=True)
     with reading(ledger) as connection:
-        assert [(one.store_id, one.slow) for one in due_lanes(connection, NOW + IDLE)] == [
+        assert [(store.store_id, store.slow) for store in due_stores(connection, NOW + IDLE)] == [
             (well, False),
             (ill, True),
         ]
 
 
-def test_a_store_in_trouble_that_is_woken_while_it_rests_stays_among_its_like(lane: Lane) -> None:
-    engine, now = lane.services.engine, lane.services.clock.now()
-    looked(engine, store_id=1, began=now, ended=now, next_at=None, polled_at=None, trouble=True)
-    rest_lane(engine, store_id=1, until=now + IDLE, reason="it hangs")
-    assert advance(lane, until=now + IDLE) == now + IDLE
+def test_a_store_that_is_woken_during_its_pause_stays_marked_as_slow(worker: StoreWorker) -> None:
+    engine, now = worker.services.engine, worker.services.clock.now()
+    record_turn(engine, store_id=1, began=now, ended=now, next_at=None, polled_at=None, trouble=True)
+    pause_store(engine, store_id=1, until=now + IDLE, reason="it hangs")
+    assert advance(worker, until=now + IDLE) == now + IDLE
     with reading(engine) as connection:
-        assert last_look(connection, 1) == (None, True)
+        assert last_turn(connection, 1) == (None, True)
 
 
-def test_a_store_that_had_trouble_proves_itself_before_it_is_back_among_the_others(
-    lane: Lane, sandbox: Sandbox
+def test_a_store_that_had_trouble_needs_several_good_turns_before_it_counts_as_fast(
+    worker: StoreWorker, sandbox: Sandbox
 ) -> None:
-    engine, clock = lane.services.engine, lane.services.clock
+    engine, clock = worker.services.engine, worker.services.clock
 
     def slow_after_a_turn() -> bool:
         with writing(engine) as connection:
             wake(connection, 1)
             connection.execute(sa.update(stores).values(not_before=None))
-        advance(lane, until=clock.now() + A_SLICE)
+        advance(worker, until=clock.now() + A_SLICE)
         with reading(engine) as connection:
-            return last_look(connection, 1)[1]
+            return last_turn(connection, 1)[1]
 
     assert not slow_after_a_turn()
     lay_faults(sandbox, resets={"share": 1.0})
-    lane.following.polled_at = None  # it asks the store, which hangs up
+    worker.following.polled_at = None  # so that it calls the store, which hangs up
     assert slow_after_a_turn()
     lay_faults(sandbox, resets=False)
     assert [slow_after_a_turn() for _ in range(6)] == [True] * 4 + [False] * 2

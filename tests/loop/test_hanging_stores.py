@@ -1,4 +1,4 @@
-"""As many stores that hang as there are threads: the others go on, and SIGTERM ends the worker all the same. Nothing is lost."""
+"""With as many hanging stores as threads, the other stores go on, SIGTERM ends the worker, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.test_named_points import Shop, shop
-from tests.crash.test_worker_killed import finish, holds, start_worker, states, worker_log
+from tests.crash.shop import Shop, shop
+from tests.crash.worker import finish, holds, start_worker, states, worker_log
 from tests.forks import Child
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import reading
@@ -26,7 +26,7 @@ PATIENCE = 60.0  # seconds; the stores hang for longer than that
 
 
 class Hanging:
-    """A server that takes calls and never answers one; or answers it a byte at a time, and never to the end."""
+    """A server that accepts calls and never answers, or answers a byte at a time without an end."""
 
     def __init__(self, *, drips: bool) -> None:
         self.open = 0  # calls that wait for an answer
@@ -66,13 +66,13 @@ class Hanging:
 
 @contextmanager
 def hanging(parts: Services) -> Iterator[list[Hanging]]:
-    """As many stores that hang as a worker has threads, connected like any other."""
+    """Connect as many hanging stores as a worker has threads."""
     made = [Hanging(drips=bool(number % 2)) for number in range(THREADS)]
-    for number, one in enumerate(made):
+    for number, store in enumerate(made):
         connect(
             parts.engine,
             ecwid_id=2001 + number,
-            base_url=one.address,
+            base_url=store.address,
             sealed_token=parts.sealer.seal("secret_hangs"),
             changed=True,
             now=parts.clock.now(),
@@ -80,31 +80,31 @@ def hanging(parts: Services) -> Iterator[list[Hanging]]:
     try:
         yield made
     finally:
-        for one in made:
-            one.close()
+        for store in made:
+            store.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["embedded", pytest.param("distributed", marks=pytest.mark.postgres)])
-def test_stores_that_hang_take_no_thread_from_the_others_and_do_not_hold_up_sigterm(
+def test_hanging_stores_take_no_thread_from_the_others_and_do_not_delay_sigterm(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str
 ) -> None:
     url = request.getfixturevalue("postgresql_url" if engine == "distributed" else "sqlite_url")
     with shop(tmp_path, url, engine=engine, batch_pause=0.05) as made, hanging(made.parts) as stores:
         made.environment["TILLROLL_THREADS"] = str(THREADS)
         first = start_worker(made.environment)
-        until(made, first, lambda: all(one.open for one in stores), "both hang")
+        until(made, first, lambda: all(store.open for store in stores), "both hang")
         made.begin("many")
         until(made, first, lambda: states(made.parts) == {RunState.TRACKING}, "it goes on")
         assert slow(made.parts) == {1: False, 2: True, 3: True}
 
-        until(made, first, lambda: any(one.open for one in stores), "one hangs again")
+        until(made, first, lambda: any(store.open for store in stores), "one hangs again")
         made.begin("many")
         until(made, first, lambda: RunState.MINTING in states(made.parts), "another begins")
         first.send_signal(signal.SIGTERM)
         assert first.wait(timeout=30) == 0
-        for one in stores:
-            one.close()
+        for store in stores:
+            store.close()
         assert finish(made.parts, made.environment) == 0
         holds(made.parts, made.store)
 
@@ -119,6 +119,6 @@ def until(shop: Shop, worker: Child, met: Callable[[], bool], what: str) -> None
 
 
 def slow(parts: Services) -> dict[int, bool]:
-    """Which stores have their turns in the threads of those that hang."""
+    """Return which stores have their turns in the slow pool."""
     with reading(parts.engine) as connection:
         return {row.store_id: row.slow for row in connection.execute(lanes.select())}

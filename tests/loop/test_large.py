@@ -1,4 +1,4 @@
-"""What is large goes a slice at a time, a long list of the store as well as a plan: the lane does everything else in between."""
+"""Long lists and large plans are worked through in slices, and the store's other work goes on in between."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ import sqlalchemy as sa
 from tests.journeys.steps import NO_LIMITS, book_of, write_down
 from tests.shop import ANA, add_customers, lapsed, run_row
 from tests.store import running
-from tests.track.test_mirror import call
+from tests.track.room import call
 from tillroll.approve.act import approve
 from tillroll.campaign.states import RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.plans import load_plan
+from tillroll.ledger.queries.plans import load_plan
+from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import campaigns, customers, readings, stores
-from tillroll.loop.advance import Lane, advance
-from tillroll.plan.chosen import PIECE as PLANNED
-from tillroll.plan.slots import start_by_hand
+from tillroll.loop.advance import StoreWorker, advance
+from tillroll.plan.audience.reader import PIECE as PLANNED
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.sandbox.serve import Sandbox
-from tillroll.track.connect import load_store
-from tillroll.track.intake import Event, take_in
-from tillroll.track.mirror import CUSTOMERS
-from tillroll.track.readings import PIECE
-from tillroll.track.sync import sync
+from tillroll.track.mirror.areas import CUSTOMERS
+from tillroll.track.mirror.readings import PIECE
+from tillroll.track.mirror.session import MirrorSession
+from tillroll.track.mirror.sync import sync
+from tillroll.track.webhooks.intake import WebhookDelivery, store_event
 from tillroll.wiring import Services
 
 MANY = 6 * PIECE + 200
@@ -58,17 +59,17 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
         yield store
 
 
-def look(lane: Lane) -> None:
-    advance(lane, until=lane.services.clock.now() + timedelta(seconds=5))
+def look(worker: StoreWorker) -> None:
+    advance(worker, until=worker.services.clock.now() + timedelta(seconds=5))
 
 
 def place(services: Services) -> dict[str, Any] | None:
-    """Where the reading of the customers is; None: none is under way."""
+    """Return the position in the list of customers; None when it is not being read."""
     with services.engine.connect() as connection:
-        found: dict[str, Any] | None = connection.scalar(
+        position: dict[str, Any] | None = connection.scalar(
             sa.select(readings.c.place).where(readings.c.area == "customers")
         )
-    return found
+    return position
 
 
 def known_at(services: Services) -> Any:
@@ -82,31 +83,31 @@ def inbox(services: Services) -> list[str]:
 
 
 def test_a_welcome_code_is_planned_made_and_sent_while_the_customers_are_being_read(
-    lane: Lane, services: Services, sandbox: Sandbox, client: Client
+    worker: StoreWorker, services: Services, sandbox: Sandbox, client: Client
 ) -> None:
-    write_down(lane, book_of(NO_LIMITS, for_all=FOR_ALL, welcome=WELCOME))
+    write_down(worker, book_of(NO_LIMITS, for_all=FOR_ALL, welcome=WELCOME))
     large = begin(services)
-    lane.turn = timedelta(0)  # a piece at a time
-    look(lane)
-    reason = run_row(services.engine, large).reason  # pages that are in the mirror whole
+    worker.stage_time = timedelta(0)  # one piece a turn
+    look(worker)
+    reason = run_row(services.engine, large).reason  # whole pages are in the mirror
     assert reason == f"the store's customers are being read: {PIECE - 4} of {MANY:,}"
     somebody_new(services, client)
     while not inbox(services):
         assert place(services), "the customers were read before the welcome code left"
-        lane.noticed_at = None
-        look(lane)
+        worker.events_checked_at = None
+        look(worker)
     assert inbox(services) == ["nova@example.com"]
     assert known_at(services) is None
     assert run_row(services.engine, large).state == RunState.PLANNING
     while run_row(services.engine, large).state == RunState.PLANNING:
-        look(lane)
+        look(worker)
     assert run_row(services.engine, large).state == RunState.WAITING
     assert place(services) is None
     equal_customers(services, sandbox)
 
 
 def begin(services: Services) -> int:
-    """A run for all of them."""
+    """Start a run for all customers."""
     now = services.clock.now()
     with writing(services.engine) as connection:  # the store's moments are whole seconds
         connection.execute(sa.update(campaigns).values(first_seen_at=now - timedelta(minutes=1)))
@@ -114,13 +115,13 @@ def begin(services: Services) -> int:
 
 
 def somebody_new(services: Services, client: Client) -> None:
-    """A new customer of the store, and its webhook."""
+    """Add a customer to the store and deliver the webhook."""
     now = services.clock.now()
     new = call(client, "POST", "/customers", {"email": "nova@example.com", "acceptMarketing": True})
-    event = Event(
+    event = WebhookDelivery(
         event_id="e1", ecwid_id=1003, kind="customer.created", entity=str(new["id"]), data={}, happened_at=now
     )
-    take_in(services.engine, event, now=now)
+    store_event(services.engine, event, now=now)
 
 
 def equal_customers(services: Services, sandbox: Sandbox) -> None:
@@ -130,31 +131,31 @@ def equal_customers(services: Services, sandbox: Sandbox) -> None:
 
 
 def test_a_welcome_code_is_planned_made_and_sent_while_all_customers_are_being_planned(
-    lane: Lane, services: Services, client: Client
+    worker: StoreWorker, services: Services, client: Client
 ) -> None:
-    write_down(lane, book_of(NO_LIMITS + "codes_per_run: 100000\n", for_all=FOR_ALL, welcome=WELCOME))
-    look(lane)
+    write_down(worker, book_of(NO_LIMITS + "codes_per_run: 100000\n", for_all=FOR_ALL, welcome=WELCOME))
+    look(worker)
     people = range(1_000_000, 1_000_000 + 4 * PLANNED)
     regular = {"orders": 5, "last_order_at": services.clock.now() - timedelta(days=5)}
     add_customers(services.engine, 1, *(lapsed(number, **regular) for number in people))
     large = begin(services)
-    lane.turn = timedelta(0)  # a piece at a time
-    while not lane.plannings:
+    worker.stage_time = timedelta(0)  # one piece a turn
+    while not worker.plannings:
         assert run_row(services.engine, large).state == RunState.PLANNING
-        look(lane)
+        look(worker)
     somebody_new(services, client)
     while not inbox(services):
-        assert lane.plannings, "all were planned before the welcome code left"
-        lane.noticed_at = None
-        look(lane)
+        assert worker.plannings, "all were planned before the welcome code left"
+        worker.events_checked_at = None
+        look(worker)
     assert inbox(services) == ["nova@example.com"]
     assert run_row(services.engine, large).state == RunState.PLANNING
     while run_row(services.engine, large).state == RunState.PLANNING:
-        look(lane)
+        look(worker)
     approve_it(services, large)
     looks = 0
     while run_row(services.engine, large).state == RunState.APPROVED:
-        look(lane)
+        look(worker)
         looks += 1
     assert run_row(services.engine, large).state == RunState.MINTING
     assert looks > 4, "what begins is counted in pieces"
@@ -168,23 +169,29 @@ def approve_it(services: Services, run_id: int) -> None:
     approve(services.engine, run_id=run_id, digest=plan.digest, person=ANA, note="", now=services.clock.now())
 
 
-def test_another_process_goes_on_where_one_was_killed_although_the_list_has_moved(
-    lane: Lane, services: Services, sandbox: Sandbox, client: Client
+def test_another_process_continues_after_a_kill_although_the_list_has_changed(
+    worker: StoreWorker, services: Services, sandbox: Sandbox, client: Client
 ) -> None:
     engine, now = services.engine, services.clock.now()
-    read = [sync(engine, lane.client, CUSTOMERS, store_id=1, now=now, over=lambda: True) for _ in range(4)]
-    assert [(one.rows, one.fresh) for one in read] == [(PIECE, False)] * 4
-    for gone in range(1, 150):  # more than a page of what was read already
+    read = [
+        sync(
+            MirrorSession(**vars(worker.session), now=now, finished=lambda: True),
+            CUSTOMERS,
+        )
+        for _ in range(4)
+    ]
+    assert [(synced.rows, synced.fresh) for synced in read] == [(PIECE, False)] * 4
+    for gone in range(1, 150):  # more than a page of the part already read
         call(client, "DELETE", f"/customers/{gone}")
     call(client, "PUT", "/customers/400", {"acceptMarketing": False})
     call(client, "PUT", f"/customers/{MANY}", {"acceptMarketing": False})
     call(client, "POST", "/customers", {"email": "nova@example.com"})
     before = client.calls
-    with services.client(store_of(services)) as other:  # a process that knows nothing but the ledger
-        assert sync(engine, other, CUSTOMERS, store_id=1, now=services.clock.now()).over
+    with services.client(store_of(services)) as other:  # a process that has only the ledger
+        assert sync(MirrorSession.of(services.session(1, other)), CUSTOMERS).complete
         left = (MANY - 4 * PIECE) // 100
         assert left - 5 < other.calls < left + 10
-        sync(engine, other, CUSTOMERS, store_id=1, now=services.clock.now())  # what changed meanwhile
+        sync(MirrorSession.of(services.session(1, other)), CUSTOMERS)  # what changed meanwhile
     assert client.calls == before
     equal_customers(services, sandbox)
     with engine.connect() as connection:

@@ -1,8 +1,9 @@
-"""A store that shuts us out is told to people by e-mail, once."""
+"""People get one e-mail about each outage."""
 
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,18 +13,21 @@ from tests.journeys.steps import text_of
 from tests.shop import ANA, EVE
 from tests.store import client_of, turn
 from tillroll.clock import SystemClock
+from tillroll.ledger.audit import head_of, holds, parse_head, record
 from tillroll.ledger.engine import writing
+from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import audit, roles, roles_users, stores, users
-from tillroll.loop.advance import Lane, advance
+from tillroll.loop.advance import StoreWorker, advance
+from tillroll.loop.notices import Notice, send_notice
 from tillroll.sandbox.serve import Sandbox
-from tillroll.send.smtp import Server, Smtp
+from tillroll.send.transports.smtp import Smtp, SmtpServer
 from tillroll.track.connect import reconnect
-from tillroll.track.sync import sync_profile
+from tillroll.track.mirror.sync import sync_profile
 from tillroll.wiring import Services
 
 
 def account(services: Services, email: str, role: str) -> None:
-    """Somebody with a role, who never signs in."""
+    """Add an account with a role."""
     with writing(services.engine) as connection:
         values = {
             "email": email,
@@ -36,9 +40,9 @@ def account(services: Services, email: str, role: str) -> None:
         connection.execute(sa.insert(roles_users).values(user_id=user, role_id=made))
 
 
-def shut_out(lane: Lane, sandbox: Sandbox, **switches: Any) -> None:
+def shut_out(worker: StoreWorker, sandbox: Sandbox, **switches: Any) -> None:
     turn(sandbox, **switches)
-    assert advance(lane, until=lane.services.clock.now() + timedelta(seconds=5)) is None
+    assert advance(worker, until=worker.services.clock.now() + timedelta(seconds=5)) is None
 
 
 def letters(services: Services) -> list[dict[str, Any]]:
@@ -52,8 +56,8 @@ def notices(services: Services) -> list[dict[str, Any]]:
         return [json.loads(body) for body in connection.scalars(query)]
 
 
-def test_the_owner_and_the_approvers_are_told_once_an_outage(
-    lane: Lane, services: Services, sandbox: Sandbox
+def test_the_owner_and_the_approvers_get_one_e_mail_an_outage(
+    worker: StoreWorker, services: Services, sandbox: Sandbox
 ) -> None:
     account(services, ANA.email, "approver")
     account(services, EVE.email, "viewer")
@@ -63,36 +67,38 @@ def test_the_owner_and_the_approvers_are_told_once_an_outage(
         store = connection.execute(sa.select(stores)).one()
     wanted = sorted([ANA.email, store.email])
     for outage in (1, 2):
-        shut_out(lane, sandbox, token_revoked=True)
-        shut_out(lane, sandbox)
+        shut_out(worker, sandbox, token_revoked=True)
+        shut_out(worker, sandbox)
         told = letters(services)
         assert sorted(line["to"] for line in told) == sorted(wanted * outage)
-        assert [one["told"] for one in notices(services)] == [wanted] * outage
+        assert [notice["told"] for notice in notices(services)] == [wanted] * outage
         assert {line["subject"] for line in told} == {f"{store.name} no longer lets Tillroll in"}
         text = text_of(services, told[-1])
         assert f"({store.ecwid_id}) no longer lets Tillroll in." in text
         assert "ECWID_TOKEN" in text
         assert "On hold: 0 runs, 0 codes to make, 0 e-mails to send." in text
         reconnect(services.engine, store_id=1, actor=ANA.email, now=services.clock.now())
-        lane.follow(store)
+        worker.use_current_token(store)
 
 
-def test_a_plan_without_an_api_has_words_of_its_own(lane: Lane, services: Services, sandbox: Sandbox) -> None:
+def test_the_e_mail_about_a_plan_without_an_api_says_so(
+    worker: StoreWorker, services: Services, sandbox: Sandbox
+) -> None:
     account(services, ANA.email, "admin")
     with client_of(sandbox) as client:
         sync_profile(services.engine, client, store_id=1, now=services.clock.now())
-    shut_out(lane, sandbox, plan="free")
+    shut_out(worker, sandbox, plan="free")
     assert {line["subject"].partition(" has no API")[2] for line in letters(services)} == {
         " in its plan, or is suspended"
     }
 
 
-def test_a_notice_that_can_not_leave_stops_nothing_and_is_told(
-    lane: Lane, services: Services, sandbox: Sandbox
+def test_an_e_mail_that_can_not_be_sent_stops_nothing_and_is_recorded(
+    worker: StoreWorker, services: Services, sandbox: Sandbox
 ) -> None:
     account(services, ANA.email, "approver")
-    nowhere = Smtp(Server.from_url("smtp://127.0.0.1:9"))
-    lane.services = Services(
+    nowhere = Smtp(SmtpServer.from_url("smtp://127.0.0.1:9"))
+    worker.services = Services(
         settings=services.settings,
         engine=services.engine,
         clock=SystemClock(),
@@ -100,7 +106,29 @@ def test_a_notice_that_can_not_leave_stops_nothing_and_is_told(
         keys=services.keys,
         transport=nowhere,
     )
-    shut_out(lane, sandbox, token_revoked=True)
+    shut_out(worker, sandbox, token_revoked=True)
     (said,) = notices(services)
     assert said["told"] == []
     assert "can" in said["not_told"][ANA.email]
+
+
+def test_every_notice_names_the_audits_head_of_its_moment(
+    worker: StoreWorker, services: Services, sandbox: Sandbox
+) -> None:
+    with client_of(sandbox) as client:
+        sync_profile(services.engine, client, store_id=1, now=services.clock.now())
+    with services.engine.connect() as connection:
+        store = load_store(connection, worker.store_id)
+    with writing(services.engine) as connection:
+        record(connection, at=services.clock.now(), actor="ana", action="x", subject="x", body={})
+    with services.engine.connect() as connection:
+        expected = head_of(connection)
+    assert expected is not None
+    notice = Notice(kind="test", subject="A notice of any kind", paragraphs=("What happened.", ""))
+    send_notice(services, store, notice, [ANA.email, ANA.email])
+    (letter,) = letters(services)
+    (named,) = re.findall(r"--head (\S+)", text_of(services, letter))
+    assert parse_head(named) == expected
+    with services.engine.connect() as connection:
+        assert holds(connection, expected)
+        assert head_of(connection) != expected, "that it was sent is a row of the audit"

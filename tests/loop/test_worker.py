@@ -1,4 +1,4 @@
-"""The worker as a process: it stops politely, and two of them don't get in each other's way."""
+"""The worker as a process: SIGTERM ends it after its turn, and two workers do nothing twice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.crash.test_worker_killed import finish, holds, installation, plan_and_approve, start_worker
+from tests.crash.worker import finish, holds, installation, plan_and_approve, start_worker
 from tests.store import running
 from tillroll.campaign.states import RunState
 from tillroll.ledger.tables import runs
@@ -25,7 +25,9 @@ def wait_for(parts: Services, state: RunState) -> None:
     raise AssertionError(f"no run came to {state}")
 
 
-def test_sigterm_finishes_the_slice_and_the_next_worker_carries_on(database_url: str, tmp_path: Path) -> None:
+def test_sigterm_ends_the_worker_after_its_turn_and_the_next_one_continues(
+    database_url: str, tmp_path: Path
+) -> None:
     with (
         running(tmp_path / "store", customers=1_200, batch_pause=0.05) as store,
         installation(store, database_url, tmp_path) as (parts, environment),

@@ -8,12 +8,12 @@ from tests.shop import ANA, NOW, campaign_text, planned_run, run_row, sample_boo
 from tillroll.approve.act import approve
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import load_plan
+from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import approvals, audit, codes, plans, recipients
-from tillroll.mint.begin import begin
-from tillroll.mint.export import reveal
-from tillroll.mint.reserve import reserve
-from tillroll.plan.record import record_book
+from tillroll.mint.export import reveal_codes
+from tillroll.mint.issue.begin import begin
+from tillroll.mint.issue.reserve import reserve
+from tillroll.plan.record.revisions import record_book
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_an_approved_run_begins_and_its_codes_get_their_dates(
     assert run.valid_until > NOW
 
 
-def test_a_run_that_nobody_approved_does_not_begin(ledger: Engine) -> None:
+def test_an_unapproved_run_does_not_begin(ledger: Engine) -> None:
     _, run_id = planned_run(ledger)
     assert begin(ledger, run_id=run_id, now=NOW) is RunState.WAITING
 
@@ -49,7 +49,7 @@ def test_an_approved_state_without_an_approval_row_goes_back_to_planning(
     assert "approvals are for this plan" in run_row(ledger, approved[1]).reason
 
 
-def test_an_approval_for_another_digest_counts_for_nothing(ledger: Engine, approved: tuple[int, int]) -> None:
+def test_an_approval_for_another_digest_does_not_count(ledger: Engine, approved: tuple[int, int]) -> None:
     with writing(ledger) as connection:
         connection.execute(sa.update(approvals).values(digest="0" * 64))
     assert begin(ledger, run_id=approved[1], now=NOW) is RunState.PLANNING
@@ -67,7 +67,7 @@ def test_a_changed_audience_goes_back_to_planning(ledger: Engine, approved: tupl
 def test_a_changed_plan_goes_back_to_planning(ledger: Engine, approved: tuple[int, int]) -> None:
     with writing(ledger) as connection:
         body = dict(connection.scalars(sa.select(plans.c.body)).one())
-        connection.execute(sa.update(plans).values(body={**body, "offer": "90 % off"}))
+        connection.execute(sa.update(plans).values(body={**body, "offer": "90% off"}))
     assert begin(ledger, run_id=approved[1], now=NOW) is RunState.PLANNING
 
 
@@ -80,7 +80,7 @@ def test_changed_files_go_back_to_planning_even_if_the_run_was_missed(
     assert begin(ledger, run_id=run_id, now=NOW) is RunState.PLANNING
 
 
-def test_every_recipient_gets_one_code_however_often_it_is_reserved(
+def test_every_recipient_gets_one_code_even_if_reserve_is_repeated(
     ledger: Engine, approved: tuple[int, int]
 ) -> None:
     _, run_id = approved
@@ -126,10 +126,12 @@ def test_codes_do_not_follow_the_customers_order(ledger: Engine, approved: tuple
     assert by_customer != sorted(by_customer)
 
 
-def test_a_reveal_is_audited_before_the_first_code_shows(ledger: Engine, approved: tuple[int, int]) -> None:
+def test_a_reveal_is_audited_before_the_first_code_is_shown(
+    ledger: Engine, approved: tuple[int, int]
+) -> None:
     _, run_id = approved
     reserve(ledger, run=run_row(ledger, run_id), now=NOW)
-    shown = reveal(ledger, run_id=run_id, person="ana@shop.example", now=NOW)
+    shown = reveal_codes(ledger, run_id=run_id, person="ana@shop.example", now=NOW)
     assert next(shown)["code"].startswith("BACK")
     with ledger.connect() as connection:
         assert "codes.revealed" in list(connection.scalars(sa.select(audit.c.action)))

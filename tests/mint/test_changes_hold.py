@@ -1,4 +1,4 @@
-"""Whatever is asked for in whatever order, with whatever trouble in between: in the end the store is what the ledger says."""
+"""After any changes in any order, with any faults in between, the store agrees with the ledger in the end."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
+from tests.clocks import FakeClock
+from tests.mint.coupons import coupon
 from tests.shop import ANA, add_store
 from tests.store import client_of, running, turn
-from tests.web.site import Standing
-from tillroll.approve.change import ask
+from tillroll.approve.change import request_change
 from tillroll.campaign.states import ChangeKind, CodeState, RunState
 from tillroll.clock import SystemClock
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.coupons import CouponRequest
 from tillroll.errors import OutcomeUnknown, Refused, TryLater
-from tillroll.ledger.changes import Scope
 from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.migrate import upgrade
+from tillroll.ledger.queries.changes import Scope
 from tillroll.ledger.tables import changes, codes, runs, stores
 from tillroll.mint.changes.step import change_slice, open_changes
-from tillroll.mint.parts import Mint
+from tillroll.mint.context import MintContext
 from tillroll.sandbox.serve import Sandbox
 
 CODES = 3
@@ -37,19 +37,19 @@ SOON = timedelta(seconds=1)
 
 @dataclass(kw_only=True)
 class Room:
-    """A ledger, a store, and a clock that is moved."""
+    """A ledger, a store, and a clock that the test moves."""
 
     engine: Engine
     client: Client
     sandbox: Sandbox
-    clock: Standing
+    clock: FakeClock
     made: int = 0
     wished: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
 
     @property
-    def mint(self) -> Mint:
-        return Mint(engine=self.engine, client=self.client, clock=self.clock, store_id=1)
+    def context(self) -> MintContext:
+        return MintContext(engine=self.engine, client=self.client, clock=self.clock, store_id=1)
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +61,14 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         running(home / "store", customers=1, inner_retry_seconds=0.0) as sandbox,
         client_of(sandbox) as client,
     ):
-        clock = Standing(SystemClock().now().replace(microsecond=0))
+        clock = FakeClock(SystemClock().now().replace(microsecond=0))
         add_store(engine, orders_at=clock.now() + timedelta(days=10_000))
         yield Room(engine=engine, client=client, sandbox=sandbox, clock=clock)
     engine.dispose()
 
 
 def new_run(room: Room) -> Scope:
-    """A run of some codes that are live in the store."""
+    """Add a run with some codes that are live in the store."""
     room.made += 1
     now, campaign = room.clock.now(), f"campaign-{room.made}"
     until = now.replace(microsecond=0) + timedelta(days=30)
@@ -93,37 +93,25 @@ def new_run(room: Room) -> Scope:
     return Scope(store_id=1, campaign=campaign, run_id=run_id)
 
 
-def coupon(code: str, now: datetime, until: datetime) -> CouponRequest:
-    return CouponRequest(
-        name="Hold",
-        code=code,
-        discount_type="PERCENT",
-        discount=10,  # type: ignore[arg-type]
-        launches_at=now,
-        expires_at=until,
-        minimum_subtotal=None,
-        uses_limit="SINGLE",
-        application_limit="UNLIMITED",
-    )
-
-
 def work(room: Room, times: int) -> None:
-    """Some slices of the loop; time passes between them."""
+    """Work on the changes in some slices, with time between them."""
     for _ in range(times):
         with suppress(TryLater, OutcomeUnknown):
-            next_at = change_slice(room.mint, until=room.clock.now() + SOON)
+            next_at = change_slice(room.context, until=room.clock.now() + SOON)
             room.clock.at = max(room.clock.at + timedelta(milliseconds=10), next_at or room.clock.at)
 
 
 def do(room: Room, scope: Scope, what: str) -> None:
-    """One thing that happens."""
+    """Let one event happen."""
     now = room.clock.now()
     if what in set(ChangeKind):
         kind = ChangeKind(what)
         until = now.replace(microsecond=0) + timedelta(days=60) if kind is ChangeKind.EXTEND else None
         with suppress(Refused):  # there is nothing to do
-            ask(room.engine, scope=scope, kind=kind, person=ANA, note="", now=now, valid_until=until)
-            wish(room, kind, until)
+            request_change(
+                room.engine, scope=scope, kind=kind, person=ANA, note="", now=now, valid_until=until
+            )
+            ask_for(room, kind, until)
     elif what == "work":
         work(room, 2)
     elif what == "lost answer":
@@ -140,7 +128,7 @@ def do(room: Room, scope: Scope, what: str) -> None:
                 room.client.coupons.delete(there.coupon_id)
 
 
-def wish(room: Room, kind: ChangeKind, until: datetime | None) -> None:
+def ask_for(room: Room, kind: ChangeKind, until: datetime | None) -> None:
     for code, (status, ends) in room.wished.items():
         if status == "GONE":
             continue
@@ -164,16 +152,16 @@ HAPPENS = st.sampled_from(
 
 @settings(max_examples=20)
 @given(happens=st.lists(HAPPENS, min_size=2, max_size=14))
-def test_in_the_end_the_store_is_what_was_asked_for_last(room: Room, happens: list[str]) -> None:
+def test_the_store_ends_up_as_the_last_change_asked(room: Room, happens: list[str]) -> None:
     scope = new_run(room)
     for what in happens:
         do(room, scope, what)
     turn(room.sandbox, drop_answers=0, inner_failures=0)
     for _ in range(2_000):
-        if not open_changes(room.mint):
+        if not open_changes(room.context):
             break
         work(room, 1)
-    assert open_changes(room.mint) == []
+    assert open_changes(room.context) == []
     with room.engine.connect() as connection:
         rows = connection.execute(sa.select(codes).where(codes.c.run_id == scope.run_id)).all()
         run = connection.execute(sa.select(runs).where(runs.c.id == scope.run_id)).one()

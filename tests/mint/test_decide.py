@@ -9,13 +9,13 @@ import pytest
 from tests.shop import NOW
 from tillroll.campaign.language.models import Valid
 from tillroll.campaign.timing.validity import validity
-from tillroll.ecwid.batches import key_still_good, poll_pause
+from tillroll.ecwid.endpoints.batches import key_still_good, poll_pause
 from tillroll.mint.decide import (
-    MOST_ATTEMPTS,
-    Marks,
-    Outcome,
+    CODE_RETRIES,
+    CodeOutcome,
+    CouponMarks,
+    code_outcome,
     is_ours,
-    outcome,
 )
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
@@ -24,27 +24,31 @@ LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 @pytest.mark.parametrize(
     ("status", "meaning"),
     [
-        (200, Outcome.LIVE),
-        (409, Outcome.LOOK_UP),
-        (402, Outcome.STOP),
-        (403, Outcome.STOP),
-        (400, Outcome.FAIL),
-        (404, Outcome.FAIL),
-        (429, Outcome.AGAIN),
-        (500, Outcome.AGAIN),
-        (503, Outcome.AGAIN),
+        (200, CodeOutcome.LIVE),
+        (409, CodeOutcome.LOOK_UP),
+        (402, CodeOutcome.STOP),
+        (403, CodeOutcome.STOP),
+        (400, CodeOutcome.FAIL),
+        (404, CodeOutcome.FAIL),
+        (429, CodeOutcome.AGAIN),
+        (500, CodeOutcome.AGAIN),
+        (503, CodeOutcome.AGAIN),
     ],
 )
-def test_each_answer_means_one_thing(status: int, meaning: Outcome) -> None:
-    assert outcome(executed=True, status=status, attempts=1) is meaning
+def test_each_answer_means_one_thing(status: int, meaning: CodeOutcome) -> None:
+    assert code_outcome(executed=True, status=status, has_id=True, attempts=1) is meaning
 
 
-def test_what_was_not_executed_is_tried_again_but_not_for_ever() -> None:
-    assert outcome(executed=False, status=0, attempts=1) is Outcome.AGAIN
-    assert outcome(executed=False, status=0, attempts=MOST_ATTEMPTS) is Outcome.FAIL
+def test_a_call_that_was_not_executed_is_repeated_but_not_forever() -> None:
+    for attempts, meaning in ((1, CodeOutcome.AGAIN), (CODE_RETRIES.attempts, CodeOutcome.FAIL)):
+        assert code_outcome(executed=False, status=0, has_id=False, attempts=attempts) is meaning
 
 
-def test_codes_are_good_to_the_end_of_their_last_day_by_the_stores_clock() -> None:
+def test_a_success_that_names_no_coupon_is_looked_up() -> None:
+    assert code_outcome(executed=True, status=200, has_id=False, attempts=1) is CodeOutcome.LOOK_UP
+
+
+def test_codes_are_valid_to_the_end_of_their_last_day_in_the_stores_time_zone() -> None:
     start, end = validity(Valid.model_validate({"for": "14d"}), LJUBLJANA, NOW)
     assert start == NOW
     assert end == datetime(2026, 12, 7, 22, 59, 59, tzinfo=UTC)
@@ -63,7 +67,7 @@ def test_fixed_moments_are_wall_times_of_the_store() -> None:
     assert (start, end) == (datetime(2026, 12, 1, 8, 0, tzinfo=UTC), datetime(2027, 1, 6, 22, 59, tzinfo=UTC))
 
 
-def test_polls_grow_further_apart() -> None:
+def test_pauses_between_polls_grow() -> None:
     pauses = [poll_pause(polls) for polls in range(100)]
     assert pauses == sorted(pauses)
     assert pauses[-1] == timedelta(seconds=30)
@@ -74,12 +78,14 @@ def test_a_key_is_trusted_for_less_than_the_hour_the_store_remembers_it() -> Non
     assert not key_still_good(NOW, NOW + timedelta(minutes=55))
 
 
-def marks(name: str = "We miss you (tillroll run 1)") -> Marks:
-    return Marks(name=name, discount_type="PERCENT", discount=Decimal(15), uses_limit="SINGLE")
+def marks(name: str = "We miss you (tillroll run 1)") -> CouponMarks:
+    return CouponMarks(name=name, discount_type="PERCENT", discount=Decimal(15), uses_limit="SINGLE")
 
 
-def test_a_coupon_is_ours_only_with_our_mark_and_not_from_before_the_reservation() -> None:
-    assert is_ours(wanted=marks(), found=marks(), created_at=NOW, reserved_at=NOW)
-    assert is_ours(wanted=marks(), found=marks(), created_at=None, reserved_at=NOW)
-    assert not is_ours(wanted=marks(), found=marks("Friends"), created_at=NOW, reserved_at=NOW)
-    assert not is_ours(wanted=marks(), found=marks(), created_at=NOW - timedelta(hours=1), reserved_at=NOW)
+def test_a_coupon_is_ours_only_with_our_fields_and_not_older_than_the_reservation() -> None:
+    assert is_ours(requested=marks(), in_store=marks(), created_at=NOW, reserved_at=NOW)
+    assert is_ours(requested=marks(), in_store=marks(), created_at=None, reserved_at=NOW)
+    assert not is_ours(requested=marks(), in_store=marks("Friends"), created_at=NOW, reserved_at=NOW)
+    assert not is_ours(
+        requested=marks(), in_store=marks(), created_at=NOW - timedelta(hours=1), reserved_at=NOW
+    )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tillroll.campaign.codes.format import CROCKFORD, CodeFormat
 from tillroll.campaign.codes.strength import bits_of
-from tillroll.campaign.codes.unwanted import searching, seen, unwanted_words
+from tillroll.campaign.codes.unwanted import compile_search, fold_lookalikes, unwanted_words
 from tillroll.mint.draw import draw_codes, new_key, shuffled
 
 _formats = st.builds(
@@ -30,16 +30,16 @@ def test_codes_are_different_sorted_and_of_their_format(
     codes = draw_codes(count, code_format=code_format, prefix=prefix)
     assert len(set(codes)) == count
     assert codes == sorted(codes)
-    words = searching(unwanted_words(code_format.unwanted))
+    words = compile_search(unwanted_words(code_format.unwanted))
     for code in codes:
         assert code_format.read(prefix, code) == code
         assert not code.replace("-", "").isdigit()
         drawn = code.replace("-", "").removeprefix(prefix)
-        assert not words.search(seen(drawn).encode()), code
+        assert not words.search(fold_lookalikes(drawn).encode()), code
 
 
-def test_no_symbol_is_favoured_at_any_place() -> None:
-    """Nothing is refused with these letters, so each of the 21 has its even share of every place."""
+def test_no_symbol_is_favoured_at_any_position() -> None:
+    """No code is discarded with these letters, so each of the 21 is equally frequent at every position."""
     code_format = CodeFormat(title="f", alphabet="BCDFGHJKLMNPQRSTVWXYZ", length=20)
     codes = draw_codes(9_000, code_format=code_format, prefix="")
     assert bits_of(code_format) == pytest.approx(20 * 4.392317, abs=0.01)
@@ -51,8 +51,8 @@ def test_no_symbol_is_favoured_at_any_place() -> None:
         assert chi < 70, f"place {place}: {counts}"  # 20 degrees of freedom: once in ten million times
 
 
-def test_what_is_refused_is_drawn_anew_as_a_whole_so_the_rest_stays_even() -> None:
-    """Of 7 letters at four places, the codes with BBB or CBC are refused, and those that are left come up alike often."""
+def test_discarded_codes_are_replaced_as_a_whole_so_the_rest_stays_even() -> None:
+    """Codes with BBB or CBC are discarded, and the remaining ones are equally frequent."""
     code_format = CodeFormat(title="f", alphabet="BCDFGHJKMN", length=4, unwanted=("BBB", "CBC", "DDDD"))
     counts: Counter[str] = Counter()
     for _ in range(3_000):
@@ -66,8 +66,8 @@ def test_what_is_refused_is_drawn_anew_as_a_whole_so_the_rest_stays_even() -> No
     assert not {"BBBD", "FBBB", "CBCN", "DDDD"} & counts.keys()
 
 
-def test_two_codes_that_make_a_word_side_by_side_are_both_let_through() -> None:
-    """All are searched in one go: one that ends with BB and is followed by one that begins with B is as good as any."""
+def test_two_codes_that_form_a_word_side_by_side_are_both_allowed() -> None:
+    """All codes are searched as one block, where a code ending in BB may precede one starting with B."""
     code_format = CodeFormat(title="f", alphabet="BCDFGHJKMN", length=4, unwanted=("BBB",))
     ends = drawn = 0
     for _ in range(200):
@@ -78,7 +78,7 @@ def test_two_codes_that_make_a_word_side_by_side_are_both_let_through() -> None:
     assert abs(ends - expected) < 5 * expected**0.5
 
 
-def test_no_code_is_of_digits_alone_even_where_most_draws_are() -> None:
+def test_no_code_is_all_digits_even_if_most_draws_are() -> None:
     code_format = CodeFormat(title="f", alphabet="0123456789A", length=6)
     codes = draw_codes(5_000, code_format=code_format, prefix="20")
     assert all("A" in code for code in codes)
@@ -86,7 +86,7 @@ def test_no_code_is_of_digits_alone_even_where_most_draws_are() -> None:
     assert any(code.removeprefix("B").isdigit() for code in with_letter), "there the code isn't digits alone"
 
 
-def test_a_word_that_would_begin_in_the_prefix_is_not_finished() -> None:
+def test_a_code_does_not_complete_a_word_that_starts_in_the_prefix() -> None:
     codes = draw_codes(20_000, code_format=CodeFormat(title="f"), prefix="BAS")
     assert not any(code[3] in "S5" for code in codes)
 
@@ -96,7 +96,7 @@ def test_the_same_holds_across_a_hyphen() -> None:
     assert not any(code[4] in "S5" for code in codes)
 
 
-def test_shuffling_keeps_everybody() -> None:
+def test_shuffling_keeps_every_item() -> None:
     ids = list(range(1000))
     assert sorted(shuffled(ids)) == ids
     assert shuffled(ids) != ids

@@ -1,4 +1,4 @@
-"""The store is asked when it should be done, and never runs out of work: played through by a clock of its own."""
+"""The store is asked when a batch should be done, and never runs out of work: simulated with its own clock."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 
 from tests.shop import NOW
 from tillroll.campaign.figures.effort import CHUNK, calls_for
-from tillroll.mint.forecast import LEAST_AHEAD, MOST_AHEAD, Forecast
+from tillroll.mint.forecast import LEAST_AHEAD, MOST_AHEAD, StoreSpeed
 
 PACE = 600 * 0.98 / 60  # calls a second
 
 
-class Play:
-    """A store that works off batches at its speed, and a lane that makes one call after another at the token's pace."""
+class Simulation:
+    """A store that works through batches at its speed, and a worker that makes one call after another at the token's pace."""
 
     def __init__(self, *, per_second: float, chunks: int, at_once: int = 100, away: float = 0.0) -> None:
         self.per_second, self.left, self.at_once, self.away = per_second, chunks, at_once, away
         self.now = 0.0
-        self.forecast = Forecast()
+        self.forecast = StoreSpeed()
         self.out: list[tuple[float, float, float]] = []  # posted, begun, done; by the store's own clock
         self.asked: list[int] = []
         self.calls, self.free = 0, 0.0
@@ -45,7 +45,7 @@ class Play:
         begun = max(self.now, self.free)
         self.free = begun + CHUNK / self.per_second
         posted = NOW + timedelta(seconds=self.now)
-        self.forecast = self.forecast.handed_over(now=posted, flying=len(self.out))
+        self.forecast = self.forecast.batch_posted(now=posted, in_flight=len(self.out))
         self.out.append((self.now, begun, self.free))
         self.asked.append(0)
         self.left -= 1
@@ -77,7 +77,7 @@ class Play:
 @pytest.mark.parametrize("per_second", [50, 300, 1_000, 2_000, 10_000])
 @pytest.mark.parametrize("away", [0.0, 1.0])
 def test_a_long_run_takes_few_requests_and_the_store_is_never_idle(per_second: float, away: float) -> None:
-    play = Play(per_second=per_second, chunks=200, away=away)
+    play = Simulation(per_second=per_second, chunks=200, away=away)
     play.run()
     assert play.calls / 200 <= 2.5
     store_alone = 200 * CHUNK / per_second
@@ -86,15 +86,15 @@ def test_a_long_run_takes_few_requests_and_the_store_is_never_idle(per_second: f
         assert play.now < 1.05 * store_alone + 2
 
 
-def test_a_plan_tells_the_calls_that_minting_makes() -> None:
+def test_a_plan_states_the_calls_that_minting_makes() -> None:
     for per_second in (100, 1_000, 10_000):
-        play = Play(per_second=per_second, chunks=100)
+        play = Simulation(per_second=per_second, chunks=100)
         play.run()
         assert 0.75 * calls_for(100 * CHUNK) <= play.calls <= calls_for(100 * CHUNK)
 
 
-def test_a_store_that_becomes_slower_is_asked_more_rarely_and_one_that_stalls_hardly_at_all() -> None:
-    stalled = Forecast(per_code=0.001, since=NOW, worked=CHUNK, steady=True)
+def test_a_slower_store_is_asked_more_rarely_and_a_stalled_one_hardly_at_all() -> None:
+    stalled = StoreSpeed(per_code=0.001, since=NOW, worked=CHUNK, steady=True)
     moments, now = [], NOW
     for polls in range(1, 60):
         stalled = stalled.under_way(posted_at=NOW, completed=0, polls=polls, now=now)
@@ -107,7 +107,7 @@ def test_a_store_that_becomes_slower_is_asked_more_rarely_and_one_that_stalls_ha
 
 
 def test_the_queue_is_as_long_as_the_store_is_fast() -> None:
-    assert Forecast().depth == LEAST_AHEAD
-    assert Forecast(per_code=0.1).depth == LEAST_AHEAD
-    assert Forecast(per_code=0.001).depth == 9
-    assert Forecast(per_code=0.000_01).depth == MOST_AHEAD
+    assert StoreSpeed().depth == LEAST_AHEAD
+    assert StoreSpeed(per_code=0.1).depth == LEAST_AHEAD
+    assert StoreSpeed(per_code=0.001).depth == 9
+    assert StoreSpeed(per_code=0.000_01).depth == MOST_AHEAD

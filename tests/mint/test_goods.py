@@ -1,4 +1,4 @@
-"""Every coupon is limited to what the approved plan names; when that is gone from the store, the run is planned anew."""
+"""Coupons are limited to the goods of the approved plan; if these change in the store, the run is planned again."""
 
 from __future__ import annotations
 
@@ -10,48 +10,38 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.mint.approved import approve_run
 from tests.plan.shelf import GREEN, POT, TABLEWARE, TEA, change, run_for
-from tests.shop import ANA, NOW, planned_run, run_row
-from tillroll.approve.act import approve
+from tests.shop import NOW, planned_run, run_row
 from tillroll.campaign.frozen.proposal import Goods, Proposal
 from tillroll.campaign.states import RunState
-from tillroll.ecwid.coupons import Coupon, CouponRequest
-from tillroll.ledger.plans import load_plan
+from tillroll.ecwid.endpoints.coupons import Coupon, CouponRequest
+from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import audit, categories, products
-from tillroll.mint.begin import begin
-from tillroll.mint.coupon import found_is_ours, pattern
+from tillroll.mint.coupon import is_our_coupon, load_pattern
+from tillroll.mint.issue.begin import begin
 from tillroll.plan.make import make_plan
-
-
-def agreed(ledger: Engine, run_id: int) -> int:
-    make_plan(ledger, run_id=run_id, now=NOW, per_minute=600)
-    with ledger.connect() as connection:
-        plan = load_plan(connection, run_id)
-    assert plan is not None
-    approve(ledger, run_id=run_id, digest=plan.digest, person=ANA, note="", now=NOW)
-    assert run_row(ledger, run_id).state == RunState.APPROVED
-    return run_id
 
 
 @pytest.fixture
 def approved(ledger: Engine) -> int:
     goods = "{products: [TEA-01, POT-01], categories: [Tea/Green, Tableware]}"
-    return agreed(ledger, run_for(ledger, goods)[1])
+    return approve_run(ledger, run_for(ledger, goods)[1])
 
 
 def request_of(ledger: Engine, run_id: int) -> CouponRequest:
     assert begin(ledger, run_id=run_id, now=NOW) is RunState.MINTING
     with ledger.connect() as connection:
-        return pattern(connection, run_row(ledger, run_id)).arms[""]
+        return load_pattern(connection, run_row(ledger, run_id)).arms[""]
 
 
-def test_a_coupon_is_asked_for_with_the_ids_that_were_approved(ledger: Engine, approved: int) -> None:
+def test_a_coupon_is_requested_with_the_ids_that_were_approved(ledger: Engine, approved: int) -> None:
     request = request_of(ledger, approved)
     assert (request.products, request.categories) == ((TEA, POT), (GREEN, TABLEWARE))
 
 
-def test_an_offer_on_everything_limits_no_coupon(ledger: Engine) -> None:
-    request = request_of(ledger, agreed(ledger, planned_run(ledger)[1]))
+def test_an_offer_on_everything_does_not_limit_coupons(ledger: Engine) -> None:
+    request = request_of(ledger, approve_run(ledger, planned_run(ledger)[1]))
     assert (request.products, request.categories) == ((), ())
 
 
@@ -63,7 +53,7 @@ def test_an_offer_on_everything_limits_no_coupon(ledger: Engine) -> None:
         (categories, categories.c.category_id == GREEN, "Tea/Green"),
     ],
 )
-def test_what_is_gone_from_the_store_sends_the_run_back_to_planning(
+def test_goods_missing_from_the_store_send_the_run_back_to_planning(
     ledger: Engine, approved: int, table: sa.Table, where: sa.ColumnElement[bool], name: str
 ) -> None:
     change(ledger, table, where)
@@ -75,7 +65,7 @@ def test_what_is_gone_from_the_store_sends_the_run_back_to_planning(
     assert make_plan(ledger, run_id=approved, now=NOW, per_minute=600) is RunState.REFUSED
 
 
-def test_a_product_that_takes_no_discounts_any_more_sends_the_run_back_to_planning(
+def test_a_product_that_no_longer_allows_discounts_sends_the_run_back_to_planning(
     ledger: Engine, approved: int
 ) -> None:
     change(ledger, products, products.c.product_id == POT, discounts_allowed=False)
@@ -83,7 +73,7 @@ def test_a_product_that_takes_no_discounts_any_more_sends_the_run_back_to_planni
     assert run_row(ledger, approved).reason == "the store no longer allows discounts on Pot"
 
 
-def test_other_changes_of_the_catalogue_hold_nothing_up(ledger: Engine, approved: int) -> None:
+def test_other_changes_of_the_catalogue_do_not_matter(ledger: Engine, approved: int) -> None:
     change(ledger, products, products.c.product_id == POT, in_stock=False, name="Kettle")
     assert begin(ledger, run_id=approved, now=NOW) is RunState.MINTING
 
@@ -94,11 +84,13 @@ def test_a_price_that_changed_since_the_plan_sends_the_run_back_to_planning(
     change(ledger, products, products.c.product_id == POT, price=Decimal("24.50"))
     assert begin(ledger, run_id=approved, now=NOW) is RunState.PLANNING
     assert run_row(ledger, approved).reason == "Pot costs 24.5 now, not 19"
-    begun = agreed(ledger, approved)
+    begun = approve_run(ledger, approved)
     assert begin(ledger, run_id=begun, now=NOW) is RunState.MINTING
 
 
-def test_a_plan_from_before_prices_were_kept_is_compared_with_none(ledger: Engine, approved: int) -> None:
+def test_a_plan_from_before_prices_were_stored_is_not_compared_with_any(
+    ledger: Engine, approved: int
+) -> None:
     with ledger.connect() as connection:
         plan = load_plan(connection, approved)
     assert plan is not None
@@ -146,9 +138,9 @@ FOUND = Coupon(
 
 
 def test_a_coupon_on_the_same_goods_in_any_order_is_ours() -> None:
-    assert found_is_ours(REQUEST, FOUND, NOW)
+    assert is_our_coupon(REQUEST, FOUND, NOW)
     everything = replace(REQUEST, products=(), categories=())
-    assert found_is_ours(everything, replace(FOUND, products=(), categories=()), NOW)
+    assert is_our_coupon(everything, replace(FOUND, products=(), categories=()), NOW)
 
 
 @pytest.mark.parametrize(
@@ -157,4 +149,4 @@ def test_a_coupon_on_the_same_goods_in_any_order_is_ours() -> None:
 def test_a_coupon_on_other_goods_is_not_what_was_approved(
     on: tuple[int, ...], shelves: tuple[int, ...]
 ) -> None:
-    assert not found_is_ours(REQUEST, replace(FOUND, products=on, categories=shelves), NOW)
+    assert not is_our_coupon(REQUEST, replace(FOUND, products=on, categories=shelves), NOW)

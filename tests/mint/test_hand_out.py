@@ -1,4 +1,4 @@
-"""Codes of a pool get one owner each, whatever dies in between and whoever else takes some."""
+"""Each code of a pool gets one recipient, even if processes die or people take codes at the same time."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
-from tests.send.room import Still, agreed, minted
+from tests.send.room import agreed, minted
 from tests.shop import ANA, BEN, NOW, add_customers, add_store, lapsed, run_row
-from tillroll.approve.change import preview
+from tillroll.approve.change import preview_change
 from tillroll.approve.halt import halt
 from tillroll.approve.recycle import recycle
 from tillroll.campaign.states import ChangeKind, ChangeState, CodeState, RunState
 from tillroll.errors import NotFound, Refused
-from tillroll.ledger.agreements import Agreed
-from tillroll.ledger.changes import Scope, list_changes
 from tillroll.ledger.engine import writing
+from tillroll.ledger.queries.agreements import PendingAgreement
+from tillroll.ledger.queries.changes import Scope, list_changes
 from tillroll.ledger.tables import audit, changes, codes, plans, recipients, runs
-from tillroll.mint.hand_out import hand_out, take_by_hand
+from tillroll.mint.pools.hand_out import hand_out, take_by_hand
+from tillroll.plan.due.pool import fill_pools
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.plan.pool import fill_pools
-from tillroll.plan.record import record_book
-from tillroll.plan.slots import start_by_hand
+from tillroll.plan.record.revisions import record_book
 
 THANKS = """title: Thank you
 owner: ana@shop.example
@@ -43,14 +44,14 @@ message: {template: winback, subject: Thank you}
 
 @pytest.fixture
 def begun(ledger: Engine) -> tuple[int, int]:
-    """(pool run, run): a full pool, and a run for eight people that has begun to mint."""
+    """Return a full pool's run, and a run for eight people that has begun to mint."""
     store_id = add_store(ledger)
     add_customers(ledger, store_id, *(lapsed(number) for number in range(1, 9)))
     record_book(ledger, store_id=store_id, book=book_of(thanks=THANKS), now=NOW)
     fill_pools(ledger, store_id=store_id, now=NOW)
     make_plan(ledger, run_id=1, now=NOW, per_minute=600)
     agreed(ledger, 1)
-    minted(ledger, 1, Still())
+    minted(ledger, 1, FakeClock())
     run_id = start_by_hand(ledger, store_id=store_id, name="thanks", person="ana", now=NOW)
     make_plan(ledger, run_id=run_id, now=NOW, per_minute=600)
     assert agreed(ledger, run_id) is RunState.MINTING
@@ -63,13 +64,13 @@ def take(engine: Engine, count: int, **changed: Any) -> list[dict[str, Any]]:
 
 
 def owned(engine: Engine) -> dict[int, int]:
-    """Which recipient has which code."""
+    """Return the recipient of each code."""
     with engine.connect() as connection:
         rows = connection.execute(sa.select(codes).where(codes.c.recipient_id.is_not(None)))
         return {row.recipient_id: row.id for row in rows}
 
 
-def test_everybody_gets_one_however_often_it_is_done(ledger: Engine, begun: tuple[int, int]) -> None:
+def test_everybody_gets_one_code_even_if_repeated(ledger: Engine, begun: tuple[int, int]) -> None:
     run = run_row(ledger, begun[1])
     assert hand_out(ledger, run=run, now=NOW)
     first = owned(ledger)
@@ -78,7 +79,9 @@ def test_everybody_gets_one_however_often_it_is_done(ledger: Engine, begun: tupl
     assert owned(ledger) == first
 
 
-def test_what_was_cut_short_goes_on_with_those_who_have_none(ledger: Engine, begun: tuple[int, int]) -> None:
+def test_after_an_interruption_the_recipients_without_a_code_come_next(
+    ledger: Engine, begun: tuple[int, int]
+) -> None:
     run = run_row(ledger, begun[1])
     with writing(ledger) as connection:  # three had theirs when the process died
         people = connection.scalars(sa.select(recipients.c.id).order_by(recipients.c.id).limit(3)).all()
@@ -93,12 +96,14 @@ def test_what_was_cut_short_goes_on_with_those_who_have_none(ledger: Engine, beg
     assert before.items() <= after.items()
 
 
-def test_too_few_are_given_to_some_and_the_rest_wait(ledger: Engine, begun: tuple[int, int]) -> None:
+def test_if_the_pool_has_too_few_codes_the_other_recipients_wait(
+    ledger: Engine, begun: tuple[int, int]
+) -> None:
     take(ledger, 25)
     run = run_row(ledger, begun[1])
     assert not hand_out(ledger, run=run, now=NOW)
     assert len(owned(ledger)) == 5
-    minted(ledger, begun[1], Still())
+    minted(ledger, begun[1], FakeClock())
     waiting = run_row(ledger, begun[1])
     assert (waiting.state, waiting.reason) == (
         RunState.MINTING,
@@ -106,7 +111,7 @@ def test_too_few_are_given_to_some_and_the_rest_wait(ledger: Engine, begun: tupl
     )
 
 
-def test_people_and_runs_that_take_at_once_never_take_the_same(
+def test_people_and_runs_that_take_codes_at_once_never_get_the_same(
     ledger: Engine, begun: tuple[int, int]
 ) -> None:
     def by_hand(_: int) -> list[str]:
@@ -130,7 +135,7 @@ def test_people_and_runs_that_take_at_once_never_take_the_same(
     assert handed == len(taken) + len(given)
 
 
-def test_what_a_person_takes_is_told_to_the_audit_without_the_codes(
+def test_the_audit_records_what_a_person_takes_without_the_codes(
     ledger: Engine, begun: tuple[int, int]
 ) -> None:
     [one] = take(ledger, 1, whom="guest@shop.example")
@@ -142,7 +147,7 @@ def test_what_a_person_takes_is_told_to_the_audit_without_the_codes(
 
 
 @pytest.mark.parametrize("why", ["halted", "expires", "revoked"])
-def test_some_codes_are_not_to_be_had(ledger: Engine, begun: tuple[int, int], why: str) -> None:
+def test_some_codes_can_not_be_handed_out(ledger: Engine, begun: tuple[int, int], why: str) -> None:
     now = NOW
     if why == "halted":
         halt(ledger, run_id=begun[0], person=ANA, note="", now=NOW)
@@ -156,13 +161,13 @@ def test_some_codes_are_not_to_be_had(ledger: Engine, begun: tuple[int, int], wh
     assert not hand_out(ledger, run=run_row(ledger, begun[1]), now=now)
 
 
-def test_more_than_there_are_takes_none(ledger: Engine, begun: tuple[int, int]) -> None:
+def test_asking_for_more_codes_than_there_are_takes_none(ledger: Engine, begun: tuple[int, int]) -> None:
     with pytest.raises(Refused, match="has 30 codes to hand out, not 31"):
         take(ledger, 31)
     assert len(take(ledger, 30)) == 30
 
 
-def test_only_a_pool_can_be_taken_from(ledger: Engine, begun: tuple[int, int]) -> None:
+def test_codes_can_only_be_taken_from_a_pool(ledger: Engine, begun: tuple[int, int]) -> None:
     assert begun
     with pytest.raises(NotFound, match="no campaign 'nothing' with a pool"):
         take(ledger, 1, campaign="nothing")
@@ -170,13 +175,13 @@ def test_only_a_pool_can_be_taken_from(ledger: Engine, begun: tuple[int, int]) -
         assert connection.scalar(sa.select(sa.func.count()).select_from(runs)) == 2
 
 
-def test_codes_of_a_halted_run_are_paused_and_go_back_to_the_pool_if_they_reached_nobody(
+def test_codes_of_a_halted_run_are_paused_and_return_to_the_pool_if_they_reached_nobody(
     ledger: Engine, begun: tuple[int, int]
 ) -> None:
     assert hand_out(ledger, run=run_row(ledger, begun[1]), now=NOW)
     scope = Scope(store_id=1, campaign="thanks", run_id=begun[1])
     with ledger.connect() as connection:
-        assert preview(connection, scope, ChangeKind.PAUSE, now=NOW).codes == 8
+        assert preview_change(connection, scope, ChangeKind.PAUSE, now=NOW).codes == 8
     halt(ledger, run_id=begun[1], person=ANA, note="", now=NOW)
     with ledger.connect() as connection:
         assert [one.kind for one in list_changes(connection, 1)] == [ChangeKind.PAUSE]
@@ -189,7 +194,7 @@ def test_codes_of_a_halted_run_are_paused_and_go_back_to_the_pool_if_they_reache
         body = {**connection.execute(sa.select(plans.c.body)).scalars().first(), "approvers": 2}
         connection.execute(sa.update(plans).where(plans.c.run_id == begun[0]).values(body=body))
     waits = recycle(ledger, run_id=begun[1], person=ANA, note="", now=NOW)
-    assert isinstance(waits, Agreed)  # the pool took two, and its codes work again now
+    assert isinstance(waits, PendingAgreement)  # the pool took two, and its codes work again now
     assert len(owned(ledger)) == 8
     assert recycle(ledger, run_id=begun[1], person=BEN, note="", now=NOW) == 8
     assert owned(ledger) == {}

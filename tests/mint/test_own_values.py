@@ -1,4 +1,4 @@
-"""A coupon is ours only with the value its own code row has."""
+"""A coupon is ours only if it has the value of its code row."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tests.contract.test_client import coupon
-from tests.send.room import CAMPAIGN, Still, agreed, draw, planned
+from tests.clocks import FakeClock
+from tests.contract.samples import coupon
+from tests.send.room import CAMPAIGN, agreed, draw, planned
 from tests.shop import NOW, run_row
 from tillroll.campaign.states import CodeState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.tables import codes
-from tillroll.mint.coupon import coupon_name, pattern
-from tillroll.mint.parts import Mint
-from tillroll.mint.reconcile import reconcile
+from tillroll.mint.context import MintContext
+from tillroll.mint.coupon import coupon_name, load_pattern
+from tillroll.mint.reconcile.by_code import reconcile
 
 OWN = CAMPAIGN.replace(
     "kind: percent, value: 10", "kind: amount, value: {formula: orders * 2.5, at_most: 20}"
@@ -38,22 +39,20 @@ def rows(engine: Engine) -> list[sa.Row[object]]:
 def test_the_request_carries_the_codes_own_value(ledger: Engine) -> None:
     run_id = drawn(ledger)
     with ledger.connect() as connection:
-        made = pattern(connection, run_row(ledger, run_id))
+        made = load_pattern(connection, run_row(ledger, run_id))
     assert made.arms[""].discount == 0
     for row in rows(ledger):
-        assert made.of(row).discount == row.value == Decimal("7.5")
+        assert made.request(row).discount == row.value == Decimal("7.5")
 
 
-def test_a_coupon_with_another_value_under_our_name_is_not_taken_for_ours(
-    ledger: Engine, client: Client
-) -> None:
+def test_a_coupon_with_our_name_and_another_value_is_not_ours(ledger: Engine, client: Client) -> None:
     run_id = drawn(ledger)
     ours, other, *_ = rows(ledger)
     name = coupon_name("Hello", run_id)
     client.coupons.create(replace(coupon(ours.code, name=name), discount=Decimal("7.5")))
     client.coupons.create(replace(coupon(other.code, name=name), discount=Decimal(19)))
-    found = reconcile(Mint(engine=ledger, client=client, clock=Still(), store_id=1))
+    found = reconcile(MintContext(engine=ledger, client=client, clock=FakeClock(), store_id=1))
     states = {row.code: row.state for row in rows(ledger)}
     assert states[ours.code] == CodeState.LIVE
     assert states[other.code] == CodeState.RESERVED
-    assert (found.put_right, found.unknown) == (1, 1)
+    assert (found.corrected, found.unknown) == (1, 1)

@@ -1,4 +1,4 @@
-"""Whose chunk goes next: small runs first, large ones in turn, and nobody is starved."""
+"""Which run posts the next chunk: small runs first, large ones in turn, and none is starved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillroll.campaign.figures.effort import CHUNK, FEW
-from tillroll.mint.share import SMALL_IN_A_ROW, Claim, next_claim
+from tillroll.mint.fair_share import SMALL_IN_A_ROW, Claim, choose_claim
 
 
 def claim(run_id: int, planned: int, served: int = 0) -> Claim:
@@ -14,7 +14,7 @@ def claim(run_id: int, planned: int, served: int = 0) -> Claim:
 
 
 def chosen(*claims: Claim, room: int = 2, small_in_a_row: int = 0) -> int | None:
-    found = next_claim(claims, room=room, small_in_a_row=small_in_a_row)
+    found = choose_claim(claims, room=room, small_in_a_row=small_in_a_row)
     return found.run_id if found else None
 
 
@@ -23,7 +23,7 @@ def test_a_welcome_code_goes_before_a_million_others() -> None:
     assert chosen(claim(1, CHUNK, 0), claim(2, 1)) == 2
 
 
-def test_what_goes_one_by_one_needs_no_room_in_the_queue_and_a_small_run_may_be_one_too_many() -> None:
+def test_single_codes_need_no_room_in_the_queue_and_a_small_run_may_exceed_it_by_one() -> None:
     large, small, few = claim(1, 10_000), claim(2, CHUNK), claim(3, FEW)
     assert chosen(large, small, few, room=-9) == 3
     assert chosen(large, small, room=0) == 2
@@ -43,7 +43,7 @@ def test_large_runs_take_turns() -> None:
 
 
 @given(st.integers(1, 50))
-def test_a_flood_of_small_runs_starves_no_large_one(rounds: int) -> None:
+def test_many_small_runs_do_not_starve_a_large_one(rounds: int) -> None:
     in_a_row, large = 0, 0
     for _ in range(rounds * (SMALL_IN_A_ROW + 1)):
         found = chosen(claim(1, 10_000), claim(2, 1), small_in_a_row=in_a_row)

@@ -1,4 +1,4 @@
-"""One code for all: made once, used again on the same terms, and never taken from another campaign."""
+"""A shared code is made once, used again on the same terms, and never taken from another campaign."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
-from tests.send.room import Still, agreed, draw, minted, planned
+from tests.send.room import agreed, draw, minted, planned
 from tests.shop import ANA, NOW, run_row
 from tillroll.approve.halt import halt
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.errors import Refused
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.plan.slots import start_by_hand
 
 SHARED = """title: Summer
 owner: ana@shop.example
@@ -57,16 +58,16 @@ def set_code(engine: Engine, **values: object) -> None:
         connection.execute(sa.update(codes).values(values))
 
 
-def test_it_is_drawn_once_however_often_it_is_reserved(ledger: Engine, first: int) -> None:
+def test_it_is_reserved_once_even_if_repeated(ledger: Engine, first: int) -> None:
     for _ in range(3):
         draw(ledger, first, NOW)
     assert rows(ledger) == [("SUMMER26", first, CodeState.RESERVED)]
 
 
-def test_a_later_run_waits_for_the_one_that_makes_it_and_then_uses_it(ledger: Engine, first: int) -> None:
+def test_a_later_run_waits_for_the_run_that_makes_it_and_then_uses_it(ledger: Engine, first: int) -> None:
     draw(ledger, first, NOW)
     set_code(ledger, state=CodeState.POSTING)
-    later, clock = second(ledger), Still(NOW + timedelta(minutes=5))
+    later, clock = second(ledger), FakeClock(NOW + timedelta(minutes=5))
     minted(ledger, later, clock)
     assert run_row(ledger, later).state == RunState.MINTING
     set_code(ledger, state=CodeState.LIVE, coupon_id=7)
@@ -75,7 +76,7 @@ def test_a_later_run_waits_for_the_one_that_makes_it_and_then_uses_it(ledger: En
     assert rows(ledger) == [("SUMMER26", first, CodeState.LIVE)]
 
 
-def test_what_a_halted_run_left_undone_is_taken_over(ledger: Engine, first: int) -> None:
+def test_a_code_that_a_halted_run_reserved_is_taken_over(ledger: Engine, first: int) -> None:
     draw(ledger, first, NOW)
     halt(ledger, run_id=first, person=ANA, note="", now=NOW)
     later = second(ledger)
@@ -84,7 +85,9 @@ def test_what_a_halted_run_left_undone_is_taken_over(ledger: Engine, first: int)
 
 
 @pytest.mark.parametrize("state", [CodeState.REVOKED, CodeState.FAILED])
-def test_what_the_store_has_no_more_is_made_again(ledger: Engine, first: int, state: CodeState) -> None:
+def test_a_code_that_is_gone_from_the_store_is_made_again(
+    ledger: Engine, first: int, state: CodeState
+) -> None:
     draw(ledger, first, NOW)
     set_code(ledger, state=state, coupon_id=7)
     later = second(ledger)
@@ -96,12 +99,12 @@ def test_another_campaigns_code_is_refused_with_the_reason(ledger: Engine, first
     draw(ledger, first, NOW)
     set_code(ledger, state=CodeState.LIVE, coupon_id=7)
     other = second(ledger, "other")
-    with pytest.raises(Refused, match=r"made for run 1 \(hello\), and a code is one campaign's"):
+    with pytest.raises(Refused, match=r"made for run 1 \(hello\), and campaigns can't share a code"):
         draw(ledger, other, NOW)
     assert rows(ledger) == [("SUMMER26", first, CodeState.LIVE)]
 
 
-def test_an_expired_one_is_refused_with_the_reason(ledger: Engine, first: int) -> None:
+def test_an_expired_code_is_refused_with_the_reason(ledger: Engine, first: int) -> None:
     draw(ledger, first, NOW)
     set_code(ledger, state=CodeState.LIVE, coupon_id=7)
     late = timedelta(days=20)
@@ -110,7 +113,7 @@ def test_an_expired_one_is_refused_with_the_reason(ledger: Engine, first: int) -
         draw(ledger, later, NOW + late)
 
 
-def test_one_that_somebody_else_has_is_asked_for_again_after_a_while(ledger: Engine, first: int) -> None:
+def test_a_clashed_code_is_asked_for_again_after_a_while(ledger: Engine, first: int) -> None:
     draw(ledger, first, NOW)
     set_code(ledger, state=CodeState.CLASHED, changed_at=NOW)
     with pytest.raises(Refused, match="isn't ours"):

@@ -12,22 +12,22 @@ from tests.shop import ANA, NOW, add_customers, add_store, campaign_text, lapsed
 from tillroll.campaign import Book
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import categories, looks, products, variations
-from tillroll.plan.record import record_book
-from tillroll.plan.slots import start_by_hand
+from tillroll.plan.due.slots import start_by_hand
+from tillroll.plan.record.revisions import record_book
 
 TEA, POT, CUP = 701, 719, 721
 GREEN, TABLEWARE = 2, 4
 
 
 def book_for(goods: str) -> Book:
-    """The sample files with the win-back offer on some goods, like `{products: [TEA-01]}`."""
+    """Return the sample files with the win-back offer on some goods, such as `{products: [TEA-01]}`."""
     text = campaign_text("winback")
     assert "  uses: single\n" in text
     return sample_book(winback=text.replace("  uses: single\n", f"  uses: single\n  applies_to: {goods}\n"))
 
 
 def run_for(engine: Engine, goods: str, *, catalogue: bool = True) -> tuple[int, int]:
-    """(store, run): a run by hand whose offer is on some goods, not planned yet."""
+    """Start an unplanned run whose offer is on some goods and return the ids of its store and of the run."""
     store_id = add_store(engine)
     add_customers(engine, store_id, *(lapsed(number) for number in range(1, 9)))
     if catalogue:
@@ -37,7 +37,7 @@ def run_for(engine: Engine, goods: str, *, catalogue: bool = True) -> tuple[int,
 
 
 def add_catalogue(engine: Engine, store_id: int) -> None:
-    """Three products, one in two sizes; tea in two kinds, and tableware. Both areas were looked at."""
+    """Add three products (one in two sizes), two categories of tea and one of tableware, and mark both areas as read."""
     with writing(engine) as connection:
         for product_id, sku, name in (
             (TEA, "TEA-01", "Sencha"),
@@ -75,7 +75,7 @@ def _product(store_id: int, product_id: int, sku: str, name: str) -> dict[str, A
 
 
 def change(engine: Engine, table: sa.Table, where: sa.ColumnElement[bool], **values: Any) -> None:
-    """Change rows of the mirror as a look at the store would, or forget them when nothing is said."""
+    """Change rows of the mirror as a sync would, or delete them if no values are given."""
     with writing(engine) as connection:
         statement = sa.update(table).values(values) if values else sa.delete(table)
         connection.execute(statement.where(where))

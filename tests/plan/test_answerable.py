@@ -1,4 +1,4 @@
-"""What the mirror can't tell yet holds a plan, with the reason, so that an exclusion never leaves nobody out by mistake."""
+"""A plan waits, with the reason, while the mirror lacks data: otherwise an exclusion could match nobody by mistake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row, samp
 from tillroll.campaign import Book, parse_book
 from tillroll.campaign.states import MessageState, RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.looks import OLD_ORDERS
+from tillroll.ledger.mirror.reach import OLD_ORDERS
 from tillroll.ledger.tables import (
     codes,
     list_members,
@@ -24,16 +24,16 @@ from tillroll.ledger.tables import (
     products,
     recipients,
 )
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.plan.record import record_book
-from tillroll.plan.slots import start_by_hand
+from tillroll.plan.record.revisions import record_book
 
 A_SECOND = timedelta(seconds=1)
 EXCLUDE = "  exclude: [staff, asked]"
 
 
 def book_with(where: str, **lists: str) -> Book:
-    """The sample files, where the win-back leaves out whom the condition selects."""
+    """Return the sample files, with the customers of a condition excluded from the win-back."""
     files = sample_files()
     files["campaigns/winback.yaml"] = files["campaigns/winback.yaml"].replace(
         b"  exclude: [staff]", EXCLUDE.encode()
@@ -46,7 +46,7 @@ def book_with(where: str, **lists: str) -> Book:
 
 
 def planned(engine: Engine, store_id: int, book: Book, *, at: datetime = NOW) -> sa.Row[Any]:
-    """A run of the win-back after somebody tried to plan it."""
+    """Start a run of the win-back, try to plan it and return its row."""
     record_book(engine, store_id=store_id, book=book, now=NOW)
     run_id = start_by_hand(engine, store_id=store_id, name="winback", person=ANA.email, now=at)
     make_plan(engine, run_id=run_id, now=NOW, per_minute=600)
@@ -62,11 +62,11 @@ def look_at(engine: Engine, store_id: int, area: str, **values: Any) -> None:
 
 @pytest.fixture
 def store_id(ledger: Engine) -> int:
-    found = add_store(ledger)
-    add_customers(ledger, found, *(lapsed(number) for number in range(1, 9)))
-    add_catalogue(ledger, found)
-    look_at(ledger, found, "orders", whole_at=NOW)
-    return found
+    new_id = add_store(ledger)
+    add_customers(ledger, new_id, *(lapsed(number) for number in range(1, 9)))
+    add_catalogue(ledger, new_id)
+    look_at(ledger, new_id, "orders", whole_at=NOW)
+    return new_id
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def store_id(ledger: Engine) -> int:
         ("{bought: {products: [TAE-01], within: 20d}}", "the store has no product 'TAE-01', and no order names it (did you mean"),
         ("{bought: {categories: [Tee], within: 20d}}", "the store has no category 'Tee' (did you mean Tea?)"),
         ("{reviewed: {}}", "the store's reviews haven't been read yet"),
-        ("{rfm: {recency: {at_least: 4}}}", "the customers' scores haven't been drawn up yet"),
+        ("{rfm: {recency: {at_least: 4}}}", "the customers' scores haven't been computed yet"),
     ],
 )  # fmt: skip
-def test_a_plan_waits_for_what_the_mirror_can_not_tell(
+def test_a_plan_waits_for_data_that_the_mirror_lacks(
     ledger: Engine, store_id: int, where: str, says: str
 ) -> None:
     run = planned(ledger, store_id, book_with(where))
@@ -99,31 +99,33 @@ def test_a_plan_waits_for_what_the_mirror_can_not_tell(
         "{favourite: {products: [CUP-01]}}",
     ],
 )
-def test_what_the_mirror_can_tell_is_planned(ledger: Engine, store_id: int, where: str) -> None:
+def test_a_plan_is_made_when_the_mirror_has_the_data(ledger: Engine, store_id: int, where: str) -> None:
     run = planned(ledger, store_id, book_with(where))
     assert (run.state, run.reason) == (RunState.WAITING, "")
 
 
-def test_orders_reach_as_far_back_as_they_were_read(ledger: Engine, store_id: int) -> None:
-    asked = book_with("{bought: {products: [TEA-01], within: 300d}}")
+def test_a_condition_on_orders_waits_until_they_were_read_far_enough_back(
+    ledger: Engine, store_id: int
+) -> None:
+    book = book_with("{bought: {products: [TEA-01], within: 300d}}")
     look_at(ledger, store_id, OLD_ORDERS, looked_at=NOW - timedelta(days=200))
-    assert planned(ledger, store_id, asked).state == RunState.PLANNING
+    assert planned(ledger, store_id, book).state == RunState.PLANNING
     look_at(ledger, store_id, OLD_ORDERS, looked_at=NOW - timedelta(days=301))
-    assert planned(ledger, store_id, asked, at=NOW + A_SECOND).state == RunState.WAITING
+    assert planned(ledger, store_id, book, at=NOW + A_SECOND).state == RunState.WAITING
     ever = book_with("{bought: {products: [TEA-01]}}")
     assert planned(ledger, store_id, ever, at=NOW + 2 * A_SECOND).state == RunState.PLANNING
     look_at(ledger, store_id, OLD_ORDERS, whole_at=NOW)
     assert planned(ledger, store_id, ever, at=NOW + 3 * A_SECOND).state == RunState.WAITING
 
 
-def test_a_deleted_product_was_bought_all_the_same(ledger: Engine, store_id: int) -> None:
-    asked = book_with("{bought: {products: [TEA-01], within: 20d}}")
+def test_orders_of_a_deleted_product_still_count_as_bought(ledger: Engine, store_id: int) -> None:
+    book = book_with("{bought: {products: [TEA-01], within: 20d}}")
     change(ledger, products, products.c.sku == "TEA-01")
     with writing(ledger) as connection:
         row = {"store_id": store_id, "order_id": "A", "line": 0, "sku": "TEA-01", "quantity": 1}
         row |= {"customer_id": 3, "bought_at": NOW - timedelta(days=2)}
         connection.execute(sa.insert(order_items).values(row))
-    run = planned(ledger, store_id, asked)
+    run = planned(ledger, store_id, book)
     assert run.state == RunState.WAITING
     assert 3 not in audience(ledger, run)
 
@@ -134,30 +136,28 @@ def audience(engine: Engine, run: sa.Row[Any]) -> set[int]:
         return set(connection.scalars(query))
 
 
-def test_whom_a_list_names_is_left_out_and_a_list_that_is_written_half_holds_the_plan(
+def test_customers_on_a_list_are_excluded_and_an_incomplete_list_delays_the_plan(
     ledger: Engine, store_id: int
 ) -> None:
-    asked = book_with(
+    book = book_with(
         "{list: {in: [away, gone]}}", away="email\nCUSTOMER2@example.com\n", gone="customer_id\n4\n5\n"
     )
-    run = planned(ledger, store_id, asked)
+    run = planned(ledger, store_id, book)
     assert run.state == RunState.WAITING
     assert audience(ledger, run).isdisjoint({2, 4, 5})
     change(ledger, list_members, list_members.c.member == "5")
     again = start_by_hand(ledger, store_id=store_id, name="winback", person=ANA.email, now=NOW + A_SECOND)
     assert make_plan(ledger, run_id=again, now=NOW, per_minute=600) == RunState.PLANNING
     assert run_row(ledger, again).reason == "the list gone isn't in the ledger yet"
-    record_book(ledger, store_id=store_id, book=asked, now=NOW)
+    record_book(ledger, store_id=store_id, book=book, now=NOW)
     assert make_plan(ledger, run_id=again, now=NOW + timedelta(minutes=2), per_minute=600) == RunState.WAITING
 
 
-def test_who_stood_on_a_list_that_nothing_asks_for_any_more_is_forgotten(
-    ledger: Engine, store_id: int
-) -> None:
+def test_members_of_a_list_that_is_no_longer_used_are_deleted(ledger: Engine, store_id: int) -> None:
     other = add_store(ledger, ecwid_id=1004)
     before = book_with("{list: {in: [away]}}", away="customer_id\n4\n5\n")
-    for one in (store_id, other):
-        record_book(ledger, store_id=one, book=before, now=NOW)
+    for each_store_id in (store_id, other):
+        record_book(ledger, store_id=each_store_id, book=before, now=NOW)
     assert members(ledger, store_id) >= {"4", "5"}
     after = book_with("{list: {in: [away]}}", away="customer_id\n5\n6\n")
     record_book(ledger, store_id=store_id, book=after, now=NOW)
@@ -173,7 +173,9 @@ def members(engine: Engine, store_id: int) -> set[str]:
         return set(connection.scalars(query))
 
 
-def test_who_got_a_code_lately_is_left_out_of_the_next_campaign(ledger: Engine, store_id: int) -> None:
+def test_recent_recipients_of_a_code_are_excluded_from_the_next_campaign(
+    ledger: Engine, store_id: int
+) -> None:
     """The design's example: `exclude: [couponed-last-30-days]`."""
     files = sample_files()
     text = files["campaigns/winback.yaml"]
@@ -188,14 +190,14 @@ def test_who_got_a_code_lately_is_left_out_of_the_next_campaign(ledger: Engine, 
             )
             recipient_id = connection.scalar(who)
             at = {"reserved_at": NOW, "changed_at": NOW}
-            mine = {"store_id": store_id, "run_id": run.id, "recipient_id": recipient_id}
+            key = {"store_id": store_id, "run_id": run.id, "recipient_id": recipient_id}
             code = connection.execute(
                 sa.insert(codes)
-                .values(mine | at | {"code": f"C{person}", "state": "live"})
+                .values(key | at | {"code": f"C{person}", "state": "live"})
                 .returning(codes.c.id)
             ).scalar_one()
             left = {"sending_at": NOW - timedelta(days=days), "state": MessageState.SENT, "code_id": code}
-            connection.execute(sa.insert(messages).values(mine | left | {"changed_at": NOW}))
+            connection.execute(sa.insert(messages).values(key | left | {"changed_at": NOW}))
     again = start_by_hand(ledger, store_id=store_id, name="winback", person=ANA.email, now=NOW + A_SECOND)
     make_plan(ledger, run_id=again, now=NOW, per_minute=600)
     assert audience(ledger, run_row(ledger, again)) == first - {min(first)}

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from tests.shop import NOW, add_customers, add_store, lapsed, sample_book
 from tillroll.campaign.segments.segment import Segment
 from tillroll.ledger.tables import customers
-from tillroll.plan.audience import Asked, Selection, select_recipients
+from tillroll.plan.audience.select import AudienceRequest, Selection, select_recipients
 from tillroll.plan.segments.query import SegmentQuery
 from tillroll.plan.segments.question import ask
 
@@ -22,7 +22,7 @@ def chosen(engine: Engine, where: dict[str, Any]) -> set[int]:
     with engine.connect() as connection:
         asking = SegmentQuery(ask(connection, store_id=1, segments=[segment], lists={}, now=NOW))
         fits = asking.matches(segment)
-        query = sa.select(customers.c.customer_id).select_from(asking.source).where(asking.whose, fits)
+        query = sa.select(customers.c.customer_id).select_from(asking.source).where(asking.scope, fits)
         return set(connection.scalars(query))
 
 
@@ -61,7 +61,9 @@ def shop(ledger: Engine) -> Engine:
         ({"all": [{"orders": {"at_least": 1}}, {"not": {"country": {"in": ["US"]}}}]}, {2, 4, 5}),
     ],
 )
-def test_a_condition_selects_whom_it_says(shop: Engine, where: dict[str, Any], ids: set[int]) -> None:
+def test_a_condition_selects_the_matching_customers(
+    shop: Engine, where: dict[str, Any], ids: set[int]
+) -> None:
     assert chosen(shop, where) == ids
 
 
@@ -69,14 +71,14 @@ def select(engine: Engine, store_id: int, **changes: Any) -> tuple[list[int], Se
     revision = sample_book().revisions["winback"]
     who = revision.campaign.who.model_copy(update=changes)
     revision = replace(revision, campaign=revision.campaign.model_copy(update={"who": who}))
-    asked = Asked(store_id=store_id, revision=revision, key=b"key", now=NOW)
+    request = AudienceRequest(store_id=store_id, revision=revision, key=b"key", now=NOW)
     selection = Selection()
     with engine.connect() as connection:
-        found = [row["customer_id"] for row in select_recipients(connection, asked, selection)]
-    return found, selection
+        customer_ids = [row["customer_id"] for row in select_recipients(connection, request, selection)]
+    return customer_ids, selection
 
 
-def test_whoever_is_left_out_is_counted_by_reason(ledger: Engine) -> None:
+def test_excluded_customers_are_counted_by_reason(ledger: Engine) -> None:
     store_id = add_store(ledger)
     add_customers(
         ledger,
@@ -87,24 +89,24 @@ def test_whoever_is_left_out_is_counted_by_reason(ledger: Engine) -> None:
         lapsed(4),
         lapsed(5),
     )
-    found, selection = select(ledger, store_id, holdout=Decimal(0), limit=2)
-    assert found == [1, 4]
+    customer_ids, selection = select(ledger, store_id, holdout=Decimal(0), limit=2)
+    assert customer_ids == [1, 4]
     assert dict(selection.excluded) == {"in staff": 1, "no e-mail address": 1, "over the limit of 2": 1}
     assert selection.matched == 5
 
 
-def test_nobody_without_consent_is_a_recipient_whatever_the_segment_says(ledger: Engine) -> None:
+def test_customers_without_consent_are_never_recipients(ledger: Engine) -> None:
     store_id = add_store(ledger)
     add_customers(ledger, store_id, {"customer_id": 1, "group_name": "Staff", "accepts_marketing": False})
-    found, selection = select(ledger, store_id, segment="staff", exclude=(), holdout=Decimal(0))
-    assert found == []
+    customer_ids, selection = select(ledger, store_id, segment="staff", exclude=(), holdout=Decimal(0))
+    assert customer_ids == []
     assert selection.excluded["no consent to e-mails"] == 1
 
 
-def test_the_holdout_is_about_its_share_and_always_the_same_people(ledger: Engine) -> None:
+def test_the_control_group_has_about_its_share_and_stays_the_same(ledger: Engine) -> None:
     store_id = add_store(ledger)
     add_customers(ledger, store_id, *(lapsed(number) for number in range(1, 1001)))
     first, _ = select(ledger, store_id)
     again, selection = select(ledger, store_id)
     assert first == again
-    assert 60 <= selection.excluded["held back to compare with"] <= 140
+    assert 60 <= selection.excluded["control group"] <= 140

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillroll.campaign.figures.effort import calls_for, minutes_for
-from tillroll.campaign.figures.uptake import ASSUMED, Earlier, uptake
+from tillroll.campaign.figures.uptake import ASSUMED, EarlierRun, uptake
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Offer
 from tillroll.plan.decide import (
     Baskets,
-    Cost,
     Figures,
-    expected,
-    together,
+    WorstCase,
+    add_costs,
+    expected_cost,
     worst_case,
 )
 
@@ -27,7 +27,7 @@ def offer(**values: Any) -> Offer:
 
 def orders_of(average: Decimal | int, low: int | None = None, high: int | None = None) -> Baskets:
     middle = Decimal(average)
-    low_, high_ = (middle if one is None else Decimal(one) for one in (low, high))
+    low_, high_ = (middle if bound is None else Decimal(bound) for bound in (low, high))
     return Baskets(low=low_, average=middle, high=high_, of_audience=True)
 
 
@@ -43,12 +43,12 @@ def figures(**values: Any) -> Figures:
     return Figures(**{"values": Decimal(10) * filled["codes"], **filled})
 
 
-def test_a_percentage_is_taken_of_the_dearest_basket_the_policy_knows() -> None:
+def test_the_worst_case_of_a_percentage_uses_the_largest_basket() -> None:
     rails = Guardrails.model_validate({"largest_basket": 200})
     assert worst_case(offer(), rails, figures()).amount == Decimal("2000.00")
 
 
-def test_an_audience_with_dearer_baskets_raises_the_worst_case() -> None:
+def test_an_audience_with_larger_baskets_raises_the_worst_case() -> None:
     rails = Guardrails.model_validate({"largest_basket": 200})
     assert worst_case(offer(), rails, figures(largest_average_order=Decimal(300))).amount == Decimal(
         "3000.00"
@@ -61,7 +61,7 @@ def test_free_shipping_costs_postage() -> None:
     assert worst_case(free, rails, figures()).amount == Decimal("800.00")
 
 
-def test_a_code_that_works_more_than_once_has_no_bound() -> None:
+def test_the_worst_case_of_a_multiple_use_code_is_unlimited() -> None:
     assert worst_case(offer(uses="unlimited"), Guardrails(), figures()).amount is None
 
 
@@ -71,7 +71,7 @@ def test_a_code_that_works_more_than_once_has_no_bound() -> None:
     st.integers(1, 10_000),
     st.decimals(min_value=0, max_value=400, places=2),
 )
-def test_the_expected_cost_never_passes_the_worst_case(
+def test_the_expected_cost_never_exceeds_the_worst_case(
     kind: str, value: Decimal, codes: int, average: Decimal
 ) -> None:
     rails = Guardrails.model_validate({"largest_basket": 400})
@@ -80,7 +80,7 @@ def test_the_expected_cost_never_passes_the_worst_case(
     )
     worst, likely = (
         worst_case(offer(kind=kind, value=value), rails, given_figures),
-        expected(offer(kind=kind, value=value), rails, given_figures),
+        expected_cost(offer(kind=kind, value=value), rails, given_figures),
     )
     assert worst.amount is not None
     assert likely.low is not None
@@ -91,50 +91,52 @@ def test_the_expected_cost_never_passes_the_worst_case(
 
 def test_values_that_differ_are_added_up_over_the_recipients() -> None:
     rails = Guardrails.model_validate({"largest_basket": 200})
-    own = offer(value={"formula": "orders", "at_most": 30})
-    cost = worst_case(own, rails, figures(codes=4, values=Decimal(50)))
-    assert cost.amount == Decimal("100.00")  # 50 percent points in all, of baskets of 200
-    assert "on average 12.50 %" in cost.basis
+    formula = offer(value={"formula": "orders", "at_most": 30})
+    cost = worst_case(formula, rails, figures(codes=4, values=Decimal(50)))
+    assert cost.amount == Decimal("100.00")  # 50 percentage points in total, of baskets of 200
+    assert "on average 12.5%" in cost.basis
 
 
 def test_an_email_without_a_code_costs_nothing() -> None:
     assert worst_case(None, Guardrails(), figures()).amount == 0
-    assert expected(None, Guardrails(), figures()).likely == 0
+    assert expected_cost(None, Guardrails(), figures()).likely == 0
 
 
-def test_arms_cost_together_what_they_cost_each() -> None:
-    costs = [Cost(amount=Decimal(5), basis="a"), Cost(amount=Decimal(7), basis="b")]
-    assert together(costs) == Cost(amount=Decimal(12), basis="a; b")
-    assert together([*costs, Cost(amount=None, basis="no bound")]).amount is None
+def test_the_cost_of_all_arms_is_the_sum_of_their_costs() -> None:
+    costs = [WorstCase(amount=Decimal(5), basis="a"), WorstCase(amount=Decimal(7), basis="b")]
+    assert add_costs(costs) == WorstCase(amount=Decimal(12), basis="a; b")
+    assert add_costs([*costs, WorstCase(amount=None, basis="no bound")]).amount is None
 
 
-def test_without_any_orders_the_expected_cost_is_not_invented() -> None:
-    assert expected(offer(), Guardrails(), figures(baskets=None)).likely is None
+def test_the_expected_cost_is_unknown_without_orders() -> None:
+    assert expected_cost(offer(), Guardrails(), figures(baskets=None)).likely is None
 
 
-def test_earlier_runs_tell_how_many_codes_are_used() -> None:
-    used = uptake([Earlier(given=200, used=50)], [])
-    likely = expected(offer(), Guardrails(), figures(uptake=used))
-    assert likely.likely == Decimal("100.00")  # 100 codes, a quarter used, 10 % of 40
+def test_the_uptake_is_estimated_from_earlier_runs() -> None:
+    used = uptake([EarlierRun(given=200, used=50)], [])
+    likely = expected_cost(offer(), Guardrails(), figures(uptake=used))
+    assert likely.likely == Decimal("100.00")  # 100 codes, a quarter used, 10% of 40
     assert likely.range_basis == (
-        "20 % to 30 % of codes used (as 50 of 200 earlier codes of this campaign, give or take chance), "
-        "on orders of €40.00 (what these people pay)"
+        "20% to 30% of codes used (as 50 of 200 earlier codes of this campaign, within a 90% interval), "
+        "on orders of €40.00 (of this audience)"
     )
 
 
-def test_the_range_goes_from_few_codes_on_small_orders_to_many_on_dear_ones() -> None:
-    runs = [Earlier(given=100, used=used) for used in (2, 4, 9)]
-    likely = expected(offer(), Guardrails(), figures(baskets=orders_of(40, 20, 70), uptake=uptake(runs, [])))
+def test_the_range_extends_from_few_codes_on_small_orders_to_many_codes_on_large_orders() -> None:
+    runs = [EarlierRun(given=100, used=used) for used in (2, 4, 9)]
+    likely = expected_cost(
+        offer(), Guardrails(), figures(baskets=orders_of(40, 20, 70), uptake=uptake(runs, []))
+    )
     assert (likely.low, likely.likely, likely.high) == (Decimal("4.00"), Decimal("20.00"), Decimal("63.00"))
-    assert "from the worst to the best), on orders of €20.00 to €70.00, the middle half" in likely.range_basis
+    assert "from the worst to the best), on the middle half of orders, €20.00 to €70.00" in likely.range_basis
 
 
 def test_without_a_history_the_range_says_that_it_is_assumed() -> None:
     store = Baskets(low=Decimal(40), average=Decimal(40), high=Decimal(40), of_audience=False)
-    likely = expected(offer(), Guardrails(), figures(baskets=store))
+    likely = expected_cost(offer(), Guardrails(), figures(baskets=store))
     assert (likely.low, likely.likely, likely.high) == (Decimal("4.00"), Decimal("20.00"), Decimal("60.00"))
     assert "assumed, since no earlier run has ended" in likely.range_basis
-    assert "the store's, since nobody of them ever ordered" in likely.range_basis
+    assert "of the store, since nobody here has ordered yet" in likely.range_basis
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a plan expects to cost rests on what the ledger saw: the audience's orders, and how earlier runs went."""
+"""The expected cost of a plan is based on the audience's orders and on earlier runs in the ledger."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tillroll.campaign.frozen.parts import Exposure
 from tillroll.campaign.frozen.proposal import Proposal
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import load_plan
+from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import plans, runs
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.plan.slots import start_by_hand
 
 
 def exposure_of(engine: Engine, run_id: int) -> Exposure:
@@ -34,18 +34,18 @@ def next_run(engine: Engine, store_id: int, name: str = "winback", key: str = ""
     return run_id
 
 
-def test_a_first_run_says_that_its_range_is_assumed(ledger: Engine) -> None:
+def test_a_first_run_states_that_its_range_is_assumed(ledger: Engine) -> None:
     _, run_id = planned_run(ledger)
-    found = exposure_of(ledger, run_id)
-    assert found.expected_low is not None
-    assert found.expected is not None
-    assert found.expected_high is not None
-    assert found.expected_low < found.expected < found.expected_high
-    assert "assumed, since no earlier run has ended" in found.range_basis
-    assert "€40.00" in found.range_basis, "three orders of 120 in all"
+    exposure = exposure_of(ledger, run_id)
+    assert exposure.expected_low is not None
+    assert exposure.expected is not None
+    assert exposure.expected_high is not None
+    assert exposure.expected_low < exposure.expected < exposure.expected_high
+    assert "assumed, since no earlier run has ended" in exposure.range_basis
+    assert "€40.00" in exposure.range_basis, "three orders, 120 in total"
 
 
-def test_an_ended_run_tells_the_next_one_and_one_under_way_does_not(ledger: Engine) -> None:
+def test_the_range_uses_runs_that_have_ended_but_no_run_in_progress(ledger: Engine) -> None:
     store_id, first = planned_run(ledger, customers=130)
     count = put_under_way_with_orders(ledger, first, orders=30)
     with writing(ledger) as connection:
@@ -53,8 +53,8 @@ def test_an_ended_run_tells_the_next_one_and_one_under_way_does_not(ledger: Engi
     assert "assumed" in exposure_of(ledger, next_run(ledger, store_id)).range_basis
     with writing(ledger) as connection:
         connection.execute(sa.update(runs).where(runs.c.id == first).values(valid_until=NOW))
-    found = exposure_of(ledger, next_run(ledger, store_id, key="again"))
-    assert f"as 30 of {count} earlier codes of this campaign" in found.range_basis
+    exposure = exposure_of(ledger, next_run(ledger, store_id, key="again"))
+    assert f"as 30 of {count} earlier codes of this campaign" in exposure.range_basis
 
 
 def put_under_way_with_orders(engine: Engine, run_id: int, *, orders: int) -> int:
@@ -65,7 +65,7 @@ def put_under_way_with_orders(engine: Engine, run_id: int, *, orders: int) -> in
     return plan.proposal.code_count
 
 
-def test_another_campaign_with_the_same_kind_of_offer_tells_too(ledger: Engine) -> None:
+def test_the_range_uses_other_campaigns_with_the_same_kind_of_offer(ledger: Engine) -> None:
     store_id, first = planned_run(ledger, customers=130)
     count = put_under_way_with_orders(ledger, first, orders=13)
     basis = exposure_of(ledger, next_run(ledger, store_id, "welcome")).range_basis
@@ -73,13 +73,13 @@ def test_another_campaign_with_the_same_kind_of_offer_tells_too(ledger: Engine) 
 
 
 @pytest.mark.parametrize("missing", [("expected_low", "expected_high", "range_basis")])
-def test_a_plan_from_before_ranges_still_loads_and_keeps_its_digest(
+def test_an_old_plan_without_ranges_loads_and_keeps_its_digest(
     ledger: Engine, missing: tuple[str, ...]
 ) -> None:
     _, run_id = planned_run(ledger)
     with ledger.connect() as connection:
         body = connection.execute(sa.select(plans.c.body)).scalar_one()
-    body["exposure"] = {name: one for name, one in body["exposure"].items() if name not in missing}
+    body["exposure"] = {name: value for name, value in body["exposure"].items() if name not in missing}
     old = Proposal.from_json(body)
     assert old.to_json() == body
     assert (old.exposure.expected_low, old.exposure.range_basis) == (None, "")

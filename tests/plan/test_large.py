@@ -1,4 +1,4 @@
-"""A large plan is made in steps, and comes out as in one go, whoever else is at it and whenever a process dies."""
+"""A large plan is made in steps and equals one made at once, even if other processes work on it or a process dies."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tillroll.approve.act import approve
 from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import Recount, load_plan, recounted
+from tillroll.ledger.queries.plans import Recount, load_plan, recount_plan
 from tillroll.ledger.tables import plans, recipients, runs, stores
-from tillroll.mint.begin import begin
-from tillroll.plan.audience import Asked, Selection, select_recipients
-from tillroll.plan.chosen import PIECE
+from tillroll.mint.issue.begin import begin
+from tillroll.outlook.plan_preview import PreviewRequest, preview_plan
+from tillroll.plan.audience.reader import PIECE
+from tillroll.plan.audience.select import AudienceRequest, Selection, select_recipients
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.freeze import split_key
 from tillroll.plan.make import Planning, make_plan
-from tillroll.plan.outlook import look_ahead
-from tillroll.plan.record import active_campaigns, record_book
-from tillroll.plan.slots import start_by_hand
+from tillroll.plan.record.revisions import active_campaigns, record_book
 
 PEOPLE = PIECE + 1_300
 LARGE = """title: Large
@@ -52,7 +52,7 @@ RAILS = NO_LIMITS + "codes_per_run: 100000\nmessages_per_person_per_week: 2\n"
 
 @pytest.fixture
 def run_id(ledger: Engine) -> int:
-    """A run by hand over some thousand customers, some of whom are left out for every reason; others are due in the week."""
+    """A run by hand over some thousand customers with every reason for exclusion; other campaigns are due within the week."""
     store_id = add_store(ledger)
     left_out = [{"accepts_marketing": False}, {"email": "nobody"}, {"group_name": "Staff"}, {"orders": 1}]
     rows = [lapsed(number, spent=90 + number % 60) for number in range(1, PEOPLE)]
@@ -73,10 +73,10 @@ def at_once() -> bool:
     return True
 
 
-def to_the_end(one: Planning) -> int:
-    """How many steps it takes."""
+def step_to_the_end(attempt: Planning) -> int:
+    """Take all steps of a planning attempt and return their number."""
     steps = 1
-    while one.step(at_once) is None:
+    while attempt.step(at_once) is None:
         steps += 1
     return steps
 
@@ -85,51 +85,55 @@ def plan_of(engine: Engine, run_id: int) -> StoredPlan:
     with engine.connect() as connection:
         plan = load_plan(connection, run_id)
         assert plan is not None
-        assert recounted(engine, run_id).digest == plan.digest
+        assert recount_plan(engine, run_id).is_unchanged
         assert connection.scalars(sa.select(plans.c.id)).all() == [plan.plan_id]
-        its = connection.scalar(sa.select(sa.func.count()).select_from(recipients))
-        assert its == plan.proposal.audience.count
+        count = connection.scalar(sa.select(sa.func.count()).select_from(recipients))
+        assert count == plan.proposal.audience.count
     return plan
 
 
-def test_in_steps_it_says_what_it_says_in_one_go(ledger: Engine, run_id: int) -> None:
+def test_a_plan_made_in_steps_equals_a_preview_made_at_once(ledger: Engine, run_id: int) -> None:
     with ledger.connect() as connection:
         store = connection.execute(sa.select(stores)).one()
-        revisions = {one.name: one.revision for one in active_campaigns(connection, store.id)}
-    ahead = look_ahead(ledger, store=store, revision=revisions["large"], now=NOW, per_minute=600).proposal
-    assert to_the_end(planning(ledger, run_id)) > 5
+        revisions = {campaign.name: campaign.revision for campaign in active_campaigns(connection, store.id)}
+    ahead = preview_plan(
+        PreviewRequest(engine=ledger, store=store, revision=revisions["large"], now=NOW, per_minute=600)
+    ).proposal
+    assert step_to_the_end(planning(ledger, run_id)) > 5
     assert run_row(ledger, run_id).state == RunState.WAITING
     plan = plan_of(ledger, run_id).proposal
     assert plan.audience == ahead.audience
     assert len(plan.audience.excluded) == 4
     assert (plan.arms, plan.exposure, plan.crossings) == (ahead.arms, ahead.exposure, ahead.crossings)
-    assert {one.campaign: one.people for one in plan.crossings} == met_by_hand(ledger)
+    assert {overlap.campaign: overlap.people for overlap in plan.crossings} == count_overlaps_separately(
+        ledger
+    )
 
 
-def met_by_hand(engine: Engine) -> dict[str, int]:
-    """How many of the recipients the campaigns to come would reach, each planned for itself."""
+def count_overlaps_separately(engine: Engine) -> dict[str, int]:
+    """Count the recipients whom each upcoming campaign would reach, planned separately."""
     with engine.connect() as connection:
-        mine = set(connection.scalars(sa.select(recipients.c.customer_id)))
-        found = {}
-        for one in active_campaigns(connection, 1):
-            asked = Asked(store_id=1, revision=one.revision, key=split_key(1003), now=NOW)
-            theirs = {row["customer_id"] for row in select_recipients(connection, asked, Selection())}
-            found[one.name] = len(mine & theirs)
-    del found["large"]
-    return found
+        recipient_ids = set(connection.scalars(sa.select(recipients.c.customer_id)))
+        common = {}
+        for campaign in active_campaigns(connection, 1):
+            request = AudienceRequest(store_id=1, revision=campaign.revision, key=split_key(1003), now=NOW)
+            selected = {row["customer_id"] for row in select_recipients(connection, request, Selection())}
+            common[campaign.name] = len(recipient_ids & selected)
+    del common["large"]
+    return common
 
 
-def test_the_first_that_is_ready_stands_and_another_process_gives_way(ledger: Engine, run_id: int) -> None:
+def test_the_first_finished_plan_is_kept_and_other_processes_stop(ledger: Engine, run_id: int) -> None:
     first, second, late = (planning(ledger, run_id) for _ in range(3))
-    for one in (first, second, late, first, second):
-        assert one.step(at_once) is None
-    to_the_end(second)
-    stands = plan_of(ledger, run_id)
-    assert [one.step(at_once) for one in (first, late)] == [RunState.WAITING] * 2
-    assert plan_of(ledger, run_id) == stands
+    for attempt in (first, second, late, first, second):
+        assert attempt.step(at_once) is None
+    step_to_the_end(second)
+    stored = plan_of(ledger, run_id)
+    assert [attempt.step(at_once) for attempt in (first, late)] == [RunState.WAITING] * 2
+    assert plan_of(ledger, run_id) == stored
 
 
-def test_a_process_that_dies_leaves_nothing_to_decide_on_and_the_next_one_begins_anew(
+def test_a_process_that_dies_leaves_no_plan_and_the_next_process_starts_again(
     ledger: Engine, run_id: int
 ) -> None:
     for steps in (1, 2, 3):
@@ -141,13 +145,11 @@ def test_a_process_that_dies_leaves_nothing_to_decide_on_and_the_next_one_begins
     plan_of(ledger, run_id)
 
 
-def test_a_run_that_was_moved_meanwhile_is_not_planned_by_what_was_begun_before(
-    ledger: Engine, run_id: int
-) -> None:
+def test_a_planning_attempt_stops_when_the_run_was_changed_meanwhile(ledger: Engine, run_id: int) -> None:
     old = planning(ledger, run_id)
     for _ in range(3):
         old.step(at_once)
-    with writing(ledger) as connection:  # planned by somebody, sent back since
+    with writing(ledger) as connection:  # as if another process had planned it and it was sent back
         connection.execute(sa.update(runs).values(changed_at=NOW + timedelta(minutes=1)))
     assert old.step(at_once) is RunState.PLANNING
     assert run_row(ledger, run_id).plan_id is None
@@ -161,18 +163,18 @@ def approved(engine: Engine, run_id: int) -> StoredPlan:
 
 
 @pytest.mark.parametrize("change", ["none", "last", "one less", "one more"])
-def test_a_recount_in_steps_finds_what_was_tampered_with(ledger: Engine, run_id: int, change: str) -> None:
+def test_a_recount_in_steps_detects_changed_recipients(ledger: Engine, run_id: int, change: str) -> None:
     plan = approved(ledger, run_id)
     recount = Recount(ledger, run_id)
     assert not recount.step(at_once)
-    its = recipients.c.plan_id == plan.plan_id
+    of_plan = recipients.c.plan_id == plan.plan_id
     first, last = sa.func.min(recipients.c.id), sa.func.max(recipients.c.id)
     with writing(ledger) as connection:
         ids = {"last": connection.scalar(sa.select(last)), "one less": connection.scalar(sa.select(first))}
-        where = (its, recipients.c.id == ids.get(change))
+        where = (of_plan, recipients.c.id == ids.get(change))
         if change == "last":
             connection.execute(sa.update(recipients).where(*where).values(email="other@example.com"))
-        if change == "one less":  # of those that were counted already
+        if change == "one less":  # a recipient that was counted already
             connection.execute(sa.delete(recipients).where(*where))
         if change == "one more":
             row = {"plan_id": plan.plan_id, "customer_id": 0, "email": "more@example.com"}
@@ -182,7 +184,7 @@ def test_a_recount_in_steps_finds_what_was_tampered_with(ledger: Engine, run_id:
     assert begin(ledger, run_id=run_id, now=NOW, recount=recount) is expected
 
 
-def test_a_recount_is_of_the_plan_in_force(ledger: Engine, run_id: int) -> None:
+def test_a_recount_applies_only_to_the_current_plan(ledger: Engine, run_id: int) -> None:
     approved(ledger, run_id)
     recount = Recount(ledger, run_id)
     recount.step(at_once)

@@ -21,21 +21,22 @@ from tillroll.approve.act import approve
 from tillroll.campaign.states import RunState
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import load_plan, recounted, sample
+from tillroll.ledger.queries.plans import load_plan, recount_plan, sample_recipients
 from tillroll.ledger.tables import audit, campaigns, plans, recipients, revisions, runs, stores
+from tillroll.outlook.plan_preview import PreviewRequest, preview_plan
+from tillroll.plan.due.slots import create_due_runs, start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.plan.outlook import preview
-from tillroll.plan.record import record_book
-from tillroll.plan.slots import materialise, start_by_hand
+from tillroll.plan.record.revisions import record_book
 
 
-def test_a_planned_run_waits_with_a_digest_that_fits_what_the_ledger_holds(ledger: Engine) -> None:
+def test_a_planned_run_waits_with_a_digest_that_matches_the_ledger(ledger: Engine) -> None:
     _, run_id = planned_run(ledger)
     with ledger.connect() as connection:
         plan = load_plan(connection, run_id)
         assert plan is not None
-        assert plan.digest == plan.proposal.digest == recounted(ledger, run_id).digest
-        assert len(sample(connection, plan.plan_id)) == min(10, plan.proposal.audience.count)
+        assert plan.digest == plan.proposal.digest
+        assert recount_plan(ledger, run_id).is_unchanged
+        assert len(sample_recipients(connection, plan.plan_id)) == min(10, plan.proposal.audience.count)
     assert run_row(ledger, run_id).state == RunState.WAITING
     assert plan.proposal.audience.count + sum(plan.proposal.audience.excluded.values()) == 20
 
@@ -47,7 +48,7 @@ def test_planning_twice_makes_one_plan(ledger: Engine) -> None:
         assert connection.scalar(sa.select(sa.func.count()).select_from(plans)) == 1
 
 
-def test_a_plan_that_was_cut_short_is_cleared_away(ledger: Engine) -> None:
+def test_an_interrupted_plan_is_replaced(ledger: Engine) -> None:
     _, run_id = planned_run(ledger)
     with writing(ledger) as connection:  # as if the process had died before the run moved on
         connection.execute(sa.update(runs).values(state=RunState.PLANNING, plan_id=None))
@@ -59,7 +60,7 @@ def test_a_plan_that_was_cut_short_is_cleared_away(ledger: Engine) -> None:
 
 
 @pytest.mark.parametrize("column", ["email", "name", "first_name", "language", "country"])
-def test_one_changed_recipient_changes_the_digest(ledger: Engine, column: str) -> None:
+def test_a_changed_recipient_changes_the_digest(ledger: Engine, column: str) -> None:
     _, run_id = planned_run(ledger)
     with writing(ledger) as connection:
         first = connection.scalar(sa.select(sa.func.min(recipients.c.id)))
@@ -69,10 +70,10 @@ def test_one_changed_recipient_changes_the_digest(ledger: Engine, column: str) -
     with ledger.connect() as connection:
         plan = load_plan(connection, run_id)
         assert plan is not None
-        assert recounted(ledger, run_id).digest != plan.digest
+        assert not recount_plan(ledger, run_id).is_unchanged
 
 
-def test_nobody_in_the_audience_ends_the_run_with_the_reason(ledger: Engine) -> None:
+def test_an_empty_audience_ends_the_run_with_the_reason(ledger: Engine) -> None:
     store_id = add_store(ledger)
     record_book(ledger, store_id=store_id, book=sample_book(), now=NOW)
     run_id = start_by_hand(ledger, store_id=store_id, name="winback", person="ana", now=NOW)
@@ -80,11 +81,11 @@ def test_nobody_in_the_audience_ends_the_run_with_the_reason(ledger: Engine) -> 
     assert run_row(ledger, run_id).reason == "nobody is in the audience"
 
 
-def test_a_guardrail_refuses_the_run_and_says_which(ledger: Engine) -> None:
+def test_a_guardrail_refuses_the_run_and_is_named(ledger: Engine) -> None:
     generous = campaign_text("winback").replace("value: 15", "value: 31")
     _, run_id = planned_run(ledger, book=sample_book(winback=generous))
     assert run_row(ledger, run_id).state == RunState.REFUSED
-    assert "more than 30 % allowed" in run_row(ledger, run_id).reason
+    assert "exceeds the 30% allowed" in run_row(ledger, run_id).reason
 
 
 def test_a_preview_writes_nothing(ledger: Engine) -> None:
@@ -92,16 +93,18 @@ def test_a_preview_writes_nothing(ledger: Engine) -> None:
     add_customers(ledger, store_id, *(lapsed(number) for number in range(1, 10)))
     with ledger.connect() as connection:
         store = connection.execute(sa.select(stores)).one()
-    proposal = preview(
-        ledger, store=store, revision=sample_book().revisions["winback"], now=NOW, per_minute=600
-    )
+    proposal = preview_plan(
+        PreviewRequest(
+            engine=ledger, store=store, revision=sample_book().revisions["winback"], now=NOW, per_minute=600
+        )
+    ).proposal
     assert proposal.audience.matched == 9
     with ledger.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(runs)) == 0
         assert connection.scalar(sa.select(sa.func.count()).select_from(plans)) == 0
 
 
-def test_the_same_files_are_one_revision(ledger: Engine) -> None:
+def test_recording_the_same_files_again_adds_no_revision(ledger: Engine) -> None:
     store_id = add_store(ledger)
     for _ in range(3):
         record_book(ledger, store_id=store_id, book=sample_book(), now=NOW)
@@ -152,14 +155,16 @@ def test_a_draft_is_not_run_and_an_unknown_campaign_is_not_found(ledger: Engine)
         start_by_hand(ledger, store_id=store_id, name="nothing", person="ana", now=NOW)
 
 
-def test_a_due_slot_becomes_one_run_however_often_it_is_looked_for(ledger: Engine) -> None:
+def test_a_due_slot_becomes_one_run_however_often_it_is_checked(ledger: Engine) -> None:
     store_id = add_store(ledger)
-    record_book(ledger, store_id=store_id, book=sample_book(), now=NOW)  # Monday, ten by the store's clock
+    record_book(
+        ledger, store_id=store_id, book=sample_book(), now=NOW
+    )  # Monday, 10:00 in the store's time zone
     later = NOW + timedelta(days=7, seconds=10)
-    assert materialise(ledger, store_id=store_id, now=later) == 1
-    with writing(ledger) as connection:  # as if another clock had not seen it yet
+    assert create_due_runs(ledger, store_id=store_id, now=later) == 1
+    with writing(ledger) as connection:  # as if another worker had not seen it yet
         connection.execute(sa.update(campaigns).values(considered_until=NOW))
-    assert materialise(ledger, store_id=store_id, now=later) == 0
+    assert create_due_runs(ledger, store_id=store_id, now=later) == 0
     with ledger.connect() as connection:
         run = connection.execute(sa.select(runs)).one()
     assert (run.campaign, run.slot_key) == ("welcome", "2026-11-30T10:00")
@@ -168,7 +173,7 @@ def test_a_due_slot_becomes_one_run_however_often_it_is_looked_for(ledger: Engin
 def test_a_slot_missed_by_too_much_is_skipped_with_the_reason(ledger: Engine) -> None:
     store_id = add_store(ledger)
     record_book(ledger, store_id=store_id, book=sample_book(), now=NOW)
-    assert materialise(ledger, store_id=store_id, now=NOW + timedelta(days=7, hours=7)) == 0
+    assert create_due_runs(ledger, store_id=store_id, now=NOW + timedelta(days=7, hours=7)) == 0
     with ledger.connect() as connection:
         run = connection.execute(sa.select(runs)).one()
     assert (run.state, run.reason) == (RunState.SKIPPED, "missed by more than 6 hours")

@@ -1,4 +1,4 @@
-"""Every condition of a segment against a plain-Python oracle, on both databases, over stores with a past of their own."""
+"""Every condition of a segment, compared with a plain-Python oracle on both databases over random stores."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tests.plan.world import World, draw, write
 from tests.shop import NOW
 from tillroll.campaign.segments.segment import Condition, Segment, leaves
 from tillroll.ledger.tables import customers
-from tillroll.plan.segments.membership import segments_with
+from tillroll.plan.segments.membership import segments_of_customer
 from tillroll.plan.segments.query import SegmentQuery
 from tillroll.plan.segments.question import ask
 
 _WORLDS = 4
 _SEGMENTS = 40
-_AS_DRAWN = (
-    Phase.generate,
-)  # what fails is told as it is: making it small would fill the ledger hundreds of times
+_AS_DRAWN = (Phase.generate,)  # failing examples are not shrunk: that would fill the ledger hundreds of times
 
 
 def _bounds(low: int, high: int, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """`at_least:`, `at_most:` or both, the right way round, and perhaps more."""
+    """Return `at_least:`, `at_most:` or both in the right order, and perhaps further keys."""
 
     def made(pair: tuple[int, int], which: int, rest: dict[str, Any]) -> dict[str, Any]:
         least, most = sorted(pair)
-        said = {"at_least": least, "at_most": most}
-        return {key: one for key, one in said.items() if which != {"at_least": 0, "at_most": 1}[key]} | rest
+        bounds = {"at_least": least, "at_most": most}
+        return {
+            key: bound for key, bound in bounds.items() if which != {"at_least": 0, "at_most": 1}[key]
+        } | rest
 
     pairs = st.tuples(st.integers(low, high), st.integers(low, high))
     return st.builds(made, pairs, st.integers(0, 2), st.fixed_dictionaries({}, optional=more))
@@ -50,8 +50,8 @@ _days = st.integers(1, 200).map(lambda n: f"{n}d")
 _within = {"within": _days}
 _ago = _days.map(lambda text: f"{text} ago")
 _moment = st.one_of(
-    _ago.map(lambda one: {"more_than": one}),
-    _ago.map(lambda one: {"less_than": one}),
+    _ago.map(lambda age: {"more_than": age}),
+    _ago.map(lambda age: {"less_than": age}),
     st.just({"never": True}),
 )
 _skus = _some("TEA-1", "TEA-1-S", "TEA-2", "POT-1", "GONE")
@@ -110,70 +110,72 @@ def segment_of(where: dict[str, Any]) -> Segment:
 
 
 def chosen(engine: Engine, store_id: int, segments: list[Segment], world: World) -> list[set[int]]:
-    """Whom each of the segments selects, asked one by one."""
-    found = []
+    """Return the customers of each segment, with one query per segment."""
+    selected = []
     with engine.connect() as connection:
         for segment in segments:
             question = ask(connection, store_id=store_id, segments=[segment], lists=world.lists, now=NOW)
             asking = SegmentQuery(question)
             fitting = asking.matches(segment)
             query = sa.select(customers.c.customer_id).select_from(asking.source)
-            rows = list(connection.scalars(query.where(asking.whose, fitting)))
-            assert len(rows) == len(set(rows)), "nobody is selected twice"
-            found.append(set(rows))
-    return found
+            rows = list(connection.scalars(query.where(asking.scope, fitting)))
+            assert len(rows) == len(set(rows)), "a customer is selected twice"
+            selected.append(set(rows))
+    return selected
 
 
-def meant(segments: list[Segment], world: World) -> list[set[int]]:
-    return [{one.id for one in world.people if fits(segment.where, one, world)} for segment in segments]
+def expected_ids(segments: list[Segment], world: World) -> list[set[int]]:
+    return [
+        {person.id for person in world.people if fits(segment.where, person, world)} for segment in segments
+    ]
 
 
-def test_the_oracle_and_this_test_know_every_condition() -> None:
+def test_the_oracle_and_this_test_cover_every_condition() -> None:
     keys = set(Condition.model_fields) - {"all", "any", "not_"}
     assert set(RULES) == keys == set(_LEAVES)
 
 
 @settings(max_examples=_WORLDS, phases=_AS_DRAWN, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10_000), wheres=st.lists(_where, min_size=_SEGMENTS, max_size=_SEGMENTS))
-def test_the_query_means_what_plain_python_says(
+def test_the_query_selects_the_same_customers_as_the_oracle(
     ledger: Engine, seed: int, wheres: list[dict[str, Any]]
 ) -> None:
     world = draw(seed)
     store_id = write(ledger, world)
     segments = [segment_of(where) for where in wheres]
     for where, ids, others in zip(
-        wheres, chosen(ledger, store_id, segments, world), meant(segments, world), strict=True
+        wheres, chosen(ledger, store_id, segments, world), expected_ids(segments, world), strict=True
     ):
         assert ids == others, (seed, where)
 
 
 @settings(max_examples=2, phases=_AS_DRAWN, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10_000), data=st.data())
-def test_each_condition_and_its_opposite_part_the_store(
+def test_each_condition_and_its_negation_divide_the_customers(
     ledger: Engine, seed: int, data: st.DataObject
 ) -> None:
-    """Each kind of condition alone, and under `not:`; somebody nothing is known of is in the opposite."""
+    """Each kind of condition alone and under `not:`. A customer without the data belongs to the negation."""
     world = draw(seed)
     store_id = write(ledger, world)
     wheres = [{name: data.draw(value)} for name, value in _LEAVES.items() for _ in range(3)]
     segments = [segment_of(where) for where in wheres]
     opposites = [segment_of({"not": where}) for where in wheres]
-    everybody = {one.id for one in world.people}
-    told: Counter[str] = Counter()
+    everybody = {person.id for person in world.people}
+    divided: Counter[str] = Counter()
     for where, ids, others, expected in zip(
         wheres,
         chosen(ledger, store_id, segments, world),
         chosen(ledger, store_id, opposites, world),
-        meant(segments, world),
+        expected_ids(segments, world),
         strict=True,
     ):
         assert ids == expected, (seed, where)
         assert others == everybody - ids, (seed, where)
-        told.update({next(iter(where)): 0 < len(ids) < len(everybody)})
-    assert sum(told.values()) > len(_LEAVES), "most conditions part somebody from somebody"
+        divided.update({next(iter(where)): 0 < len(ids) < len(everybody)})
+    assert sum(divided.values()) > len(_LEAVES), "most conditions select some customers but not all"
 
 
-def test_all_segments_of_a_campaign_are_asked_together_and_about_one_customer_alone(ledger: Engine) -> None:
+def test_all_segments_of_a_campaign_can_be_evaluated_for_a_single_customer(ledger: Engine) -> None:
     world = draw(7)
     store_id = write(ledger, world)
     write(ledger, draw(8))  # another store in the same ledger
@@ -183,11 +185,11 @@ def test_all_segments_of_a_campaign_are_asked_together_and_about_one_customer_al
         "on-list": segment_of({"any": [{"list": {"in": ["press", "vips"]}}, {"ignored_code": {}}]}),
         "no-tea": segment_of({"not": {"bought": {"categories": ["Tea"]}}}),
     }
-    assert all(list(leaves(one.where)) for one in named.values())
-    expected = dict(zip(named, meant(list(named.values()), world), strict=True))
+    assert all(list(leaves(segment.where)) for segment in named.values())
+    expected = dict(zip(named, expected_ids(list(named.values()), world), strict=True))
     with ledger.connect() as connection:
         for person in world.people:
-            found = segments_with(
+            names = segments_of_customer(
                 connection,
                 store_id=store_id,
                 customer_id=person.id,
@@ -195,4 +197,4 @@ def test_all_segments_of_a_campaign_are_asked_together_and_about_one_customer_al
                 lists=world.lists,
                 now=NOW,
             )
-            assert found == tuple(name for name in named if person.id in expected[name])
+            assert names == tuple(name for name in named if person.id in expected[name])

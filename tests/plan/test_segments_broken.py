@@ -1,4 +1,4 @@
-"""Segments that somebody broke: told where, or answered; never a traceback, and never half."""
+"""Broken segments are reported with their position or answered completely; they never cause a traceback."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ CONDITIONS: list[Any] = yaml.safe_load(RULES["rules/segments/whole.yaml"])["wher
 
 
 def places(value: Any, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Every place in a condition where something stands."""
+    """Return the path of every value in a condition."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [at, *(one for key, part in inner for one in places(part, (*at, key)))]
+    return [at, *(place for key, part in inner for place in places(part, (*at, key)))]
 
 
 @st.composite
@@ -36,25 +36,27 @@ def broken(draw_: st.DrawFn) -> Any:
     """A condition with junk in one or two places, or with a key dropped or renamed."""
     condition = {"where": deepcopy(draw_(st.sampled_from(CONDITIONS)))}
     for _ in range(draw_(st.integers(1, 2))):
-        *way, last = draw_(st.sampled_from(places(condition)[1:]))
-        here: Any = condition
-        for part in way:
-            here = here[part]
+        *path, last = draw_(st.sampled_from(places(condition)[1:]))
+        parent: Any = condition
+        for part in path:
+            parent = parent[part]
         what = draw_(st.sampled_from(["junk", "drop", "rename"]))
-        if what == "junk" or not isinstance(here, dict) or last == "where":
-            here[last] = draw_(st.sampled_from(JUNK))
+        if what == "junk" or not isinstance(parent, dict) or last == "where":
+            parent[last] = draw_(st.sampled_from(JUNK))
         elif what == "drop":
-            del here[last]
+            del parent[last]
         else:
-            here[draw_(st.sampled_from(["orders", "at_least", "within", "in", "campaigns", "not"]))] = (
-                here.pop(last)
+            parent[draw_(st.sampled_from(["orders", "at_least", "within", "in", "campaigns", "not"]))] = (
+                parent.pop(last)
             )
     return condition["where"]
 
 
 @settings(max_examples=5, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 100), wheres=st.lists(broken(), min_size=60, max_size=60))
-def test_what_is_accepted_can_be_said_and_asked(ledger: Engine, seed: int, wheres: list[Any]) -> None:
+def test_an_accepted_segment_can_be_described_and_queried(
+    ledger: Engine, seed: int, wheres: list[Any]
+) -> None:
     world = draw(seed, people=8)
     store_id = write(ledger, world)
     names = ("scheduled", "flow", "pooled")
@@ -65,9 +67,9 @@ def test_what_is_accepted_can_be_said_and_asked(ledger: Engine, seed: int, where
     for where in wheres:
         text = yaml.safe_dump({"title": "t", "where": where}, allow_unicode=True)
         book = parse_book({**files, FILE: text.encode("utf-8", "surrogatepass")})
-        found = [one for one in book.findings if one.file == FILE]
-        assert all(one.line >= 1 and one.problem for one in found)
-        if found:
+        findings = [finding for finding in book.findings if finding.file == FILE]
+        assert all(finding.line >= 1 and finding.problem for finding in findings)
+        if findings:
             continue
         accepted += 1
         segment = book.segments["broken"]
@@ -77,7 +79,7 @@ def test_what_is_accepted_can_be_said_and_asked(ledger: Engine, seed: int, where
             asking = SegmentQuery(question)
             fits = (asking.flag(segment), asking.matches(segment))
             rows = connection.execute(
-                sa.select(customers.c.customer_id, *fits).select_from(asking.source).where(asking.whose)
+                sa.select(customers.c.customer_id, *fits).select_from(asking.source).where(asking.scope)
             ).all()
         assert len(rows) == len(world.people)
         assert all(bool(flag) is bool(match) for _, flag, match in rows)

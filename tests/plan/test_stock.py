@@ -1,4 +1,4 @@
-"""`stops: {stock_below}`: nothing more is planned or sent of what has nearly sold out."""
+"""`stops: {stock_below}`: products with too little stock stop the planning and sending of a run."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tests.plan.events import add_product, book_of, campaign, person, shop_with
+from tests.flows.events import add_product, book_of, campaign, person, shop_with
 from tests.shop import ANA, NOW, run_row
 from tests.web.site import put_under_way
 from tillroll.approve.act import approve
 from tillroll.campaign.states import MessageState, RunState
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import load_plan
+from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import audit, looks, messages, products, runs, variations
-from tillroll.plan.events.stock import stop_short
+from tillroll.plan.due.slots import start_by_hand
+from tillroll.plan.goods.stock import stop_runs_short_of_stock
 from tillroll.plan.make import make_plan
-from tillroll.plan.record import record_book
-from tillroll.plan.slots import start_by_hand
+from tillroll.plan.record.revisions import record_book
 
 OFFER = """offer: {kind: percent, value: 10, applies_to: {products: [TEA-5, TEA-6]}, valid: {for: 7d}}
 message: {template: note, subject: Hello}
@@ -32,7 +32,7 @@ TEXT = campaign("customer_created", OFFER, who="who: {segment: newcomers}").repl
 
 
 def shop(engine: Engine, text: str = TEXT, **stock: Any) -> int:
-    """A store with two teas that a campaign names; returns the number of a run of it by hand."""
+    """Set up a store with two teas that a campaign names, start a run by hand and return its number."""
     store_id = shop_with(engine, person(1), person(2), person(3), tea=text)
     add_product(engine, store_id, 5, **{"quantity": 5, **stock})
     add_product(engine, store_id, 6, quantity=None)
@@ -47,15 +47,15 @@ def plan(engine: Engine, run_id: int) -> RunState:
 
 
 def sell(engine: Engine, **values: Any) -> None:
-    """The store's stock of the first tea is another now."""
+    """Change the first tea's stock in the mirror."""
     with writing(engine) as connection:
         connection.execute(sa.update(products).where(products.c.product_id == 5).values(values))
 
 
 def stopped(engine: Engine) -> int:
-    found = stop_short(engine, store_id=1, now=NOW)
-    assert stop_short(engine, store_id=1, now=NOW) == 0, "a second look stops nothing more"
-    return found
+    count = stop_runs_short_of_stock(engine, store_id=1, now=NOW)
+    assert stop_runs_short_of_stock(engine, store_id=1, now=NOW) == 0, "a second check stops no more runs"
+    return count
 
 
 @pytest.mark.parametrize(
@@ -82,20 +82,20 @@ def test_a_plan_without_stops_says_nothing_of_stock(ledger: Engine) -> None:
     sell(ledger, quantity=0)
     assert stopped(ledger) == 0
     with ledger.connect() as connection:
-        found = load_plan(connection, run_id)
-    assert found is not None
-    assert "stock_below" not in {one.rule for one in found.proposal.verdicts}
+        stored = load_plan(connection, run_id)
+    assert stored is not None
+    assert "stock_below" not in {verdict.rule for verdict in stored.proposal.verdicts}
 
 
 @pytest.mark.parametrize("approved", [False, True])
-def test_a_run_that_has_not_begun_goes_back_and_is_refused(ledger: Engine, approved: bool) -> None:
+def test_a_run_that_has_not_begun_is_planned_again_and_refused(ledger: Engine, approved: bool) -> None:
     run_id = shop(ledger)
     plan(ledger, run_id)
     if approved:
         with ledger.connect() as connection:
-            made = load_plan(connection, run_id)
-        assert made is not None
-        approve(ledger, run_id=run_id, digest=made.digest, person=ANA, note="", now=NOW)
+            stored = load_plan(connection, run_id)
+        assert stored is not None
+        approve(ledger, run_id=run_id, digest=stored.digest, person=ANA, note="", now=NOW)
     assert stopped(ledger) == 0
     sell(ledger, quantity=4)
     assert stopped(ledger) == 1
@@ -107,7 +107,7 @@ def test_a_run_that_has_not_begun_goes_back_and_is_refused(ledger: Engine, appro
         assert "plan.sent_back" in set(connection.scalars(sa.select(audit.c.action)))
 
 
-def test_a_run_on_its_way_is_halted_and_what_has_not_left_is_held(ledger: Engine) -> None:
+def test_a_sending_run_is_halted_and_its_unsent_messages_are_held(ledger: Engine) -> None:
     run_id = shop(ledger)
     plan(ledger, run_id)
     put_under_way(
@@ -117,11 +117,11 @@ def test_a_run_on_its_way_is_halted_and_what_has_not_left_is_held(ledger: Engine
     assert stopped(ledger) == 1
     assert run_row(ledger, run_id).state == RunState.HALTED
     with ledger.connect() as connection:
-        left = connection.execute(
+        rows = connection.execute(
             sa.select(messages.c.state, messages.c.reason).order_by(messages.c.id)
         ).all()
-    assert [one.state for one in left] == [MessageState.SENT, MessageState.HELD, MessageState.HELD]
-    assert left[1].reason == "stops at fewer than 5 pieces: Sencha 5 (0 left)"
+    assert [message.state for message in rows] == [MessageState.SENT, MessageState.HELD, MessageState.HELD]
+    assert rows[1].reason == "stops at fewer than 5 pieces: Sencha 5 (0 left)"
 
 
 def test_reminders_wait_for_stock(ledger: Engine) -> None:
@@ -135,7 +135,7 @@ def test_reminders_wait_for_stock(ledger: Engine) -> None:
     assert row.reason.startswith("its reminders wait: ")
 
 
-def test_a_variation_that_was_named_counts_by_itself(ledger: Engine) -> None:
+def test_the_stock_of_a_named_variation_is_counted_separately(ledger: Engine) -> None:
     run_id = shop(ledger, TEXT.replace("TEA-5", "TEA-5-BIG"), quantity=2)
     with writing(ledger) as connection:
         connection.execute(

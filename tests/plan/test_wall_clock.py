@@ -1,6 +1,6 @@
-"""Every slot once, at the wall time the file says: through both changes of the clocks, a leap day, months' ends, in five zones.
+"""Every slot fires once at its local time: through both clock changes, a leap day and ends of months, in five time zones.
 
-What should happen is worked out by looking at the clock on the wall every minute, which no part of the product does.
+The expected slots are computed by reading the local time of every minute, which no part of the product does.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tests.plan.events import book_of
+from tests.flows.events import book_of
 from tests.shop import add_store
 from tillroll.campaign import Book
 from tillroll.campaign.language.models import IfLate
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import open_engine, reading
 from tillroll.ledger.tables import runs, stores
-from tillroll.plan.calendar.coming import Window
-from tillroll.plan.calendar.forecast import forecast
-from tillroll.plan.calendar.upcoming import upcoming
-from tillroll.plan.record import record_book
-from tillroll.plan.slots import materialise
+from tillroll.outlook.coming import ForecastWindow
+from tillroll.outlook.forecast import forecast
+from tillroll.outlook.upcoming import read_forecast_input
+from tillroll.plan.due.slots import create_due_runs
+from tillroll.plan.record.revisions import record_book
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -47,7 +47,7 @@ def _last_of_month(day: date) -> bool:
     return day.day == monthrange(day.year, day.month)[1]
 
 
-DAILY: dict[str, tuple[str, str, Days]] = {  # campaign → cron, its time of day, the days it is for
+DAILY: dict[str, tuple[str, str, Days]] = {  # campaign → cron, time of day, predicate of its days
     "at-0215": ("15 2 * * *", "02:15", lambda _: True),
     "at-0230": ("30 2 * * *", "02:30", lambda _: True),
     "morning": ("0 9 * * *", "09:00", lambda _: True),
@@ -71,7 +71,7 @@ message: {{template: note, subject: Hello}}
 
 @cache
 def moments(zone: ZoneInfo, start: datetime, end: datetime) -> dict[str, list[datetime]]:
-    """What the clock on the wall shows, minute by minute: the time → the moments at which it shows it."""
+    """Return the moments at which a local clock shows each time, minute by minute."""
     seen: dict[str, list[datetime]] = {}
     at = start
     while at <= end:
@@ -83,7 +83,7 @@ def moments(zone: ZoneInfo, start: datetime, end: datetime) -> dict[str, list[da
 def on_the_wall(
     zone: ZoneInfo, clock: str, days: Days, after: datetime, until: datetime
 ) -> Iterator[tuple[str, datetime]]:
-    """The slots of a time of day: the first moment the clock shows it, or else the first at which it shows a later one."""
+    """Yield the slots of a time of day: the first moment the clock shows that time or, if it is skipped, a later time."""
     seen = moments(zone, after - DAY, until + DAY)
     day = (after - DAY / 2).astimezone(zone).date()
     while day <= (until + DAY / 2).astimezone(zone).date():
@@ -108,49 +108,47 @@ def open_shop(engine: Engine, zone: str, book: Book, now: datetime) -> int:
 
 
 def made(engine: Engine, name: str) -> list[tuple[str, datetime]]:
-    """The slots of a campaign that became runs, each once."""
+    """Return the slots of a campaign that became runs."""
     with reading(engine) as connection:
         query = sa.select(runs).where(runs.c.campaign == name, runs.c.state == RunState.PLANNING)
         return [(row.slot_key, row.slot_at) for row in connection.execute(query.order_by(runs.c.slot_at))]
 
 
-def foretold(
+def forecast_keys(
     engine: Engine, store_id: int, book: Book, now: datetime, until: datetime
 ) -> dict[str, list[str]]:
-    """The slots that the calendar shows at the start."""
+    """Return the slots that the calendar shows at the start."""
     with reading(engine) as connection:
         store = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
-    known = upcoming(engine, store=store, book=book, now=now)
-    window = Window(zone=ZoneInfo(store.timezone), now=now, start=now, until=until)
-    found = forecast(known.scheduled, known.awaited, known.overlaps, window)
-    return {name: [run.key for run in found.runs if run.campaign == name] for name in book.revisions}
+    forecast_input = read_forecast_input(engine, store=store, book=book, now=now)
+    window = ForecastWindow(zone=ZoneInfo(store.timezone), now=now, start=now, until=until)
+    result = forecast(forecast_input.scheduled, forecast_input.awaited, forecast_input.overlaps, window)
+    return {name: [run.key for run in result.runs if run.campaign == name] for name in book.revisions}
 
 
 @pytest.mark.parametrize(("place", "day"), STRETCHES, ids=lambda value: str(value).replace("/", "-"))
-def test_each_slot_fires_once_at_the_time_on_the_wall(sqlite: Engine, place: str, day: date) -> None:
+def test_each_slot_fires_once_at_its_local_time(sqlite: Engine, place: str, day: date) -> None:
     zone = ZoneInfo(place)
     start = datetime(day.year, day.month, day.day, 11, 7, tzinfo=UTC) - 2 * DAY
     end = start + 3 * DAY + 5 * HOUR
     texts = {name: campaign(f'cron: "{cron}"') for name, (cron, _, _) in DAILY.items()}
     book = book_of(**texts, odd_hours=campaign("every: 5h"), once=campaign(f"at: {day} 02:15"))
     store_id = open_shop(sqlite, place, book, start)
-    told = foretold(sqlite, store_id, book, start, end)
+    expected = forecast_keys(sqlite, store_id, book, start, end)
     at = start
     while at < end:
         at = min(end, at + timedelta(minutes=251))
-        materialise(sqlite, store_id=store_id, now=at)
-        materialise(sqlite, store_id=store_id, now=at)  # a second clock
+        create_due_runs(sqlite, store_id=store_id, now=at)
+        create_due_runs(sqlite, store_id=store_id, now=at)  # as a second worker would
     for name, (_, clock, days) in DAILY.items():
         assert made(sqlite, name) == list(on_the_wall(zone, clock, days, start, end)), name
     assert made(sqlite, "once") == list(on_the_wall(zone, "02:15", day.__eq__, start, end))
     assert [at for _, at in made(sqlite, "odd-hours")] == [start + n * 5 * HOUR for n in range(1, 16)]
-    assert told == {name: [key for key, _ in made(sqlite, name)] for name in book.revisions}
+    assert expected == {name: [key for key, _ in made(sqlite, name)] for name in book.revisions}
 
 
 @pytest.mark.parametrize("place", ["Europe/Ljubljana", "Australia/Lord_Howe"])
-def test_a_worker_that_is_down_while_the_clocks_change_does_what_the_file_says(
-    sqlite: Engine, place: str
-) -> None:
+def test_slots_missed_during_a_clock_change_follow_if_late(sqlite: Engine, place: str) -> None:
     zone = ZoneInfo(place)
     cases = [
         (name, if_late, within)
@@ -169,23 +167,25 @@ def test_a_worker_that_is_down_while_the_clocks_change_does_what_the_file_says(
         now = start + 29 * HOUR
         store_id = add_store(sqlite, timezone=place, ecwid_id=number)
         record_book(sqlite, store_id=store_id, book=book_of(**texts), now=start)
-        materialise(sqlite, store_id=store_id, now=now)
+        create_due_runs(sqlite, store_id=store_id, now=now)
         with reading(sqlite) as connection:
             query = sa.select(runs).where(runs.c.store_id == store_id).order_by(runs.c.slot_at)
-            found = connection.execute(query).all()
-        for called, (name, if_late, within) in zip(texts, cases, strict=True):
+            rows = connection.execute(query).all()
+        for campaign_name, (name, if_late, within) in zip(texts, cases, strict=True):
             missed = list(on_the_wall(zone, *DAILY[name][1:], start, now))
             in_time = [key for key, at in missed if now - at <= within * HOUR]
-            wanted = {IfLate.SKIP: [], IfLate.RUN_ONCE: in_time[-1:], IfLate.CATCH_UP: in_time}[if_late]
-            mine = [row for row in found if row.campaign == called]
-            assert [row.slot_key for row in mine if row.state == RunState.PLANNING] == wanted, called
-            assert [row.slot_key for row in mine] == [key for key, _ in missed], called
-            assert all(row.reason for row in mine if row.state == RunState.SKIPPED)
+            expected = {IfLate.SKIP: [], IfLate.RUN_ONCE: in_time[-1:], IfLate.CATCH_UP: in_time}[if_late]
+            of_campaign = [row for row in rows if row.campaign == campaign_name]
+            assert [row.slot_key for row in of_campaign if row.state == RunState.PLANNING] == expected, (
+                campaign_name
+            )
+            assert [row.slot_key for row in of_campaign] == [key for key, _ in missed], campaign_name
+            assert all(row.reason for row in of_campaign if row.state == RunState.SKIPPED)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", CHANGES)
-def test_a_year_of_slots_each_once(sqlite: Engine, place: str) -> None:
+def test_each_slot_of_a_year_fires_once(sqlite: Engine, place: str) -> None:
     zone, start = ZoneInfo(place), datetime(2027, 12, 30, 22, 43, tzinfo=UTC)
     end = start + 368 * DAY  # with a leap day, both changes, and every month's end
     texts = {name: campaign(f'cron: "{cron}", within: 1d') for name, (cron, _, _) in DAILY.items()}
@@ -193,7 +193,7 @@ def test_a_year_of_slots_each_once(sqlite: Engine, place: str) -> None:
     at = start
     while at < end:
         at = min(end, at + timedelta(hours=5, minutes=29))
-        materialise(sqlite, store_id=store_id, now=at)
+        create_due_runs(sqlite, store_id=store_id, now=at)
     for name, (_, clock, days) in DAILY.items():
-        found = made(sqlite, name)
-        assert found == list(on_the_wall(zone, clock, days, start, end)), name
+        made_slots = made(sqlite, name)
+        assert made_slots == list(on_the_wall(zone, clock, days, start, end)), name

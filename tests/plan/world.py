@@ -1,4 +1,4 @@
-"""A small store with a past, drawn by chance: as plain values, for the oracle, and as rows of a ledger."""
+"""A small random store with a history: as plain values for the oracle, and as rows of a ledger."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from tillroll.ledger.tables import (
     stores,
     variations,
 )
-from tillroll.plan.record_lists import record_list
-from tillroll.track.decide import counts
-from tillroll.track.scores import draw_up
+from tillroll.plan.record.lists import record_list
+from tillroll.track.decide import is_sale
+from tillroll.track.mirror.scores import compute_boundaries
 
 PRODUCTS = {1: "TEA-1", 2: "TEA-2", 3: "POT-1"}
 VARIATIONS = {"TEA-1-S": 1, "TEA-1-L": 1}
@@ -84,13 +84,13 @@ class Mail:
     campaign: str
     at: datetime | None
     state: str
-    code: int | None  # its number; negative: shared by all
+    code: int | None  # the code's number; negative if all recipients share it
     until: datetime | None
 
 
 @dataclass(kw_only=True)
 class Person:
-    """A customer as the store has them."""
+    """A customer of the store."""
 
     id: int
     row: dict[str, Any]
@@ -101,7 +101,7 @@ class Person:
 
 @dataclass(kw_only=True)
 class World:
-    """Everything that segments can ask."""
+    """All data that segments can query."""
 
     people: list[Person] = field(default_factory=list)
     orders: list[Ordered] = field(default_factory=list)
@@ -111,12 +111,12 @@ class World:
 
 
 def ago(days: float) -> datetime:
-    """A moment before now; never on the edge of a whole day, which is asked for."""
+    """Return a moment some days before now, an hour off whole days so that it never equals a bound of a condition."""
     return NOW - timedelta(days=days, hours=1)
 
 
 def draw(seed: int, *, people: int = 30) -> World:
-    """A world of its own for each seed."""
+    """Return the random world of a seed."""
     chance = Random(seed)
     world = World()
     for number in range(1, people + 1):
@@ -125,22 +125,24 @@ def draw(seed: int, *, people: int = 30) -> World:
         world.orders.append(_order(chance, number, people))
     for number in range(1, people + 1):
         world.mails.append(_mail(chance, number, people))
-    given = [one.code for one in world.mails if one.code is not None]
+    given = [mail.code for mail in world.mails if mail.code is not None]
     for order in world.orders:
-        if given and counts(order.status) and chance.random() < 0.3:
+        if given and is_sale(order.status) and chance.random() < 0.3:
             world.used.append((chance.choice(given), order.number))
     world.lists = {
-        "press": _list("email", [one.row["email"].upper() for one in world.people if chance.random() < 0.3]),
-        "vips": _list("customer_id", [str(one.id) for one in world.people if chance.random() < 0.3]),
+        "press": _list(
+            "email", [person.row["email"].upper() for person in world.people if chance.random() < 0.3]
+        ),
+        "vips": _list("customer_id", [str(person.id) for person in world.people if chance.random() < 0.3]),
     }
     return world
 
 
 def _list(column: str, members: list[str]) -> CustomerList:
     text = "\n".join([column, *(members or ["9999@example.com" if column == "email" else "9999"])])
-    found, findings = read_list("rules/lists/x.csv", text.encode())
-    assert found is not None, findings
-    return found
+    customer_list, findings = read_list("rules/lists/x.csv", text.encode())
+    assert customer_list is not None, findings
+    return customer_list
 
 
 def _person(chance: Random, number: int) -> Person:
@@ -218,17 +220,17 @@ def _mail(chance: Random, number: int, people: int) -> Mail:
 
 
 def write(engine: Engine, world: World) -> int:
-    """Put a world into the ledger, as a store of its own; returns the store's number there."""
+    """Write a world to the ledger as a new store and return its id."""
     store_id = add_store(engine, ecwid_id=_next(engine))
     with writing(engine) as connection:
         _write_shelf(connection, store_id)
         _write_people(connection, store_id, world)
         _write_orders(connection, store_id, world)
         _write_mails(connection, store_id, world)
-        marks = draw_up(connection, store_id).to_json()
+        marks = compute_boundaries(connection, store_id).to_json()
         connection.execute(sa.update(stores).where(stores.c.id == store_id).values(score_marks=marks))
-    for one in world.lists.values():
-        record_list(engine, store_id=store_id, found=one)
+    for customer_list in world.lists.values():
+        record_list(engine, store_id=store_id, customer_list=customer_list)
     return store_id
 
 
@@ -242,7 +244,7 @@ def _write_shelf(connection: Connection, store_id: int) -> None:
     sold = {"in_stock": True, "enabled": True, "discounts_allowed": True, "category_ids": []}
     connection.execute(
         sa.insert(products),
-        [{**plain, **sold, "product_id": one, "sku": sku} for one, sku in PRODUCTS.items()],
+        [{**plain, **sold, "product_id": product_id, "sku": sku} for product_id, sku in PRODUCTS.items()],
     )
     rows = [
         {**plain, "product_id": product, "variation_id": number, "sku": sku, "in_stock": True, "options": []}
@@ -250,61 +252,63 @@ def _write_shelf(connection: Connection, store_id: int) -> None:
     ]
     connection.execute(sa.insert(variations), rows)
     shelves = [
-        {**plain, "category_id": one, "parent_id": parent, "name": name, "enabled": True}
-        for one, (parent, name) in CATEGORIES.items()
+        {**plain, "category_id": category_id, "parent_id": parent, "name": name, "enabled": True}
+        for category_id, (parent, name) in CATEGORIES.items()
     ]
     connection.execute(sa.insert(categories), shelves)
     on = [
-        {"store_id": store_id, "product_id": product, "category_id": one}
+        {"store_id": store_id, "product_id": product, "category_id": category_id}
         for product, ids in SHELVES.items()
-        for one in ids
+        for category_id in ids
     ]
     connection.execute(sa.insert(product_categories), on)
 
 
 def _write_people(connection: Connection, store_id: int, world: World) -> None:
-    mine = [{"store_id": store_id, "customer_id": one.id} for one in world.people]
-    rows = [{**own, **one.row, "seen_at": NOW} for own, one in zip(mine, world.people, strict=True)]
+    keys = [{"store_id": store_id, "customer_id": person.id} for person in world.people]
+    rows = [{**key, **person.row, "seen_at": NOW} for key, person in zip(keys, world.people, strict=True)]
     connection.execute(sa.insert(customers), rows)
-    said = [
-        {**own, "title": title, "value": value}
-        for own, one in zip(mine, world.people, strict=True)
-        for title, value in one.fields.items()
+    field_rows = [
+        {**key, "title": title, "value": value}
+        for key, person in zip(keys, world.people, strict=True)
+        for title, value in person.fields.items()
     ]
-    marked = [
-        {**own, "product_id": product, "added_at": at}
-        for own, one in zip(mine, world.people, strict=True)
-        for product, at in one.favourites
+    favourite_rows = [
+        {**key, "product_id": product, "added_at": at}
+        for key, person in zip(keys, world.people, strict=True)
+        for product, at in person.favourites
     ]
-    left = [
-        {**own, "review_id": own["customer_id"] * 10 + index, "rating": stars, "created_at": at}
-        for own, one in zip(mine, world.people, strict=True)
-        for index, (stars, at) in enumerate(one.reviews)
+    review_rows = [
+        {**key, "review_id": key["customer_id"] * 10 + index, "rating": stars, "created_at": at}
+        for key, person in zip(keys, world.people, strict=True)
+        for index, (stars, at) in enumerate(person.reviews)
     ]
-    for table, found in ((customer_fields, said), (favourites, marked)):
-        if found:
-            connection.execute(sa.insert(table), found)
-    if left:
-        connection.execute(sa.insert(reviews), [{**one, "published": True, "seen_at": NOW} for one in left])
+    for table, rows_of_table in ((customer_fields, field_rows), (favourites, favourite_rows)):
+        if rows_of_table:
+            connection.execute(sa.insert(table), rows_of_table)
+    if review_rows:
+        connection.execute(
+            sa.insert(reviews), [{**row, "published": True, "seen_at": NOW} for row in review_rows]
+        )
 
 
 def _write_orders(connection: Connection, store_id: int, world: World) -> None:
-    for one in world.orders:
-        mine = {"store_id": store_id, "order_id": one.number}
-        row = {"customer_id": one.customer, "total": one.total, "payment_status": one.status}
-        connection.execute(sa.insert(orders).values({**mine, **row, "created_at": one.at, "seen_at": NOW}))
-        whose = one.customer if counts(one.status) else None
+    for order in world.orders:
+        key = {"store_id": store_id, "order_id": order.number}
+        row = {"customer_id": order.customer, "total": order.total, "payment_status": order.status}
+        connection.execute(sa.insert(orders).values({**key, **row, "created_at": order.at, "seen_at": NOW}))
+        buyer = order.customer if is_sale(order.status) else None
         lines = [
             {
-                **mine,
+                **key,
                 "line": number,
                 "product_id": line.product_id,
                 "sku": line.sku,
                 "quantity": line.quantity,
-                "customer_id": whose,
-                "bought_at": one.at,
+                "customer_id": buyer,
+                "bought_at": order.at,
             }
-            for number, line in enumerate(one.lines)
+            for number, line in enumerate(order.lines)
         ]
         connection.execute(sa.insert(order_items), lines)
 
@@ -312,15 +316,20 @@ def _write_orders(connection: Connection, store_id: int, world: World) -> None:
 def _write_mails(connection: Connection, store_id: int, world: World) -> None:
     run_of, revision_of = {}, {}
     for name in CAMPAIGNS:
-        said = {"store_id": store_id, "campaign": name}
+        campaign_key = {"store_id": store_id, "campaign": name}
         text = {"digest": name, "title": name, "status": "active", "files": {}, "read_at": NOW}
-        revision_of[name] = _insert(connection, revisions, said | text)
-        run = said | {"slot_key": "one", "slot_at": NOW, "state": RunState.TRACKING, "valid_until": RUNS_OVER}
+        revision_of[name] = _insert(connection, revisions, campaign_key | text)
+        run = campaign_key | {
+            "slot_key": "one",
+            "slot_at": NOW,
+            "state": RunState.TRACKING,
+            "valid_until": RUNS_OVER,
+        }
         run_of[name] = _insert(connection, runs, run | {"created_at": NOW, "changed_at": NOW})
     made: dict[int, int] = {}
     for mail in world.mails:
         run = {"store_id": store_id, "run_id": run_of[mail.campaign]}
-        # several e-mails to one person stand for several plans
+        # each e-mail has its own plan, so that a customer can get several
         plan = {"run_id": run["run_id"], "revision_id": revision_of[mail.campaign], "digest": "", "body": {}}
         plan |= {"currency": "EUR", "made_at": NOW, "expires_at": NOW}
         recipient = {
@@ -330,7 +339,7 @@ def _write_mails(connection: Connection, store_id: int, world: World) -> None:
         }
         recipient_id = _insert(connection, recipients, recipient)
         if mail.code is not None and mail.code not in made:
-            own = mail.code > 0
+            is_own = mail.code > 0
             code = run | {
                 "code": f"C{mail.code}",
                 "state": CodeState.LIVE,
@@ -338,14 +347,14 @@ def _write_mails(connection: Connection, store_id: int, world: World) -> None:
                 "changed_at": NOW,
             }
             code |= {
-                "recipient_id": recipient_id if own else None,
-                "valid_until": mail.until if own else None,
+                "recipient_id": recipient_id if is_own else None,
+                "valid_until": mail.until if is_own else None,
             }
             made[mail.code] = _insert(connection, codes, code)
         code_id = None if mail.code is None else made[mail.code]
         sent = {"recipient_id": recipient_id, "code_id": code_id, "state": mail.state, "sending_at": mail.at}
         _insert(connection, messages, run | sent | {"changed_at": NOW})
-    by_number = {one.number: one for one in world.orders}
+    by_number = {order.number: order for order in world.orders}
     for number, order in world.used:
         row = {"store_id": store_id, "run_id": run_of[campaign_of(world, number)], "code_id": made[number]}
         money = {"order_total": Decimal(1), "discount": Decimal(1), "payment_status": "PAID"}
@@ -353,8 +362,8 @@ def _write_mails(connection: Connection, store_id: int, world: World) -> None:
 
 
 def campaign_of(world: World, code: int) -> str:
-    """Which campaign a code is of."""
-    return next(one.campaign for one in world.mails if one.code == code)
+    """Return the campaign that a code belongs to."""
+    return next(mail.campaign for mail in world.mails if mail.code == code)
 
 
 def _insert(connection: Connection, table: sa.Table, row: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""A sandbox store for the tests: in a thread with a clock set by hand, or as a process that may be killed."""
+"""A sandbox store for the tests: in a thread with a clock that tests set, or as a process that may be killed."""
 
 from __future__ import annotations
 
@@ -10,47 +10,30 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from tests.clocks import FakeClock
+from tests.logs import new_log
 from tillroll.sandbox import Switches
-from tillroll.sandbox.door.listener import Answer, Listener, Request
+from tillroll.sandbox.http.listener import HttpResponse, Listener, Request
 from tillroll.sandbox.serve import Sandbox
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 
 
-class HandClock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.moment = NOON
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def monotonic(self) -> float:
-        return self.moment.timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        self.pass_by(seconds)
-
-    def pass_by(self, seconds: float) -> None:
-        self.moment += timedelta(seconds=seconds)
-
-
 @dataclass
 class Api:
-    """A caller of one running store."""
+    """A client of a running store."""
 
     base_url: str
     store_id: int
     token: str
-    clock: HandClock = field(default_factory=HandClock)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOON))
     session: requests.Session = field(default_factory=requests.Session)
     opened: Sandbox | None = None
 
@@ -75,8 +58,8 @@ class Api:
         return self.session.post(address, json=body, timeout=20)
 
     def counters(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.admin("counters").json()
-        return found
+        counters: dict[str, Any] = self.admin("counters").json()
+        return counters
 
     def lay(self, **plan: Any) -> None:
         answer = self.admin("faults", plan)
@@ -95,7 +78,7 @@ class Api:
         return str(answer.json()["ticket"])
 
     def finished(self, ticket: str) -> dict[str, Any]:
-        """The batch's status once it is completed."""
+        """Wait for the batch to complete and return its status."""
         return self.until(ticket, lambda status: status["status"] == "COMPLETED")
 
     def until(self, ticket: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -106,7 +89,7 @@ class Api:
                 return status
             time.sleep(0.01)
         raise AssertionError(
-            f"the batch never got there: {status['status']}, {status['completedRequests']} done"
+            f"the batch did not get there: {status['status']}, {status['completedRequests']} done"
         )
 
 
@@ -116,7 +99,7 @@ def store(tmp_path: Path) -> Iterator[Callable[..., Api]]:
     opened: list[tuple[Sandbox, Api]] = []
 
     def open_(*, customers: int = 0, with_: dict[str, Any] | None = None, **switches: Any) -> Api:
-        clock = HandClock()
+        clock = FakeClock(NOON)
         options = {
             "port": 0,
             "directory": tmp_path / f"store{len(opened)}",
@@ -142,14 +125,14 @@ def store(tmp_path: Path) -> Iterator[Callable[..., Api]]:
 
 @pytest.fixture
 def api(store: Callable[..., Api]) -> Api:
-    """A store with nothing but its catalog and its hand-made coupons."""
+    """A store with only its catalog and its manually created coupons."""
     return store()
 
 
 @pytest.fixture(scope="session")
 def seeded_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A shop with customers and histories; to read only."""
-    clock = HandClock()
+    """A shop with customers and their orders; tests must only read it."""
+    clock = FakeClock(NOON)
     sandbox = Sandbox(
         port=0,
         directory=tmp_path_factory.mktemp("shop"),
@@ -165,27 +148,32 @@ def seeded_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     sandbox.close()
 
 
+_AT_ONCE = ("--index-lag", "0", "0")  # searches show what was just written
+
+
 class Process:
-    """A store as a process of its own."""
+    """A store that runs as a process of its own."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._child: subprocess.Popen[str] | None = None
 
     def start(self, *options: str) -> Api:
-        """Start it, or start it again; answers once it is ready."""
+        """Start or restart the store; return a client once it is ready."""
         command = [sys.executable, "-m", "tillroll.sandbox", "--json", "--customers", "20", "--dir"]
-        self._child = subprocess.Popen(
-            [*command, str(self._directory), "--requests-per-minute", "100000", *options],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        with new_log() as log:
+            self._child = subprocess.Popen(
+                [*command, str(self._directory), "--requests-per-minute", "100000", *_AT_ONCE, *options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         assert self._child.stdout is not None
         ready = json.loads(self._child.stdout.readline())
         return Api(base_url=ready["base_url"], store_id=ready["store_id"], token=ready["token"])
 
     def end(self, how: signal.Signals) -> int:
-        """Send the signal and wait; answers the exit code."""
+        """Send the signal, wait for the end, and return the exit code."""
         assert self._child is not None
         assert self._child.stdout is not None
         if self._child.poll() is None:
@@ -211,16 +199,16 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._listener.port}/hooks?app=1"
         self._listener.start()
 
-    def _take(self, request: Request) -> Answer:
+    def _take(self, request: Request) -> HttpResponse:
         status = self.answers.pop(0) if self.answers else 200
         self.got.append((request.query, dict(request.headers), json.loads(request.content)))
-        return Answer(status=status)
+        return HttpResponse(status=status)
 
     def events(self) -> list[str]:
         return [body["eventType"] for _, _, body in self.got]
 
     def wait(self, count: int) -> list[dict[str, Any]]:
-        """The bodies, once so many have come."""
+        """Wait for this many events and return their bodies."""
         eventually(
             lambda: len(self.got) >= count, lambda: f"{len(self.got)} of {count} came: {self.events()}"
         )
@@ -230,11 +218,11 @@ class Receiver:
         self._listener.close()
 
 
-def eventually(happens: Callable[[], bool], told: Callable[[], str] = lambda: "it never happened") -> None:
-    """Wait for another thread or process; never for a schedule."""
+def eventually(happens: Callable[[], bool], explain: Callable[[], str] = lambda: "it never happened") -> None:
+    """Wait until another thread or process has done something; not meant for waiting for a scheduled time."""
     end = time.monotonic() + 15
     while not happens():
-        assert time.monotonic() < end, told()
+        assert time.monotonic() < end, explain()
         time.sleep(0.005)
 
 

@@ -1,10 +1,10 @@
-"""Abandoned carts: left behind, hidden, placed, and bought after all."""
+"""Abandoned carts: created, hidden, placed, and bought in the end."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tillroll.sandbox.areas import carts
+from tillroll.sandbox.endpoints import carts
 
 
 def leave(api: Any, email: str = "anna@example.com", **more: Any) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def leave(api: Any, email: str = "anna@example.com", **more: Any) -> dict[str, A
         return carts.leave(store, {"email": email, "items": [{"sku": "POT-02", "quantity": 2}], **more})
 
 
-def test_a_cart_left_behind_shows_as_a_cart_and_not_among_the_orders(api: Any) -> None:
+def test_an_abandoned_cart_is_listed_as_a_cart_and_not_as_an_order(api: Any) -> None:
     left = leave(api, coupon="welcome10")
     cart = api.get(f"/carts/{left['cartId']}")
     assert (cart["email"], cart["subtotal"], cart["couponDiscount"], cart["total"]) == (
@@ -36,14 +36,14 @@ def test_an_order_made_incomplete_is_a_cart(api: Any) -> None:
     assert cart["cartId"] == cart["cartId"].upper()
 
 
-def test_carts_are_found_by_who_when_and_how_much(api: Any) -> None:
+def test_carts_are_found_by_customer_date_and_total(api: Any) -> None:
     leave(api)
     api.clock.pass_by(100)
     leave(api, "ben@example.com", coupon="FRIENDS")
     now = int(api.clock.now().timestamp())
 
     def who(**query: Any) -> list[str]:
-        return [one["email"] for one in api.get("/carts", **query)["items"]]
+        return [cart["email"] for cart in api.get("/carts", **query)["items"]]
 
     assert who() == ["ben@example.com", "anna@example.com"]
     assert who(createdFrom=now - 100, createdTo=now - 1) == ["anna@example.com"]
@@ -53,7 +53,7 @@ def test_carts_are_found_by_who_when_and_how_much(api: Any) -> None:
     assert who(offset=2) == []
 
 
-def test_a_cart_may_be_hidden_and_little_else(api: Any) -> None:
+def test_hiding_is_the_only_change_that_a_cart_accepts(api: Any) -> None:
     path = f"/carts/{leave(api)['cartId']}"
     assert api.call("PUT", path, json={"hidden": True, "email": "x@example.com"}).json() == {"updateCount": 1}
     assert (api.get(path)["hidden"], api.get(path)["email"]) == (True, "anna@example.com")
@@ -87,26 +87,26 @@ def test_buying_with_the_same_address_turns_the_cart_into_the_order(api: Any, re
     [order] = api.get("/orders")["items"]
     assert (order["id"], order["subtotal"]) == (bought["orderId"], 9.5)
     assert api.get(f"/carts/{cart}")["recoveredOrderId"] == order["orderNumber"]
-    told = {body["eventType"]: body for body in receiver.wait(5)}
-    assert told.keys() == {
+    events = {body["eventType"]: body for body in receiver.wait(5)}
+    assert events.keys() == {
         "unfinished_order.created", "order.created", "customer.created", "customer.updated", "product.updated",
     }  # fmt: skip
-    assert told["unfinished_order.created"]["data"] == {"orderId": order["id"], "cartId": cart}
-    assert told["order.created"]["data"] == {
+    assert events["unfinished_order.created"]["data"] == {"orderId": order["id"], "cartId": cart}
+    assert events["order.created"]["data"] == {
         "orderId": order["id"], "newPaymentStatus": "PAID", "newFulfillmentStatus": "AWAITING_PROCESSING",
     }  # fmt: skip
-    assert told["customer.created"]["data"] == {"customerEmail": "Anna@example.com"}
+    assert events["customer.created"]["data"] == {"customerEmail": "Anna@example.com"}
 
 
 def test_a_known_customer_is_named_in_the_cart(api: Any) -> None:
-    known = api.call("POST", "/customers", json={"email": "anna@example.com"}).json()["id"]
+    customer = api.call("POST", "/customers", json={"email": "anna@example.com"}).json()["id"]
     cart = api.get(f"/carts/{leave(api)['cartId']}")
-    assert cart["customerId"] == known
-    assert api.get("/carts", customerId=known)["total"] == 1
+    assert cart["customerId"] == customer
+    assert api.get("/carts", customerId=customer)["total"] == 1
 
 
 def test_the_sample_shop_has_a_few_carts(seeded_shop: Any) -> None:
-    found = seeded_shop.get("/carts")
-    assert found["total"] == 6
+    page = seeded_shop.get("/carts")
+    assert page["total"] == 6
     assert seeded_shop.get("/carts", showHidden="false")["total"] == 5
-    assert all(one["items"][0]["productId"] and one["customerId"] for one in found["items"])
+    assert all(cart["items"][0]["productId"] and cart["customerId"] for cart in page["items"])

@@ -1,4 +1,4 @@
-"""A buyer at the till: the coupon's rules, and the order that follows."""
+"""The checkout: the rules of coupons, and the resulting order."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def test_a_buyer_reviews_what_they_bought_and_nothing_else(api: Any) -> None:
     assert "didn't buy" in refusal(api.admin("review", words))
     sold = buy(api).json()
     number = api.admin("review", words).json()["reviewId"]
-    told = api.get(f"/reviews/{number}")
-    assert (told["status"], told["rating"], told["review"]) == ("MODERATED", 5, "Lovely.")
-    assert str(told["orderNumber"]) == str(sold["orderId"])
+    review = api.get(f"/reviews/{number}")
+    assert (review["status"], review["rating"], review["review"]) == ("MODERATED", 5, "Lovely.")
+    assert str(review["orderNumber"]) == str(sold["orderId"])
     assert api.admin("review", {**words, "rating": 6}).status_code == 400
 
 
@@ -82,7 +82,7 @@ def test_once_per_customer_goes_by_the_address(api: Any) -> None:
     assert buy(api, "EACH", email="anna.two@example.com").status_code == 200
 
 
-def test_first_and_returning_customers(api: Any) -> None:
+def test_coupons_for_first_or_returning_customers_are_refused_to_others(api: Any) -> None:
     api.coupon("NEW", applicationLimit="NEW_CUSTOMER_ONLY")
     api.coupon("BACK", applicationLimit="REPEAT_CUSTOMER_ONLY")
     assert "returning" in refusal(buy(api, "BACK"))
@@ -91,7 +91,7 @@ def test_first_and_returning_customers(api: Any) -> None:
     assert buy(api, "BACK").status_code == 200
 
 
-def test_dates_status_and_minimum(api: Any) -> None:
+def test_a_coupon_is_checked_for_dates_status_and_minimum(api: Any) -> None:
     api.coupon("LATER", launchDate="2026-03-02 13:00:00 +0000", expirationDate="2026-03-02 14:00:00 +0000")
     api.coupon("PAUSED", status="PAUSED")
     api.coupon("LARGE", totalLimit=76.01)
@@ -123,13 +123,13 @@ def test_a_refused_coupon_leaves_no_order(api: Any) -> None:
     assert refusal(buy(api, sku="NOTHING"))
 
 
-def test_what_is_bought_leaves_the_shelf(api: Any, receiver: Any) -> None:
+def test_a_purchase_reduces_the_stock(api: Any, receiver: Any) -> None:
     api.admin("webhooks", {"url": receiver.url, "events": ["product.updated"]})
     before = api.get("/products", sku="POT-02")["items"][0]
     assert buy(api).status_code == 200
     assert api.get(f"/products/{before['id']}")["quantity"] == before["quantity"] - 2
-    [told] = receiver.wait(1)
-    assert told["entityId"] == before["id"]
+    [event] = receiver.wait(1)
+    assert event["entityId"] == before["id"]
 
 
 def test_a_variation_is_bought_by_its_sku_at_its_price(api: Any) -> None:
@@ -143,7 +143,7 @@ def test_a_variation_is_bought_by_its_sku_at_its_price(api: Any) -> None:
     assert api.admin("checkout", {"email": "b@example.com", "items": own}).json()["subtotal"] == 20
 
 
-def test_an_empty_shelf_sells_unless_the_switch_refuses(api: Any) -> None:
+def test_sold_out_products_can_be_bought_unless_the_switch_forbids_it(api: Any) -> None:
     assert buy(api, sku="CUP-01-ASH").status_code == 200
     api.turn(out_of_stock="refuse")
     assert "out of stock" in refusal(buy(api, sku="CUP-01-ASH"))
@@ -151,7 +151,7 @@ def test_an_empty_shelf_sells_unless_the_switch_refuses(api: Any) -> None:
     assert "not for sale" in refusal(buy(api, sku="POT-01"))
 
 
-def test_each_item_learns_its_share_of_the_coupon(api: Any) -> None:
+def test_each_item_has_its_share_of_the_discount(api: Any) -> None:
     api.coupon("TEN", discountType="ABS", discount=10)
     basket = [{"sku": "TEA-01"}, {"sku": "TEA-02"}, {"sku": "TEA-03"}]
     sold = api.admin("checkout", {"email": "a@example.com", "items": basket, "coupon": "TEN"}).json()

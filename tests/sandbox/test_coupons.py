@@ -1,4 +1,4 @@
-"""Discount coupons: made, read, changed, deleted, searched."""
+"""Discount coupons: created, read, changed, deleted, searched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tillroll.sandbox.areas import coupons
+from tillroll.sandbox.endpoints import coupons
 
 Open = Callable[..., Any]
 
@@ -90,12 +90,14 @@ def test_limits_keep_only_what_exists_and_fits(api: Any) -> None:
     assert "catalogLimit" not in api.get("/discount_coupons/POST")
 
 
-def test_a_coupon_expires_by_being_looked_at(api: Any) -> None:
+def test_an_expired_coupon_changes_its_status_when_read(api: Any) -> None:
     api.coupon("SHORT", expirationDate="2026-03-02 12:00:10 +0000")
     assert api.get("/discount_coupons/SHORT")["status"] == "ACTIVE"
     api.clock.pass_by(11)
     assert api.get("/discount_coupons/SHORT")["status"] == "EXPIRED"
-    assert [one["code"] for one in api.get("/discount_coupons", availability="EXPIRED")["items"]] == ["SHORT"]
+    assert [coupon["code"] for coupon in api.get("/discount_coupons", availability="EXPIRED")["items"]] == [
+        "SHORT"
+    ]
 
 
 def test_search_finds_a_code_whole_and_in_any_case(api: Any) -> None:
@@ -132,7 +134,7 @@ def test_pages_clamp_and_end_in_nothing(api: Any) -> None:
     assert api.call("GET", "/discount_coupons?limit=101").status_code == 400
 
 
-def test_response_fields_leave_only_what_was_asked_for(api: Any) -> None:
+def test_response_fields_limit_the_answer_to_the_requested_fields(api: Any) -> None:
     answer = api.get("/discount_coupons", responseFields="total,items(code,nonsense)", code="FRIENDS")
     assert answer == {"total": 1, "items": [{"code": "FRIENDS"}]}
 
@@ -174,7 +176,10 @@ def test_search_may_be_partial_and_newest_first(api: Any) -> None:
     api.coupon("PART-2")
     assert api.get("/discount_coupons", code="part")["total"] == 0
     api.turn(coupon_search="partial", coupons_sorted="newest_first")
-    assert [one["code"] for one in api.get("/discount_coupons", code="part")["items"]] == ["PART-2", "PART-1"]
+    assert [coupon["code"] for coupon in api.get("/discount_coupons", code="part")["items"]] == [
+        "PART-2",
+        "PART-1",
+    ]
 
 
 def test_availability_takes_a_list(api: Any) -> None:
@@ -183,7 +188,7 @@ def test_availability_takes_a_list(api: Any) -> None:
     api.clock.pass_by(11)
 
     def codes(wanted: str) -> list[str]:
-        return [one["code"] for one in api.get("/discount_coupons", availability=wanted)["items"]]
+        return [coupon["code"] for coupon in api.get("/discount_coupons", availability=wanted)["items"]]
 
     assert codes("PAUSED,EXPIRED") == ["STOP", "SHORT"]
     assert len(codes("ACTIVE")) == 3
@@ -231,7 +236,7 @@ def test_a_feature_that_the_store_lacks_is_403(store: Open, feature: str, code: 
     assert (answer.status_code, answer.json()["errorCode"]) == (403, code)
 
 
-def test_the_owner_may_edit_and_delete_behind_every_programs_back(api: Any, receiver: Any) -> None:
+def test_the_owner_may_edit_and_delete_coupons_by_hand(api: Any, receiver: Any) -> None:
     api.coupon("DRIFT", discount=10)
     api.admin("webhooks", {"url": receiver.url})
     store = api.opened.store
@@ -248,7 +253,7 @@ def test_the_owner_may_edit_and_delete_behind_every_programs_back(api: Any, rece
     }  # fmt: skip
 
 
-def test_a_use_of_a_coupon_is_told_if_the_switch_says_so(api: Any, receiver: Any) -> None:
+def test_a_use_of_a_coupon_sends_an_event_if_the_switch_is_on(api: Any, receiver: Any) -> None:
     api.admin("webhooks", {"url": receiver.url, "events": ["discount_coupon.updated", "order.created"]})
     basket = {"email": "anna@example.com", "items": [{"sku": "TEA-01"}], "coupon": "FRIENDS"}
     api.admin("checkout", basket)

@@ -21,7 +21,7 @@ def put(api: Any, path: str, **body: Any) -> Any:
 
 
 def emails(api: Any, **query: Any) -> list[str]:
-    return [one["email"] for one in api.get("/customers", **query)["items"]]
+    return [customer["email"] for customer in api.get("/customers", **query)["items"]]
 
 
 def test_a_customer_reads_back_with_what_was_written(api: Any) -> None:
@@ -50,7 +50,7 @@ def test_an_update_is_a_merge(api: Any) -> None:
     assert put(api, path, customerGroupId=77).status_code == 404
 
 
-def test_a_language_has_to_be_one_of_the_store_unless_the_switch_lets_it(api: Any) -> None:
+def test_a_customers_language_must_be_one_of_the_stores_unless_the_switch_allows_any(api: Any) -> None:
     answer = api.call("POST", "/customers", json={"email": "a@example.com", "lang": "fr"})
     assert (answer.status_code, answer.json()["errorCode"]) == (400, "LANGUAGES_NOT_ALLOWED")
     api.turn(unknown_language="accept")
@@ -96,11 +96,11 @@ def test_customers_are_found_by_what_they_bought(api: Any) -> None:
     assert emails(api, sortBy="SALES_VALUE_DESC") == ["ben@example.com", "anna@example.com"]
 
 
-def test_groups_are_made_named_anew_and_deleted(api: Any) -> None:
+def test_groups_are_created_renamed_and_deleted(api: Any) -> None:
     made = api.call("POST", "/customer_groups", json={"name": "Friends"}).json()["id"]
     member = make(api, "anna@example.com", customerGroupId=made)
-    found = api.get("/customer_groups")
-    assert (found["total"], found["items"][0]) == (3, {"id": 0, "name": "General"})
+    groups = api.get("/customer_groups")
+    assert (groups["total"], groups["items"][0]) == (4, {"id": 0, "name": "General"})
     assert put(api, f"/customer_groups/{made}", name="Family").json() == {"updateCount": 1}
     assert api.get(f"/customers/{member}")["customerGroupName"] == "Family"
     assert (
@@ -121,7 +121,7 @@ def test_contacts_have_one_default_of_a_type(api: Any) -> None:
     path = f"/customers/{make(api, 'anna@example.com')}/contacts"
     first = api.call("POST", path, json={"type": "PHONE", "contact": "+386 1", "default": True}).json()["id"]
     second = api.call("POST", path, json={"type": "PHONE", "contact": "+386 2", "default": True}).json()["id"]
-    kinds = [(one["type"], one["default"]) for one in api.get(path)]
+    kinds = [(contact["type"], contact["default"]) for contact in api.get(path)]
     assert kinds == [("EMAIL", True), ("PHONE", False), ("PHONE", True)]
     assert put(api, f"{path}/{first}", default=True).json() == {"updateCount": 1}
     assert api.get(f"{path}/{second}")["default"] is False
@@ -144,8 +144,8 @@ def test_extra_fields_are_made_and_written(api: Any) -> None:
     assert api.get(path)["title"] == "Name day"
     value = [{"key": made["key"], "value": "2000-01-01"}]
     number = make(api, "anna@example.com", extrafields=value)
-    [told] = api.get(f"/customers/{number}")["extrafields"]
-    assert told == {**value[0], "title": "Name day", "type": "DATETIME", "entityTypes": ["CUSTOMERS"]}
+    [written] = api.get(f"/customers/{number}")["extrafields"]
+    assert written == {**value[0], "title": "Name day", "type": "DATETIME", "entityTypes": ["CUSTOMERS"]}
     assert api.call("DELETE", path).json() == {"deleteCount": 1}
     assert api.call("GET", path).status_code == 404
     api.turn(write_customer_extra_fields=False)
@@ -156,34 +156,34 @@ def test_the_index_lags_in_counts_as_in_pages(store: Open) -> None:
     api = store(customers=30, index_lag=2.0)
     make(api, "late@example.com", lang="de")
     german = api.get("/customers", lang="de")
-    assert "late@example.com" not in [one["email"] for one in german["items"]]
+    assert "late@example.com" not in [customer["email"] for customer in german["items"]]
     assert german["total"] == german["count"]
     api.clock.pass_by(3)
     assert api.get("/customers", lang="de")["total"] == german["total"] + 1
 
 
 @pytest.mark.parametrize("by", ["NAME", "EMAIL", "UPDATED_DATE", "LAST_ORDER_DATE"])
-def test_pages_of_every_sort_hold_everybody_once(seeded_shop: Any, by: str) -> None:
+def test_pages_in_every_order_contain_each_customer_once(seeded_shop: Any, by: str) -> None:
     seen: list[int] = []
     for offset in range(0, 1500, 100):
         page = seeded_shop.get("/customers", sortBy=f"{by}_DESC", offset=offset, responseFields="items(id)")
-        seen += [one["id"] for one in page["items"]]
+        seen += [customer["id"] for customer in page["items"]]
     assert len(seen) == len(set(seen)) == 1500
 
 
-def test_customers_tell_of_their_changes(api: Any, receiver: Any) -> None:
+def test_changes_of_customers_send_events(api: Any, receiver: Any) -> None:
     api.admin("webhooks", {"url": receiver.url})
     number = make(api, "anna@example.com")
     put(api, f"/customers/{number}", acceptMarketing=False)
     api.call("DELETE", f"/customers/{number}")
     api.call("POST", "/customer_groups", json={"name": "Friends"})
-    told = {body["eventType"]: body for body in receiver.wait(4)}
-    assert told.keys() == {
+    events = {body["eventType"]: body for body in receiver.wait(4)}
+    assert events.keys() == {
         "customer.created",
         "customer.updated",
         "customer.deleted",
         "customer_group.created",
     }
     for kind in ("created", "updated", "deleted"):
-        assert told[f"customer.{kind}"]["data"] == {"customerEmail": "anna@example.com"}
-        assert told[f"customer.{kind}"]["entityId"] == number
+        assert events[f"customer.{kind}"]["data"] == {"customerEmail": "anna@example.com"}
+        assert events[f"customer.{kind}"]["entityId"] == number

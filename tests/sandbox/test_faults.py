@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, and what is counted of a client's manners."""
+"""Deliberate faults, and the counters of a client's behaviour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import requests
 
 from tests.sandbox.conftest import eventually
 from tillroll.sandbox import PlanFault, read_plan
-from tillroll.sandbox.memory.faults import KINDS, Faults
+from tillroll.sandbox.state.faults import KINDS, Faults
 
 Open = Callable[..., Any]
 
@@ -23,16 +23,16 @@ def statuses(api: Any, count: int, method: str = "GET", path: str = "/profile") 
     return [api.call(method, path).status_code for _ in range(count)]
 
 
-def test_a_storm_tells_the_client_to_wait_and_counts_its_knocks(api: Any) -> None:
+def test_a_storm_tells_the_client_to_wait_and_counts_its_early_requests(api: Any) -> None:
     api.lay(storm={"retry_after": 7, "times": 1})
     refused = api.call("GET", "/profile")
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "7")
     assert statuses(api, 2) == [200, 200]
-    assert api.counters()["knocks"] == 2
+    assert api.counters()["early_requests"] == 2
     api.clock.pass_by(7)
     assert statuses(api, 1) == [200]
-    found = api.counters()
-    assert (found["knocks"], found["faults"]) == (2, {"storm": 1})
+    counters = api.counters()
+    assert (counters["early_requests"], counters["faults"]) == (2, {"storm": 1})
 
 
 def test_a_share_repeats_with_its_seed(store: Open) -> None:
@@ -43,14 +43,14 @@ def test_a_share_repeats_with_its_seed(store: Open) -> None:
     assert statuses(store(with_={"faults": {**plan, "seed": 5}}), 60) != runs[0]
 
 
-def test_errors_strike_before_the_work_and_only_what_they_are_meant_for(api: Any) -> None:
+def test_errors_happen_before_the_work_and_only_on_matching_requests(api: Any) -> None:
     api.lay(errors={"on": "writes", "path": "/discount_coupons"})
     assert api.coupon("NOT1").status_code == 500
     assert api.call("GET", "/discount_coupons/NOT1").status_code == 404
     assert api.call("POST", "/customers", json={"email": "a@example.com"}).status_code == 200
 
 
-def test_a_lost_answer_has_done_its_work_and_a_reset_has_not(api: Any) -> None:
+def test_a_request_with_a_lost_answer_takes_effect_and_a_reset_one_does_not(api: Any) -> None:
     api.lay(lost_answers={"times": 1})
     with pytest.raises(requests.ConnectionError):
         api.coupon("DONE1")
@@ -62,7 +62,7 @@ def test_a_lost_answer_has_done_its_work_and_a_reset_has_not(api: Any) -> None:
     assert api.counters()["faults"] == {"lost_answers": 1, "resets": 1}
 
 
-def test_a_slow_answer_is_late_by_the_clients_clock_and_holds_nobody_up(api: Any) -> None:
+def test_a_slow_answer_is_late_by_the_clients_clock_and_delays_no_other(api: Any) -> None:
     api.lay(slow={"seconds": 60, "times": 1})
     with pytest.raises(requests.ReadTimeout):
         api.session.get(
@@ -78,7 +78,7 @@ def test_a_slow_answer_is_late_by_the_clients_clock_and_holds_nobody_up(api: Any
 @pytest.mark.parametrize(
     ("kind", "status", "counted"), [("token_revoked", 403, "revoked_token"), ("plan_downgraded", 402, "")]
 )
-def test_the_token_or_the_plan_goes_after_so_many_requests_until_the_plan_is_off(
+def test_the_token_or_the_plan_is_lost_after_a_number_of_requests_until_the_fault_is_off(
     api: Any, kind: str, status: int, counted: str
 ) -> None:
     api.lay(**{kind: {"after": 2}})
@@ -92,7 +92,9 @@ def test_the_token_or_the_plan_goes_after_so_many_requests_until_the_plan_is_off
 
 
 @pytest.mark.parametrize(("kind", "code"), [("plan_downgraded", 402), ("token_revoked", 403)])
-def test_batches_feel_a_revoked_token_and_a_downgraded_plan(store: Open, kind: str, code: int) -> None:
+def test_a_revoked_token_or_a_downgraded_plan_fails_the_rest_of_a_batch(
+    store: Open, kind: str, code: int
+) -> None:
     api = store(inner_request_seconds=10.0, requests_per_minute=10_000)
     ticket = api.batch([{"path": "/profile", "method": "GET"}] * 3, stopOnFirstFailure="false")
     api.clock.pass_by(10)
@@ -101,7 +103,7 @@ def test_batches_feel_a_revoked_token_and_a_downgraded_plan(store: Open, kind: s
     api.clock.pass_by(20)
     eventually(lambda: api.counters()["batch_inner"] == 3)
     api.session.delete(f"{api.root}/sandbox/faults", timeout=5)
-    assert [one["httpStatusCode"] for one in api.finished(ticket)["responses"]] == [200, code, code]
+    assert [response["httpStatusCode"] for response in api.finished(ticket)["responses"]] == [200, code, code]
 
 
 @pytest.mark.parametrize(
@@ -133,18 +135,18 @@ def test_somebody_edits_and_deletes_coupons_by_hand(api: Any) -> None:
     api.get("/profile")
     api.lay(coupon_meddling={"changes": ["edit"], "times": 1})
     api.get("/profile")
-    after = {one["id"]: one for one in api.get("/discount_coupons")["items"]}
+    after = {coupon["id"]: coupon for coupon in api.get("/discount_coupons")["items"]}
     assert len(after) == before["total"] - 1
-    edited = [one for one in before["items"] if one["id"] in after and after[one["id"]] != one]
+    edited = [coupon for coupon in before["items"] if coupon["id"] in after and after[coupon["id"]] != coupon]
     assert len(edited) == 1
 
 
-def test_a_batch_that_stalls_holds_up_those_behind_it(api: Any) -> None:
+def test_a_stalled_batch_delays_later_batches(api: Any) -> None:
     api.lay(stalled_batches={"seconds": 90, "times": 1})
     read = [{"path": "/profile", "method": "GET"}]
     first, second = api.batch(read), api.batch(read)
     api.clock.pass_by(89)
-    assert {api.get("/batch", ticket=one)["status"] for one in (first, second)} == {"QUEUED"}
+    assert {api.get("/batch", ticket=ticket)["status"] for ticket in (first, second)} == {"QUEUED"}
     api.clock.pass_by(2)
     assert api.finished(second)["completedRequests"] == 1
 
@@ -157,7 +159,7 @@ def test_a_skewed_clock_shows_in_the_date_header_and_in_dates(api: Any) -> None:
     assert answer.json()["creationDate"] == "2026-03-02 11:00:00 +0000"
 
 
-def test_a_dead_token_is_counted_request_by_request(api: Any) -> None:
+def test_every_request_with_a_revoked_token_is_counted(api: Any) -> None:
     api.turn(token_revoked=True)
     assert statuses(api, 3) == [403, 403, 403]
     assert api.counters()["revoked_token"] == 3
@@ -181,13 +183,13 @@ def test_a_dead_token_is_counted_request_by_request(api: Any) -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_a_plan_that_cannot_be_meant_is_told_in_a_sentence(plan: Any, sentence: str) -> None:
-    with pytest.raises(PlanFault) as told:
+def test_an_invalid_plan_of_faults_is_refused_with_a_sentence(plan: Any, sentence: str) -> None:
+    with pytest.raises(PlanFault) as refusal:
         Faults().lay(plan)
-    assert sentence in str(told.value)
+    assert sentence in str(refusal.value)
 
 
-def test_a_wrong_plan_changes_nothing_over_http(api: Any) -> None:
+def test_an_invalid_plan_of_faults_changes_nothing_over_http(api: Any) -> None:
     api.lay(errors={"status": 500})
     answer = api.admin("faults", {"errors": False, "slow": {"share": -1}})
     assert answer.status_code == 400
@@ -197,8 +199,8 @@ def test_a_wrong_plan_changes_nothing_over_http(api: Any) -> None:
     assert api.admin("faults").json()["on"] == {}
 
 
-def test_every_kind_is_explained_and_may_be_switched_on_as_it_is() -> None:
-    from tillroll.sandbox.memory import faults
+def test_every_kind_is_documented_and_works_with_its_defaults() -> None:
+    from tillroll.sandbox.state import faults
 
     for kind in KINDS:
         assert f"\n{kind} " in str(faults.__doc__)
@@ -216,7 +218,7 @@ def test_a_plan_is_read_from_a_file(tmp_path: Path, store: Open) -> None:
         read_plan(tmp_path / "none.yaml")
 
 
-def test_a_sandbox_with_a_plan_that_cannot_be_meant_does_not_start(tmp_path: Path) -> None:
+def test_a_sandbox_with_an_invalid_plan_of_faults_does_not_start(tmp_path: Path) -> None:
     file = tmp_path / "faults.yaml"
     file.write_text("strom: {}\n")
     for command in (["-m", "tillroll.sandbox"], ["-m", "tillroll", "sandbox"]):

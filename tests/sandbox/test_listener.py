@@ -1,4 +1,4 @@
-"""What goes over the wire: requests in every form a client may send them, and the answers' packing."""
+"""HTTP on the wire: every form of request that a client may send, and compressed answers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import requests
 
-from tillroll.sandbox.door.listener import Answer, Listener, Request
+from tillroll.sandbox.http.listener import HttpResponse, Listener, Request
 
 
-def mirror(request: Request) -> Answer:
-    told = {
+def mirror(request: Request) -> HttpResponse:
+    request_parts = {
         "method": request.method,
         "path": request.path,
         "query": request.query,
         "content": request.content.decode(),
         "headers": dict(request.headers),
     }
-    return Answer(content=json.dumps(told).encode())
+    return HttpResponse(content=json.dumps(request_parts).encode())
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ Talk = Callable[[bytes], tuple[int, bytes]]
 
 @pytest.fixture
 def talk(listener: Listener) -> Talk:
-    """Send bytes on a connection of their own; (status, everything that came back)."""
+    """Send bytes on a new connection; return the status and everything received."""
 
     def exchange(sent: bytes) -> tuple[int, bytes]:
         with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as connection:
@@ -53,11 +53,11 @@ def talk(listener: Listener) -> Talk:
 
 
 def body_of(came: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(came.rpartition(b"\r\n\r\n")[2])
-    return found
+    body: dict[str, Any] = json.loads(came.rpartition(b"\r\n\r\n")[2])
+    return body
 
 
-def test_a_body_in_pieces_is_one_body(listener: Listener) -> None:
+def test_a_chunked_body_is_read_as_a_whole(listener: Listener) -> None:
     def pieces() -> Iterator[bytes]:
         yield b'{"a":'
         yield b"1}"
@@ -66,13 +66,13 @@ def test_a_body_in_pieces_is_one_body(listener: Listener) -> None:
     assert answer.json()["content"] == '{"a":1}'
 
 
-def test_a_client_that_asks_before_it_sends_is_told_to_go_on(talk: Talk) -> None:
+def test_a_client_that_expects_100_continue_gets_it(talk: Talk) -> None:
     _, came = talk(b"POST /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi")
     assert came.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
     assert body_of(came)["content"] == "hi"
 
 
-def test_requests_one_behind_the_other_are_answered_in_order(talk: Talk) -> None:
+def test_pipelined_requests_are_answered_in_order(talk: Talk) -> None:
     _, came = talk(b"GET /one HTTP/1.1\r\n\r\nGET /two?a=b HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert came.count(b"HTTP/1.1 200 OK") == 2
     assert (body_of(came)["path"], body_of(came)["query"]) == ("/two", "a=b")
@@ -107,12 +107,14 @@ def test_requests_one_behind_the_other_are_answered_in_order(talk: Talk) -> None
         "none",
     ],
 )
-def test_what_is_no_request_is_refused_and_the_listener_lives(talk: Talk, sent: bytes, status: int) -> None:
+def test_a_malformed_request_is_refused_and_the_listener_keeps_running(
+    talk: Talk, sent: bytes, status: int
+) -> None:
     assert talk(sent)[0] == status
     assert talk(b"GET /x HTTP/1.0\r\n\r\n")[0] == 200
 
 
-def test_a_long_answer_is_packed_for_those_who_ask(api: Any) -> None:
+def test_a_long_answer_is_compressed_on_request(api: Any) -> None:
     packed = api.call("GET", "/products", headers={"Accept-Encoding": "gzip"}, stream=True)
     raw = packed.raw.read(decode_content=False)
     plain = api.call("GET", "/products", headers={"Accept-Encoding": "identity"})
@@ -122,7 +124,7 @@ def test_a_long_answer_is_packed_for_those_who_ask(api: Any) -> None:
     assert len(raw) < len(plain.content) / 2
 
 
-def test_closing_answers_what_has_come(listener: Listener) -> None:
+def test_closing_answers_received_requests_first(listener: Listener) -> None:
     with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as connection:
         connection.sendall(b"GET /x HTTP/1.1\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")

@@ -1,4 +1,4 @@
-"""How an app gets into a store and out of it again."""
+"""Installing an app in a store with OAuth, and uninstalling it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ask(api: Any, **changed: str) -> dict[str, str]:
 
 
 def decided(api: Any, decision: str = "allow", **changed: str) -> dict[str, str]:
-    """What the browser brings back to the app."""
+    """Return the query that the browser's redirect brings to the app."""
     form = {**ask(api, **changed), "store_id": str(api.store_id), "decision": decision}
     answer = requests.post(f"{api.root}/api/oauth/authorize", data=form, allow_redirects=False, timeout=5)
     assert answer.status_code == 302
@@ -47,7 +47,7 @@ def exchange(api: Any, code: str, /, **changed: str) -> requests.Response:
     return requests.post(f"{api.root}/api/oauth/token/{api.store_id}", data=form, timeout=5)
 
 
-def test_the_merchant_says_yes_and_the_app_gets_a_token_for_what_it_asked(api: Any) -> None:
+def test_if_the_merchant_accepts_the_app_gets_a_token_for_the_requested_scopes(api: Any) -> None:
     page = requests.get(f"{api.root}/api/oauth/authorize", params=ask(api), timeout=5)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "<li>read_discount_coupons</li>" in page.text
@@ -70,7 +70,7 @@ def test_the_merchant_says_yes_and_the_app_gets_a_token_for_what_it_asked(api: A
     assert (refused.status_code, refused.json()["errorCode"]) == (403, "INSUFFICIENT_APP_SCOPE")
 
 
-def test_the_merchant_says_no(api: Any) -> None:
+def test_if_the_merchant_declines_the_app_gets_no_code(api: Any) -> None:
     assert decided(api, "refuse") == {"from": "ecwid", "error": "access_denied", "state": "a state & <more>"}
 
 
@@ -85,7 +85,7 @@ def test_a_code_works_once_and_a_second_exchange_kills_the_first_token(api: Any)
     assert api.counters()["revoked_token"] == 1
 
 
-def test_a_code_lives_five_minutes(api: Any) -> None:
+def test_a_code_is_valid_for_five_minutes(api: Any) -> None:
     code = decided(api)["code"]
     api.clock.pass_by(301)
     assert exchange(api, code).json() == {"error": "invalid_grant"}
@@ -102,14 +102,14 @@ def test_a_code_lives_five_minutes(api: Any) -> None:
     ],
     ids=["secret", "client", "code", "address", "grant"],
 )
-def test_an_exchange_that_does_not_fit_uses_nothing_up(api: Any, changed: dict[str, str], error: str) -> None:
+def test_an_invalid_exchange_does_not_use_up_the_code(api: Any, changed: dict[str, str], error: str) -> None:
     code = decided(api)["code"]
     answer = exchange(api, code, **changed)
     assert (answer.status_code, answer.json()) == (400, {"error": error})
     assert exchange(api, code).status_code == 200
 
 
-def test_a_code_of_one_store_is_nothing_to_another(store: Open) -> None:
+def test_a_code_of_one_store_is_invalid_at_another(store: Open) -> None:
     api = store(with_={"stores": 2})
     code = decided(api)["code"]
     assert exchange(replace(api, store_id=1004), code).json() == {"error": "invalid_grant"}
@@ -118,7 +118,7 @@ def test_a_code_of_one_store_is_nothing_to_another(store: Open) -> None:
     assert ("<option>1004</option>" in page, "<option>1003</option>" in page) == (True, True)
 
 
-def test_only_a_form_is_taken(api: Any) -> None:
+def test_only_a_form_is_accepted(api: Any) -> None:
     answer = requests.post(f"{api.root}/api/oauth/token/{api.store_id}", json={}, timeout=5)
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
 
@@ -133,9 +133,7 @@ def test_only_a_form_is_taken(api: Any) -> None:
     ],
     ids=["client", "type", "address", "store"],
 )
-def test_a_request_that_cannot_be_meant_is_told_and_sends_nobody_anywhere(
-    api: Any, changed: dict[str, str]
-) -> None:
+def test_an_invalid_request_is_reported_and_does_not_redirect(api: Any, changed: dict[str, str]) -> None:
     address = f"{api.root}/api/oauth/authorize"
     for method in ("GET", "POST"):
         form = {"params": ask(api, **changed)} if method == "GET" else {"data": ask(api, **changed)}
@@ -151,13 +149,11 @@ def test_the_public_token_comes_with_its_scope_and_reads_the_catalogue(api: Any)
     assert app.call("GET", "/customers").status_code == 403
 
 
-def test_uninstalled_every_token_is_dead_and_installed_again_there_is_a_new_one(
-    api: Any, receiver: Any
-) -> None:
+def test_uninstalling_revokes_every_token_and_reinstalling_issues_a_new_one(api: Any, receiver: Any) -> None:
     api.admin("webhooks", {"url": receiver.url})
     token = exchange(api, decided(api)["code"]).json()["access_token"]
     assert api.admin("uninstall", {}).json() == {"revoked": 2}
-    assert {replace(api, token=one).call("GET", "/profile").status_code for one in (token, api.token)} == {
+    assert {replace(api, token=each).call("GET", "/profile").status_code for each in (token, api.token)} == {
         403
     }
     new = api.admin("install", {}).json()["token"]
@@ -172,14 +168,14 @@ def test_uninstalled_every_token_is_dead_and_installed_again_there_is_a_new_one(
     ]
 
 
-def test_the_old_token_parameter_opens_the_door_if_the_switch_is_on(store: Open) -> None:
+def test_the_old_token_parameter_is_accepted_if_the_switch_is_on(store: Open) -> None:
     api = store(token_in_query=True)
     url = f"{api.base_url}/{api.store_id}/profile"
     assert requests.get(url, params={"token": api.token}, timeout=5).status_code == 200
     assert requests.get(url, params={"token": "made up"}, timeout=5).status_code == 403
 
 
-def test_a_dead_token_may_be_told_in_words(store: Open) -> None:
+def test_the_answer_to_a_revoked_token_may_have_a_message(store: Open) -> None:
     api = store(forbidden_body="json")
     answer = replace(api, token="secret_x").call("GET", "/profile")
     assert (answer.status_code, answer.json()["errorCode"]) == (403, "INVALID_API_TOKEN")

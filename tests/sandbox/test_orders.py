@@ -1,4 +1,4 @@
-"""Orders: found, made, changed, priced and deleted."""
+"""Orders: searched, created, changed, priced and deleted."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def put(api: Any, order: str, **body: Any) -> Any:
     return api.call("PUT", f"/orders/{order}", json=body)
 
 
-def found(api: Any, **query: Any) -> list[str]:
-    return [one["id"] for one in api.get("/orders", **query)["items"]]
+def order_ids(api: Any, **query: Any) -> list[str]:
+    return [order["id"] for order in api.get("/orders", **query)["items"]]
 
 
-def test_an_order_keeps_what_it_was_given_and_not_what_is_the_stores(api: Any) -> None:
+def test_an_order_keeps_the_given_fields_except_those_that_the_store_sets(api: Any) -> None:
     order = make(
         api, id="MINE", createDate="2001-01-01 00:00:00 +0000", orderComments="ring twice", subtotal=8,
         utmData={"source": "tillroll"}, fulfillmentStatus="SHIPPED",
@@ -34,8 +34,11 @@ def test_an_order_keeps_what_it_was_given_and_not_what_is_the_stores(api: Any) -
     shown = api.get(f"/orders/{order}")
     assert (shown["id"], shown["orderComments"], shown["subtotal"]) == (order, "ring twice", 8)
     assert (shown["utmData"], shown["fulfillmentStatus"]) == ({"source": "tillroll"}, "SHIPPED")
-    assert shown["createDate"] == "2026-03-02 12:00:00 +0000"
-    assert "hidden" not in shown
+    assert (shown["createDate"], shown["updateDate"]) == (
+        "2001-01-01 00:00:00 +0000",
+        "2026-03-02 12:00:00 +0000",
+    )
+    assert shown["hidden"] is False
 
 
 def test_orders_are_found_by(api: Any) -> None:
@@ -57,8 +60,8 @@ def test_orders_are_found_by(api: Any) -> None:
         {"paymentModule": "CUSTOM_PAYMENT_APP-x"}, {"acceptMarketing": "true"}, {"containsPreorderItems": "true"},
         {"refererId": 7}, {"customer": "lind"}, {"pickupTimeFrom": "2026-03-05", "pickupTimeTo": "2026-03-06"},
     ):  # fmt: skip
-        assert found(api, **query) == [first], query
-    assert len(found(api, totalTo="50", containsPreorderItems="no")) == 1
+        assert order_ids(api, **query) == [first], query
+    assert len(order_ids(api, totalTo="50", containsPreorderItems="no")) == 1
     for bad in ("fulfillmentStatus=LOST", "totalFrom=much", "acceptMarketing=perhaps"):
         assert api.call("GET", f"/orders?{bad}").status_code == 400
 
@@ -68,9 +71,9 @@ def test_the_newest_comes_first_unless_the_switch_turns(api: Any) -> None:
     for _ in range(3):
         orders.append(make(api))
         api.clock.pass_by(1)
-    assert found(api) == orders[::-1]
+    assert order_ids(api) == orders[::-1]
     api.turn(orders_sorted="oldest_first")
-    assert found(api) == orders
+    assert order_ids(api) == orders
 
 
 def test_the_last_order(api: Any) -> None:
@@ -83,7 +86,7 @@ def test_the_last_order(api: Any) -> None:
     assert api.get("/orders/last", customerEmail="ANNA@example.com")["id"] == first
 
 
-def test_an_update_is_a_merge_and_is_told_with_both_statuses(api: Any, receiver: Any) -> None:
+def test_an_update_is_a_merge_and_its_event_has_both_statuses(api: Any, receiver: Any) -> None:
     order = make(api, orderComments="ring twice")
     api.admin("webhooks", {"url": receiver.url, "events": ["order.updated", "order.deleted"]})
     api.clock.pass_by(60)
@@ -92,9 +95,9 @@ def test_an_update_is_a_merge_and_is_told_with_both_statuses(api: Any, receiver:
     shown = api.get(f"/orders/{order}")
     assert (shown["total"], shown["trackingNumber"], shown["orderComments"]) == (12, "T1", "ring twice")
     assert shown["updateDate"] == "2026-03-02 12:01:00 +0000"
-    [told] = receiver.wait(1)
-    assert told["entityId"] == shown["internalId"]
-    assert told["data"] == {
+    [event] = receiver.wait(1)
+    assert event["entityId"] == shown["internalId"]
+    assert event["data"] == {
         "orderId": order, "oldPaymentStatus": "PAID", "newPaymentStatus": "PAID",
         "oldFulfillmentStatus": "AWAITING_PROCESSING", "newFulfillmentStatus": "DELIVERED",
     }  # fmt: skip
@@ -119,20 +122,20 @@ def test_a_bad_field_of_an_order_is_400(api: Any, fields: dict[str, Any]) -> Non
 
 
 def test_an_order_may_name_its_customer_who_has_to_exist(api: Any) -> None:
-    known = api.call("POST", "/customers", json={"email": "known@example.com"}).json()["id"]
-    order = api.call("POST", "/orders", json={"customerId": known}).json()["orderid"]
+    customer = api.call("POST", "/customers", json={"email": "known@example.com"}).json()["id"]
+    order = api.call("POST", "/orders", json={"customerId": customer}).json()["orderid"]
     assert (api.get(f"/orders/{order}")["customerId"], api.get(f"/orders/{order}")["email"]) == (
-        known, "known@example.com",
+        customer, "known@example.com",
     )  # fmt: skip
     assert api.call("POST", "/orders", json={"customerId": 99}).status_code == 404
 
 
-def test_an_empty_order_is_taken(api: Any) -> None:
+def test_an_empty_order_is_accepted(api: Any) -> None:
     order = api.call("POST", "/orders", json={}).json()["orderid"]
     assert (api.get(f"/orders/{order}")["total"], "customerId" in api.get(f"/orders/{order}")) == (0, False)
 
 
-def test_what_becomes_of_coupons_of_orders_is_switched(store: Open) -> None:
+def test_a_switch_decides_how_an_orders_coupons_are_handled(store: Open) -> None:
     api = store(rest_orders_use_coupons=False, invented_coupon="store", item_without_quantity="refuse")
     make(api, discountCoupon={"code": "FRIENDS"})
     assert api.get("/discount_coupons/FRIENDS")["orderCount"] == 0
@@ -143,10 +146,12 @@ def test_what_becomes_of_coupons_of_orders_is_switched(store: Open) -> None:
 
 
 @pytest.mark.parametrize("undo", ["cancel", "delete"])
-def test_an_undone_order_gives_its_coupon_back_if_the_switch_says_so(store: Open, undo: str) -> None:
+def test_a_cancelled_or_deleted_order_gives_its_coupon_back_if_the_switch_is_on(
+    store: Open, undo: str
+) -> None:
     api = store()
 
-    def bought_and_undone(code: str) -> dict[str, Any]:
+    def buy_and_undo(code: str) -> dict[str, Any]:
         api.coupon(code, usesLimit="SINGLE")
         basket = {"email": "anna@example.com", "items": [{"sku": "TEA-01"}], "coupon": code}
         order = api.admin("checkout", basket).json()["orderId"]
@@ -157,21 +162,21 @@ def test_an_undone_order_gives_its_coupon_back_if_the_switch_says_so(store: Open
         coupon: dict[str, Any] = api.get(f"/discount_coupons/{code}")
         return coupon
 
-    kept = bought_and_undone("KEPT")
+    kept = buy_and_undo("KEPT")
     assert (kept["status"], kept["orderCount"]) == ("USEDUP", 1)
     api.turn(undone_orders_return_coupons=True)
-    back = bought_and_undone("BACK")
+    back = buy_and_undo("BACK")
     assert (back["status"], back["orderCount"]) == ("ACTIVE", 0)
 
 
-def test_a_deleted_order_leaves_the_customers_figures(api: Any) -> None:
+def test_a_deleted_order_no_longer_counts_in_the_customers_figures(api: Any) -> None:
     order = make(api)
     customer = api.get(f"/orders/{order}")["customerId"]
     assert api.call("DELETE", f"/orders/{order}").json() == {"deleteCount": 1}
     assert api.get(f"/customers/{customer}")["stats"]["numberOfOrders"] == 0
 
 
-def test_a_calculated_order_is_priced_and_not_kept(api: Any) -> None:
+def test_a_calculated_order_is_priced_and_not_stored(api: Any) -> None:
     coupon = {"code": "INVENTED", "discountType": "ABS", "discount": 5, "catalogLimit": {"products": [701]}}
     items = [{"productId": 701, "price": 9.5, "quantity": 2}]
     body = {"email": "a@example.com", "items": items, "discountCoupon": coupon}
@@ -185,7 +190,7 @@ def test_a_calculated_order_is_priced_and_not_kept(api: Any) -> None:
     assert api.get("/orders")["total"] == 0
 
 
-def test_an_order_may_be_repeated_by_a_link(api: Any) -> None:
+def test_an_order_has_a_link_to_repeat_it(api: Any) -> None:
     order = make(api, items=[{"productId": 701, "quantity": 2}, {"name": "Unknown"}])
     link = api.get(f"/orders/{order}/repeatURL")["repeatOrderUrl"]
     assert json.loads(unquote(link.partition("create=")[2])) == {"products": [{"id": 701, "quantity": 2}]}
@@ -206,7 +211,7 @@ def test_hidden_is_for_unfinished_orders_or_ignored(api: Any) -> None:
     order = make(api, hidden=True, paymentStatus="INCOMPLETE")
     assert api.get(f"/orders/{order}")["hidden"] is True
     api.turn(hidden_order="ignore")
-    assert "hidden" not in api.get(f"/orders/{make(api, hidden=True)}")
+    assert api.get(f"/orders/{make(api, hidden=True)}")["hidden"] is False
 
 
 def test_an_unfinished_order_that_is_paid_becomes_real(api: Any) -> None:
@@ -215,10 +220,10 @@ def test_an_unfinished_order_that_is_paid_becomes_real(api: Any) -> None:
     assert put(api, order, paymentStatus="PAID").json() == {"updateCount": 1}
     shown = api.get(f"/orders/{order}")
     assert api.get(f"/customers/{shown['customerId']}")["stats"]["numberOfOrders"] == 1
-    assert found(api) == [order]
+    assert order_ids(api) == [order]
 
 
-def test_an_invoice_of_an_order_is_made_and_told(api: Any, receiver: Any) -> None:
+def test_an_invoice_of_an_order_is_created_and_sends_an_event(api: Any, receiver: Any) -> None:
     order = make(api)
     api.admin("webhooks", {"url": receiver.url, "events": ["invoice.created"]})
     made = api.call("POST", f"/orders/{order}/invoices/create-invoice").json()
@@ -226,6 +231,6 @@ def test_an_invoice_of_an_order_is_made_and_told(api: Any, receiver: Any) -> Non
     assert (invoice["id"], invoice["type"], invoice["created"]) == (
         made["id"], "SALE", "2026-03-02 12:00:00 +0000",
     )  # fmt: skip
-    [told] = receiver.wait(1)
-    assert (told["entityId"], told["data"]) == (invoice["internalId"], {"orderId": order})
+    [event] = receiver.wait(1)
+    assert (event["entityId"], event["data"]) == (invoice["internalId"], {"orderId": order})
     assert api.call("POST", "/orders/NONE/invoices/create-invoice").status_code == 404

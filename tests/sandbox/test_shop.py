@@ -1,4 +1,4 @@
-"""The sample shop, and what a campaign's reader asks of customers, orders, catalog and profile."""
+"""The sample shop, and the queries that campaigns make about customers, orders, catalog and profile."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ def everything(api: Any, path: str, **query: Any) -> list[dict[str, Any]]:
 
 def test_the_shop_has_every_kind_of_customer(seeded_shop: Any) -> None:
     people = everything(seeded_shop, "/customers")
-    assert len(people) == len({one["email"].lower() for one in people}) == 1500
-    consents = [one.get("acceptMarketing", "absent") for one in people]
+    assert len(people) == len({customer["email"].lower() for customer in people}) == 1500
+    consents = [customer.get("acceptMarketing", "absent") for customer in people]
     shares = {consent: consents.count(consent) / 1500 for consent in (True, False, "absent")}
     assert (0.65 < shares[True] < 0.75, 0.15 < shares[False] < 0.25, 0.05 < shares["absent"] < 0.15) == (
         True,
     ) * 3
-    assert {"en", "sl", "de", "it", "ar"} <= {one.get("lang") for one in people}
+    assert {"en", "sl", "de", "it", "ar"} <= {customer.get("lang") for customer in people}
     assert {"SI", "AT", "DE", "IT", "GB", "US", "NO", "AE"} <= {
-        one["billingPerson"]["countryCode"] for one in people
+        customer["billingPerson"]["countryCode"] for customer in people
     }
-    names = [one.get("name", "") for one in people]
+    names = [customer.get("name", "") for customer in people]
     assert "" in names
     assert any("م" in name or "ن" in name for name in names)
     assert any("'" in name for name in names)
     assert any(name and " " not in name for name in names)
-    assert {one["email"].rpartition("@")[2] for one in people} == {
+    assert {customer["email"].rpartition("@")[2] for customer in people} == {
         "example.com",
         "example.net",
         "example.org",
     }
 
 
-def test_about_a_fifth_bought_twice_and_fell_silent(seeded_shop: Any) -> None:
+def test_about_a_fifth_of_the_customers_bought_twice_and_then_lapsed(seeded_shop: Any) -> None:
     now = seeded_shop.clock.now().timestamp()
     people = everything(seeded_shop, "/customers", minOrderCount=2)
-    silent = [one for one in people if moment(one["stats"]["lastOrderDate"]) < now - 90 * DAY]
+    silent = [customer for customer in people if moment(customer["stats"]["lastOrderDate"]) < now - 90 * DAY]
     assert 0.15 < len(silent) / 1500 < 0.27
 
 
@@ -67,8 +67,8 @@ def test_figures_agree_with_the_orders(seeded_shop: Any) -> None:
     for order in orders:
         if order["paymentStatus"] not in {"CANCELLED", "REFUNDED"}:
             by_customer.setdefault(order["customerId"], []).append(order)
-    for one in everything(seeded_shop, "/customers"):
-        own, stats = by_customer.get(one["id"], []), one["stats"]
+    for customer in everything(seeded_shop, "/customers"):
+        own, stats = by_customer.get(customer["id"], []), customer["stats"]
         assert stats["numberOfOrders"] == len(own)
         assert stats["salesValue"] == pytest.approx(sum(order["total"] for order in own), abs=0.01)
         assert stats.get("lastOrderDate") == max((order["createDate"] for order in own), default=None)
@@ -79,13 +79,13 @@ def test_the_same_seed_makes_the_same_shop(store: Open) -> None:
     assert everything(first, "/customers") == everything(second, "/customers")
 
 
-def test_customers_are_found_by_what_a_campaign_asks(seeded_shop: Any) -> None:
-    one = seeded_shop.get("/customers", minOrderCount=3, limit=1)["items"][0]
-    person = seeded_shop.get(f"/customers/{one['id']}")
-    assert person == one
-    found = seeded_shop.get("/customers", email=one["email"].upper(), useExactEmailMatch="true")
-    assert [each["id"] for each in found["items"]] == [one["id"]]
-    assert found["allCustomerCount"] == 1500
+def test_customers_are_found_by_the_filters_that_campaigns_use(seeded_shop: Any) -> None:
+    customer = seeded_shop.get("/customers", minOrderCount=3, limit=1)["items"][0]
+    person = seeded_shop.get(f"/customers/{customer['id']}")
+    assert person == customer
+    page = seeded_shop.get("/customers", email=customer["email"].upper(), useExactEmailMatch="true")
+    assert [each["id"] for each in page["items"]] == [customer["id"]]
+    assert page["allCustomerCount"] == 1500
     for query, holds in (
         ({"acceptMarketing": "true"}, lambda each: each["acceptMarketing"] is True),
         ({"lang": "sl"}, lambda each: each["lang"] == "sl"),
@@ -100,7 +100,7 @@ def test_customers_are_found_by_what_a_campaign_asks(seeded_shop: Any) -> None:
         assert all(holds(each) for each in items), query
 
 
-def test_a_wildcard_in_a_search_is_a_plain_letter(seeded_shop: Any) -> None:
+def test_a_wildcard_in_a_search_is_a_plain_character(seeded_shop: Any) -> None:
     assert seeded_shop.get("/customers", email="customer_")["total"] == 0
     assert seeded_shop.get("/customers", keyword="%")["total"] == 0
 
@@ -116,7 +116,7 @@ def test_customers_sort_both_ways(seeded_shop: Any, by: str) -> None:
 
 
 @pytest.mark.parametrize("by", ["REGISTERED_DATE", "UPDATED_DATE"])
-def test_windows_cut_what_sorting_shows(seeded_shop: Any, by: str) -> None:
+def test_date_filters_agree_with_the_sort_order(seeded_shop: Any, by: str) -> None:
     field, prefix = {"REGISTERED_DATE": ("registered", "created"), "UPDATED_DATE": ("updated", "updated")}[by]
     newest = seeded_shop.get("/customers", sortBy=f"{by}_DESC", limit=10)["items"]
     at = moment(newest[-1][field])
@@ -128,8 +128,8 @@ def test_consent_may_be_withdrawn(store: Open) -> None:
     api = store(customers=3)
     api.clock.pass_by(60)
     assert api.call("PUT", "/customers/1", json={"acceptMarketing": False}).json() == {"updateCount": 1}
-    one = api.get("/customers/1")
-    assert (one["acceptMarketing"], one["updated"]) == (False, "2026-03-02 12:01:00 +0000")
+    customer = api.get("/customers/1")
+    assert (customer["acceptMarketing"], customer["updated"]) == (False, "2026-03-02 12:01:00 +0000")
     assert api.call("PUT", "/customers/99", json={}).status_code == 404
 
 
@@ -138,7 +138,7 @@ def test_a_used_address_is_a_conflict(api: Any) -> None:
     assert api.call("POST", "/customers", json={"email": "anna@EXAMPLE.com"}).status_code == 409
 
 
-def test_searches_learn_of_writes_late_and_reads_at_once(store: Open) -> None:
+def test_searches_lag_behind_writes_and_reads_do_not(store: Open) -> None:
     api = store(index_lag=1.5, index_lag_spread=3.5)
     customer = api.call("POST", "/customers", json={"email": "late@example.com"}).json()["id"]
     assert api.get(f"/customers/{customer}")["email"] == "late@example.com"
@@ -171,10 +171,10 @@ def test_an_order_by_rest_keeps_its_totals_and_uses_its_coupon(api: Any) -> None
     assert api.get("/discount_coupons/FRIENDS")["orderCount"] == 1
     assert api.get(f"/orders/{made['id']}") == order
     for query in ({"couponCode": "FRIENDS"}, {"email": "ANNA@example.com"}, {"ids": str(made["id"])}):
-        assert [one["id"] for one in api.get("/orders", **query)["items"]] == [made["orderid"]]
+        assert [each["id"] for each in api.get("/orders", **query)["items"]] == [made["orderid"]]
 
 
-def test_an_invented_coupon_does_not_stick(api: Any) -> None:
+def test_an_unknown_coupon_is_not_kept_in_an_order(api: Any) -> None:
     body = {"email": "a@example.com", "discountCoupon": {"code": "INVENTED"}}
     made = api.call("POST", "/orders", json=body).json()
     assert "discountCoupon" not in api.get(f"/orders/{made['orderid']}")
@@ -189,7 +189,7 @@ def test_unfinished_orders_show_only_when_asked_for(api: Any) -> None:
     assert api.call("GET", "/orders/NONE").json()["errorCode"] == "ORDER_NOT_FOUND"
 
 
-def test_a_refunded_order_leaves_the_figures(api: Any) -> None:
+def test_a_refunded_order_no_longer_counts_in_the_figures(api: Any) -> None:
     made = api.call("POST", "/orders", json={"email": "a@example.com", "total": 50}).json()
     customer = api.get("/orders")["items"][0]["customerId"]
     assert api.get(f"/customers/{customer}")["stats"]["salesValue"] == 50
@@ -197,9 +197,9 @@ def test_a_refunded_order_leaves_the_figures(api: Any) -> None:
     assert api.get(f"/customers/{customer}")["stats"]["numberOfOrders"] == 0
 
 
-def test_the_catalog_and_the_profile_are_there_to_read(api: Any) -> None:
+def test_the_catalog_and_the_profile_can_be_read(api: Any) -> None:
     products = api.get("/products")
-    assert products["total"] == 24
+    assert products["total"] == 26
     assert {"sku", "name", "price", "quantity", "costPrice"} <= products["items"][0].keys()
     assert api.get("/products", sku="POT-01")["items"][0]["name"] == "Cast-iron pot"
     assert api.call("GET", "/products/1").json()["errorCode"] == "PRODUCT_NOT_FOUND"
@@ -213,7 +213,7 @@ def test_the_catalog_and_the_profile_are_there_to_read(api: Any) -> None:
     assert "DISCOUNT_COUPONS" in profile["account"]["availableFeatures"]
 
 
-def test_the_stamp_of_an_area_moves_with_it(api: Any) -> None:
+def test_the_timestamp_of_an_area_changes_with_it(api: Any) -> None:
     before = api.get("/latest-stats")
     api.clock.pass_by(60)
     api.coupon("STAMP")
@@ -221,7 +221,7 @@ def test_the_stamp_of_an_area_moves_with_it(api: Any) -> None:
     assert {name for name in after if after[name] != before[name]} == {"discountCouponsUpdated"}
 
 
-def test_a_taken_port_is_named(tmp_path: Path, api: Any) -> None:
+def test_a_port_in_use_is_named(tmp_path: Path, api: Any) -> None:
     port = int(api.base_url.split(":")[2].split("/")[0])
     with pytest.raises(PortInUse) as taken:
         Sandbox(port=port, directory=tmp_path, customers=0, seed=1, switches=Switches(), clock=SystemClock())
@@ -272,7 +272,7 @@ def test_the_file_of_an_older_sandbox_still_opens(tmp_path: Path) -> None:
         base = f"{ready.base_url}/{ready.store_id}"
         paused = session.get(f"{base}/discount_coupons?availability=PAUSED", timeout=5).json()
         customer = session.get(f"{base}/customers/3", timeout=5).json()
-        assert [one["code"] for one in paused["items"]] == ["OLD"]
+        assert [coupon["code"] for coupon in paused["items"]] == ["OLD"]
         assert (customer["customerGroupName"], customer["acceptMarketing"]) == ("Staff", True)
         assert session.get(f"{base}/orders", timeout=5).json()["items"][0]["id"] == "ABCDE"
         assert session.get(f"{base}/carts", timeout=5).json()["items"][0]["cartId"]

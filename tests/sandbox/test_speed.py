@@ -1,4 +1,4 @@
-"""The stores' clock, and what runs by it."""
+"""The stores' clock, and what depends on it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import NOON, HandClock
-from tillroll.sandbox.memory.speed import clock_of
-from tillroll.sandbox.memory.state import State
+from tests.clocks import FakeClock
+from tests.sandbox.conftest import NOON
+from tillroll.sandbox.state.database import State
+from tillroll.sandbox.state.speed import clock_of
 
 Open = Callable[..., Any]
 
@@ -23,23 +24,23 @@ def state(tmp_path: Path) -> Any:
     opened.close()
 
 
-def test_at_speed_one_the_clock_is_the_one_below(state: State) -> None:
-    below = HandClock()
+def test_at_speed_one_the_clock_equals_the_underlying_one(state: State) -> None:
+    below = FakeClock(NOON)
     assert clock_of(state, below, 1) is below
 
 
 def test_a_fast_clock_begins_now_and_runs_ahead(state: State) -> None:
-    below = HandClock()
+    below = FakeClock(NOON)
     clock = clock_of(state, below, 60)
     assert clock.now() == NOON
     below.pass_by(2)
     assert clock.now() == NOON + timedelta(minutes=2)
     clock.sleep(0.3)
-    assert below.moment == NOON + timedelta(seconds=2.005)
+    assert below.at == NOON + timedelta(seconds=2.005)
 
 
-def test_started_again_at_any_speed_the_clock_never_runs_back(state: State) -> None:
-    below = HandClock()
+def test_after_a_restart_at_any_speed_the_clock_never_runs_backwards(state: State) -> None:
+    below = FakeClock(NOON)
     clock = clock_of(state, below, 3600)
     below.pass_by(2)
     assert clock_of(state, below, 3600).now() == clock.now() == NOON + timedelta(hours=2)
@@ -50,17 +51,17 @@ def test_started_again_at_any_speed_the_clock_never_runs_back(state: State) -> N
     assert clock_of(state, below, 10).now() == slow.now()
 
 
-def test_the_minute_passes_quickly_and_waits_are_told_in_the_clients_seconds(store: Open) -> None:
+def test_the_minute_passes_quickly_and_waits_are_given_in_the_clients_seconds(store: Open) -> None:
     api = store(with_={"speed": 10.0}, requests_per_minute=1, penalty_seconds=0.0)
     statuses = [api.call("GET", "/profile") for _ in range(2)]
-    assert [one.status_code for one in statuses] == [200, 429]
+    assert [answer.status_code for answer in statuses] == [200, 429]
     assert statuses[1].headers["Retry-After"] == "6"
     api.clock.pass_by(6)
     assert api.call("GET", "/profile").status_code == 200
-    assert api.counters()["knocks"] == 0
+    assert api.counters()["early_requests"] == 0
 
 
-def test_a_wait_is_never_told_as_nothing(store: Open) -> None:
+def test_a_wait_is_at_least_one_second(store: Open) -> None:
     api = store(with_={"speed": 1000.0}, requests_per_minute=1)
     assert [api.call("GET", "/profile").headers.get("Retry-After") for _ in range(2)] == [None, "1"]
 

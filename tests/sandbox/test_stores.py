@@ -1,4 +1,4 @@
-"""Several stores behind one port, each on its own; and several tokens of one store."""
+"""Several independent stores on one port, and several tokens of one store."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import HandClock
+from tests.clocks import FakeClock
+from tests.sandbox.conftest import NOON
 from tillroll.sandbox import Sandbox, Switches
 
 Open = Callable[..., Any]
 
 
 def both(api: Any) -> tuple[Any, Any]:
-    """The callers of a pair of stores."""
-    found = api.session.get(f"{api.root}/sandbox/stores", timeout=5).json()["stores"]
-    assert [one["store_id"] for one in found] == [1003, 1004]
-    return api, replace(api, store_id=found[1]["store_id"], token=found[1]["token"])
+    """Return the clients of two stores."""
+    stores = api.session.get(f"{api.root}/sandbox/stores", timeout=5).json()["stores"]
+    assert [store["store_id"] for store in stores] == [1003, 1004]
+    return api, replace(api, store_id=stores[1]["store_id"], token=stores[1]["token"])
 
 
 @pytest.fixture
@@ -50,13 +51,13 @@ def test_each_store_has_its_own_faults_counters_and_batches(pair: tuple[Any, Any
     assert first.finished(ticket)["completedRequests"] == 1
 
 
-def test_a_token_of_another_store_is_a_stranger(pair: tuple[Any, Any]) -> None:
+def test_a_token_of_another_store_is_refused(pair: tuple[Any, Any]) -> None:
     first, second = pair
     assert replace(first, token=second.token).call("GET", "/profile").status_code == 403
     assert first.counters()["unknown_token"] == 1
 
 
-def test_an_address_without_a_store_means_the_first_and_an_unknown_store_is_told(
+def test_an_address_without_a_store_means_the_first_and_an_unknown_store_is_reported(
     pair: tuple[Any, Any],
 ) -> None:
     first, second = pair
@@ -66,10 +67,16 @@ def test_an_address_without_a_store_means_the_first_and_an_unknown_store_is_told
     assert first.session.get(f"{first.root}/sandbox/stores/77/counters", timeout=5).status_code == 404
 
 
-def test_stores_come_back_with_their_tokens_and_one_secret(tmp_path: Path) -> None:
+def test_restarted_stores_keep_their_tokens_and_share_a_secret(tmp_path: Path) -> None:
     def opened() -> Sandbox:
         return Sandbox(
-            port=0, directory=tmp_path, customers=3, seed=1, switches=Switches(), clock=HandClock(), stores=3
+            port=0,
+            directory=tmp_path,
+            customers=3,
+            seed=1,
+            switches=Switches(),
+            clock=FakeClock(NOON),
+            stores=3,
         )
 
     first = opened()
@@ -93,16 +100,16 @@ def test_every_token_has_an_allowance_and_scopes_of_its_own(store: Open) -> None
     refused = other.call("GET", "/discount_coupons")
     assert (refused.status_code, refused.json()["errorCode"]) == (403, "INSUFFICIENT_APP_SCOPE")
     shown = api.admin("tokens").json()["tokens"]
-    assert [(one["requests"], one["rate_limited"], one["revoked"]) for one in shown] == [
+    assert [(token["requests"], token["rate_limited"], token["revoked"]) for token in shown] == [
         (2, 1, False),
         (2, 1, False),
     ]
 
 
-def test_a_batch_may_do_what_its_token_may(store: Open) -> None:
+def test_a_batch_has_the_permissions_of_its_token(store: Open) -> None:
     api = store()
     made = api.admin("tokens", {"scopes": ["read_discount_coupons"]}).json()
     other = replace(api, token=made["token"])
     paths = ["/profile", "/discount_coupons/FRIENDS"]
     ticket = other.batch([{"path": path, "method": "GET"} for path in paths], stopOnFirstFailure="false")
-    assert [one["httpStatusCode"] for one in other.finished(ticket)["responses"]] == [403, 200]
+    assert [response["httpStatusCode"] for response in other.finished(ticket)["responses"]] == [403, 200]

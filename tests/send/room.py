@@ -1,9 +1,8 @@
-"""A run brought as far as sending without a store: its codes are live because the ledger says so, and the time stands still."""
+"""A run that is ready to send, made without a store: the ledger is told that its codes are live, and the clock stands still."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
 from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
 from tillroll.approve.act import approve
@@ -18,19 +18,22 @@ from tillroll.approve.decide import Person
 from tillroll.campaign import Book
 from tillroll.campaign.states import CodeState, RunState
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.pace import Pace
+from tillroll.ecwid.http.hosts import AllowedHosts
+from tillroll.ecwid.http.pace import Pace
 from tillroll.ledger.engine import writing
-from tillroll.ledger.plans import load_plan
+from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import codes
-from tillroll.mint.begin import begin
-from tillroll.mint.parts import Mint
-from tillroll.mint.reserve import reserve
-from tillroll.mint.turn import mint_turn
+from tillroll.mint.context import MintContext
+from tillroll.mint.issue.begin import begin
+from tillroll.mint.issue.reserve import reserve
+from tillroll.mint.issue.turn import mint_turn
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.plan.record import record_book
-from tillroll.plan.slots import start_by_hand
-from tillroll.send.outbox import Outbox
-from tillroll.send.sending import Post
+from tillroll.plan.record.revisions import record_book
+from tillroll.send.context import SendContext
+from tillroll.send.rendering.compile import Rendered
+from tillroll.send.rendering.mime import Outgoing, build
+from tillroll.send.transports.outbox import Outbox
 
 CAMPAIGN = """title: Hello
 owner: ana@shop.example
@@ -42,25 +45,9 @@ message: {template: winback, subject: Hello}
 """
 
 
-@dataclass
-class Still:
-    """A clock that stands until it is moved."""
-
-    at: datetime = NOW
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at.timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
-def post_of(engine: Engine, folder: Path, clock: Still) -> Post:
-    """A post that writes into an outbox."""
-    return Post(
+def context_of(engine: Engine, folder: Path, clock: FakeClock) -> SendContext:
+    """Return a context that sends to an outbox folder."""
+    return SendContext(
         engine=engine,
         clock=clock,
         transport=Outbox(folder, clock),
@@ -69,7 +56,7 @@ def post_of(engine: Engine, folder: Path, clock: Still) -> Post:
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:
-    """What the outbox took."""
+    """Return the lines of the outbox."""
     path = folder / "messages.jsonl"
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
@@ -77,7 +64,7 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 def planned(
     engine: Engine, text: str = CAMPAIGN, *, people: int = 8, book: Book | None = None
 ) -> tuple[int, int]:
-    """(store, run): a run by hand of the campaign `hello`, planned for so many people."""
+    """Start the campaign `hello` by hand and plan it. Returns the store and the run."""
     store_id = add_store(engine)
     add_customers(engine, store_id, *(lapsed(number) for number in range(1, people + 1)))
     record_book(engine, store_id=store_id, book=book or book_of(hello=text), now=NOW)
@@ -87,7 +74,7 @@ def planned(
 
 
 def agreed(engine: Engine, run_id: int, now: datetime = NOW, *, person: Person = ANA) -> RunState:
-    """Somebody approves the run's plan, and it begins."""
+    """Approve the run's plan and begin minting."""
     with engine.connect() as connection:
         plan = load_plan(connection, run_id)
     assert plan is not None
@@ -95,14 +82,16 @@ def agreed(engine: Engine, run_id: int, now: datetime = NOW, *, person: Person =
     return begin(engine, run_id=run_id, now=now)
 
 
-def minted(engine: Engine, run_id: int, clock: Still) -> None:
-    """Its codes are drawn and live, and it goes on to sending; the store is never asked."""
-    mint = Mint(engine=engine, client=nowhere(clock), clock=clock, store_id=run_row(engine, run_id).store_id)
+def minted(engine: Engine, run_id: int, clock: FakeClock) -> None:
+    """Draw the run's codes, mark them as live, and move the run to `sending`."""
+    context = MintContext(
+        engine=engine, client=nowhere(clock), clock=clock, store_id=run_row(engine, run_id).store_id
+    )
     draw(engine, run_id, clock.now())
     with writing(engine) as connection:
         live = {"state": CodeState.LIVE, "coupon_id": codes.c.id}
         connection.execute(sa.update(codes).where(codes.c.state == CodeState.RESERVED).values(live))
-    mint_turn(mint, until=clock.now() + timedelta(seconds=1))
+    mint_turn(context, until=clock.now() + timedelta(seconds=1))
 
 
 def draw(engine: Engine, run_id: int, now: datetime) -> None:
@@ -110,15 +99,54 @@ def draw(engine: Engine, run_id: int, now: datetime) -> None:
     reserve(engine, run=run_row(engine, run_id), now=now)
 
 
-def nowhere(clock: Still) -> Client:
-    """A client of a store that isn't there: whoever asks it anything fails."""
+def nowhere(clock: FakeClock) -> Client:
+    """Return a client of a store that doesn't exist: every call fails."""
     pace = Pace(clock, per_minute=600)
-    return Client(base_url="http://127.0.0.1:9/api/v3", store_id=1003, token="none", pace=pace, clock=clock)
+    return Client(
+        base_url="http://127.0.0.1:9/api/v3",
+        store_id=1003,
+        token="none",
+        hosts=AllowedHosts(private=True),
+        pace=pace,
+        clock=clock,
+    )
 
 
-def ready_to_send(engine: Engine, text: str = CAMPAIGN, *, people: int = 8, clock: Still) -> int:
-    """A run in `sending`."""
+def ready_to_send(engine: Engine, text: str = CAMPAIGN, *, people: int = 8, clock: FakeClock) -> int:
+    """Return a run in `sending`."""
     _, run_id = planned(engine, text, people=people)
     assert agreed(engine, run_id, clock.now()) is RunState.MINTING
     minted(engine, run_id, clock)
     return run_id
+
+
+BARE = """title: News
+owner: ana@shop.example
+status: active
+when: {manual: true}
+who: {segment: lapsed-90}
+message: {template: note, subject: News}
+"""
+
+
+def message(number: int = 1, *, name: str = "Živa", text: str = "Koda: BACK1\n") -> Outgoing:
+    rendered = Rendered(subject="15 % čaka 🍵", html="<p>Koda: BACK1</p>", text=text)
+    content = build(
+        rendered=rendered,
+        sender="Sample Shop <hello@shop.example>",
+        to_email=f"customer{number}@example.com",
+        to_name=name,
+        key=f"r1-{number}-abc",
+        at=NOW,
+    )
+    return Outgoing(
+        message_id=number,
+        key=f"r1-{number}-abc",
+        run_id=1,
+        campaign="winback",
+        sender="hello@shop.example",
+        to=f"customer{number}@example.com",
+        subject="15 % čaka 🍵",
+        code="BACK1",
+        content=content,
+    )

@@ -7,13 +7,13 @@ import pytest
 
 from tests.shop import NOW, campaign_text, sample_book, sample_files
 from tillroll.campaign import parse_book
-from tillroll.campaign.folder.templates import VARIABLES
+from tillroll.campaign.folder.template_words import VARIABLES
 from tillroll.campaign.language.models import Offer
 from tillroll.errors import Refused
-from tillroll.send.compile import Rendered, compile_message
-from tillroll.send.facts import Code, Reader, Shop, facts_for, filters_for
+from tillroll.send.rendering.compile import Rendered, compile_message
+from tillroll.send.rendering.facts import CodeFacts, RecipientFacts, StoreFacts, facts_for, filters_for
 
-SHOP = Shop(
+SHOP = StoreFacts(
     name="Sample <Shop>",
     url="https://shop.example",
     email="hello@shop.example",
@@ -30,16 +30,16 @@ def render(name: str, first_name: str, files: dict[str, bytes] | None = None) ->
     facts = facts_for(
         shop=SHOP,
         title=revision.campaign.title,
-        reader=Reader(
+        reader=RecipientFacts(
             email="a@example.com", name=first_name, first_name=first_name, language="sl", country="SI"
         ),
-        code=Code(
+        code=CodeFacts(
             text="BACK7K2Q9M",
             valid_from=NOW,
             valid_until=NOW + timedelta(days=14),
             offer=offer,
             value=offer.fixed_value,
-            offer_text="15 % off",
+            offer_text="15% off",
         ),
     )
     return compile_message(revision, revision.message(), filters_for(SHOP)).render(facts)
@@ -47,7 +47,7 @@ def render(name: str, first_name: str, files: dict[str, bytes] | None = None) ->
 
 @pytest.mark.parametrize("first_name", NAMES)
 @pytest.mark.parametrize("name", sorted(sample_book().revisions))
-def test_every_sample_e_mail_says_the_code_to_everybody(name: str, first_name: str) -> None:
+def test_every_sample_e_mail_shows_the_code_to_every_recipient(name: str, first_name: str) -> None:
     rendered = render(name, first_name)
     for part in (rendered.html, rendered.text):
         assert "BACK7K2Q9M" in part
@@ -57,7 +57,7 @@ def test_every_sample_e_mail_says_the_code_to_everybody(name: str, first_name: s
     assert rendered.subject.strip()
 
 
-def test_a_name_is_text_in_html_and_itself_in_the_subject() -> None:
+def test_a_name_is_escaped_in_html_and_not_in_the_subject() -> None:
     rendered = render("winback", "<script>alert(1)</script>")
     assert "<script>" not in rendered.html
     assert "&lt;script&gt;" in rendered.html
@@ -84,7 +84,7 @@ def test_plain_html_gets_its_styles_inlined_and_a_text_part() -> None:
     assert "Come back (https://shop.example)" in rendered.text
 
 
-def test_a_remark_may_stand_anywhere_in_mjml() -> None:
+def test_a_jinja_comment_may_be_anywhere_in_mjml() -> None:
     files = sample_files()
     mjml = files["templates/winback/message.mjml.j2"]
     files["templates/winback/message.mjml.j2"] = b"{# by Ana #}\n" + mjml + b"{# the end #}\n"
@@ -92,7 +92,7 @@ def test_a_remark_may_stand_anywhere_in_mjml() -> None:
     assert "by Ana" not in render("winback", "Ana", files).html
 
 
-def test_a_missing_variable_is_an_error_and_never_an_empty_space() -> None:
+def test_an_undefined_variable_is_an_error() -> None:
     files = sample_files()
     files["campaigns/winback.yaml"] = (
         campaign_text("winback").replace("first_name or", "birthday or").encode()
@@ -107,11 +107,11 @@ def test_a_template_cannot_reach_into_python() -> None:
         render("winback", "Ana", html_template("<p>{{ ''['__class__']['__mro__'] }}</p>"))
 
 
-def test_a_message_knows_what_templates_are_told_they_may_use() -> None:
-    """The table of the reference and what is filled in are the same, name for name."""
+def test_an_e_mail_provides_exactly_the_documented_variables() -> None:
+    """The table of the reference lists the same names."""
     offer = Offer.model_validate({"kind": "percent_and_shipping", "value": 12.5, "valid": {"for": "1d"}})
-    reader = Reader(email="a@b.example", name="Ana", first_name="Ana", language="en", country="SI")
-    code = Code(
+    reader = RecipientFacts(email="a@b.example", name="Ana", first_name="Ana", language="en", country="SI")
+    code = CodeFacts(
         text="X",
         valid_from=NOW,
         valid_until=NOW,
@@ -136,13 +136,13 @@ def test_a_message_knows_what_templates_are_told_they_may_use() -> None:
         ("amount_and_shipping", 5, "de", "5 € off and free shipping"),
     ],
 )
-def test_a_discount_is_said_in_few_words(kind: str, value: object, language: str, said: str) -> None:
+def test_a_discount_is_short_enough_for_a_subject(kind: str, value: object, language: str, said: str) -> None:
     said_offer = {"kind": kind, "valid": {"for": "1d"}} | ({} if value is None else {"value": value})
     offer = Offer.model_validate(said_offer)
-    code = Code(
+    code = CodeFacts(
         text="X", valid_from=NOW, valid_until=NOW, offer=offer, value=offer.fixed_value, offer_text=""
     )
-    reader = Reader(email="a@b.example", name="", first_name="", language="", country="")
+    reader = RecipientFacts(email="a@b.example", name="", first_name="", language="", country="")
     shop = replace(SHOP, language=language)
     found = facts_for(shop=shop, title="T", reader=reader, code=code)["offer"]["discount"]
     assert found.replace("\xa0", " ") == said

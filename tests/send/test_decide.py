@@ -8,59 +8,78 @@ import pytest
 from tests.shop import NOW
 from tillroll.campaign.language.models import IfUnknown
 from tillroll.campaign.states import CodeState, MessageState
-from tillroll.send.decide import MOST_ATTEMPTS, Outcome, after, may_send, pause_before_retry
+from tillroll.send.decide import (
+    MESSAGE_RETRIES,
+    Decision,
+    DeliveryOutcome,
+    ShownCodeNow,
+    may_send,
+    next_state,
+)
 
 
-def word(**changed: Any) -> str:
-    plain = {
-        "code_state": CodeState.LIVE,
-        "consent": True,
-        "known": True,
-        "email": "a@example.com",
-        "valid_until": NOW + timedelta(days=1),
-        "now": NOW,
-    }
-    return may_send(**{**plain, **changed}).reason
+def reason_for(**changed: Any) -> str:
+    return decision(**changed).reason
 
 
-def test_a_message_goes_when_nothing_stands_against_it() -> None:
-    assert word() == ""
+def decision(**changed: Any) -> Decision:
+    """Decide about a message that may go but for these changes; those of its code by their own names."""
+    code = {"state": CodeState.LIVE, "valid_until": NOW + timedelta(days=1)}
+    plain = {"consent": True, "is_customer": True, "email": "a@example.com", "now": NOW}
+    plain["email_now"] = changed.get("email", plain["email"])
+    of_code = {name: changed.pop(name) for name in list(changed) if name in ShownCodeNow.__annotations__}
+    return may_send(**{"code": ShownCodeNow(**{**code, **of_code}), **plain, **changed})
+
+
+def test_a_message_goes_when_there_is_no_reason_against_it() -> None:
+    assert reason_for() == ""
 
 
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"code_state": CodeState.RESERVED}, "not live"),
-        ({"code_state": CodeState.REVOKED}, "not live"),
+        ({"state": CodeState.RESERVED}, "not live"),
+        ({"state": CodeState.REVOKED}, "not live"),
+        ({"over": "the cart became an order"}, "the cart became an order"),
         ({"consent": False}, "consent was withdrawn"),
-        ({"consent": None}, "consent was withdrawn"),
-        ({"known": False}, "gone from the store"),
-        ({"email": "nobody"}, "can't be written to"),
-        ({"email": "a@example.com\r\nBcc: b@example.com"}, "can't be written to"),
+        ({"consent": None}, "doesn't say any more whether they agreed"),
+        ({"is_customer": False}, "gone from the store"),
+        ({"email": "nobody"}, "address is not valid"),
+        ({"email_now": "b@example.com"}, "address changed after the plan"),
+        ({"email_now": ""}, "address changed after the plan"),
+        ({"email": "a@example.com\r\nBcc: b@example.com"}, "address is not valid"),
         ({"valid_until": NOW}, "expired"),
     ],
 )
-def test_each_reason_holds_it(changed: dict[str, Any], reason: str) -> None:
-    assert reason in word(**changed)
+def test_a_message_is_held_with_the_reason(changed: dict[str, Any], reason: str) -> None:
+    assert reason in reason_for(**changed)
+
+
+def test_an_e_mail_waits_until_its_code_works() -> None:
+    later = NOW + timedelta(hours=12)
+    waiting = decision(works_from=later)
+    assert (waiting.go, waiting.wait_until) == (False, later)
+    assert decision(works_from=NOW).go
+    assert decision(works_from=later, consent=False).wait_until is None, "nothing waits that may never go"
 
 
 @pytest.mark.parametrize(
     ("outcome", "attempts", "policy", "state"),
     [
-        (Outcome.SENT, 1, IfUnknown.SKIP, MessageState.SENT),
-        (Outcome.FAILED, 1, IfUnknown.RESEND, MessageState.FAILED),
-        (Outcome.LATER, 1, IfUnknown.SKIP, MessageState.READY),
-        (Outcome.LATER, MOST_ATTEMPTS, IfUnknown.SKIP, MessageState.FAILED),
-        (Outcome.UNKNOWN, 1, IfUnknown.SKIP, MessageState.UNKNOWN),
-        (Outcome.UNKNOWN, 1, IfUnknown.RESEND, MessageState.READY),
-        (Outcome.UNKNOWN, MOST_ATTEMPTS, IfUnknown.RESEND, MessageState.UNKNOWN),
+        (DeliveryOutcome.SENT, 1, IfUnknown.SKIP, MessageState.SENT),
+        (DeliveryOutcome.FAILED, 1, IfUnknown.RESEND, MessageState.FAILED),
+        (DeliveryOutcome.LATER, 1, IfUnknown.SKIP, MessageState.READY),
+        (DeliveryOutcome.LATER, MESSAGE_RETRIES.attempts, IfUnknown.SKIP, MessageState.FAILED),
+        (DeliveryOutcome.UNKNOWN, 1, IfUnknown.SKIP, MessageState.UNKNOWN),
+        (DeliveryOutcome.UNKNOWN, 1, IfUnknown.RESEND, MessageState.READY),
+        (DeliveryOutcome.UNKNOWN, MESSAGE_RETRIES.attempts, IfUnknown.RESEND, MessageState.UNKNOWN),
     ],
 )
-def test_an_outcome_leads_to_one_state(
-    outcome: Outcome, attempts: int, policy: IfUnknown, state: MessageState
+def test_each_outcome_leads_to_one_state(
+    outcome: DeliveryOutcome, attempts: int, policy: IfUnknown, state: MessageState
 ) -> None:
-    assert after(outcome, attempts=attempts, if_unknown=policy) is state
+    assert next_state(outcome, attempts=attempts, if_unknown=policy) is state
 
 
-def test_tries_grow_further_apart() -> None:
-    assert [pause_before_retry(n).total_seconds() / 60 for n in (1, 2, 3)] == [1, 4, 16]
+def test_pauses_between_attempts_grow() -> None:
+    assert [MESSAGE_RETRIES.pause_before(n).total_seconds() / 60 for n in (1, 2, 3)] == [1, 4, 16]

@@ -1,4 +1,4 @@
-"""Words become bytes that any mail server passes on: whatever the language, no line is too long, and nothing is lost."""
+"""E-mails are valid for any mail server: in every language no line is too long, and no text is lost."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.send.compile import Rendered
-from tillroll.send.mime import build
+from tillroll.send.rendering.compile import Rendered
+from tillroll.send.rendering.mime import build
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 SUBJECTS = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=200)
@@ -27,8 +27,8 @@ def written(subject: str, text: str, *, key: str = "r1-1-abcdef012345") -> bytes
 
 
 @given(SUBJECTS, BODIES)
-def test_no_line_is_longer_than_mail_allows_and_nothing_is_lost(subject: str, text: str) -> None:
-    """RFC 2045, section 6.7 and RFC 2047, section 2: 76 signs."""
+def test_no_line_is_too_long_and_no_text_is_lost(subject: str, text: str) -> None:
+    """RFC 2045, section 6.7 and RFC 2047, section 2: 76 characters."""
     content = written(subject, text)
     assert max(map(len, content.split(b"\r\n"))) <= 76
     read = cast(EmailMessage, message_from_bytes(content, policy=policy.default))
@@ -38,11 +38,11 @@ def test_no_line_is_longer_than_mail_allows_and_nothing_is_lost(subject: str, te
     assert body.get_content().replace("\r\n", "\n").rstrip("\n") == text.rstrip("\n")
 
 
-def test_a_message_id_is_never_broken_in_two() -> None:
+def test_a_message_id_stays_on_one_line() -> None:
     key = "r1-1-" + "a" * 120
     lines = written("Hello", "Hello", key=key).split(b"\r\n")
     assert f"Message-ID: <{key}@shop.example>".encode() in lines
 
 
-def test_it_is_the_same_bytes_at_every_attempt() -> None:
+def test_every_attempt_gives_the_same_bytes() -> None:
     assert written("Živa", "Živa") == written("Živa", "Živa")

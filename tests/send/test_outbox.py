@@ -8,36 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.send.room import message
 from tests.shop import NOW
 from tillroll.clock import SystemClock
 from tillroll.errors import Refused
-from tillroll.send.compile import Rendered
-from tillroll.send.decide import Outcome
-from tillroll.send.mime import Outgoing, build
-from tillroll.send.outbox import Outbox
-
-
-def message(number: int = 1, *, name: str = "Živa") -> Outgoing:
-    rendered = Rendered(subject="15 % čaka 🍵", html="<p>Koda: BACK1</p>", text="Koda: BACK1\n")
-    content = build(
-        rendered=rendered,
-        sender="Sample Shop <hello@shop.example>",
-        to_email=f"customer{number}@example.com",
-        to_name=name,
-        key=f"r1-{number}-abc",
-        at=NOW,
-    )
-    return Outgoing(
-        message_id=number,
-        key=f"r1-{number}-abc",
-        run_id=1,
-        campaign="winback",
-        sender="hello@shop.example",
-        to=f"customer{number}@example.com",
-        subject="15 % čaka 🍵",
-        code="BACK1",
-        content=content,
-    )
+from tillroll.send.decide import DeliveryOutcome
+from tillroll.send.rendering.compile import Rendered
+from tillroll.send.rendering.mime import build
+from tillroll.send.transports.outbox import Outbox
 
 
 @pytest.fixture
@@ -51,11 +29,9 @@ def lines(tmp_path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["Živa Žižek", "محمد الحسن", "山田 さくら", 'O\'Brien, "Ann"', "🍵", ""])
-def test_a_message_is_a_file_that_mail_programs_read_and_a_line(
-    tmp_path: Path, outbox: Outbox, name: str
-) -> None:
+def test_a_message_is_a_readable_file_and_a_line(tmp_path: Path, outbox: Outbox, name: str) -> None:
     sent = list(outbox.deliver([message(name=name)]))
-    assert [delivery.outcome for delivery in sent] == [Outcome.SENT]
+    assert [delivery.outcome for delivery in sent] == [DeliveryOutcome.SENT]
     line = lines(tmp_path)[0]
     read = message_from_bytes((tmp_path / "outbox" / line["file"]).read_bytes(), policy=default)
     assert read["Subject"] == "15 % čaka 🍵"
@@ -74,14 +50,14 @@ def test_only_the_owner_may_read_the_lines(tmp_path: Path, outbox: Outbox) -> No
     assert stat.S_IMODE(mode) == 0o600
 
 
-def test_the_line_is_the_proof_not_the_file(tmp_path: Path, outbox: Outbox) -> None:
+def test_only_the_line_proves_that_a_message_left(tmp_path: Path, outbox: Outbox) -> None:
     list(outbox.deliver([message(1)]))
     orphan = tmp_path / "outbox" / "run-000001" / "r1-2-abc.eml"
     orphan.write_bytes(b"written, and then the process died")
     assert outbox.delivered(["r1-1-abc", "r1-2-abc"]) == {"r1-1-abc"}
 
 
-def test_a_line_cut_short_by_a_crash_is_taken_back(tmp_path: Path, outbox: Outbox) -> None:
+def test_a_line_cut_off_by_a_crash_is_removed(tmp_path: Path, outbox: Outbox) -> None:
     list(outbox.deliver([message(1), message(2)]))
     path = tmp_path / "outbox" / "messages.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
@@ -90,10 +66,10 @@ def test_a_line_cut_short_by_a_crash_is_taken_back(tmp_path: Path, outbox: Outbo
     assert [line["key"] for line in lines(tmp_path)] == ["r1-1-abc", "r1-2-abc"]
 
 
-def test_an_outbox_that_cannot_be_written_means_later(tmp_path: Path) -> None:
+def test_messages_are_for_later_when_the_outbox_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file where the folder should be")
     outbox = Outbox(tmp_path / "outbox", SystemClock())
-    assert [one.outcome for one in outbox.deliver([message()])] == [Outcome.LATER]
+    assert [one.outcome for one in outbox.deliver([message()])] == [DeliveryOutcome.LATER]
 
 
 @pytest.mark.parametrize(

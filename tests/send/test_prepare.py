@@ -1,4 +1,4 @@
-"""Message rows are written down once, and not looked at again; whose code isn't settled is never passed over."""
+"""Message rows are written once; recipients whose code isn't settled yet are looked at again."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tests.send.room import Still, post_of, ready_to_send
+from tests.clocks import FakeClock
+from tests.send.room import context_of, ready_to_send
 from tests.shop import run_row
 from tillroll.campaign.states import CodeState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import codes, messages, recipients
+from tillroll.send.context import MessageKind, SendContext, open_sending
 from tillroll.send.prepare import prepare
-from tillroll.send.sending import Kind, Post, open_sending
 
 
-def written_down(engine: Engine, post: Post, run_id: int) -> int:
-    """How many rows a slice of sending writes down."""
+def written_down(engine: Engine, context: SendContext, run_id: int) -> int:
+    """Prepare a run's messages. Returns how many rows were written."""
     with reading(engine) as connection:
-        sending = open_sending(connection, post, run_row(engine, run_id), Kind.OFFER)
-    return prepare(sending, now=post.clock.now())
+        sending = open_sending(connection, context, run_row(engine, run_id), MessageKind.OFFER)
+    return prepare(sending, now=context.clock.now())
 
 
 def last_recipient(engine: Engine) -> int:
@@ -29,11 +30,11 @@ def last_recipient(engine: Engine) -> int:
         return int(connection.scalar(sa.select(sa.func.max(recipients.c.id))) or 0)
 
 
-def test_what_is_written_down_is_not_looked_at_again(ledger: Engine, tmp_path: Path) -> None:
-    """A million recipients are a second's work to look at, and a slice of sending takes two."""
-    clock = Still()
-    run_id, post = ready_to_send(ledger, clock=clock), post_of(ledger, tmp_path, clock)
-    assert written_down(ledger, post, run_id) == 8
+def test_recipients_with_a_row_are_not_looked_at_again(ledger: Engine, tmp_path: Path) -> None:
+    """Looking at a million recipients takes a second, and a slice only two."""
+    clock = FakeClock()
+    run_id, context = ready_to_send(ledger, clock=clock), context_of(ledger, tmp_path, clock)
+    assert written_down(ledger, context, run_id) == 8
     assert run_row(ledger, run_id).prepared_to == last_recipient(ledger)
     asked: list[str] = []
 
@@ -42,23 +43,23 @@ def test_what_is_written_down_is_not_looked_at_again(ledger: Engine, tmp_path: P
 
     sa.event.listen(ledger, "before_cursor_execute", note)
     try:
-        assert written_down(ledger, post, run_id) == 0
+        assert written_down(ledger, context, run_id) == 0
     finally:
         sa.event.remove(ledger, "before_cursor_execute", note)
     assert not [statement for statement in asked if "INSERT" in statement]
 
 
-def test_whose_code_is_not_settled_yet_is_looked_at_until_it_is(ledger: Engine, tmp_path: Path) -> None:
-    clock = Still()
-    run_id, post = ready_to_send(ledger, clock=clock), post_of(ledger, tmp_path, clock)
+def test_recipients_without_a_settled_code_are_looked_at_again(ledger: Engine, tmp_path: Path) -> None:
+    clock = FakeClock()
+    run_id, context = ready_to_send(ledger, clock=clock), context_of(ledger, tmp_path, clock)
     with writing(ledger) as connection:
         one = connection.scalar(sa.select(sa.func.min(codes.c.id)))
         connection.execute(sa.update(codes).where(codes.c.id == one).values(state=CodeState.POSTING))
-    assert [written_down(ledger, post, run_id) for _ in range(2)] == [7, 0]
+    assert [written_down(ledger, context, run_id) for _ in range(2)] == [7, 0]
     assert run_row(ledger, run_id).prepared_to == 0
     with writing(ledger) as connection:
         connection.execute(sa.update(codes).where(codes.c.id == one).values(state=CodeState.LIVE))
-    assert written_down(ledger, post, run_id) == 1
+    assert written_down(ledger, context, run_id) == 1
     assert run_row(ledger, run_id).prepared_to == last_recipient(ledger)
     with ledger.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(messages)) == 8

@@ -1,4 +1,4 @@
-"""A later step of a flow shows the code that an earlier one gave, as long as it is good."""
+"""A later step of a flow shows the code of an earlier step while it is valid."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tests.plan.events import add_cart, all_runs, shop_with
-from tests.send.room import Still, agreed, lines_of, minted, post_of
+from tests.clocks import FakeClock
+from tests.flows.events import add_cart, all_runs, shop_with
+from tests.send.room import agreed, context_of, lines_of, minted
 from tests.shop import NOW, run_row
 from tillroll.campaign.states import CodeState, MessageState, RunState
+from tillroll.flows.enroll import enroll
+from tillroll.flows.steps import take_steps
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, messages
-from tillroll.plan.events.flow import take_steps
-from tillroll.plan.events.notice import notice
 from tillroll.plan.make import make_plan
 from tillroll.send.deliver import send_slice
-from tillroll.send.preview import previews
-from tillroll.track.redeem import end_runs
+from tillroll.send.rendering.preview import previews
+from tillroll.track.results.redeem import end_runs
 
 FLOW = """title: Your cart
 owner: ana@shop.example
@@ -36,10 +37,10 @@ steps:
 """
 
 
-def step(engine: Engine, clock: Still, store_id: int, at: timedelta) -> int:
-    """The run of the step that is due then, planned and approved; it has begun."""
+def step(engine: Engine, clock: FakeClock, store_id: int, at: timedelta) -> int:
+    """Plan, approve and begin the run of the step that is due at a time."""
     clock.at = NOW + at
-    notice(engine, store_id=store_id, now=clock.at)
+    enroll(engine, store_id=store_id, now=clock.at)
     take_steps(engine, store_id=store_id, now=clock.at)
     run_id: int = all_runs(engine)[-1].id
     assert make_plan(engine, run_id=run_id, now=clock.at, per_minute=600) is RunState.WAITING
@@ -54,28 +55,28 @@ def flow(ledger: Engine) -> int:
     return store_id
 
 
-def send(engine: Engine, folder: Path, clock: Still, run_id: int) -> None:
+def send(engine: Engine, folder: Path, clock: FakeClock, run_id: int) -> None:
     for _ in range(2):
-        send_slice(post_of(engine, folder, clock), run_id=run_id, until=clock.at + timedelta(seconds=1))
+        send_slice(context_of(engine, folder, clock), run_id=run_id, until=clock.at + timedelta(seconds=1))
 
 
-def test_it_shows_the_same_code_with_its_own_value_and_its_own_end(
+def test_a_later_step_shows_the_same_code_with_its_value_and_expiry(
     ledger: Engine, flow: int, tmp_path: Path
 ) -> None:
-    clock = Still()
+    clock = FakeClock()
     first = step(ledger, clock, flow, timedelta(hours=2))
     minted(ledger, first, clock)
     send(ledger, tmp_path, clock, first)
     second = step(ledger, clock, flow, timedelta(hours=26))
     with ledger.connect() as connection:
         [(_, shown)] = previews(connection, second, now=clock.at)
-    assert shown.subject == "Still €8.00 off, once per code"
+    assert shown.subject == "Still €8 off, single use"
     minted(ledger, second, clock)
     assert run_row(ledger, second).state == RunState.SENDING
     send(ledger, tmp_path, clock, second)
     one, two = lines_of(tmp_path)
     assert one["code"] == two["code"] != ""
-    assert two["subject"] == "Still €8.00 off, once per code"
+    assert two["subject"] == "Still €8 off, single use"
     with ledger.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(codes)) == 1
     ends = [run_row(ledger, one).valid_until for one in (first, second)]
@@ -85,8 +86,8 @@ def test_it_shows_the_same_code_with_its_own_value_and_its_own_end(
     )  # the second is looked after as long as the code
 
 
-def test_without_a_live_code_it_is_held_and_says_why(ledger: Engine, flow: int, tmp_path: Path) -> None:
-    clock = Still()
+def test_a_later_step_is_held_when_the_code_is_not_live(ledger: Engine, flow: int, tmp_path: Path) -> None:
+    clock = FakeClock()
     first = step(ledger, clock, flow, timedelta(hours=2))
     minted(ledger, first, clock)
     send(ledger, tmp_path, clock, first)
@@ -99,12 +100,12 @@ def test_without_a_live_code_it_is_held_and_says_why(ledger: Engine, flow: int, 
     assert held(ledger, second) == [(MessageState.HELD, "its code is revoked")]
 
 
-def test_where_no_earlier_step_gave_a_code_it_is_held_and_says_why(
+def test_a_later_step_is_held_when_no_earlier_step_gave_a_code(
     ledger: Engine, flow: int, tmp_path: Path
 ) -> None:
-    clock = Still()
+    clock = FakeClock()
     clock.at = NOW + timedelta(hours=2)
-    notice(ledger, store_id=flow, now=clock.at)
+    enroll(ledger, store_id=flow, now=clock.at)
     take_steps(ledger, store_id=flow, now=clock.at)  # nobody ever decides on the first step
     second = step(ledger, clock, flow, timedelta(hours=26))
     minted(ledger, second, clock)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from tests.send.test_outbox import message
+from tests.send.room import message
 from tillroll.errors import Misconfigured
-from tillroll.send.decide import Outcome
-from tillroll.send.smtp import Server, Smtp
+from tillroll.send.decide import DeliveryOutcome
+from tillroll.send.transports.smtp import Smtp, SmtpServer
 
 
 class Post:
-    """A mail server's behaviour: keeps what it takes, and refuses by address."""
+    """A mail server that keeps what it accepts, and refuses some addresses."""
 
     def __init__(self) -> None:
         self.taken: list[Any] = []
@@ -44,43 +44,43 @@ def post() -> Iterator[tuple[Post, Smtp]]:
         port = probe.getsockname()[1]
     controller = Controller(handler, hostname="127.0.0.1", port=port, decode_data=False)
     controller.start()
-    yield handler, Smtp(Server.from_url(f"smtp://127.0.0.1:{port}"))
+    yield handler, Smtp(SmtpServer.from_url(f"smtp://127.0.0.1:{port}"))
     controller.stop()
 
 
-def test_a_real_server_gets_the_very_bytes(post: tuple[Post, Smtp]) -> None:
+def test_a_real_server_gets_the_same_bytes(post: tuple[Post, Smtp]) -> None:
     handler, smtp = post
-    assert [one.outcome for one in smtp.deliver([message(1)])] == [Outcome.SENT]
+    assert [one.outcome for one in smtp.deliver([message(1)])] == [DeliveryOutcome.SENT]
     assert handler.taken[0].rcpt_tos == ["customer1@example.com"]
     assert handler.taken[0].content.rstrip() == message(1).content.rstrip()
 
 
 def test_a_refused_address_does_not_stop_the_others(post: tuple[Post, Smtp]) -> None:
     outcomes = [one.outcome for one in post[1].deliver([message(2), message(3), message(4)])]
-    assert outcomes == [Outcome.FAILED, Outcome.LATER, Outcome.SENT]
+    assert outcomes == [DeliveryOutcome.FAILED, DeliveryOutcome.LATER, DeliveryOutcome.SENT]
 
 
-def test_a_line_that_drops_after_the_data_leaves_the_outcome_unknown(post: tuple[Post, Smtp]) -> None:
+def test_a_connection_lost_after_the_data_leaves_the_outcome_unknown(post: tuple[Post, Smtp]) -> None:
     handler, smtp = post
     handler.hang_up_after_data = True
     outcomes = [one.outcome for one in smtp.deliver([message(1), message(4)])]
-    assert outcomes == [Outcome.UNKNOWN, Outcome.LATER]
+    assert outcomes == [DeliveryOutcome.UNKNOWN, DeliveryOutcome.LATER]
 
 
-def test_a_server_that_is_not_there_means_later() -> None:
-    smtp = Smtp(Server.from_url("smtp://127.0.0.1:1"))
-    assert [one.outcome for one in smtp.deliver([message(1)])] == [Outcome.LATER]
+def test_messages_are_for_later_when_the_server_cannot_be_reached() -> None:
+    smtp = Smtp(SmtpServer.from_url("smtp://127.0.0.1:1"))
+    assert [one.outcome for one in smtp.deliver([message(1)])] == [DeliveryOutcome.LATER]
     assert smtp.delivered(["k"]) is None
 
 
 @pytest.mark.parametrize("url", ["http://mail", "smtp://", "smtp://host:port", "mail.example.com"])
-def test_a_wrong_address_is_told_with_a_right_one(url: str) -> None:
+def test_a_wrong_address_is_refused_with_an_example(url: str) -> None:
     with pytest.raises(Misconfigured) as refused:
-        Server.from_url(url)
+        SmtpServer.from_url(url)
     assert "smtp://user:password@host:587" in refused.value.hint
 
 
 def test_ports_follow_the_scheme() -> None:
-    assert Server.from_url("smtps://u:p%40@h").port == 465
-    assert Server.from_url("smtps://u:p%40@h").password == "p@"
-    assert Server.from_url("smtp://h").port == 587
+    assert SmtpServer.from_url("smtps://u:p%40@h").port == 465
+    assert SmtpServer.from_url("smtps://u:p%40@h").password == "p@"
+    assert SmtpServer.from_url("smtp://h").port == 587

@@ -12,15 +12,16 @@ from tests.shop import NOW, planned_run, run_row
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import upsert, writing
 from tillroll.ledger.tables import codes, orders, redemptions, runs
-from tillroll.mint.reserve import reserve
+from tillroll.mint.issue.reserve import reserve
 from tillroll.track.decide import GRACE
-from tillroll.track.overview import list_runs, run_progress
-from tillroll.track.redeem import end_runs, mark_redemptions
+from tillroll.track.results.overview import list_runs
+from tillroll.track.results.progress import run_progress
+from tillroll.track.results.redeem import end_runs, mark_redemptions
 
 
 @pytest.fixture
 def live(ledger: Engine) -> tuple[int, int, str]:
-    """(store, run, one of its codes)."""
+    """Return a store, a run and one of its codes."""
     store_id, run_id = planned_run(ledger)
     reserve(ledger, run=run_row(ledger, run_id), now=NOW)
     with writing(ledger) as connection:
@@ -51,7 +52,7 @@ def order(engine: Engine, store_id: int, order_id: str, **values: Any) -> None:
         upsert(connection, orders, [{**row, **values}])
 
 
-def test_an_order_with_our_code_is_a_redemption_once(ledger: Engine, live: tuple[int, int, str]) -> None:
+def test_an_order_with_our_code_is_one_redemption(ledger: Engine, live: tuple[int, int, str]) -> None:
     store_id, run_id, code = live
     order(ledger, store_id, "A1", coupon_code=code.lower())
     order(ledger, store_id, "A2", coupon_code="FRIENDS")

@@ -1,4 +1,4 @@
-"""The marks between scores: what they are, when they are drawn up, and that it costs a few queries."""
+"""The boundaries between scores: their values, when they are recomputed, and that it takes few queries."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, add_customers, add_store, counting, lapsed
-from tillroll.campaign.segments.scores import Marks, places, score
+from tillroll.campaign.segments.scores import ScoreBoundaries, boundary_ranks, score
 from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.tables import looks, stores
-from tillroll.track.scores import SCORE_EVERY, draw_up, keep_scores
+from tillroll.track.mirror.scores import SCORE_EVERY, compute_boundaries, refresh_scores
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=40))
-def test_a_score_is_how_many_fifths_of_all_one_is_ahead_of(figures: list[int]) -> None:
+def test_a_score_counts_the_fifths_of_buyers_behind(figures: list[int]) -> None:
     line = sorted(figures)
-    marks = [line[place - 1] for place in places(len(line))]
+    marks = [line[place - 1] for place in boundary_ranks(len(line))]
     for figure in figures:
         behind = sum(1 for one in figures if one < figure)
         assert score(figure, marks) == 1 + 5 * behind // len(figures)
@@ -31,38 +31,38 @@ def looked(engine: Engine, store_id: int, at: datetime) -> None:
         upsert(connection, looks, [{"store_id": store_id, "area": "customers", "looked_at": at}])
 
 
-def marks_of(engine: Engine, store_id: int) -> Marks | None:
+def marks_of(engine: Engine, store_id: int) -> ScoreBoundaries | None:
     with engine.connect() as connection:
         body = connection.scalar(sa.select(stores.c.score_marks).where(stores.c.id == store_id))
-    return None if body is None else Marks.from_json(body)
+    return None if body is None else ScoreBoundaries.from_json(body)
 
 
-def test_the_marks_are_drawn_up_when_customers_changed_and_not_more_than_once_an_hour(ledger: Engine) -> None:
+def test_boundaries_are_recomputed_after_changes_at_most_once_an_hour(ledger: Engine) -> None:
     store_id = add_store(ledger)
-    assert not keep_scores(ledger, store_id=store_id, now=NOW), "nothing was read yet"
+    assert not refresh_scores(ledger, store_id=store_id, now=NOW), "nothing was read yet"
     looked(ledger, store_id, NOW)
-    assert keep_scores(ledger, store_id=store_id, now=NOW)
-    assert marks_of(ledger, store_id) == Marks(), "a store without buyers has none"
+    assert refresh_scores(ledger, store_id=store_id, now=NOW)
+    assert marks_of(ledger, store_id) == ScoreBoundaries(), "a store without buyers has none"
     add_customers(ledger, store_id, *(lapsed(n, orders=n, spent=Decimal(10 * n)) for n in range(1, 11)))
     add_customers(ledger, store_id, {"customer_id": 99, "spent": Decimal(9999)})
     looked(ledger, store_id, NOW + timedelta(minutes=5))
-    assert not keep_scores(ledger, store_id=store_id, now=NOW + timedelta(minutes=6)), "too soon"
+    assert not refresh_scores(ledger, store_id=store_id, now=NOW + timedelta(minutes=6)), "too soon"
     later = NOW + SCORE_EVERY
     with counting(ledger) as sent:
-        assert keep_scores(ledger, store_id=store_id, now=later)
+        assert refresh_scores(ledger, store_id=store_id, now=later)
     assert len([one for one in sent if one.lower().startswith(("select", "update"))]) <= 8
     found = marks_of(ledger, store_id)
     assert found is not None
     assert found.frequency == (2, 4, 6, 8)
     assert found.monetary == tuple(Decimal(n) for n in ("20.00", "40.00", "60.00", "80.00"))
     assert len(set(found.recency)) == 1, "they all ordered at one moment"
-    assert not keep_scores(ledger, store_id=store_id, now=later + 2 * SCORE_EVERY), "nothing changed since"
+    assert not refresh_scores(ledger, store_id=store_id, now=later + 2 * SCORE_EVERY), "nothing changed since"
 
 
-def test_marks_are_one_stores_own(ledger: Engine) -> None:
+def test_each_store_has_its_own_boundaries(ledger: Engine) -> None:
     one, other = add_store(ledger), add_store(ledger, ecwid_id=1004)
     add_customers(ledger, one, lapsed(1, orders=1))
     add_customers(ledger, other, lapsed(1, orders=7))
     with reading(ledger) as connection:
-        assert draw_up(connection, one).frequency == (1, 1, 1, 1)
-        assert draw_up(connection, other).frequency == (7, 7, 7, 7)
+        assert compute_boundaries(connection, one).frequency == (1, 1, 1, 1)
+        assert compute_boundaries(connection, other).frequency == (7, 7, 7, 7)

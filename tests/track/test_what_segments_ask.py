@@ -1,4 +1,4 @@
-"""What the mirror fills for segments: who bought a line, where they live, what they marked, and the scores."""
+"""What the mirror provides for segments: items bought, places, favourites and scores."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tests.shop import add_store, sample_book
-from tests.track.test_mirror import CLOCK, call, read_whole
+from tests.track.room import CLOCK, call, read_whole, session_of
 from tillroll.campaign.segments.segment import Segment
 from tillroll.ecwid.client import Client
 from tillroll.ledger.tables import customers, order_items, stores
-from tillroll.plan.segments.answerable import reasons
-from tillroll.plan.segments.look import look_at_segment
+from tillroll.plan.segments.answerable import reasons_unanswered
+from tillroll.plan.segments.look import preview_segment
 from tillroll.plan.segments.query import SegmentQuery
 from tillroll.plan.segments.question import ask
-from tillroll.track.mirror import ORDERS
-from tillroll.track.scores import keep_scores
-from tillroll.track.sync import sync
+from tillroll.track.mirror.areas import ORDERS
+from tillroll.track.mirror.scores import refresh_scores
+from tillroll.track.mirror.sync import sync
 
 
 def chosen(engine: Engine, store_id: int, where: dict[str, Any]) -> set[int]:
@@ -26,14 +26,14 @@ def chosen(engine: Engine, store_id: int, where: dict[str, Any]) -> set[int]:
     with engine.connect() as connection:
         store = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
         question = ask(connection, store_id=store_id, segments=[segment], lists={}, now=CLOCK.now())
-        assert reasons(connection, store, [segment], question) == []
+        assert reasons_unanswered(connection, store, [segment], question) == []
         asking = SegmentQuery(question)
         fits = asking.matches(segment)
-        query = sa.select(customers.c.customer_id).select_from(asking.source).where(asking.whose, fits)
+        query = sa.select(customers.c.customer_id).select_from(asking.source).where(asking.scope, fits)
         return set(connection.scalars(query))
 
 
-def test_segments_ask_what_the_store_has(ledger: Engine, client: Client) -> None:
+def test_segments_find_what_the_store_has(ledger: Engine, client: Client) -> None:
     store_id = add_store(ledger)
     place = {"name": "Nika Nova", "countryCode": "US", "stateOrProvinceCode": "CA", "city": "San José"}
     call(client, "PUT", "/customers/3", {"billingPerson": place})
@@ -52,19 +52,19 @@ def test_segments_ask_what_the_store_has(ledger: Engine, client: Client) -> None
     assert line.customer_id in chosen(ledger, store_id, bought)
     for order_id in ids:  # undone, all of them: then nothing was bought
         call(client, "PUT", f"/orders/{order_id}", {"paymentStatus": "CANCELLED"})
-    sync(ledger, client, ORDERS, store_id=store_id, now=CLOCK.now())
+    sync(session_of(ledger, client, store_id), ORDERS)
     assert line.customer_id not in chosen(ledger, store_id, bought)
 
 
-def test_the_sample_segments_are_answered_once_the_mirror_is_read(ledger: Engine, client: Client) -> None:
+def test_the_sample_segments_work_once_the_mirror_is_read(ledger: Engine, client: Client) -> None:
     store_id = add_store(ledger)
     read_whole(ledger, client, store_id)
-    assert keep_scores(ledger, store_id=store_id, now=CLOCK.now())
+    assert refresh_scores(ledger, store_id=store_id, now=CLOCK.now())
     book = sample_book()
     with ledger.connect() as connection:
         store = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
     found = {
-        name: look_at_segment(ledger, store=store, book=book, name=name, now=CLOCK.now())
+        name: preview_segment(ledger, store=store, book=book, name=name, now=CLOCK.now())
         for name in book.segments
     }
     told = {name: one.untold for name, one in found.items() if one.untold}

@@ -1,4 +1,4 @@
-"""The app over each kind of ledger, and somebody signed in."""
+"""Fixtures: the app over each kind of ledger, and clients signed in as an approver or a viewer."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
+from tests.clocks import FakeClock
 from tests.shop import EVE, NOW
-from tests.web.site import PASSWORD, Standing, app_for, open_shop, plan_run, sign_in
-from tillroll.web.accounts import add_user
+from tests.web.site import PASSWORD, app_for, open_shop, plan_run, sign_in
+from tillroll.web.accounts.users import add_user
 
 
 @pytest.fixture
-def clock() -> Standing:
-    return Standing()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def app(ledger: Engine, tmp_path: Path, clock: Standing) -> Flask:
+def app(ledger: Engine, tmp_path: Path, clock: FakeClock) -> Flask:
     return app_for(ledger, tmp_path, clock)
 
 
 @pytest.fixture
 def stranger(app: Flask) -> FlaskClient:
-    """Nobody yet."""
+    """A client that is not signed in."""
     return app.test_client()
 
 

@@ -1,10 +1,10 @@
-"""An app over a test's ledger, accounts to sign in with, and runs in every state a page can show."""
+"""The app over a test's ledger, accounts to sign in with, and runs in every state that a page can show."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,20 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from tests.shop import ANA, NOW, add_customers, add_store, lapsed, sample_book
+from tests.clocks import FakeClock
+from tests.shop import ANA, NOW, SHOP, add_customers, add_store, lapsed, sample_book
 from tillroll.campaign import Book
 from tillroll.campaign.states import RunState
 from tillroll.clock import Clock
 from tillroll.ledger.engine import writing
 from tillroll.ledger.sealing import Sealer
 from tillroll.ledger.tables import codes, messages, plans, recipients, redemptions, runs
+from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.plan.record import record_book
-from tillroll.plan.slots import start_by_hand
-from tillroll.send.outbox import Outbox
+from tillroll.plan.record.revisions import record_book
+from tillroll.send.transports.outbox import Outbox
 from tillroll.settings import Settings
-from tillroll.web.accounts import add_user
+from tillroll.web.accounts.users import add_user
 from tillroll.web.app import create_app
 from tillroll.wiring import Services
 
@@ -37,29 +38,16 @@ FIRST_NAMES = ("Živa", "Marko", "Ana", "Luka", "Eva", "Jan", "Nika", "Matej", "
 LAST_NAMES = ("Novak", "Horvat", "Kovač", "Zupan", "Potočnik", "Mlakar", "Kos", "Vidmar")
 
 
-class Standing:
-    """A clock that stands until it is moved."""
-
-    def __init__(self, at: datetime = NOW) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at.timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
 def services_for(
     engine: Engine, home: Path, clock: Clock | None = None, settings: Settings | None = None
 ) -> Services:
-    """The parts of an installation whose ledger is the test's."""
-    clock, keys = clock or Standing(), (Fernet.generate_key().decode(),)
+    """Return the services of an installation that uses the test's ledger.
+
+    Without settings of the test's own, a sign-in lasts a month: a test that moves the clock by days stays signed in.
+    """
+    clock, keys = clock or FakeClock(), (Fernet.generate_key().decode(),)
     return Services(
-        settings=settings or Settings(home=home),
+        settings=settings or Settings(home=home, session_hours=720, idle_minutes=43_200),
         engine=engine,
         clock=clock,
         sealer=Sealer(keys),
@@ -76,33 +64,35 @@ def app_for(
     proxies: int = 0,
     settings: Settings | None = None,
 ) -> Flask:
-    """The real app, with an account for Ana, an approver."""
+    """Return the real app with an account for Ana, an approver."""
     app = create_app(services_for(engine, home, clock, settings), testing=True, proxies=proxies)
     add_user(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     return app
 
 
 def token_on(page: TestResponse) -> str:
-    """The token in the page's first form."""
-    found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.text)
-    assert found, page.text
-    return found[1]
+    """Return the token of the page's first form."""
+    match = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.text)
+    assert match, page.text
+    return match[1]
 
 
 def sign_in(client: FlaskClient, email: str = ANA.email, password: str = PASSWORD) -> TestResponse:
-    """Through the form, as a person would."""
+    """Sign in through the form and return the response."""
     fields = {"csrf_token": token_on(client.get("/login")), "email": email, "password": password}
     return client.post("/login", data=fields)
 
 
 def send_form(client: FlaskClient, run_id: int, what: str, **fields: Any) -> TestResponse:
-    """One of a run page's forms, sent with its token; the page it ends on."""
-    token = token_on(client.get(f"/runs/{run_id}"))
-    return client.post(f"/runs/{run_id}/{what}", data={"csrf_token": token, **fields}, follow_redirects=True)
+    """Submit a form of a run's page with its token and return the resulting page."""
+    token = token_on(client.get(f"{SHOP}/runs/{run_id}"))
+    return client.post(
+        f"{SHOP}/runs/{run_id}/{what}", data={"csrf_token": token, **fields}, follow_redirects=True
+    )
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:
-    """A customer with a likely name."""
+    """Return the row of a customer with a realistic name."""
     first, last = FIRST_NAMES[number % 10], LAST_NAMES[number % 8]
     address = f"{first}.{last}{number}@mail.example".lower()
     plain = address.translate(str.maketrans("žčš", "zcs"))
@@ -112,7 +102,7 @@ def person(number: int, **values: Any) -> dict[str, Any]:
 
 
 def open_shop(engine: Engine, *, customers: int = 240, book: Book | None = None) -> int:
-    """A store with its campaigns read and customers for the win-back and the winter teas."""
+    """Add a store with its campaigns, and customers for the win-back and the winter teas; return its id."""
     store_id = add_store(engine, name="The Tea Table")
     staff = {3: {"group_name": "Staff"}, 17: {"group_name": "Staff"}, 40: {"accepts_marketing": None}}
     late = {n: {"last_order_at": NOW - timedelta(days=20)} for n in range(customers // 2, customers + 1)}
@@ -123,14 +113,14 @@ def open_shop(engine: Engine, *, customers: int = 240, book: Book | None = None)
 
 
 def plan_run(engine: Engine, store_id: int, name: str = "winback", key: str = "") -> int:
-    """A run by hand, planned."""
+    """Start a run by hand, plan it and return its id."""
     run_id = start_by_hand(engine, store_id=store_id, name=name, person=ANA.email, now=NOW, key=key)
     make_plan(engine, run_id=run_id, now=NOW, per_minute=600)
     return run_id
 
 
 def digest_of(engine: Engine, run_id: int) -> str:
-    """The digest of a run's plan in force."""
+    """Return the digest of a run's current plan."""
     query = sa.select(plans.c.digest).join(runs, runs.c.plan_id == plans.c.id).where(runs.c.id == run_id)
     with engine.connect() as connection:
         return str(connection.scalars(query).one())
@@ -145,7 +135,7 @@ def put_under_way(
     message_states: Sequence[tuple[str, str]] = (),
     orders: int = 0,
 ) -> None:
-    """Codes and messages as minting and sending would have left them, without a store to talk to."""
+    """Add codes, messages and redemptions to a run as minting and sending would, without a store."""
     with writing(engine) as connection:
         run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one()
         where = recipients.c.plan_id == run.plan_id

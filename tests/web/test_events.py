@@ -1,4 +1,4 @@
-"""Events of somebody else's software: signed, bounded, once, and never the store's own webhooks."""
+"""Custom events of other software: signed, limited in size, stored once, and distinct from the store's webhooks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from tests.plan.events import all_runs, campaign, entered, person, shop_with
-from tests.shop import NOW
-from tests.web.site import Standing
+from tests.clocks import FakeClock
+from tests.flows.events import all_runs, campaign, entered, person, shop_with
+from tests.shop import NOW, SHOP
 from tillroll.errors import NotAllowed, Refused
+from tillroll.flows.enroll import enroll
+from tillroll.flows.steps import take_steps
 from tillroll.ledger.tables import events
-from tillroll.plan.events.flow import take_steps
-from tillroll.plan.events.notice import notice
 from tillroll.plan.make import make_plan
-from tillroll.track import intake
-from tillroll.track.custom import TOLERANCE, read_custom, secret_of, sign
-from tillroll.web import here
+from tillroll.track.webhooks import intake
+from tillroll.track.webhooks.custom import TOLERANCE, read_custom, secret_of, sign
+from tillroll.web.support import request_context
 
 MOMENT = int(NOW.timestamp())
 QUIZ = {"id": "q-1", "email": "customer1@example.com", "data": {"score": 9, "name": "مرحبا 🎉"}}
@@ -33,13 +33,13 @@ QUIZ = {"id": "q-1", "email": "customer1@example.com", "data": {"score": 9, "nam
 
 def secret(app: Flask, ecwid_id: int = 1003) -> str:
     with app.app_context():
-        return secret_of(here.services().keys[0], ecwid_id)
+        return secret_of(request_context.services().keys[0], ecwid_id)
 
 
 def post(
     app: Flask, body: Any, *, key: str = "", at: int = MOMENT, to: str = "/events/1003/quiz", **headers: str
 ) -> TestResponse:
-    """One delivery, signed as its sender would."""
+    """Post an event, signed as its sender would sign it."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     signature = sign(key or secret(app), at, content)
     return app.test_client().post(to, data=content, headers={"X-Tillroll-Signature": signature, **headers})
@@ -55,36 +55,34 @@ def shop(ledger: Engine) -> int:
     return shop_with(ledger, person(1), quiz=campaign("{custom: {event: quiz}}"))
 
 
-def test_a_signed_event_is_kept_once_and_brings_its_customer_in(
-    app: Flask, ledger: Engine, shop: int
-) -> None:
+def test_a_signed_event_is_stored_once_and_enrols_its_customer(app: Flask, ledger: Engine, shop: int) -> None:
     answers = [post(app, QUIZ) for _ in range(2)]
-    assert [one.status_code for one in answers] == [202, 202]
-    assert [one.json and one.json["status"] for one in answers] == ["taken in", "known already"]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert [answer.json and answer.json["status"] for answer in answers] == ["taken in", "known already"]
     (row,) = kept(ledger)
     assert (row.kind, row.entity, row.happened_at) == ("custom.quiz", "q-1", NOW)
-    notice(ledger, store_id=shop, now=NOW)
+    enroll(ledger, store_id=shop, now=NOW)
     (entry,) = entered(ledger)
     assert (entry.key, entry.customer_id, entry.facts) == ("event q-1", 1, {"event": QUIZ["data"]})
 
 
-def test_the_same_id_of_another_event_is_another_event(app: Flask, ledger: Engine, shop: int) -> None:
+def test_the_same_id_under_another_name_is_a_different_event(app: Flask, ledger: Engine, shop: int) -> None:
     post(app, QUIZ)
     assert post(app, QUIZ, to="/events/1003/other").json == {"status": "taken in"}
     assert len(kept(ledger)) == 2
 
 
-def test_a_customer_may_be_named_by_number_and_the_moment_be_told(
-    app: Flask, ledger: Engine, shop: int
-) -> None:
+def test_an_event_may_give_a_customer_number_and_a_time(app: Flask, ledger: Engine, shop: int) -> None:
     at = NOW - timedelta(hours=3)
     assert post(app, {"id": "q", "customer_id": 1, "at": at.isoformat()}).status_code == 202
-    notice(ledger, store_id=shop, now=NOW)
+    enroll(ledger, store_id=shop, now=NOW)
     (entry,) = entered(ledger)
     assert (entry.customer_id, entry.happened_at) == (1, at)
 
 
-def test_what_is_not_signed_by_the_stores_secret_is_refused(app: Flask, ledger: Engine, shop: int) -> None:
+def test_an_event_without_a_signature_by_the_stores_secret_is_refused(
+    app: Flask, ledger: Engine, shop: int
+) -> None:
     content = json.dumps(QUIZ).encode()
     good = sign(secret(app), MOMENT, content)
     of_another = sign(secret(app, 1004), MOMENT, content)
@@ -97,9 +95,7 @@ def test_what_is_not_signed_by_the_stores_secret_is_refused(app: Flask, ledger: 
     assert kept(ledger) == []
 
 
-def test_an_old_delivery_can_not_be_played_back(
-    app: Flask, ledger: Engine, shop: int, clock: Standing
-) -> None:
+def test_an_old_delivery_cannot_be_replayed(app: Flask, ledger: Engine, shop: int, clock: FakeClock) -> None:
     clock.at = NOW + TOLERANCE
     assert post(app, QUIZ).status_code == 202
     clock.at = NOW + TOLERANCE + timedelta(seconds=1)
@@ -150,27 +146,29 @@ def _nested(depth: int) -> dict[str, Any]:
         {"id": "q", "customer_id": 1, "more": 1},
     ],
 )
-def test_what_is_no_event_is_refused_and_says_why(app: Flask, ledger: Engine, shop: int, body: Any) -> None:
+def test_an_invalid_event_is_refused_with_the_reason(
+    app: Flask, ledger: Engine, shop: int, body: Any
+) -> None:
     answer = post(app, body)
     assert (answer.status_code, kept(ledger)) == (400, [])
     assert answer.json
     assert answer.json["status"]
 
 
-def test_other_refusals_have_their_own_answers(app: Flask, ledger: Engine, shop: int) -> None:
+def test_other_refusals_have_their_own_status_codes(app: Flask, ledger: Engine, shop: int) -> None:
     assert post(app, QUIZ, to="/events/9/quiz", key=secret(app, 9)).status_code == 404
     assert post(app, QUIZ, to="/events/1003/Quiz").status_code == 400
     assert post(app, b"x" * 20_000).status_code == 413
     assert kept(ledger) == []
 
 
-def test_the_signature_is_what_openssl_makes_of_it() -> None:
+def test_the_signature_matches_that_of_openssl() -> None:
     # printf '1795424400.{"id": "q-1", "customer_id": 1}' | openssl dgst -sha256 -hmac trwh_00 -hex
-    said = sign("trwh_00", 1795424400, b'{"id": "q-1", "customer_id": 1}')
-    assert said == "t=1795424400,v1=4dd526dab05376c9aac1001c03c7fc23f11fcc1710d34caa18819f9b84d77f84"
+    signature = sign("trwh_00", 1795424400, b'{"id": "q-1", "customer_id": 1}')
+    assert signature == "t=1795424400,v1=4dd526dab05376c9aac1001c03c7fc23f11fcc1710d34caa18819f9b84d77f84"
 
 
-def test_the_stores_own_webhooks_can_not_pass_for_such_an_event() -> None:
+def test_a_webhook_of_the_store_is_not_accepted_as_a_custom_event() -> None:
     event = {"eventId": "1", "eventCreated": MOMENT, "storeId": 1003, "eventType": "custom.quiz"}
     signature = intake.sign("s", MOMENT, "1")
     with pytest.raises(Refused):
@@ -178,27 +176,27 @@ def test_the_stores_own_webhooks_can_not_pass_for_such_an_event() -> None:
 
 
 @given(st.binary(max_size=300), st.text(max_size=100))
-def test_whatever_comes_is_refused_in_words(content: bytes, signature: str) -> None:
+def test_arbitrary_content_is_refused_with_a_proper_error(content: bytes, signature: str) -> None:
     with pytest.raises(NotAllowed):
         read_custom(content, name="quiz", signature=signature, secrets=["s"], now=NOW)
     with pytest.raises(Refused):
         read_custom(content, name="quiz", signature=sign("s", MOMENT, content), secrets=["s"], now=NOW)
 
 
-def test_a_stranger_needs_no_session(stranger: FlaskClient) -> None:
+def test_an_event_needs_no_session(stranger: FlaskClient) -> None:
     assert stranger.post("/events/1003/quiz", data=b"{}").status_code == 403
 
 
-def test_the_pages_show_a_campaign_of_events_and_a_run_of_one(
+def test_the_pages_show_an_event_campaign_and_its_run(
     app: Flask, ana: FlaskClient, ledger: Engine, shop: int
 ) -> None:
     post(app, QUIZ)
-    notice(ledger, store_id=shop, now=NOW)
-    page = ana.get("/campaigns").text
-    assert "when the event quiz comes in; 1 in it wait for their next step" in page
+    enroll(ledger, store_id=shop, now=NOW)
+    page = ana.get(f"{SHOP}/campaigns").text
+    assert "when the event quiz is received; 1 customer waiting for the next step" in page
     take_steps(ledger, store_id=shop, now=NOW)
     (run,) = all_runs(ledger)
     make_plan(ledger, run_id=run.id, now=NOW, per_minute=600)
-    assert "The event quiz came in" in ana.get(f"/runs/{run.id}").text
-    assert ana.get("/").status_code == ana.get("/runs").status_code == 200
-    assert "wait for their next step" not in ana.get("/campaigns").text
+    assert "The event quiz was received" in ana.get(f"{SHOP}/runs/{run.id}").text
+    assert ana.get(f"{SHOP}/").status_code == ana.get(f"{SHOP}/runs").status_code == 200
+    assert "waiting for the next step" not in ana.get(f"{SHOP}/campaigns").text

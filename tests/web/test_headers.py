@@ -1,4 +1,4 @@
-"""What holds for every address of the app: who may see it, and what it tells the browser."""
+"""Rules for every address of the app: who may see it, and its security headers."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from tests.shop import ANA
+from tests.shop import ANA, SHOP
 from tests.web.site import PASSWORD, app_for, token_on
 
 OPEN = {"/login", "/healthz", "/static/tillroll.css"}
 
 
 def addresses(app: Flask, run_id: int) -> dict[str, set[str]]:
-    """Every address of the app with its methods, filled in for a run."""
-    found: dict[str, set[str]] = {}
+    """Return every address of the app with its methods, filled in for a run."""
+    methods_by_address: dict[str, set[str]] = {}
     for rule in app.url_map.iter_rules():
         address = rule.rule.replace("<int:run_id>", str(run_id)).replace("<int:number>", "1")
-        address = address.replace("<path:filename>", "tillroll.css")
+        address = address.replace("<path:filename>", "tillroll.css").replace("<path:rest>", "messages")
+        address = address.replace("/stores/<int:store_number>", SHOP).replace("<int:fault_id>", "1")
         address = address.replace("<int:ecwid_id>/<name>", "1003/quiz-finished")
-        found.setdefault(address, set()).update((rule.methods or set()) & {"GET", "POST"})
-    return found
+        methods_by_address.setdefault(address, set()).update((rule.methods or set()) & {"GET", "POST"})
+    return methods_by_address
 
 
-def test_no_page_but_the_open_ones_is_seen_without_signing_in(
+def test_only_public_pages_are_shown_without_signing_in(
     app: Flask, stranger: FlaskClient, run_id: int
 ) -> None:
     for address, methods in addresses(app, run_id).items():
-        if "GET" in methods and address != "/metrics":  # which has a token of its own (test_metrics.py)
+        if "GET" in methods and address != "/metrics":  # it has its own token (test_metrics.py)
             with stranger.get(address) as answer:
                 seen = answer.status_code == 200
                 assert seen == (address in OPEN), address
                 assert seen or answer.location.startswith("/login"), address
 
 
-def test_every_answer_carries_the_policy(app: Flask, ana: FlaskClient, run_id: int) -> None:
+def test_every_response_has_the_security_headers(app: Flask, ana: FlaskClient, run_id: int) -> None:
     for address, methods in addresses(app, run_id).items():
         for method in methods:
             with ana.open(address, method=method) as answer:
@@ -58,16 +59,16 @@ def test_every_answer_carries_the_policy(app: Flask, ana: FlaskClient, run_id: i
                 assert headers["Cache-Control"] == "no-store", address
 
 
-def test_no_form_is_taken_without_its_token(app: Flask, ana: FlaskClient, run_id: int) -> None:
+def test_no_form_is_accepted_without_its_token(app: Flask, ana: FlaskClient, run_id: int) -> None:
     posts = [address for address, methods in addresses(app, run_id).items() if "POST" in methods]
-    assert f"/runs/{run_id}/approve" in posts
+    assert f"{SHOP}/runs/{run_id}/approve" in posts
     for address in set(posts) - {"/webhooks/ecwid", "/events/1003/quiz-finished"}:  # signed instead
         answer = ana.post(address, data={"digest": "x"})
         assert answer.status_code == 400, address
-        assert "older session" in answer.text
+        assert "earlier session" in answer.text
 
 
-def test_no_page_has_a_script_or_a_style_of_its_own(app: Flask, ana: FlaskClient, run_id: int) -> None:
+def test_no_page_has_an_inline_script_or_style(app: Flask, ana: FlaskClient, run_id: int) -> None:
     for address, methods in addresses(app, run_id).items():
         if "GET" in methods and not address.startswith("/static") and "/preview/" not in address:
             page = ana.get(address).text
@@ -78,7 +79,7 @@ def test_no_page_has_a_script_or_a_style_of_its_own(app: Flask, ana: FlaskClient
 
 
 @pytest.mark.parametrize(("proxies", "secure"), [(1, True), (0, False)])
-def test_the_cookie_is_for_https_alone_when_a_proxy_of_ours_says_https(
+def test_the_cookie_is_secure_when_a_trusted_proxy_reports_https(
     ledger: Engine, tmp_path: Path, proxies: int, secure: bool
 ) -> None:
     client = app_for(ledger, tmp_path, proxies=proxies).test_client()

@@ -1,4 +1,4 @@
-"""What the pages say of runs with arms, values, shared codes, pools, and e-mails without a code."""
+"""Pages of runs with arms, values per customer, pools, and e-mails without a code."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
+from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
-from tests.send.room import CAMPAIGN, Still, agreed, minted, planned, post_of, ready_to_send
-from tests.send.test_how_it_leaves import BARE
-from tests.shop import NOW, sample_files
+from tests.send.room import BARE, CAMPAIGN, agreed, context_of, minted, planned, ready_to_send
+from tests.shop import NOW, SHOP, sample_files
 from tillroll.campaign import parse_book
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, redemptions
+from tillroll.plan.due.pool import fill_pools
 from tillroll.plan.make import make_plan
-from tillroll.plan.pool import fill_pools
-from tillroll.plan.record import record_book
+from tillroll.plan.record.revisions import record_book
 from tillroll.send.deliver import send_slice
 
 TWO = """variants:
@@ -30,36 +30,36 @@ OWN = CAMPAIGN.replace("value: 10", "value: {formula: orders * 2, at_most: 20}")
 
 
 def sent(engine: Engine, folder: Path, run_id: int) -> None:
-    clock = Still()
-    send_slice(post_of(engine, folder, clock), run_id=run_id, until=NOW + timedelta(seconds=1))
+    clock = FakeClock()
+    send_slice(context_of(engine, folder, clock), run_id=run_id, until=NOW + timedelta(seconds=1))
 
 
-def test_a_plan_shows_who_gets_which_arm(ledger: Engine, ana: FlaskClient) -> None:
+def test_a_plan_shows_its_arms(ledger: Engine, ana: FlaskClient) -> None:
     _, run_id = planned(ledger, CAMPAIGN + TWO, people=40)
-    page = ana.get(f"/runs/{run_id}").text
-    for words in ("Who gets which", "ten", "twenty", "20 % off, once per code", "Twenty off"):
+    page = ana.get(f"{SHOP}/runs/{run_id}").text
+    for words in ("Variants", "ten", "twenty", "20% off, single use", "Twenty off"):
         assert words in page, words
 
 
 def test_the_orders_of_each_arm_are_shown(ledger: Engine, ana: FlaskClient, tmp_path: Path) -> None:
-    run_id = ready_to_send(ledger, CAMPAIGN + TWO, people=40, clock=Still())
+    run_id = ready_to_send(ledger, CAMPAIGN + TWO, people=40, clock=FakeClock())
     sent(ledger, tmp_path, run_id)
     with writing(ledger) as connection:
         code = connection.execute(sa.select(codes).where(codes.c.arm == "twenty").limit(1)).one()
         order = {"order_id": "A1", "order_total": 70, "discount": 14, "payment_status": "PAID", "at": NOW}
         connection.execute(sa.insert(redemptions).values(store_id=1, run_id=run_id, code_id=code.id, **order))
-    for path in (f"/runs/{run_id}", f"/runs/{run_id}/progress"):
+    for path in (f"{SHOP}/runs/{run_id}", f"{SHOP}/runs/{run_id}/progress"):
         page = ana.get(path).text
-        row = page.split('data-label="Arm">twenty</th>')[1].split("</tr>")[0]
+        row = page.split('data-label="Variant">twenty</th>')[1].split("</tr>")[0]
         assert "€14.00" in row
         assert "€70.00" in row
-        assert "€0.00" in page.split('data-label="Arm">ten</th>')[1].split("</tr>")[0]
+        assert "€0.00" in page.split('data-label="Variant">ten</th>')[1].split("</tr>")[0]
 
 
-def test_values_of_their_own_are_shown_from_least_to_most(ledger: Engine, ana: FlaskClient) -> None:
+def test_a_plan_shows_the_values_per_customer(ledger: Engine, ana: FlaskClient) -> None:
     _, run_id = planned(ledger, OWN)
-    page = ana.get(f"/runs/{run_id}").text
-    assert "Worth to each" in page
+    page = ana.get(f"{SHOP}/runs/{run_id}").text
+    assert "Value per customer" in page
     assert "for each customer orders * 2" in page
     assert page.count("<iframe sandbox=") == 3
 
@@ -68,20 +68,20 @@ def test_a_run_without_codes_says_so(ledger: Engine, ana: FlaskClient, tmp_path:
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files |= {"campaigns/hello.yaml": BARE.encode(), "templates/note/message.html.j2": b"<p>New tea</p>"}
     _, run_id = planned(ledger, book=parse_book(files))
-    page = ana.get(f"/runs/{run_id}").text
+    page = ana.get(f"{SHOP}/runs/{run_id}").text
     assert "an e-mail without a code" in page
-    assert "What they type" not in page
+    assert "Codes</h2>" not in page
     assert "Recipients, one code each" not in page
     agreed(ledger, run_id)
-    minted(ledger, run_id, Still())
+    minted(ledger, run_id, FakeClock())
     sent(ledger, tmp_path, run_id)
-    assert "Codes live" not in ana.get(f"/runs/{run_id}").text
-    listed = ana.get(f"/runs/{run_id}/messages").text
+    assert "Codes live" not in ana.get(f"{SHOP}/runs/{run_id}").text
+    listed = ana.get(f"{SHOP}/runs/{run_id}/messages").text
     assert listed.count(">Sent<") >= 8
 
 
-@pytest.mark.parametrize("where", ["/", "/runs/1"])
-def test_a_fill_of_a_pool_shows_its_codes_and_no_recipients(
+@pytest.mark.parametrize("where", [f"{SHOP}/", f"{SHOP}/runs/1"])
+def test_a_pool_fill_shows_its_codes_and_no_recipients(
     ledger: Engine, ana: FlaskClient, store_id: int, where: str
 ) -> None:
     pool = """title: Vouchers

@@ -1,4 +1,4 @@
-"""`/metrics`: a disconnected store is a figure somebody can be woken by; nobody without the token sees any."""
+"""`/metrics`: it reports disconnected stores, so that an alert can be set, and needs the token."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def figures(app: Flask) -> dict[tuple[str, str], float]:
     }
 
 
-def test_a_store_that_shuts_us_out_shows_as_zero(ledger: Engine, measured: Flask, run_id: int) -> None:
+def test_a_disconnected_store_is_shown_as_zero(ledger: Engine, measured: Flask, run_id: int) -> None:
     before = figures(measured)
     assert before["tillroll_store_connected", "connected"] == 1
     assert before["tillroll_runs", "waiting"] == 1
@@ -43,11 +43,11 @@ def test_a_store_that_shuts_us_out_shows_as_zero(ledger: Engine, measured: Flask
     assert figures(measured)["tillroll_store_connected", "disconnected"] == 0
 
 
-def test_without_the_token_there_is_nothing_to_see(measured: Flask, store_id: int) -> None:
+def test_metrics_need_the_token(measured: Flask, store_id: int) -> None:
     assert measured.test_client().get("/metrics").status_code == 403
     wrong = {"Authorization": "Bearer \u00e9"}
     assert measured.test_client().get("/metrics", headers=wrong).status_code == 403
 
 
-def test_an_installation_without_a_token_has_no_such_page(app: Flask) -> None:
+def test_an_installation_without_a_token_has_no_metrics_page(app: Flask) -> None:
     assert app.test_client().get("/metrics").status_code == 404

@@ -1,24 +1,22 @@
-"""How things are written, and the count in front of the door."""
+"""How the pages format values."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from tests.shop import NOW
-from tillroll.campaign.frozen.recipient import masked_email
-from tillroll.campaign.sentences.verdicts import measure
+from tillroll.campaign.frozen.recipient import mask_code, mask_email
+from tillroll.campaign.sentences.verdicts import say_measure
 from tillroll.campaign.states import RunState
-from tillroll.web.show import RUN_WORDS, masked_code, money
-from tillroll.web.throttle import Throttle
+from tillroll.web.support.show import RUN_LABELS, browser_name, money
 
 
-def test_a_masked_code_shows_its_prefix_and_two_signs() -> None:
-    assert masked_code("BACK7QX2MNP4K2", "BACK") == "BACK••••••K2"
-    assert masked_code("7QX2MNP4K2") == "••••••K2"
-    assert masked_code("7QX2MNP4K2", "BACK") == "••••••K2"
+def test_a_masked_code_shows_its_prefix_and_two_characters() -> None:
+    assert mask_code("BACK7QX2MNP4K2", "BACK") == "BACK••••••K2"
+    assert mask_code("7QX2MNP4K2") == "••••••K2"
+    assert mask_code("7QX2MNP4K2", "BACK") == "••••••K2"
+    assert mask_code("SUMMER26", "SUMMER26") == "••••••26"  # a shared code is no prefix
 
 
 @pytest.mark.parametrize(
@@ -26,11 +24,11 @@ def test_a_masked_code_shows_its_prefix_and_two_signs() -> None:
     [("ana.novak@mail.example", "an•••ak@mail.example"), ("jo@mail.example", "j•••@mail.example")],
 )
 def test_a_masked_address_keeps_its_domain(email: str, shown: str) -> None:
-    assert masked_email(email) == shown
+    assert mask_email(email) == shown
 
 
-def test_money_without_bound_says_so() -> None:
-    assert money(None, "EUR") == "without bound"
+def test_a_missing_amount_is_shown_as_unlimited() -> None:
+    assert money(None, "EUR") == "unlimited"
     assert money(Decimal("1234.5"), "EUR") == "€1,234.50"
 
 
@@ -39,32 +37,30 @@ def test_money_without_bound_says_so() -> None:
     [
         ("2340.00", "worst_case_per_run", "€2,340.00"),
         ("50000", "codes_per_run", "50,000"),
-        ("15 %", "largest_percent", "15 %"),
+        ("15%", "largest_percent", "15%"),
         ("without bound", "campaign_budget", "without bound"),
     ],
 )
-def test_a_guardrail_s_figure_is_money_where_it_is_about_money(text: str, rule: str, shown: str) -> None:
-    assert measure(text, rule, "EUR") == shown
+def test_a_guardrail_about_money_shows_its_figure_as_money(text: str, rule: str, shown: str) -> None:
+    assert say_measure(text, rule, "EUR") == shown
 
 
-def test_every_state_of_a_run_has_words() -> None:
-    assert RUN_WORDS.keys() == set(RunState)
+def test_every_state_of_a_run_has_a_label() -> None:
+    assert RUN_LABELS.keys() == set(RunState)
 
 
-def test_failures_count_within_their_stretch_alone() -> None:
-    door = Throttle(most=2, within=timedelta(minutes=5))
-    assert not door.failed("a", NOW)
-    assert door.failed("a", NOW + timedelta(minutes=1))
-    assert door.shut_until("a", NOW + timedelta(minutes=2)) == NOW + timedelta(minutes=5)
-    assert door.shut_until("b", NOW) is None
-    assert door.shut_until("a", NOW + timedelta(minutes=5)) is None
-    door.forget("a")
-    assert not door.failed("a", NOW + timedelta(minutes=5))
-
-
-def test_the_count_keeps_so_many_keys_and_no_more() -> None:
-    door = Throttle(most=1, within=timedelta(minutes=5), keys=2)
-    for key in ("a", "b", "c"):
-        door.failed(key, NOW)
-    assert door.shut_until("a", NOW) is None
-    assert door.shut_until("c", NOW) is not None
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/141.0 Safari/537.36", "Chrome on Linux"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/141.0 Safari/537.36 Edg/141.0", "Edge on Windows"),
+        ("curl/8.5", "An unknown browser"),
+        ("", "An unknown browser"),
+    ],
+)
+def test_a_browser_is_named_in_few_words(agent: str, shown: str) -> None:
+    assert browser_name(agent) == shown

@@ -1,4 +1,4 @@
-"""A store that shuts us out says so on every page, and comes back by a click; a store is connected by its owner's click."""
+"""Connecting a store by its owner's click, and reconnecting a store that has revoked our access."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +18,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
-from tests.shop import ANA, NOW
+from tests.shop import ANA, NOW, SHOP
 from tests.store import running, turn
 from tests.web.site import PASSWORD, app_for, sign_in, token_on
 from tillroll.clock import SystemClock
@@ -25,8 +26,8 @@ from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import audit, events, stores
 from tillroll.sandbox.serve import Sandbox
 from tillroll.settings import Settings
-from tillroll.track.intake import sign
-from tillroll.web.accounts import add_user
+from tillroll.track.webhooks.intake import sign
+from tillroll.web.accounts.users import add_user
 
 ADMIN = "admin@shop.example"
 
@@ -39,7 +40,7 @@ def shop_next_door(tmp_path: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def connected(ledger: Engine, tmp_path: Path, shop_next_door: Sandbox) -> Flask:
-    """An app that knows its OAuth app, with an admin beside Ana."""
+    """The app with the settings of its OAuth app, and with accounts for Ana and an admin."""
     ready = shop_next_door.ready
     settings = Settings(
         home=tmp_path,
@@ -62,7 +63,7 @@ def admin(connected: Flask) -> FlaskClient:
 
 
 def allow(address: str, *, decision: str = "allow") -> dict[str, str]:
-    """What the owner does in the store: read what is asked for and decide; the query the browser comes back with."""
+    """Decide on the requested scopes as the store's owner and return the query of the redirect back."""
     page = requests.get(address, timeout=5)
     assert page.status_code == 200
     fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page.text))
@@ -95,10 +96,10 @@ def test_a_store_is_connected_by_its_owners_click(ledger: Engine, admin: FlaskCl
     assert "create_discount_coupons" in store.scopes
     assert "secret_" not in store.token
     again = come_back(admin, query)
-    assert "Store 1003 is connected." not in again.text  # the code and the state work once
+    assert "Store 1003 is connected." not in again.text  # the code and the state are single-use
 
 
-def test_the_owners_no_changes_nothing(ledger: Engine, admin: FlaskClient) -> None:
+def test_a_refusal_by_the_owner_changes_nothing(ledger: Engine, admin: FlaskClient) -> None:
     query = allow(admin.get("/oauth/install").headers["Location"], decision="refuse")
     page = come_back(admin, query)
     assert "did not allow it" in page.text
@@ -106,7 +107,7 @@ def test_the_owners_no_changes_nothing(ledger: Engine, admin: FlaskClient) -> No
 
 
 @pytest.mark.parametrize("state", ["", "guessed"])
-def test_an_answer_nobody_asked_for_wants_a_persons_yes(
+def test_an_unexpected_oauth_callback_must_be_confirmed(
     ledger: Engine, admin: FlaskClient, state: str
 ) -> None:
     query = {**allow(admin.get("/oauth/install").headers["Location"]), "state": state}
@@ -118,14 +119,36 @@ def test_an_answer_nobody_asked_for_wants_a_persons_yes(
     assert "Store 1003 is connected." in done.text
 
 
-def test_missing_scopes_are_told_at_once(ledger: Engine, admin: FlaskClient) -> None:
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"store_id": ""}, "The field store_id of the store's answer is missing."),
+        ({"store_id": "9" * 200}, "The field store_id of the store's answer is not the number of a store."),
+        ({"store_id": "²"}, "The field store_id of the store's answer is not the number of a store."),
+        ({"code": ""}, "The field code of the store's answer is missing."),
+        ({"code": "c" * 501}, "The field code of the store's answer has more than 500 characters."),
+        ({"code": "c\x00"}, "The field code"),
+    ],
+)
+def test_a_refused_field_of_the_stores_answer_is_named(
+    ledger: Engine, admin: FlaskClient, changed: dict[str, str], told: str
+) -> None:
+    fields = {"store_id": "1003", "code": "c", **changed}
+    form = {"csrf_token": token_on(come_back(admin, {"store_id": "1003", "code": "c"})), **fields}
+    for answer in (come_back(admin, fields), admin.post("/oauth/connect", data=form)):
+        assert (answer.status_code, told in unescape(answer.text)) == (400, True), answer.text
+        assert "Nothing" in answer.text
+    assert rows(ledger) == []
+
+
+def test_missing_scopes_are_reported_at_once(ledger: Engine, admin: FlaskClient) -> None:
     address = admin.get("/oauth/install").headers["Location"]
     fewer = re.sub(r"create_discount_coupons\+?", "", address)
     page = come_back(admin, allow(fewer))
     assert "without create_discount_coupons" in page.text
 
 
-def test_only_an_admin_connects(connected: Flask, ledger: Engine) -> None:
+def test_only_an_admin_can_connect_a_store(connected: Flask, ledger: Engine) -> None:
     ana = connected.test_client()
     sign_in(ana, ANA.email)
     for address in ("/oauth/install", "/oauth/callback?store_id=1003&code=x"):
@@ -133,28 +156,28 @@ def test_only_an_admin_connects(connected: Flask, ledger: Engine) -> None:
     assert rows(ledger) == []
 
 
-def test_a_store_that_shuts_us_out_says_so_everywhere_and_comes_back_by_a_click(
+def test_every_page_reports_lost_access_until_the_store_is_reconnected(
     ledger: Engine, admin: FlaskClient, shop_next_door: Sandbox
 ) -> None:
     come_back(admin, allow(admin.get("/oauth/install").headers["Location"]))
     with writing(ledger) as connection:
         shut = {"state": "disconnected", "reason": "Store 1003 refuses the token."}
         connection.execute(sa.update(stores).values(shut))
-    for address in ("/", "/campaigns", "/runs"):
+    for address in (f"{SHOP}/", f"{SHOP}/campaigns", f"{SHOP}/runs"):
         page = admin.get(address)
-        assert "no longer lets Tillroll in" in page.text
+        assert "Tillroll has lost access to the store" in page.text
         assert "On hold:" in page.text
     turn(shop_next_door, token_revoked=True)
-    form = {"csrf_token": token_on(admin.get("/"))}
-    page = admin.post("/store/retry", data=form, follow_redirects=True)
+    form = {"csrf_token": token_on(admin.get(f"{SHOP}/"))}
+    page = admin.post(f"{SHOP}/retry", data=form, follow_redirects=True)
     assert "Not yet" in page.text
     turn(shop_next_door, token_revoked=False)
-    page = admin.post("/store/retry", data=form, follow_redirects=True)
-    assert "goes on where it stood" in page.text
-    assert "no longer lets" not in page.text
+    page = admin.post(f"{SHOP}/retry", data=form, follow_redirects=True)
+    assert "Work continues where it stopped" in page.text
+    assert "lost access" not in page.text
     with ledger.connect() as connection:
-        said = list(connection.scalars(sa.select(audit.c.actor).where(audit.c.action == "store.connected")))
-    assert said == [ADMIN, ADMIN]
+        actors = list(connection.scalars(sa.select(audit.c.actor).where(audit.c.action == "store.connected")))
+    assert actors == [ADMIN, ADMIN]
 
 
 def deliver(app: Flask, secret: str, **changed: object) -> TestResponse:
@@ -172,7 +195,7 @@ def deliver(app: Flask, secret: str, **changed: object) -> TestResponse:
     return app.test_client().post("/webhooks/ecwid?eventtype=customer.updated", data=content, headers=headers)
 
 
-def test_a_webhook_is_in_the_ledger_before_it_is_answered(
+def test_a_webhook_is_stored_before_it_is_answered(
     ledger: Engine, connected: Flask, admin: FlaskClient, shop_next_door: Sandbox
 ) -> None:
     come_back(admin, allow(admin.get("/oauth/install").headers["Location"]))
@@ -188,7 +211,7 @@ def test_a_webhook_is_in_the_ledger_before_it_is_answered(
     assert rows(ledger)[0].webhook_at is not None
 
 
-def test_without_a_client_secret_no_webhook_is_taken(app: Flask, ledger: Engine, store_id: int) -> None:
+def test_no_webhook_is_accepted_without_a_client_secret(app: Flask, ledger: Engine, store_id: int) -> None:
     assert deliver(app, "").status_code == 503
     with ledger.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(events)) == 0

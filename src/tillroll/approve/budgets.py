@@ -1,4 +1,4 @@
-"""Which limits on all runs together would be passed, when a run goes or codes work again."""
+"""The limits on all runs together that a run, or codes that work again, would exceed."""
 
 from __future__ import annotations
 
@@ -7,42 +7,47 @@ from decimal import Decimal
 
 from sqlalchemy.engine import Connection
 
-from tillroll.approve.decide import Budget, Budgets, over_budget
+from tillroll.approve.decide import Budgets, BudgetUse, limits_exceeded
 from tillroll.campaign import Revision
 from tillroll.campaign.frozen.proposal import StoredPlan
-from tillroll.ledger.exposure import held_by_runs
+from tillroll.ledger.queries.exposure import Holding, held_by_runs
 
-_NO_LIMIT = Budget(used=0, limit=None)
+_NO_LIMIT = BudgetUse(used=0, limit=None)
 
 
-def over_by_run(
+def limits_exceeded_by_run(
     connection: Connection, store_id: int, plan: StoredPlan, revision: Revision, now: datetime
 ) -> tuple[str, ...]:
-    """Which limits the run would pass now."""
+    """Return the limits that the planned run would exceed now."""
     held = held_by_runs(connection, store_id=store_id, campaign=revision.name, now=now)
-    campaign, rails = revision.campaign, revision.guardrails
+    campaign, store = _of_live_runs(held, revision)
+    rails = revision.guardrails
     limits = Budgets(
-        campaign=Budget(used=held.campaign, limit=campaign.budget.worst_case if campaign.budget else None),
-        store=Budget(used=held.live, limit=rails.worst_case_of_live_runs),
-        month=Budget(used=held.month, limit=rails.worst_case_per_month),
-        codes=Budget(used=held.codes_today, limit=rails.codes_per_day),
+        campaign=campaign,
+        store=store,
+        month=BudgetUse(used=held.month, limit=rails.worst_case_per_month),
+        codes=BudgetUse(used=held.codes_today, limit=rails.codes_per_day),
     )
-    return over_budget(plan.proposal.exposure.worst_case, plan.proposal.code_count, limits)
+    return limits_exceeded(plan.proposal.exposure.worst_case, plan.proposal.code_count, limits)
 
 
-def over_again(
-    connection: Connection, store_id: int, rise: Decimal | None, revision: Revision, now: datetime
+def limits_exceeded_again(
+    connection: Connection, store_id: int, exposure: Decimal | None, revision: Revision, now: datetime
 ) -> tuple[str, ...]:
-    """Which limits on live runs would be passed if runs that hold nothing now may cost so much again.
+    """Return the limits on live runs that would be exceeded if runs that hold nothing now held this exposure again.
 
-    What a month may cost and how many codes a day may bring counted them when they were approved.
+    The limits of a month and of a day don't count: they counted these runs when they were approved.
     """
     held = held_by_runs(connection, store_id=store_id, campaign=revision.name, now=now)
-    campaign, rails = revision.campaign, revision.guardrails
-    limits = Budgets(
-        campaign=Budget(used=held.campaign, limit=campaign.budget.worst_case if campaign.budget else None),
-        store=Budget(used=held.live, limit=rails.worst_case_of_live_runs),
-        month=_NO_LIMIT,
-        codes=_NO_LIMIT,
+    campaign, store = _of_live_runs(held, revision)
+    limits = Budgets(campaign=campaign, store=store, month=_NO_LIMIT, codes=_NO_LIMIT)
+    return limits_exceeded(exposure, 0, limits)
+
+
+def _of_live_runs(held: Holding, revision: Revision) -> tuple[BudgetUse, BudgetUse]:
+    """Return what live runs use of the campaign's budget and of the store's."""
+    budget = revision.campaign.budget
+    return (
+        BudgetUse(used=held.campaign, limit=budget.worst_case if budget is not None else None),
+        BudgetUse(used=held.live, limit=revision.guardrails.worst_case_of_live_runs),
     )
-    return over_budget(rise, 0, limits)

@@ -1,16 +1,21 @@
-"""May it go? Pure: values in, a yes or every reason against it out."""
+"""Whether a plan may be approved, and whether it needs a person at all. Pure.
+
+What voids an approval later: `plan/record/send_back.py` (files), `plan/goods/stock.py` (stock), `mint/issue/begin.py` (the rest).
+"""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.language.models import Approval
 from tillroll.campaign.states import RunState
+from tillroll.campaign.text.counts import count_of
 
 APPROVER = "approver"
 ADMIN = "admin"
@@ -18,17 +23,48 @@ VIEWER = "viewer"
 MAY_DECIDE = frozenset({APPROVER, ADMIN})
 
 
+class OwnPlans(StrEnum):
+    """Whether somebody may be the only approver of a run that they asked for."""
+
+    AUTO = "auto"  # only while nobody else may approve for the store
+    YES = "yes"
+    NO = "no"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Who decides: an account, with its roles."""
+    """A person who decides: an account with its roles."""
 
     email: str
-    roles: frozenset[str]
+    roles: frozenset[str]  # for all stores
+    store_roles: Mapping[int, frozenset[str]] = field(default_factory=dict, hash=False)  # for one store each
+
+    def roles_for(self, store_id: int) -> frozenset[str]:
+        """Return the roles that the person has for a store."""
+        return self.roles | self.store_roles.get(store_id, frozenset())
+
+    def may_decide(self, store_id: int) -> bool:
+        """Return whether the person may approve, reject and halt in a store."""
+        return bool(self.roles_for(store_id) & MAY_DECIDE)
+
+    @property
+    def may_decide_somewhere(self) -> bool:
+        """Whether the person may decide in any store."""
+        return not MAY_DECIDE.isdisjoint(self.roles.union(*self.store_roles.values()))
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether the person may manage accounts and connect stores: a role for one store is not enough for that."""
+        return ADMIN in self.roles
+
+    def may_see(self, store_id: int) -> bool:
+        """Return whether the person may look at a store."""
+        return bool(self.roles_for(store_id))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
-    """What other runs hold of a limit already. `limit` None: there is none."""
+class BudgetUse:
+    """How much of a limit other runs hold already. `limit` is None where there is no limit."""
 
     used: Decimal | int
     limit: Decimal | int | None
@@ -36,42 +72,70 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Budgets:
-    """The limits on all runs together: money of live runs, money of a month, codes of a day."""
+    """The limits on all runs together."""
 
-    campaign: Budget
-    store: Budget
-    month: Budget
-    codes: Budget
+    campaign: BudgetUse  # worst cases of the campaign's live runs
+    store: BudgetUse  # worst cases of all live runs
+    month: BudgetUse  # worst cases of the runs approved in this calendar month
+    codes: BudgetUse  # codes of the runs approved today
 
 
 def reasons_against(
     *,
     person: Person,
+    store_id: int,
     digest: str,
     plan: StoredPlan,
     state: RunState,
     approved_by: Collection[str],
     now: datetime,
+    asked_by: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Why this person can't approve this digest now; empty when nothing stands against it."""
-    found = []
-    if not person.roles & MAY_DECIDE:
-        found.append(f"{person.email} has no approver role")
+    """Return every reason why this person can't approve this digest now.
+
+    `asked_by`: the people whose approval alone is not enough, as `people_not_enough` says.
+    """
+    reasons = []
+    if not person.may_decide(store_id):
+        reasons.append(f"{person.email} has no approver role for this store")
     if state is not RunState.WAITING:
-        found.append(f"the run is {state}, not waiting for approval")
+        reasons.append(f"the run is {state}, not waiting for approval")
     if not plan.digest or not hmac.compare_digest(digest.encode(), plan.digest.encode()):
-        found.append("the plan has changed since you looked at it: its digest is another one now")
+        reasons.append("the plan has changed since you looked at it: it has another digest now")
     if now >= plan.expires_at:
-        found.append(f"the plan expired at {plan.expires_at:%Y-%m-%d %H:%M} UTC")
+        reasons.append(f"the plan expired at {plan.expires_at:%Y-%m-%d %H:%M} UTC")
     if person.email in approved_by:
-        found.append(f"{person.email} has approved it already; the quorum needs different people")
-    return tuple(found)
+        reasons.append(f"{person.email} has approved it already; the quorum needs different people")
+    if person.email in asked_by:
+        reasons.append(
+            f"{person.email} asked for this run or owns its campaign: somebody else must approve it"
+        )
+    return tuple(reasons)
 
 
-def over_budget(worst_case: Decimal | None, codes: int, budgets: Budgets) -> tuple[str, ...]:
-    """Which limits the run would pass, together with the other runs that count."""
-    found = []
-    for runs_, whose, budget in (
+def people_not_enough(
+    *, asker: str, owner: str, approvers: Collection[str], needed: int, own_plans: OwnPlans
+) -> frozenset[str]:
+    """Return the people who asked for a run, if one of them alone must not approve it.
+
+    `asker` started it, `owner` is the campaign's. With several approvers needed there is somebody else anyway. If every approver
+    is behind the run, the owner may approve what the asker started.
+    """
+    if own_plans is OwnPlans.YES or needed > 1 or (own_plans is OwnPlans.AUTO and len(set(approvers)) < 2):
+        return frozenset()
+    for behind in (frozenset({asker, owner}), frozenset({asker})):
+        if set(approvers) - behind:
+            return behind
+    return frozenset({asker, owner})
+
+
+def limits_exceeded(worst_case: Decimal | None, codes: int, budgets: Budgets) -> tuple[str, ...]:
+    """Return the limits that a run would exceed together with the runs that count already.
+
+    `worst_case` is None for a run without a bound.
+    """
+    exceeded = []
+    for counted, name, budget in (
         ("live runs", "the campaign's budget", budgets.campaign),
         ("live runs", "the store's budget", budgets.store),
         ("this month's runs", "what a month may cost", budgets.month),
@@ -79,26 +143,27 @@ def over_budget(worst_case: Decimal | None, codes: int, budgets: Budgets) -> tup
         if budget.limit is None:
             continue
         if worst_case is None:
-            found.append(f"its worst case has no bound, and {whose} is {budget.limit:.2f}")
+            exceeded.append(f"its worst case is unlimited, and {name} is {budget.limit:.2f}")
         elif budget.used + worst_case > budget.limit:
-            found.append(
-                f"{runs_} may cost {budget.used:.2f} already; {worst_case:.2f} more passes {whose} of {budget.limit:.2f}"
+            exceeded.append(
+                f"{counted} may cost {budget.used:.2f} already; {worst_case:.2f} more exceeds {name} of {budget.limit:.2f}"
             )
     limit = budgets.codes.limit
     if limit is not None and codes and budgets.codes.used + codes > limit:
-        found.append(
-            f"{budgets.codes.used} codes were approved today already; {codes} more pass the {limit} of a day"
+        used = int(budgets.codes.used)
+        exceeded.append(
+            f"{count_of(used, 'code')} approved today already; {codes} more exceeds the limit of {limit} a day"
         )
-    return tuple(found)
+    return tuple(exceeded)
 
 
-def quorum_reached(approved_by: Sequence[str], needed: int) -> bool:
-    """Whether enough different people agreed; `needed` is what the plan says, which the guardrails may have raised."""
+def has_quorum(approved_by: Sequence[str], needed: int) -> bool:
+    """Return whether enough different people agreed. `needed` is the plan's number, which guardrails may have raised."""
     return len(set(approved_by)) >= needed
 
 
-def goes_by_policy(plan: StoredPlan, approval: Approval) -> bool:
-    """Whether the plan is within the bounds its campaign lets go without a person, and no guardrail asks for more people."""
+def is_within_policy(plan: StoredPlan, approval: Approval) -> bool:
+    """Return whether the campaign lets the plan go without a person, and no guardrail asks for more people."""
     bounds, worst = approval.auto_when, plan.proposal.exposure.worst_case
     if bounds is None or worst is None or plan.proposal.approvers > approval.by:
         return False

@@ -1,21 +1,20 @@
-"""Stopping, and taking up again: a run, or a whole campaign. Sending stops with the decision; the codes are paused after it.
+"""Halting and restarting a run, or a whole campaign. Sending stops with the decision; the loop pauses the codes after it.
 
-What may be decided, its audit row, the runs' states and the change of their codes are one transaction; the store's row is held
-meanwhile, so that two decisions at once can't pass a budget together. Stopping takes one person; what had begun goes on only with
-as many different approvers as its plan took (`agree.py`).
+The decision, its audit row, the runs' states and the change of their codes are one transaction, which holds the store's row, so
+that two decisions at once can't exceed a budget together. Halting takes one person; a run that had begun is restarted by as many
+different approvers as its plan took (`agree.py`).
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.approve.agree import Matter, agree, people_needed
-from tillroll.approve.budgets import over_again
-from tillroll.approve.change import needed_role, raised_by, refuse_over
+from tillroll.approve.agree import AgreementTopic, approvers_needed, record_agreement
+from tillroll.approve.budgets import limits_exceeded_again
+from tillroll.approve.change import refuse_if_exceeded, released_exposure, require_may_decide
 from tillroll.approve.decide import Person
 from tillroll.campaign.states import (
     CODE_IN_STORE,
@@ -24,36 +23,37 @@ from tillroll.campaign.states import (
     RUN_OPEN,
     ChangeKind,
     CodeState,
-    EntryState,
     RunState,
 )
 from tillroll.errors import Conflict, NotFound, Refused
 from tillroll.ledger import audit
-from tillroll.ledger.agreements import Agreed
-from tillroll.ledger.changes import Scope, add_change
-from tillroll.ledger.engine import take_turn, writing
-from tillroll.ledger.meant import how_many, meant
-from tillroll.ledger.plans import load_revision
-from tillroll.ledger.runs import load_run, move_run
-from tillroll.ledger.tables import campaigns, codes, entries, revisions, runs
+from tillroll.ledger.engine import lock_store_row, writing
+from tillroll.ledger.queries.agreements import PendingAgreement
+from tillroll.ledger.queries.changes import Scope, add_change
+from tillroll.ledger.queries.entries import note_inactive
+from tillroll.ledger.queries.plans import load_revision
+from tillroll.ledger.queries.runs import load_run, move_run
+from tillroll.ledger.queries.select_codes import how_many, select_codes
+from tillroll.ledger.records import CampaignRecord, Run
+from tillroll.ledger.tables import campaigns, codes, revisions, runs
 
 _BACK_TO = {
     RunState.MINTING: RunState.MINTING,
-    RunState.SENDING: RunState.MINTING,  # it goes on to sending when its codes are on again
+    RunState.SENDING: RunState.MINTING,  # it is sending again once its codes are switched on
     RunState.TRACKING: RunState.TRACKING,
 }
-"""Where a run goes on, by where it was halted; one that hadn't begun is planned and approved anew."""
+"""The state of a restarted run by the state it was halted in. A run that hadn't begun is planned and approved anew."""
 
 
 def halt(engine: Engine, *, run_id: int, person: Person, note: str, now: datetime) -> None:
-    """Stop a run that hasn't ended: nothing more is made or sent, and its codes are paused."""
+    """Halt a run that hasn't ended: no more codes are made or e-mails sent, and its codes are paused. Raises `Conflict`."""
     with writing(engine) as connection:
         run = load_run(connection, run_id)
-        needed_role(person, f"halt run {run_id}")
+        require_may_decide(person, run.store_id, f"halt run {run_id}")
         if run.state in RUN_FINAL:
             raise Conflict(f"Run {run_id} is {run.state} already.")
         if not _halt(connection, run, person, note, now):
-            raise Conflict(f"Run {run_id} has moved on; look again.")
+            raise Conflict(f"Run {run_id} has changed meanwhile; look again.")
         _pause(
             connection, Scope(store_id=run.store_id, campaign=run.campaign, run_id=run_id), person, note, now
         )
@@ -62,47 +62,41 @@ def halt(engine: Engine, *, run_id: int, person: Person, note: str, now: datetim
 def halt_campaign(
     engine: Engine, *, store_id: int, campaign: str, person: Person, note: str, now: datetime
 ) -> list[int]:
-    """Stop a campaign: its open runs are halted, it makes no new ones, and its codes are paused. The runs that were halted."""
+    """Halt a campaign: its open runs are halted, it begins no new ones, and its codes are paused. Returns the halted runs."""
     with writing(engine) as connection:
-        needed_role(person, f"halt campaign {campaign!r}")
+        require_may_decide(person, store_id, f"halt campaign {campaign!r}")
         row = _campaign(connection, store_id, campaign)
         if row.halted_at is not None:
             raise Conflict(f"Campaign {campaign!r} is halted already, by {row.halted_by}.")
         connection.execute(
             sa.update(campaigns).where(campaigns.c.id == row.id).values(halted_at=now, halted_by=person.email)
         )
-        of_it = sa.select(runs).where(runs.c.store_id == store_id, runs.c.campaign == campaign)
-        found = connection.execute(of_it.where(runs.c.state.in_(sorted(RUN_OPEN))).order_by(runs.c.id)).all()
-        stopped = [run.id for run in found if _halt(connection, run, person, note, now)]
-        body = {"note": note, "runs": stopped}
+        of_campaign = (runs.c.store_id == store_id, runs.c.campaign == campaign)
+        open_ = runs.c.state.in_(sorted(RUN_OPEN))
+        rows = connection.execute(sa.select(runs).where(*of_campaign, open_).order_by(runs.c.id))
+        open_runs = [Run.from_row(row) for row in rows]
+        halted = [run.id for run in open_runs if _halt(connection, run, person, note, now)]
+        body = {"note": note, "runs": halted}
         subject = f"campaign {campaign}"
         audit.record(
             connection, at=now, actor=person.email, action="campaign.halted", subject=subject, body=body
         )
-        _tell_entries(connection, store_id, campaign, "the campaign is halted")
+        note_inactive(connection, store_id=store_id, campaign=campaign, reason="the campaign is halted")
         _pause(connection, Scope(store_id=store_id, campaign=campaign), person, note, now)
-    return stopped
+    return halted
 
 
-def _tell_entries(connection: Connection, store_id: int, campaign: str, reason: str) -> None:
-    """Who waits for a step is told why it doesn't come; nobody is lost."""
-    waiting = (entries.c.store_id == store_id, entries.c.state == EntryState.WAITING)
-    connection.execute(
-        sa.update(entries).where(*waiting, entries.c.campaign == campaign).values(reason=reason)
-    )
-
-
-def _campaign(connection: Connection, store_id: int, name: str) -> sa.Row[Any]:
+def _campaign(connection: Connection, store_id: int, name: str) -> CampaignRecord:
     where = (campaigns.c.store_id == store_id, campaigns.c.name == name)
     row = connection.execute(sa.select(campaigns).where(*where)).first()
     if row is None:
         raise NotFound(
             f"There is no campaign {name!r}.", hint="`tillroll status` lists the campaigns the loop knows."
         )
-    return row
+    return CampaignRecord.from_row(row)
 
 
-def _halt(connection: Connection, run: sa.Row[Any], person: Person, note: str, now: datetime) -> bool:
+def _halt(connection: Connection, run: Run, person: Person, note: str, now: datetime) -> bool:
     reason = note or f"halted by {person.email}"
     also = {"halted_in": run.state}
     was = {RunState(run.state)}
@@ -114,34 +108,37 @@ def _halt(connection: Connection, run: sa.Row[Any], person: Person, note: str, n
 
 
 def _pause(connection: Connection, scope: Scope, person: Person, note: str, now: datetime) -> None:
-    """Have the codes paused, those that are on their way into the store too, if there are any."""
+    """Request a pause of the codes, including those that are on their way into the store, if there are any."""
     coming = sa.select(codes.c.id).join(runs, runs.c.id == codes.c.run_id).where(*scope.runs)
     coming = coming.where(codes.c.state == CodeState.POSTING).limit(1)
-    if how_many(connection, meant(connection, scope, ChangeKind.PAUSE, now=now)) or how_many(
+    if how_many(connection, select_codes(connection, scope, ChangeKind.PAUSE, now=now)) or how_many(
         connection, coming
     ):
         add_change(connection, scope, ChangeKind.PAUSE, person=person.email, note=note, now=now)
 
 
-def restart(engine: Engine, *, run_id: int, person: Person, note: str, now: datetime) -> RunState | Agreed:
-    """Take a halted run up where it was; its paused codes are switched on first. Held against the budgets anew.
+def restart(
+    engine: Engine, *, run_id: int, person: Person, note: str, now: datetime
+) -> RunState | PendingAgreement:
+    """Restart a halted run where it was; its paused codes are switched on first. Returns the run's new state.
 
-    Who has agreed so far, if it takes more people.
+    Returns the pending agreement while approvers are missing. Raises `Conflict` and `Refused`, the latter also for a budget.
     """
     with writing(engine) as connection:
-        needed_role(person, f"restart run {run_id}")
         run = load_run(connection, run_id)
-        take_turn(connection, run.store_id)
+        require_may_decide(person, run.store_id, f"restart run {run_id}")
+        lock_store_row(connection, run.store_id)
         if _campaign(connection, run.store_id, run.campaign).halted_at is not None:
             raise Conflict(
                 f"The whole campaign {run.campaign!r} is halted.",
                 hint=f"Run: tillroll restart {run.campaign}",
             )
         scope = Scope(store_id=run.store_id, campaign=run.campaign, run_id=run_id)
-        _may_go_on(run, now)
-        _hold_against_budgets(connection, scope, [run], now)
-        if (waits := _agree(connection, scope, [run], run.finished_at, person, note, now)) is not None:
-            return waits
+        _require_restartable(run, now)
+        _check_budgets(connection, scope, [run], now)
+        pending = _agree(connection, scope, [run], _halted_at(run), person, note, now)
+        if pending is not None:
+            return pending
         state = _restart(connection, run, person, note, now)
         _resume(connection, scope, person, note, now)
     return state
@@ -149,41 +146,53 @@ def restart(engine: Engine, *, run_id: int, person: Person, note: str, now: date
 
 def restart_campaign(
     engine: Engine, *, store_id: int, campaign: str, person: Person, note: str, now: datetime
-) -> list[int] | Agreed:
-    """Let a halted campaign go on: the runs that the halt stopped are taken up, and its paused codes are switched on.
+) -> list[int] | PendingAgreement:
+    """Restart a halted campaign and the runs that were halted with it; its paused codes are switched on. Returns these runs.
 
-    Slots that came while it was halted are let pass. Returns the runs that were taken up, or who has agreed so far.
+    Slots that were due meanwhile are skipped. Returns the pending agreement while approvers are missing. Raises `Conflict` and
+    `Refused`, also when a budget would be exceeded.
     """
     with writing(engine) as connection:
-        needed_role(person, f"restart campaign {campaign!r}")
-        take_turn(connection, store_id)
+        require_may_decide(person, store_id, f"restart campaign {campaign!r}")
+        lock_store_row(connection, store_id)
         row = _campaign(connection, store_id, campaign)
         if row.halted_at is None:
             raise Conflict(f"Campaign {campaign!r} isn't halted.")
-        of_it = (runs.c.store_id == store_id, runs.c.campaign == campaign, runs.c.state == RunState.HALTED)
-        by_it = (runs.c.finished_at == row.halted_at, runs.c.halted_in != "")
-        found = list(connection.execute(sa.select(runs).where(*of_it, *by_it).order_by(runs.c.id)))
-        found = [run for run in found if not _over(run, now)]
+        of_campaign = (runs.c.store_id == store_id, runs.c.campaign == campaign)
+        with_it = (
+            runs.c.state == RunState.HALTED,
+            runs.c.finished_at == row.halted_at,
+            runs.c.halted_in != "",
+        )
+        halted = connection.execute(sa.select(runs).where(*of_campaign, *with_it).order_by(runs.c.id))
+        to_restart = [run for run in map(Run.from_row, halted) if not _have_codes_expired(run, now)]
         scope = Scope(store_id=store_id, campaign=campaign)
-        _hold_against_budgets(connection, scope, found, now)
-        if (waits := _agree(connection, scope, found, row.halted_at, person, note, now)) is not None:
-            return waits
+        _check_budgets(connection, scope, to_restart, now)
+        pending = _agree(connection, scope, to_restart, row.halted_at, person, note, now)
+        if pending is not None:
+            return pending
         values = {"halted_at": None, "halted_by": "", "considered_until": now}
         connection.execute(sa.update(campaigns).where(campaigns.c.id == row.id).values(values))
-        _tell_entries(connection, store_id, campaign, "")
-        for run in found:
+        note_inactive(connection, store_id=store_id, campaign=campaign, reason="")
+        for run in to_restart:
             _restart(connection, run, person, note, now)
-        body = {"note": note, "runs": [run.id for run in found]}
+        body = {"note": note, "runs": [run.id for run in to_restart]}
         subject = f"campaign {campaign}"
         audit.record(
             connection, at=now, actor=person.email, action="campaign.restarted", subject=subject, body=body
         )
         _resume(connection, scope, person, note, now)
-    return [run.id for run in found]
+    return [run.id for run in to_restart]
 
 
-def _over(run: sa.Row[Any], now: datetime) -> bool:
-    """Whether the time of a run's codes is over."""
+def _halted_at(run: Run) -> datetime:
+    """Return when a halted run was halted."""
+    assert run.finished_at is not None  # noqa: S101 - written with the state
+    return run.finished_at
+
+
+def _have_codes_expired(run: Run, now: datetime) -> bool:
+    """Return whether the codes of a run have all expired."""
     until = run.extended_until or run.valid_until
     return until is not None and until <= now
 
@@ -191,46 +200,45 @@ def _over(run: sa.Row[Any], now: datetime) -> bool:
 def _agree(
     connection: Connection,
     scope: Scope,
-    found: list[sa.Row[Any]],
+    to_restart: list[Run],
     halted_at: datetime,
     person: Person,
     note: str,
     now: datetime,
-) -> Agreed | None:
-    """A person's word that it goes on; None once there are enough. What hadn't begun is planned and approved anew anyway."""
-    begun = [run.id for run in found if run.halted_in in RUN_BEGUN]
-    needed = people_needed(connection, scope, begun)
-    matter = Matter(scope=scope, kind="restart", since=f"halted {halted_at.isoformat()}", needed=needed)
-    return agree(connection, matter, person=person, note=note, now=now)
+) -> PendingAgreement | None:
+    """Record that a person agrees to a restart; None once enough people have. Runs that hadn't begun are approved anew anyway."""
+    begun = [run.id for run in to_restart if run.halted_in in RUN_BEGUN]
+    needed = approvers_needed(connection, scope, begun)
+    since = f"halted {halted_at.isoformat()}"
+    topic = AgreementTopic(scope=scope, kind="restart", since=since, needed=needed)
+    return record_agreement(connection, topic, person=person, note=note, now=now)
 
 
-def _may_go_on(run: sa.Row[Any], now: datetime) -> None:
+def _require_restartable(run: Run, now: datetime) -> None:
     if run.state != RunState.HALTED:
         raise Conflict(f"Run {run.id} is {run.state}, not halted.")
     if not run.halted_in:
         raise Refused(
             f"Run {run.id} was ended for good: {run.reason}.", hint="Start another: tillroll run CAMPAIGN"
         )
-    if _over(run, now):
+    if _have_codes_expired(run, now):
         raise Refused(f"The codes of run {run.id} have expired.", hint="Start another: tillroll run CAMPAIGN")
 
 
-def _restart(connection: Connection, run: sa.Row[Any], person: Person, note: str, now: datetime) -> RunState:
+def _restart(connection: Connection, run: Run, person: Person, note: str, now: datetime) -> RunState:
     to = _BACK_TO.get(RunState(run.halted_in), RunState.PLANNING)
     also = {"halted_in": ""} if to in RUN_BEGUN else {"halted_in": "", "plan_id": None}
     if not move_run(connection, run.id, was={RunState.HALTED}, to=to, now=now, **also):
-        raise Conflict(f"Run {run.id} has moved on; look again.")
+        raise Conflict(f"Run {run.id} has changed meanwhile; look again.")
     subject, body = f"run {run.id}", {"note": note, "to": to.value}
     audit.record(connection, at=now, actor=person.email, action="run.restarted", subject=subject, body=body)
     return to
 
 
-def _hold_against_budgets(
-    connection: Connection, scope: Scope, found: list[sa.Row[Any]], now: datetime
-) -> None:
-    """`Refused` when the runs that go on, and the codes that work again, pass a budget."""
-    begun = [run.id for run in found if run.halted_in in RUN_BEGUN]
-    raised, rise = raised_by(connection, scope, ChangeKind.RESUME, now=now, also=begun)
+def _check_budgets(connection: Connection, scope: Scope, to_restart: list[Run], now: datetime) -> None:
+    """Raise `Refused` if the restarted runs and the codes that work again would exceed a budget."""
+    begun = [run.id for run in to_restart if run.halted_in in RUN_BEGUN]
+    raised, rise = released_exposure(connection, scope, ChangeKind.RESUME, now=now, also=begun)
     if not raised:
         return
     row = _campaign(connection, scope.store_id, scope.campaign)
@@ -240,12 +248,14 @@ def _hold_against_budgets(
         )
     )
     if revision_id is not None:
-        over = over_again(connection, scope.store_id, rise, load_revision(connection, revision_id), now)
-        refuse_over(over, f"{scope} can't go on")
+        exceeded = limits_exceeded_again(
+            connection, scope.store_id, rise, load_revision(connection, revision_id), now
+        )
+        refuse_if_exceeded(exceeded, f"{scope} can't be restarted")
 
 
 def _resume(connection: Connection, scope: Scope, person: Person, note: str, now: datetime) -> None:
-    """Have the paused codes switched on, if there are any."""
+    """Request that the paused codes are switched on, if there are any."""
     paused = sa.select(codes.c.id).join(runs, runs.c.id == codes.c.run_id).where(*scope.runs)
     paused = paused.where(codes.c.state.in_(sorted(CODE_IN_STORE - {CodeState.LIVE}))).limit(1)
     if how_many(connection, paused):

@@ -1,9 +1,9 @@
-"""Campaign: what the files say. Pure: no database, network, clock, chance or environment.
+"""Campaign: the language of the campaign files. Pure: no database, network, clock, randomness or environment.
 
-From the ground up: `text` (YAML with positions, units), `language` (what a campaign file may say), `codes` and `segments` (its
-rules), `frozen` (what is signed and handed on), `sentences` (all of it as people read it), `timing` (slots and edges), and on top
-`folder`, which reads the files and checks them against each other; `folder/files.py` alone touches the disk. `figures` is plain
-arithmetic beside them, `states` the words that the ledger's rows are in.
+From the bottom up: `text` (YAML with positions, units), `language` (the blocks of a campaign file), `codes` and `segments` (its
+rules), `frozen` (the content of plans and revisions), `sentences` (all of it for people), `timing` (slots, validity, quiet
+hours), and `folder`, which reads all files and checks them against each other; only `folder/files.py` reads the disk. `figures`
+holds plain arithmetic, `states` the states of the ledger's rows.
 """
 
 from tillroll.campaign.codes.format import CodeFormat

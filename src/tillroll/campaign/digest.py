@@ -1,4 +1,4 @@
-"""One text for one meaning: canonical JSON, and SHA-256 over it. Everything that is signed or chained goes through here."""
+"""Canonical JSON and SHA-256 over it, for everything that is approved or chained by digest."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 
 
 def canonical(value: Any) -> str:
-    """JSON that is the same text for the same meaning: sorted keys, no spaces, text as it is."""
+    """Return JSON that is the same text for equal values: sorted keys, no spaces, no escaped characters."""
     return _ENCODER.encode(value)
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of the canonical form, in hex."""
+    """Return the SHA-256 of the canonical JSON, in hex."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 class RunningDigest:
-    """A digest over many values, one after another, in flat memory."""
+    """A digest over a sequence of values, in constant memory."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
     def add(self, value: Any) -> None:
-        """Take one more value in; the order counts."""
+        """Add one more value; the order matters."""
         self._hash.update(canonical(value).encode() + b"\n")
 
     def hex(self) -> str:
-        """The digest of all values so far."""
+        """Return the digest of all values so far."""
         return self._hash.hexdigest()

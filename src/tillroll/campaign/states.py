@@ -1,7 +1,6 @@
-"""The states of a run, a code, a chunk, a change, a message and an entry, and the named sets that queries and pages share.
+"""The states of runs, codes, chunks, changes, drifts, messages, entries and faults, and the sets of states that queries share.
 
-States are written by the stages with compare-and-set (update where the state is still the one read), so the names
-here are also the values in the ledger.
+The values are stored in the ledger. Every change of state is a compare-and-set: update where the state is still the one read.
 """
 
 from __future__ import annotations
@@ -10,20 +9,20 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """Where one occurrence of a campaign stands; in the order of the path."""
+    """The state of a run, in the order in which a run passes through them."""
 
-    PLANNING = "planning"  # due, or sent back because its files changed: wants a plan
-    WAITING = "waiting"  # planned: waits for a person
-    APPROVED = "approved"  # the plan's digest has its quorum: minting may begin
+    PLANNING = "planning"  # due, or sent back because its files changed: needs a plan
+    WAITING = "waiting"  # planned: awaits approval
+    APPROVED = "approved"  # enough people approved the plan's digest: minting may begin
     MINTING = "minting"  # begun: follows its frozen plan to the end
-    SENDING = "sending"  # every code is live or explained
-    TRACKING = "tracking"  # every message is sent, failed or parked; orders still count
+    SENDING = "sending"  # every code is live, failed or replaced
+    TRACKING = "tracking"  # every message is sent, failed or held; orders still count
     DONE = "done"  # its codes have expired
-    REJECTED = "rejected"  # a person said no
-    REFUSED = "refused"  # a guardrail or the plan itself says it can't go
-    EXPIRED = "expired"  # nobody decided in time
-    SKIPPED = "skipped"  # its slot was missed and `if_late` says to let it pass
-    HALTED = "halted"  # a person stopped it
+    REJECTED = "rejected"  # by a person
+    REFUSED = "refused"  # by a guardrail or by the plan itself
+    EXPIRED = "expired"  # not approved in time
+    SKIPPED = "skipped"  # its slot was missed, and `if_late` or `within` says to skip it
+    HALTED = "halted"  # stopped by a person
 
 
 RUN_OPEN = frozenset(
@@ -38,129 +37,214 @@ RUN_OPEN = frozenset(
 )
 RUN_FINAL = frozenset(RunState) - RUN_OPEN
 RUN_BEGUN = frozenset({RunState.MINTING, RunState.SENDING, RunState.TRACKING})
-RUN_NEEDS_A_PERSON = frozenset({RunState.WAITING})
 RUN_HOLDS_MONEY = frozenset({RunState.APPROVED, RunState.MINTING, RunState.SENDING, RunState.TRACKING})
-"""Runs whose worst case counts against budgets: approved and not yet past their codes' expiry."""
+"""Runs whose worst case counts against budgets: approved, with codes that have not expired."""
 
 
 class CodeState(StrEnum):
-    """Where one code stands between the ledger and the store."""
+    """The state of a code in the ledger and the store."""
 
-    RESERVED = "reserved"  # drawn and recorded; the store hasn't heard of it
-    POSTING = "posting"  # in a chunk that is on its way: it may be live already
-    LIVE = "live"  # the store answered with a coupon id
-    CLASHED = "clashed"  # the store had this code already and it isn't ours: a replacement was drawn
-    FAILED = "failed"  # the store refused it for good; the reason says why
-    PAUSED = "paused"  # in the store and switched off, or about to be: nothing is sent with it
-    REVOKED = "revoked"  # taken out of the store before its time was over, or gone from it
-    CLEARED = "cleared"  # its time was over, and it was taken out of the store
+    RESERVED = "reserved"  # drawn and recorded, not yet sent to the store
+    POSTING = "posting"  # in a chunk that is being sent: it may be live already
+    LIVE = "live"  # created in the store, with a coupon id
+    CLASHED = "clashed"  # the store had this code already, not from us: a replacement was drawn
+    FAILED = "failed"  # refused by the store; the reason says why
+    PAUSED = "paused"  # paused in the store, or about to be: no e-mail with it is sent
+    REVOKED = "revoked"  # deleted in the store before it expired, by us or by somebody else
+    CLEARED = "cleared"  # expired and deleted in the store
+
+
+class StoreUse(StrEnum):
+    """What the store says of a code's uses, beyond the orders that count."""
+
+    NONE = ""  # nothing: it works as far as its orders tell
+    UNCLEAR = "unclear"  # an order that used it was undone; the store is asked whether it works again
+    USED_UP = "used_up"  # it doesn't work any more
 
 
 CODE_OPEN = frozenset({CodeState.RESERVED, CodeState.POSTING})
-CODE_FINAL = frozenset(CodeState) - CODE_OPEN
 CODE_IN_STORE = frozenset({CodeState.LIVE, CodeState.PAUSED})
 
 
 class ChangeKind(StrEnum):
-    """What can be done to codes that are in the store."""
+    """A change to codes that are in the store."""
 
     PAUSE = "pause"
     RESUME = "resume"
-    EXTEND = "extend"  # they work for longer
-    REVOKE = "revoke"  # those that can still be used are deleted in the store
-    CLEAR = "clear"  # those whose time is over are deleted in the store
-    LAUNCH = "launch"  # those made ahead, switched off, are switched on
-    PUT_RIGHT = "put_right"  # the store's coupon becomes again what the ledger says
-    RECYCLE = "recycle"  # what a halted run left over becomes another run's
+    EXTEND = "extend"  # a later expiry
+    REVOKE = "revoke"  # delete the usable ones in the store
+    CLEAR = "clear"  # delete the expired ones in the store
+    LAUNCH = "launch"  # activate codes that were made in advance, paused
+    PUT_RIGHT = "put_right"  # fix a drift: make the store's coupon match the ledger again
+    RECYCLE = "recycle"  # give unused codes of a halted run to another run
 
 
 class ChangeState(StrEnum):
-    """Where a change stands."""
+    """The state of a change."""
 
-    GATHERING = "gathering"  # its codes are being written down
-    WORKING = "working"  # they are all known; the store is being told
-    DONE = "done"  # each is done, passed over or failed
+    GATHERING = "gathering"  # its codes are being recorded
+    WORKING = "working"  # all codes are recorded; the store is being updated
+    DONE = "done"  # every code is done, skipped or failed
 
 
 CHANGE_OPEN = frozenset({ChangeState.GATHERING, ChangeState.WORKING})
 
 
 class PartState(StrEnum):
-    """Where one code of a change stands."""
+    """The state of one code of a change."""
 
-    WANTED = "wanted"  # the store hasn't heard of it
-    POSTING = "posting"  # in a chunk that is on its way
+    WANTED = "wanted"  # not yet sent to the store
+    POSTING = "posting"  # in a chunk that is being sent
     DONE = "done"
-    PASSED = "passed"  # nothing was to be done after all; the reason says why
-    FAILED = "failed"  # refused for good; the reason says why
+    PASSED = "passed"  # skipped, since nothing had to be done; the reason says why
+    FAILED = "failed"  # refused by the store; the reason says why
 
 
 PART_OPEN = frozenset({PartState.WANTED, PartState.POSTING})
 
 
 class DriftKind(StrEnum):
-    """How a coupon of the store is not what the ledger says."""
+    """How a coupon in the store differs from the ledger."""
 
-    CHANGED = "changed"  # somebody edited it
-    DELETED = "deleted"  # it is gone
-    STILL_THERE = "still_there"  # it was taken out of the store, and is there
-    CLASH = "clash"  # it has a code that the ledger drew, and isn't ours
-    STRAY = "stray"  # the ledger doesn't know it, and it looks like one of ours
+    CHANGED = "changed"  # edited in the store
+    DELETED = "deleted"  # deleted in the store
+    STILL_THERE = "still_there"  # deleted by us, but in the store
+    CLASH = "clash"  # has a code from the ledger, but isn't our coupon
+    STRAY = "stray"  # not in the ledger, but looks like one of ours
 
 
 class DriftState(StrEnum):
-    """What becomes of a drift."""
+    """The state of a drift."""
 
-    OPEN = "open"  # a person decides
-    FIXING = "fixing"  # a change puts it right
+    OPEN = "open"  # awaits a decision
+    FIXING = "fixing"  # being fixed by a change
     FIXED = "fixed"
-    ACCEPTED = "accepted"  # the store's way stands
-    OVER = "over"  # a later look didn't see it any more
+    ACCEPTED = "accepted"  # the store's values were accepted
+    OVER = "over"  # gone at a later comparison
 
 
 DRIFT_OPEN = frozenset({DriftState.OPEN, DriftState.FIXING})
-SWITCHED_OFF_THERE = "switched off in the store"
-"""Why a code is paused that nobody here paused: the store's truth wins, and a person decides whether it stands."""
 
-FORGOTTEN = "the store had it, and this ledger had forgotten it"
-"""Why a code is in the ledger that was restored from before it was made."""
 
-LEFT_OVER = "left over"
-"""Why a code of a halted run is nobody's: it reached nobody, and waits for a run on the same terms."""
+class CodeCause(StrEnum):
+    """Why a code is in its state, where other code depends on it. For people: `sentences/causes.py`."""
+
+    NONE = ""  # the state says it all
+    SWITCHED_OFF_IN_STORE = "switched_off_in_store"  # paused in the store's admin; an approver decides
+    LEFT_OVER = "left_over"  # of a halted run, never sent; a run with the same terms may take it
+    IMPORTED = "imported"  # found in the store by a ledger that was restored from before it was made
+    REFUSED = "refused"  # the store refused a change of it; the reason holds its answer
 
 
 class ChunkState(StrEnum):
-    """Where one request to the store for up to 500 codes stands."""
+    """The state of one batch of up to 500 codes sent to the store."""
 
     POSTING = "posting"  # the intent is recorded; the request may or may not have arrived
-    POSTED = "posted"  # the store gave a ticket
-    DONE = "done"  # every answer is recorded
-    LOST = "lost"  # the outcome could not be learned from the batch: its codes were looked up one by one
+    POSTED = "posted"  # the store returned a ticket
+    DONE = "done"  # every result is recorded
+    LOST = "lost"  # the batch's results could not be read: its codes were looked up one by one
 
 
 class MessageState(StrEnum):
-    """Where one e-mail stands."""
+    """The state of an e-mail."""
 
-    READY = "ready"  # may go as soon as its code is live and its hour has come
-    SENDING = "sending"  # the intent is recorded; it may or may not have left
-    SENT = "sent"  # the transport took it
+    READY = "ready"  # will be sent once its code is live and its time has come
+    SENDING = "sending"  # the intent is recorded; it may or may not have been sent
+    SENT = "sent"  # accepted by the transport
     FAILED = "failed"  # refused for good; the reason says why
-    UNKNOWN = "unknown"  # it may have left: never silently repeated or dropped
-    HELD = "held"  # may not go (consent withdrawn, no code); the reason says why
+    UNKNOWN = "unknown"  # may have been sent: never silently repeated or dropped
+    HELD = "held"  # not allowed (consent withdrawn, no code); the reason says why
 
 
 MESSAGE_OPEN = frozenset({MessageState.READY, MessageState.SENDING})
-MESSAGE_FINAL = frozenset(MessageState) - MESSAGE_OPEN
-MESSAGE_NEEDS_A_PERSON = frozenset({MessageState.UNKNOWN})
 
 
 class EntryState(StrEnum):
-    """Where somebody (or a product) that an event brought into a campaign stands."""
+    """The state of an entry: a customer (or product) that an event brought into a campaign."""
 
-    WAITING = "waiting"  # a step is to come; the reason says so if the campaign doesn't act meanwhile
-    LEFT = "left"  # gone before the last step; the reason says why
-    DONE = "done"  # through all steps
+    WAITING = "waiting"  # the next step is due later; the reason says if the campaign is not acting
+    LEFT = "left"  # left before the last step; the reason says why
+    DONE = "done"  # finished all steps
 
 
-NO_SALE = ("CANCELLED", "REFUNDED", "INCOMPLETE")
-"""Payment statuses of the store's orders that are no sale, or none any more."""
+class EntryCause(StrEnum):
+    """Why an entry waits or has left, where other code depends on it."""
+
+    NONE = ""  # nothing special, or a reason that only people read
+    CAMPAIGN_INACTIVE = "campaign_inactive"  # waiting: the campaign does not act until it is active again
+    UNKNOWN_CUSTOMER = "unknown_customer"  # left: no customer of the store has this address
+    MAY_BE_ANSWERED = "may_be_answered"  # left: the event is from before a restore; it may have been answered
+    MAY_HAVE_RUN = "may_have_run"  # left: the step was due before a restore, and may have run
+    WAS_CONTACTED = "was_contacted"  # left: the customer was contacted before a restore
+
+
+UNPLACED = "INCOMPLETE"
+"""The payment status of a cart, and of an order that went back to being one: the store's lists of orders leave it out."""
+
+WITHDRAWN = "WITHDRAWN"
+"""The mirror's payment status of an order whose buyer withdrew from the contract, whatever the store's own status is."""
+
+NO_SALE = ("CANCELLED", "REFUNDED", UNPLACED, WITHDRAWN)
+"""Payment statuses of orders that don't count as sales."""
+
+
+class ItemKind(StrEnum):
+    """What a fault happened to: one item of a loop, whose neighbours go on."""
+
+    STORE = "store"  # a whole stage of it; the other stages and stores go on
+    CAMPAIGN = "campaign"
+    RUN = "run"
+    MESSAGE = "message"
+    ENTRY = "entry"
+    CHANGE = "change"
+    CHUNK = "chunk"  # a batch request, whose codes keep the state they had
+    CODE = "code"
+    EVENT = "event"  # a webhook delivery
+    AREA = "area"  # a list of the store: customers, orders, …
+    ROW = "row"  # of a list of the store, like `customers 1234`, or of a file
+    COUPON = "coupon"  # of the store, beside the ledger
+
+
+class Stage(StrEnum):
+    """What was being done as a fault happened."""
+
+    FILES = "files"
+    WEBHOOKS = "webhooks"
+    MIRROR = "mirror"
+    SLOTS = "slots"
+    ENTER = "enter"  # store events bring customers into campaigns
+    STEPS = "steps"
+    POOLS = "pools"
+    PLAN = "plan"
+    APPROVE = "approve"  # by policy, or the end of a plan that nobody decided on
+    BEGIN = "begin"  # minting begins: the last look at files, audience and goods
+    MINT = "mint"
+    CHANGE = "change"
+    COMPARE = "compare"  # the store's coupons with the ledger
+    SEND = "send"
+    REMIND = "remind"
+    RESULTS = "results"
+    CATALOGUE = "catalogue"  # an import, or its undo
+    AUDIT = "audit"  # the audit chain's head is kept in the store
+
+
+class FaultState(StrEnum):
+    """The state of a fault."""
+
+    OPEN = "open"  # tried again after a pause
+    SET_ASIDE = "set_aside"  # needs a developer: nothing is done with the item until somebody says so
+    RELEASED = "released"  # somebody had it tried again, or it went well since
+
+
+class PrivacyKind(StrEnum):
+    """What somebody asks about their own data."""
+
+    REMOVAL = "removal"  # to be forgotten
+    EXPORT = "export"  # a copy of it
+
+
+class PrivacySubject(StrEnum):
+    """Whose data it is."""
+
+    CUSTOMER = "customer"
+    OWNER = "profile"  # the store's owner, by the store's word for it

@@ -1,4 +1,4 @@
-"""What a row wants against what the store has, what each answer does to a row, and what an undo may put back. Pure.
+"""Decisions of an import: what to do with a row, what an answer means for it, and what an undo may restore. Pure.
 
 A row's fields have one name everywhere: name, price, cost_price, quantity (None: unlimited), low_stock_at, enabled,
 discounts_allowed, categories (ids, sorted). A row holds only the fields that its file names.
@@ -7,31 +7,33 @@ discounts_allowed, categories (ids, sorted). A row holds only the fields that it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from tillroll.campaign.figures.retry import RetryPolicy
 
 Value = str | Decimal | int | bool | tuple[int, ...] | None
 Fields = Mapping[str, Value]
 Options = tuple[tuple[str, str], ...]
 
 IN_FLIGHT = 3  # batches handed over at a time: the store works them off in order
-MOST_ATTEMPTS = 5
+ROW_RETRIES = RetryPolicy(attempts=5)  # of the call that writes one row; without a pause
 SETTLES = timedelta(seconds=6)  # the store's search shows a write after 1.5 to 5 seconds
 _SKEW = timedelta(seconds=5)
 _CANT_UNSET = {"cost_price", "low_stock_at", "price", "name"}  # the API has no way to take these away again
 
 
-class Kind(StrEnum):
-    """What a row is about."""
+class RowKind(StrEnum):
+    """Whether a row is about a product or a variation."""
 
     PRODUCT = "product"
     VARIATION = "variation"
 
 
-class Action(StrEnum):
-    """What is to be done to a row's product or variation."""
+class RowAction(StrEnum):
+    """What to do with a row's product or variation."""
 
     UNDECIDED = ""
     CREATE = "create"
@@ -41,7 +43,7 @@ class Action(StrEnum):
 
 
 class ImportState(StrEnum):
-    """Where an import, or the undo of one, stands."""
+    """The state of an import or an undo."""
 
     READING = "reading"  # the file and the store are being read; nothing was sent
     APPLYING = "applying"  # every row is decided and journalled; calls are going out
@@ -49,14 +51,14 @@ class ImportState(StrEnum):
 
 
 class RowState(StrEnum):
-    """Where one row stands."""
+    """The state of one row."""
 
     READ = "read"  # journalled, not yet compared with the store
     PLANNED = "planned"  # to be sent
-    POSTING = "posting"  # in a batch that is on its way: it may be applied already
-    UNSURE = "unsure"  # the batch can't tell: to be looked up before anything else
+    POSTING = "posting"  # in a batch without an answer: it may have been applied
+    UNSURE = "unsure"  # its outcome is unknown: it must be looked up first
     DONE = "done"
-    UNCHANGED = "unchanged"  # the store had it so
+    UNCHANGED = "unchanged"  # the store already had these values
     FAILED = "failed"  # the reason says why
 
 
@@ -64,126 +66,140 @@ ROW_OPEN = frozenset({RowState.READ, RowState.PLANNED, RowState.POSTING, RowStat
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What becomes of a row."""
+class RowDecision:
+    """The next state of a row, and what to do with it."""
 
     state: RowState
-    action: Action
-    old: Fields | None = None  # the store's values of the fields the row names; None where there was nothing
-    wanted: Fields | None = None  # None: as the row has it
-    reason: str = ""  # why it failed; of a planned row: what it will not have done
+    action: RowAction
+    old: Fields | None = None  # the store's values of the row's fields; None: no such object
+    wanted: Fields | None = None  # None: as in the row
+    reason: str = ""  # why it failed; of a partial undo: what it can't restore
+    partial: bool = False  # an undo that can't restore every field: it fails in the end, with this reason
 
 
-def failed(reason: str, action: Action = Action.NOTHING) -> Decision:
-    """A row that can't be done."""
-    return Decision(state=RowState.FAILED, action=action, reason=reason)
+def failed(reason: str, action: RowAction = RowAction.NOTHING) -> RowDecision:
+    """Return the decision that a row fails."""
+    return RowDecision(state=RowState.FAILED, action=action, reason=reason)
 
 
 def only(fields: Fields, names: Mapping[str, object]) -> dict[str, Value]:
-    """The fields of these names; one that isn't there is None."""
+    """Return the fields of these names; a missing one is None."""
     return {name: fields.get(name) for name in names}
 
 
 def changes(wanted: Fields, old: Fields) -> dict[str, Value]:
-    """The fields that differ, with their wanted values."""
+    """Return the fields that differ, with their wanted values."""
     return {name: value for name, value in wanted.items() if not same(value, old.get(name))}
 
 
-def same(one: Value, other: Value) -> bool:
-    """Whether two values mean the same; True is not 1."""
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+def same(left: Value, right: Value) -> bool:
+    """Return whether two values are equal; True does not equal 1."""
+    return left == right and isinstance(left, bool) == isinstance(right, bool)
 
 
-def for_existing(wanted: Fields, present: Fields) -> Decision:
-    """A row whose product or variation the store has."""
+def for_existing(wanted: Fields, present: Fields) -> RowDecision:
+    """Decide a row whose product or variation exists in the store."""
     old = only(present, wanted)
     if changes(wanted, old):
-        return Decision(state=RowState.PLANNED, action=Action.UPDATE, old=old)
-    return Decision(state=RowState.UNCHANGED, action=Action.NOTHING, old=old)
+        return RowDecision(state=RowState.PLANNED, action=RowAction.UPDATE, old=old)
+    return RowDecision(state=RowState.UNCHANGED, action=RowAction.NOTHING, old=old)
 
 
-def for_variation(wanted: Fields, options: Options, present: Fields, present_options: Options) -> Decision:
-    """A variation's row whose SKU its product has; its options are never changed."""
+def for_variation(wanted: Fields, options: Options, present: Fields, present_options: Options) -> RowDecision:
+    """Decide the row of a variation that exists. Its options are never changed."""
     if options and sorted(options) != sorted(present_options):
-        return failed(f"in the store it has the options {say_options(present_options)}")
+        return failed(f"in the store its options are {say_options(present_options)}")
     return for_existing(wanted, present)
 
 
-def for_new(kind: Kind, sku: str, wanted: Fields, options: Options) -> Decision:
-    """A row whose SKU the store doesn't have."""
-    if kind is Kind.PRODUCT:
+def for_new(kind: RowKind, sku: str, wanted: Fields, options: Options) -> RowDecision:
+    """Decide a row whose SKU the store does not have."""
+    if kind is RowKind.PRODUCT:
         missing = [name for name in ("name", "price") if wanted.get(name) is None]
         if missing:
             return failed(f"the store has no product {sku}, and a new one needs a {' and a '.join(missing)}")
     elif not options:
         return failed(f"the product has no variation {sku}, and a new one needs options like Size=100 g")
-    return Decision(state=RowState.PLANNED, action=Action.CREATE)
+    return RowDecision(state=RowState.PLANNED, action=RowAction.CREATE)
 
 
-class Outcome(StrEnum):
-    """What one inner answer does to its row."""
+class RowOutcome(StrEnum):
+    """What an answer means for its row."""
 
     DONE = "done"
-    LOOK_UP = "look_up"  # it may or may not have been done
-    AGAIN = "again"  # nothing was done
+    LOOK_UP = "look_up"  # it may have been applied
+    AGAIN = "again"  # nothing was applied: send it again
     FAIL = "fail"
-    STOP = "stop"  # nothing was done, and nothing will be until somebody acts
+    STOP = "stop"  # nothing was applied, and nothing will be until somebody acts
 
 
-def outcome(*, action: Action, executed: bool, status: int, attempts: int) -> Outcome:
-    """The meaning of one inner answer. `attempts` counts this one."""
+def outcome(*, action: RowAction, executed: bool, status: int, attempts: int) -> RowOutcome:
+    """Return what an answer inside a batch means. `attempts` includes this one."""
     if not executed or status == 429:
-        return Outcome.AGAIN if attempts < MOST_ATTEMPTS else Outcome.FAIL
-    if status == 200 or (status == 404 and action is Action.DELETE):
-        return Outcome.DONE
-    if status >= 500 or status == 408 or (status == 409 and action is Action.CREATE):
-        return Outcome.LOOK_UP
+        return RowOutcome.AGAIN if ROW_RETRIES.may_try_again(attempts) else RowOutcome.FAIL
+    if status == 200 or (status == 404 and action is RowAction.DELETE):
+        return RowOutcome.DONE
+    if status >= 500 or status == 408 or (status == 409 and action is RowAction.CREATE):
+        return RowOutcome.LOOK_UP
     if status in {402, 403}:
-        return Outcome.STOP
-    return Outcome.FAIL
+        return RowOutcome.STOP
+    return RowOutcome.FAIL
 
 
-def after_update(*, wanted: Fields, old: Fields, present: Fields, attempts: int) -> Decision:
-    """An update whose answer is not known, by what the store has now. An update is applied whole or not at all."""
+def after_update(*, wanted: Fields, old: Fields, present: Fields, attempts: int) -> RowDecision:
+    """Decide an update without an answer by what the store has now. The store applies an update in full or not at all."""
     sent = changes(wanted, old)
     if any(same(present.get(name), value) for name, value in sent.items()):
-        return Decision(state=RowState.DONE, action=Action.UPDATE, old=old)
+        return RowDecision(state=RowState.DONE, action=RowAction.UPDATE, old=old)
     if changes(old, present):
         return failed(
-            "it was changed in the store meanwhile, and whether our change came before can't be told",
-            Action.UPDATE,
+            "it was changed in the store meanwhile, and it is unclear whether our change was applied before",
+            RowAction.UPDATE,
         )
-    return _again(Action.UPDATE, old, attempts)
+    return _again(RowAction.UPDATE, old, attempts)
 
 
 def after_creation(
-    *, wanted: Fields, present: Fields | None, made_at: datetime | None, asked_at: datetime, attempts: int
-) -> Decision:
-    """A creation whose answer is not known or was 409, by what the store has under its SKU; `asked_at` by the store's clock."""
+    *,
+    wanted: Fields,
+    present: Fields | None,
+    made_at: datetime | None,
+    asked_at: datetime | None,
+    attempts: int,
+) -> RowDecision:
+    """Decide a creation without an answer, or with a 409, by what the store has under its SKU.
+
+    `asked_at` is when it was first sent, by the store's clock: an object made before that is not ours.
+    """
     if present is None:
-        return _again(Action.CREATE, None, attempts)
-    found = for_existing(wanted, present)
-    ours = made_at is None or made_at >= asked_at - _SKEW
-    if found.state is RowState.UNCHANGED and ours:
-        return Decision(state=RowState.DONE, action=Action.CREATE)
-    return found  # somebody else's: brought to the file's values, and its own are journalled
+        return _again(RowAction.CREATE, None, attempts)
+    decision = for_existing(wanted, present)
+    ours = made_at is None or (asked_at is not None and made_at >= asked_at - _SKEW)
+    if decision.state is RowState.UNCHANGED and ours:
+        return RowDecision(state=RowState.DONE, action=RowAction.CREATE)
+    return decision  # somebody else made it: it is updated, and its old values are journalled
 
 
-def after_deletion(*, present: bool, attempts: int) -> Decision:
-    """A deletion whose answer is not known."""
+def after_deletion(*, present: bool, attempts: int) -> RowDecision:
+    """Decide a deletion without an answer."""
     if present:
-        return _again(Action.DELETE, None, attempts)
-    return Decision(state=RowState.DONE, action=Action.DELETE)
+        return _again(RowAction.DELETE, None, attempts)
+    return RowDecision(state=RowState.DONE, action=RowAction.DELETE)
 
 
-def _again(action: Action, old: Fields | None, attempts: int) -> Decision:
-    if attempts >= MOST_ATTEMPTS:
-        return failed(f"the store failed {attempts} times to do it", action)
-    return Decision(state=RowState.PLANNED, action=action, old=old)
+def _again(action: RowAction, old: Fields | None, attempts: int) -> RowDecision:
+    if not ROW_RETRIES.may_try_again(attempts):
+        return failed(f"the store failed {attempts} times", action)
+    return RowDecision(state=RowState.PLANNED, action=action, old=old)
 
 
-def undo_update(*, before: Fields, set_: Fields, present: Fields, variation: bool, force: bool) -> Decision:
-    """Putting the values from before the import back, except what somebody changed since or what the API can't take away."""
+def undo_update(
+    *, before: Fields, set_: Fields, present: Fields, variation: bool, force: bool
+) -> RowDecision:
+    """Decide an undo of an update: restore the values of `before`; `set_` are those that the import set.
+
+    A field that somebody has changed since stays, unless `force`. So does a field that was empty and that the API can't clear.
+    """
     back: dict[str, Value] = {}
     troubles = []
     for name, value in before.items():
@@ -197,33 +213,40 @@ def undo_update(*, before: Fields, set_: Fields, present: Fields, variation: boo
             )
         elif value is None and name in _CANT_UNSET:
             was = "the product's own" if variation and name == "price" else "not set"
-            troubles.append(f"{name} was {was} before, which the store's API can't bring back")
+            troubles.append(f"{name} was {was} before, which the store's API can't restore")
         else:
             back[name] = value
     reason = "; ".join(troubles)
     if back:
         old = only(present, back)
-        return Decision(state=RowState.PLANNED, action=Action.UPDATE, old=old, wanted=back, reason=reason)
-    return failed(reason) if reason else Decision(state=RowState.UNCHANGED, action=Action.NOTHING)
+        return RowDecision(
+            state=RowState.PLANNED,
+            action=RowAction.UPDATE,
+            old=old,
+            wanted=back,
+            reason=reason,
+            partial=bool(troubles),
+        )
+    return failed(reason) if reason else RowDecision(state=RowState.UNCHANGED, action=RowAction.NOTHING)
 
 
-def undo_creation(*, set_: Fields, present: Fields | None, strangers: int, force: bool) -> Decision:
-    """Deleting what the import made; `strangers` counts variations of it that the import didn't make."""
+def undo_creation(*, set_: Fields, present: Fields | None, strangers: int, force: bool) -> RowDecision:
+    """Decide an undo of a creation: delete the object. `strangers`: the number of its variations that others have made."""
     if present is None:
-        return Decision(state=RowState.UNCHANGED, action=Action.NOTHING)
+        return RowDecision(state=RowState.UNCHANGED, action=RowAction.NOTHING)
     moved = changes(set_, present)
     if moved and not force:
-        said = ", ".join(
+        differences = ", ".join(
             f"{name} (the import set {say(set_[name])}, it is {say(present.get(name))} now)" for name in moved
         )
-        return failed(f"not deleted: somebody changed its {said}")
+        return failed(f"not deleted: somebody changed its {differences}")
     if strangers and not force:
         return failed("not deleted: it has variations that the import didn't make")
-    return Decision(state=RowState.PLANNED, action=Action.DELETE)
+    return RowDecision(state=RowState.PLANNED, action=RowAction.DELETE)
 
 
 def say(value: Value) -> str:
-    """A value in words."""
+    """Return a value in words."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -234,35 +257,5 @@ def say(value: Value) -> str:
 
 
 def say_options(options: Options) -> str:
-    """Options as the file writes them."""
+    """Return options as a file has them."""
     return "; ".join(f"{name}={value}" for name, value in options)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """How many rows stand where."""
-
-    by_state: Mapping[str, int] = field(default_factory=dict)
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-    @property
-    def total(self) -> int:
-        return sum(self.by_state.values())
-
-    @property
-    def done(self) -> int:
-        return self.by_state.get(RowState.DONE, 0)
-
-    @property
-    def unchanged(self) -> int:
-        return self.by_state.get(RowState.UNCHANGED, 0)
-
-    @property
-    def failed(self) -> int:
-        return self.by_state.get(RowState.FAILED, 0)
-
-    @property
-    def open(self) -> int:
-        return self.total - self.done - self.unchanged - self.failed

@@ -1,163 +1,180 @@
-"""The three jobs: import a file, try one out, take one back. Each is continued by being called again."""
+"""The three jobs: import a file, preview an import, undo an import. Calling an interrupted job again continues it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from tillroll.catalog.apply import Told, apply
-from tillroll.catalog.compare import category_paths, compare, refresh
-from tillroll.catalog.decide import SETTLES, Counts, ImportState, RowState
+from tillroll.batches.session import BatchSession
+from tillroll.catalog.apply import OnProgress, apply
+from tillroll.catalog.compare import category_paths, compare, refresh_old_values
+from tillroll.catalog.decide import SETTLES, ImportState, RowState
 from tillroll.catalog.journal import (
     IMPORT,
     UNDO,
+    Counts,
     add_rows,
-    begin,
-    counts,
-    forget_rows,
-    from_file,
-    load,
-    move,
-    only_import,
-    unfinished,
+    begin_import,
+    count_rows,
+    delete_rows,
+    import_lock,
+    load_import,
+    move_import,
+    row_from_file,
+    unfinished_import,
 )
-from tillroll.catalog.parts import Catalogue
-from tillroll.catalog.patience import patiently
-from tillroll.catalog.read import judge, rows
-from tillroll.catalog.undo import compare_undo, turn_round
+from tillroll.catalog.read import check_file, rows
+from tillroll.catalog.retries import with_retries
+from tillroll.catalog.undo import add_opposites, compare_undo
 from tillroll.errors import Conflict
 from tillroll.ledger.engine import reading
+from tillroll.ledger.records import Import
 from tillroll.ledger.tables import import_rows, imports
 
 
-def import_file(room: Catalogue, path: Path, *, person: str, told: Told) -> int:
-    """Bring the store to what the file says; the journal's number. Goes on with the same file's import if it was interrupted."""
-    categories = patiently(room, lambda: category_paths(room.client))
-    judged = judge(path, categories)
-    with only_import(room.engine, room.store_id):
-        with reading(room.engine) as connection:
-            found = unfinished(connection, room.store_id)
-        if found is not None and (found.kind != IMPORT or found.digest != judged.digest):
-            raise _not_over(found)
-        import_id: int = (
-            found.id
-            if found is not None
-            else begin(room, kind=IMPORT, file=str(path), digest=judged.digest, person=person)
+def import_file(session: BatchSession, path: Path, *, person: str, on_progress: OnProgress) -> int:
+    """Bring the store to what the file says, and return the journal's number. Continues an interrupted import of the file.
+
+    Raises `FaultyFiles` for faults in the file, and `Conflict` while another import is running or unfinished.
+    """
+    categories = with_retries(session, lambda: category_paths(session.client))
+    checked = check_file(path, categories)
+    with import_lock(session.engine, session.store_id):
+        with reading(session.engine) as connection:
+            interrupted = unfinished_import(connection, session.store_id)
+        if interrupted is not None and (interrupted.kind != IMPORT or interrupted.digest != checked.digest):
+            raise _unfinished(interrupted)
+        import_id = (
+            interrupted.id
+            if interrupted is not None
+            else begin_import(session, kind=IMPORT, file=str(path), digest=checked.digest, person=person)
         )
-        _carry_on(
-            room,
+        _continue(
+            session,
             import_id,
-            fill=lambda: add_rows(room, import_id, map(from_file, rows(path, categories))),
-            decide=lambda: compare(room, import_id),
-            told=told,
+            fill=lambda: add_rows(session, import_id, map(row_from_file, rows(path, categories))),
+            decide=lambda: compare(session, import_id),
+            on_progress=on_progress,
         )
     return import_id
 
 
-def try_out(room: Catalogue, path: Path) -> int:
-    """What an import of the file would do: journalled and compared, nothing is sent. `room` has a ledger to throw away."""
-    categories = patiently(room, lambda: category_paths(room.client))
-    judged = judge(path, categories)
-    import_id = begin(room, kind=IMPORT, file=str(path), digest=judged.digest, person="")
-    add_rows(room, import_id, map(from_file, rows(path, categories)))
-    patiently(room, lambda: compare(room, import_id))
+def preview_import(session: BatchSession, path: Path) -> int:
+    """Journal and compare an import of the file without sending anything, and return the journal's number.
+
+    `session` must have a temporary ledger, since the import stays unfinished in it.
+    """
+    categories = with_retries(session, lambda: category_paths(session.client))
+    checked = check_file(path, categories)
+    import_id = begin_import(session, kind=IMPORT, file=str(path), digest=checked.digest, person="")
+    add_rows(session, import_id, map(row_from_file, rows(path, categories)))
+    with_retries(session, lambda: compare(session, import_id))
     return import_id
 
 
-def undo_import(room: Catalogue, import_id: int, *, person: str, force: bool, told: Told) -> int:
-    """Take an import back; the undo's own journal number. Goes on with its undo if that was interrupted."""
-    with only_import(room.engine, room.store_id):
-        with reading(room.engine) as connection:
-            taken_back = load(connection, import_id)
-            found = unfinished(connection, room.store_id)
-        if taken_back.kind != IMPORT or taken_back.store_id != room.store_id:
+def undo_import(
+    session: BatchSession, import_id: int, *, person: str, force: bool, on_progress: OnProgress
+) -> int:
+    """Undo an import, and return the number of the undo's journal. Continues an interrupted undo.
+
+    `force`: overwrite what somebody has changed since. Raises `Conflict` when the journal is itself an undo.
+    """
+    with import_lock(session.engine, session.store_id):
+        with reading(session.engine) as connection:
+            undone = load_import(connection, import_id)
+            interrupted = unfinished_import(connection, session.store_id)
+        if undone.kind != IMPORT or undone.store_id != session.store_id:
             raise Conflict(
                 f"Journal {import_id} is itself an undo.",
-                hint="To have its changes again, import the file again.",
+                hint="To apply its changes again, import the file again.",
             )
-        if found is not None and found.id == import_id:
-            _close(room, found)
-            found = None
-        if found is not None and (found.kind != UNDO or found.undoes != import_id):
-            raise _not_over(found)
+        if interrupted is not None and interrupted.id == import_id:
+            _close(session, interrupted)
+            interrupted = None
+        if interrupted is not None and (interrupted.kind != UNDO or interrupted.undoes != import_id):
+            raise _unfinished(interrupted)
         undo_id = (
-            found.id
-            if found is not None
-            else begin(
-                room,
+            interrupted.id
+            if interrupted is not None
+            else begin_import(
+                session,
                 kind=UNDO,
-                file=taken_back.file,
-                digest=taken_back.digest,
+                file=undone.file,
+                digest=undone.digest,
                 person=person,
                 undoes=import_id,
                 force=force,
             )
         )
-        forced = found.force if found is not None else force
-        _carry_on(
-            room,
+        forced = interrupted.force if interrupted is not None else force
+        _continue(
+            session,
             undo_id,
-            fill=lambda: turn_round(room, undo_id, import_id),
-            decide=lambda: compare_undo(room, undo_id, force=forced),
-            told=told,
+            fill=lambda: add_opposites(session, undo_id, import_id),
+            decide=lambda: compare_undo(session, undo_id, force=forced),
+            on_progress=on_progress,
         )
     return undo_id
 
 
-def _carry_on(
-    room: Catalogue, import_id: int, *, fill: Callable[[], None], decide: Callable[[], None], told: Told
+def _continue(
+    session: BatchSession,
+    import_id: int,
+    *,
+    fill: Callable[[], None],
+    decide: Callable[[], None],
+    on_progress: OnProgress,
 ) -> None:
-    """From wherever it stands to its end."""
-    with reading(room.engine) as connection:
-        found = load(connection, import_id)
-    if found.state == ImportState.READING:
-        forget_rows(room, import_id)
+    """Take an import or an undo from its current state to its end."""
+    with reading(session.engine) as connection:
+        current = load_import(connection, import_id)
+    if current.state == ImportState.READING:
+        delete_rows(session, import_id)
         fill()
-        told(_tally(room, import_id))
-        _let_settle(room)
-        patiently(room, decide)
-        move(room, import_id, was=ImportState.READING, to=ImportState.APPLYING)
-    elif found.kind == IMPORT:
-        patiently(room, lambda: refresh(room, import_id))
-    apply(room, import_id, told)
+        on_progress(_counts(session, import_id))
+        _wait_for_index(session)
+        with_retries(session, decide)
+        move_import(session, import_id, was=ImportState.READING, to=ImportState.APPLYING)
+    elif current.kind == IMPORT:
+        with_retries(session, lambda: refresh_old_values(session, import_id))
+    apply(session, import_id, on_progress)
 
 
-def _tally(room: Catalogue, import_id: int) -> Counts:
-    with reading(room.engine) as connection:
-        return counts(connection, import_id)
+def _counts(session: BatchSession, import_id: int) -> Counts:
+    with reading(session.engine) as connection:
+        return count_rows(connection, import_id)
 
 
-def _let_settle(room: Catalogue) -> None:
-    """The store's lists show a write seconds later: wait them out after an import that has only just ended."""
-    now = room.clock.now()
-    lately = (imports.c.store_id == room.store_id, imports.c.finished_at > now - SETTLES)
+def _wait_for_index(session: BatchSession) -> None:
+    """Wait until the store's lists show the writes of an import that has just finished: they lag by seconds."""
+    now = session.clock.now()
+    recent = (imports.c.store_id == session.store_id, imports.c.finished_at > now - SETTLES)
     query = sa.select(sa.func.max(import_rows.c.changed_at)).join(imports)
-    with reading(room.engine) as connection:
-        wrote = connection.scalar(query.where(*lately, import_rows.c.state == RowState.DONE))
-    if wrote is not None:
-        left = (wrote + SETTLES - now).total_seconds()
-        room.clock.sleep(min(max(0.0, left), SETTLES.total_seconds()))
+    with reading(session.engine) as connection:
+        written_at = connection.scalar(query.where(*recent, import_rows.c.state == RowState.DONE))
+    if written_at is not None:
+        left = (written_at + SETTLES - now).total_seconds()
+        session.clock.sleep(min(max(0.0, left), SETTLES.total_seconds()))
 
 
-def _close(room: Catalogue, found: sa.Row[Any]) -> None:
-    """End an interrupted import where it is: what is on its way is settled, the rest is left."""
-    if found.state == ImportState.READING:
-        forget_rows(room, found.id)
-        move(room, found.id, was=ImportState.READING, to=ImportState.APPLYING)
-    apply(room, found.id, lambda _: None, closing=True)
+def _close(session: BatchSession, interrupted: Import) -> None:
+    """Finish an interrupted import as it is: settle the rows that were sent, and fail the others."""
+    if interrupted.state == ImportState.READING:
+        delete_rows(session, interrupted.id)
+        move_import(session, interrupted.id, was=ImportState.READING, to=ImportState.APPLYING)
+    apply(session, interrupted.id, lambda _: None, closing=True)
 
 
-def _not_over(found: sa.Row[Any]) -> Conflict:
-    if found.kind == UNDO:
+def _unfinished(interrupted: Import) -> Conflict:
+    if interrupted.kind == UNDO:
         return Conflict(
-            f"The undo of import {found.undoes} was interrupted and isn't over.",
-            hint=f"Finish it first: tillroll catalog undo {found.undoes}",
+            f"The undo of import {interrupted.undoes} was interrupted and is not finished.",
+            hint=f"Finish it first: tillroll catalog undo {interrupted.undoes}",
         )
     return Conflict(
-        f"Import {found.id} of {found.file} was interrupted and isn't over.",
-        hint=f"Finish it with the same file: tillroll catalog import {found.file}"
-        f"   or take back what it did: tillroll catalog undo {found.id}",
+        f"Import {interrupted.id} of {interrupted.file} was interrupted and is not finished.",
+        hint=f"Finish it with the same file: tillroll catalog import {interrupted.file}"
+        f"   or undo what it did: tillroll catalog undo {interrupted.id}",
     )

@@ -1,24 +1,28 @@
-"""The lines of a catalogue file, CSV or JSON lines, one at a time: the columns of each row, or what is wrong with it."""
+"""Reading a catalogue file, CSV or JSON lines, into raw rows, one at a time."""
 
 from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tillroll.catalog.values import COLUMNS
 from tillroll.errors import FaultyFiles, NotFound
 
 MOST_BYTES = 200 * 1024 * 1024
+MOST_COLUMNS = 100
+"""Ten names are known; more columns than this are not a catalogue, and each would cost time."""
+
 _LONGEST_LINE = 1024 * 1024
 
 
 def raw_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Line and columns of each row, or what is wrong with the row."""
+    """Yield each row's line number with its columns, or with what is wrong with it."""
     try:
         size = path.stat().st_size
     except OSError as fault:
@@ -26,7 +30,9 @@ def raw_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     if not path.is_file():
         raise NotFound(f"{path} is not a file.")
     if size > MOST_BYTES:
-        raise FaultyFiles(f"{path} is over {MOST_BYTES // 1024**2} MB.", hint="Split it into several files.")
+        raise FaultyFiles(
+            f"{path} is larger than {MOST_BYTES // 1024**2} MB.", hint="Split it into several files."
+        )
     readers: dict[str, Callable[[Path], Iterator[tuple[int, dict[str, Any] | str]]]] = {
         ".csv": _csv,
         ".jsonl": _jsonl,
@@ -34,13 +40,13 @@ def raw_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise FaultyFiles(
-            f"{path} is neither CSV nor JSON lines.", hint="Name the file something.csv or something.jsonl."
+            f"{path} is neither CSV nor JSON lines.", hint="The file's name must end in .csv or .jsonl."
         )
     try:
         yield from reader(path)
     except UnicodeDecodeError as fault:
         raise FaultyFiles(
-            f"{path} is not written in UTF-8 (byte {fault.start} of what was read).",
+            f"{path} is not in UTF-8 (byte {fault.start} of what was read).",
             hint="Save it as “CSV UTF-8”.",
         ) from fault
     except OSError as fault:
@@ -52,7 +58,8 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         first = file.readline(_LONGEST_LINE)
         file.seek(0)
         delimiter = max(",;\t", key=first.count)
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        lines = _BoundedLines(file)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         header: list[str] | None = None
         while True:
             line = reader.line_num + 1
@@ -62,6 +69,13 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
                 return
             except csv.Error as fault:
                 yield line, f"this is not CSV: {fault}"
+                return
+            except _TooLong:
+                yield line, f"a row is over {_LONGEST_LINE:,} characters long; is a quote open?"
+                return
+            lines.begin_row()
+            if len(cells) > MOST_COLUMNS:
+                yield line, f"it has {len(cells):,} columns, at most {MOST_COLUMNS} are allowed"
                 return
             if not any(cell.strip() for cell in cells):
                 continue
@@ -77,11 +91,33 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
                 yield line, dict(zip(header, cells, strict=True))
 
 
+class _TooLong(Exception):
+    """Raised when a row doesn't end."""
+
+
+class _BoundedLines:
+    """The lines of a CSV file, which count how long the row is that the reader puts together from them."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._left = file, _LONGEST_LINE
+
+    def begin_row(self) -> None:
+        """Count from here."""
+        self._left = _LONGEST_LINE
+
+    def __iter__(self) -> Iterator[str]:
+        while self._left > 0 and (line := self._file.readline(self._left)):
+            self._left -= len(line)
+            yield line
+        if self._left <= 0:
+            raise _TooLong
+
+
 def _header_fault(header: list[str]) -> str:
     if "sku" not in header:
-        return f"the first line names the columns, and there must be one called sku (it says {', '.join(header)[:200]})"
-    twice = sorted({name for name in header if header.count(name) > 1})
-    return f"the column {', '.join(twice)} is there twice" if twice else _unknown(header)
+        return f"the first line must name the columns, one of them sku (it has {', '.join(header)[:200]})"
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
+    return f"the column {', '.join(twice)} appears twice" if twice else _unknown(header)
 
 
 def _unknown(names: list[str]) -> str:

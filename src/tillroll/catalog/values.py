@@ -1,4 +1,4 @@
-"""One value of a catalogue file: from what somebody wrote to what the store is told, or what is wrong with it."""
+"""Checking and converting the values of a catalogue file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Any
+from unicodedata import normalize
 
+from tillroll.campaign.text.clean import CleanText, Uncleanable, clean_key, clean_line
 from tillroll.catalog.decide import Options, Value
 
 _MOST_MONEY = Decimal(10**9)
@@ -15,22 +17,33 @@ _PLACES = 4
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 Categories = Mapping[str, int]
-"""Path like `Tea/Green` → the category's id; 0 when several categories have this path."""
+"""A path like `Tea/Green` → the category's id, or 0 when several categories have this path."""
 
 
 class Fault(ValueError):
-    """What is wrong with one value; the text goes behind file and line."""
+    """A fault in one value. Its text is shown after file and line."""
 
 
-def text_of(name: str, value: Any, most: int = 1024) -> str:
-    """A text of one line, of bounded length."""
+def text_of(name: str, value: Any, most: int = 1024) -> CleanText:
+    """Return a text of one line and bounded length. Raises `Fault`."""
     if not isinstance(value, str):
         raise Fault(f"{name}: expected a text, not {_shown(value)}")
     if len(value) > most:
         raise Fault(f"{name}: it has {len(value)} characters, at most {most} are allowed")
-    if any(not char.isprintable() for char in value):
-        raise Fault(f"{name}: it holds a character that can't be printed")
-    return value
+    text = clean_line(value, longest=most)
+    if text != normalize("NFC", value).strip():
+        raise Fault(f"{name}: it contains an unprintable character")
+    return text
+
+
+def sku_of(name: str, value: Any) -> CleanText:
+    """Return a SKU to the letter. Raises `Fault`."""
+    if not isinstance(value, str):
+        raise Fault(f"{name}: expected a text, not {_shown(value)}")
+    try:
+        return clean_key(value, f"{name}: it")
+    except Uncleanable as fault:
+        raise Fault(fault.message) from None
 
 
 def _money(name: str, value: Any) -> Decimal:
@@ -45,7 +58,7 @@ def _money(name: str, value: Any) -> Decimal:
     if not 0 <= amount < _MOST_MONEY:
         raise Fault(f"{name}: {_shown(value)} is not between 0 and {_MOST_MONEY}")
     if amount != amount.quantize(Decimal(1).scaleb(-_PLACES)):
-        raise Fault(f"{name}: {_shown(value)} has more than {_PLACES} digits after the point")
+        raise Fault(f"{name}: {_shown(value)} has more than {_PLACES} decimal places")
     return amount
 
 
@@ -76,11 +89,11 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def category_ids(value: Any, categories: Categories) -> tuple[int, ...]:
-    """Paths of categories as the store's ids."""
+    """Return the store's ids of categories that are given by their paths. Raises `Fault`."""
     paths = value.split(";") if isinstance(value, str) else value
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise Fault(f"categories: expected paths like Tea/Green; Gifts, not {_shown(value)}")
-    found = set()
+    ids = set()
     for path in paths:
         plain = "/".join(part.strip() for part in path.split("/"))
         if plain not in categories:
@@ -89,30 +102,30 @@ def category_ids(value: Any, categories: Categories) -> tuple[int, ...]:
             raise Fault(f"categories: the store has no category {_shown(plain)}{guess}")
         if not categories[plain]:
             raise Fault(
-                f"categories: the store has several categories {_shown(plain)}; it can't be told which is meant"
+                f"categories: the store has several categories {_shown(plain)}; it is unclear which one is meant"
             )
-        found.add(categories[plain])
-    return tuple(sorted(found))
+        ids.add(categories[plain])
+    return tuple(sorted(ids))
 
 
 def options_in(value: Any) -> Options:
-    """What a variation differs in: `Size=100 g; Colour=Ash`, or an object."""
+    """Return a variation's options, from `Size=100 g; Colour=Ash` or from an object. Raises `Fault`."""
     if not value:
         return ()
     pairs: list[tuple[Any, ...]] = [(value,)]
     if isinstance(value, dict):
         pairs = list(value.items())
     elif isinstance(value, str):
-        pairs = [tuple(one.split("=", 1)) for one in value.split(";") if one.strip()]
-    found: list[tuple[str, str]] = []
+        pairs = [tuple(part.split("=", 1)) for part in value.split(";") if part.strip()]
+    options: list[tuple[str, str]] = []
     for pair in pairs:
-        if len(pair) != 2 or not all(isinstance(one, str) and one.strip() for one in pair):
+        if len(pair) != 2 or not all(isinstance(part, str) and part.strip() for part in pair):
             raise Fault(f"options: write them like Size=100 g; Colour=Ash, not {_shown(value)}")
-        found.append((text_of("options", pair[0].strip(), 255), text_of("options", pair[1].strip(), 255)))
-    names = [name for name, _ in found]
+        options.append((text_of("options", pair[0].strip(), 255), text_of("options", pair[1].strip(), 255)))
+    names = [name for name, _ in options]
     if len(set(names)) < len(names):
-        raise Fault("options: one option is named twice")
-    return tuple(found)
+        raise Fault("options: an option is named twice")
+    return tuple(options)
 
 
 def _shown(value: Any) -> str:

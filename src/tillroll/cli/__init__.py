@@ -1,4 +1,4 @@
-"""The `tillroll` command: parse, call one stage, show."""
+"""The `tillroll` command. A command parses its options, calls one stage and shows the result; it holds no SQL."""
 
 from tillroll.cli.main import main
 

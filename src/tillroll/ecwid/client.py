@@ -1,28 +1,49 @@
-"""The store's REST API as one thing: its areas, over one token's connection."""
+"""The client of one store's REST API: all endpoints, over one connection."""
 
 from __future__ import annotations
 
 from tillroll.clock import Clock
-from tillroll.ecwid.batches import Batches
-from tillroll.ecwid.catalog import Categories, Products
-from tillroll.ecwid.connection import Connection
-from tillroll.ecwid.coupons import Coupons
-from tillroll.ecwid.customers import Customers
-from tillroll.ecwid.orders import Carts, Orders
-from tillroll.ecwid.pace import Pace
-from tillroll.ecwid.reviews import Reviews
-from tillroll.ecwid.shop import Shop
+from tillroll.ecwid.endpoints.batches import Batches
+from tillroll.ecwid.endpoints.catalog import Categories, Products
+from tillroll.ecwid.endpoints.coupons import Coupons
+from tillroll.ecwid.endpoints.customers import Customers
+from tillroll.ecwid.endpoints.orders import Carts, Orders
+from tillroll.ecwid.endpoints.reviews import Reviews
+from tillroll.ecwid.endpoints.shop import Shop
+from tillroll.ecwid.http.connection import Connection
+from tillroll.ecwid.http.hosts import AllowedHosts
+from tillroll.ecwid.http.pace import Pace
+from tillroll.ecwid.http.session import CallListener
 
 
 class Client:
-    """One store's API, through one token. Safe to share between threads. Errors of every call: `errors.py`."""
+    """One store's API, called with one token. Safe to share between threads. Errors of every call: `http/errors.py`."""
 
     def __init__(
-        self, *, base_url: str, store_id: int, token: str, pace: Pace, clock: Clock, person: bool = False
+        self,
+        *,
+        base_url: str,
+        store_id: int,
+        token: str,
+        hosts: AllowedHosts,
+        pace: Pace,
+        clock: Clock,
+        person: bool = False,
+        listener: CallListener | None = None,
     ) -> None:
-        """`base_url` ends in /api/v3. `person`: somebody waits at a screen for these calls."""
+        """Connect. `base_url` ends in /api/v3; `hosts` must allow it. `person`: somebody waits at a screen for these calls.
+
+        `listener` is told of every call.
+        """
         self.connection = Connection(
-            base_url=base_url, store_id=store_id, token=token, pace=pace, clock=clock, person=person
+            base_url=base_url,
+            store_id=store_id,
+            token=token,
+            hosts=hosts,
+            pace=pace,
+            clock=clock,
+            person=person,
+            listener=listener,
         )
         self.shop = Shop(self.connection)
         self.coupons = Coupons(self.connection)
@@ -35,10 +56,10 @@ class Client:
         self.reviews = Reviews(self.connection)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections. They are opened again when needed."""
         self.connection.close()
 
     @property
     def calls(self) -> int:
-        """Requests let through by this client's pace so far."""
+        """How many requests this client has sent."""
         return self.connection.pace.calls

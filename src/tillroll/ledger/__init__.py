@@ -1,1 +1,1 @@
-"""The ledger: tables, migrations, engine. The only place that knows SQL dialects."""
+"""The ledger: tables, records, queries, migrations and the engine. Differences between SQLite and PostgreSQL are handled here."""

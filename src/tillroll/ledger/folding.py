@@ -1,4 +1,4 @@
-"""Text compared without regard to capital letters, in the one way that SQLite and PostgreSQL both know."""
+"""Comparing text without regard to case, in the one way that SQLite and PostgreSQL share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.sql.functions import GenericFunction
 
 
 class folded(GenericFunction[str]):
-    """Without blanks around, the letters A to Z small, any other letter as it is. `campaign/segments/lists.py` does the same."""
+    """Trimmed text with A to Z in lower case; other letters stay as they are. `campaign/segments/lists.py` does the same."""
 
     type = sa.Text()
     inherit_cache = True

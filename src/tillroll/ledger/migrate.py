@@ -1,4 +1,4 @@
-"""Bringing the ledger's schema up to date. Migrations are numbered files in `migrations/versions/`, additive first."""
+"""Upgrading the ledger's schema. Migrations are numbered files in `migrations/versions/`; they add before they remove."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _config() -> Config:
 
 
 def upgrade(engine: Engine) -> str:
-    """Apply what is missing; returns the revision reached. Safe to run twice, and from several processes at once."""
+    """Apply the missing migrations and return the revision reached. Safe to repeat, and from several processes at once."""
     _refuse_newer(current(engine))
     config = _config()
     with engine.connect() as connection:
@@ -37,9 +37,9 @@ def upgrade(engine: Engine) -> str:
             command.upgrade(config, "head")
             connection.commit()
             if connection.dialect.name == "postgresql":
-                from tillroll.ledger.queue import (
-                    upgrade_queue,
-                )  # only PostgreSQL has a queue, and it loads slowly
+                from tillroll.ledger.job_queue import (
+                    upgrade_queue,  # only PostgreSQL has a queue, and it loads slowly
+                )
 
                 upgrade_queue(connection)
         finally:
@@ -52,9 +52,9 @@ def upgrade(engine: Engine) -> str:
 
 
 def _check_references(connection: Connection, *, on: bool) -> None:
-    """SQLite changes a table by copying it to a new one; meanwhile what refers to it must not be in the way.
+    """Switch SQLite's foreign keys on or off: it changes a table by copying it, and references to it must not prevent that.
 
-    Outside any transaction, so past SQLAlchemy: within one the pragma does nothing (https://sqlite.org/lang_altertable.html).
+    It uses the driver's connection, since the pragma does nothing within a transaction (https://sqlite.org/lang_altertable.html).
     """
     raw = connection.connection.driver_connection
     assert raw is not None  # noqa: S101 - it is checked out
@@ -62,28 +62,28 @@ def _check_references(connection: Connection, *, on: bool) -> None:
 
 
 def current(engine: Engine) -> str:
-    """The revision the database is at; empty for a database that holds no ledger yet."""
+    """Return the database's revision; empty for a database without a ledger."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() or ""
 
 
 def head() -> str:
-    """The revision this version of Tillroll needs."""
+    """Return the revision that this version of Tillroll needs."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 def require_current(engine: Engine) -> None:
-    """Refuse to work on a ledger of another version."""
+    """Raise `Misconfigured` unless the ledger has the revision that this version needs."""
     at, needed = current(engine), head()
     if at == needed:
         return
     _refuse_newer(at)
-    stands = f"is at version {at}, this Tillroll needs {needed}" if at else "has no tables yet"
-    raise Misconfigured(f"The ledger {stands}.", hint="Run: tillroll db upgrade")
+    problem = f"is at version {at}, this Tillroll needs {needed}" if at else "has no tables yet"
+    raise Misconfigured(f"The ledger {problem}.", hint="Run: tillroll db upgrade")
 
 
 def _refuse_newer(at: str) -> None:
-    """A ledger that a later Tillroll brought up to date can't be worked on, nor taken back."""
+    """Raise `Misconfigured` for a ledger that a later version has upgraded: there is no way back."""
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if at and at not in known:
         raise Misconfigured(

@@ -1,7 +1,7 @@
-"""Which lanes are due, asked of the ledger by one cheap question for all stores; and what a lane writes down when it has looked.
+"""Which stores are due for a turn, and how a turn that has ended is recorded.
 
-A lane says itself when it wants to be looked at again. What is written for its store meanwhile (a run by hand, an approval, a
-webhook, a new token) wakes it earlier. A lane that nothing waits for costs one look a minute.
+One cheap query answers for all stores. A turn says when its store is due again. A row that is written for a store meanwhile (a
+run by hand, an approval, a webhook, a new token) makes it due at once. A store without any work costs one turn a minute.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.states import EntryState, RunState
 from tillroll.ledger.engine import reading, upsert, writing
+from tillroll.ledger.faults.rows import next_try
 from tillroll.ledger.tables import changes, entries, events, lanes, runs, stores
-from tillroll.plan.slots import next_slot
+from tillroll.plan.due.slots import next_slot
 
-IDLE = timedelta(minutes=1)  # the longest that a lane is left alone: so often the store is asked what changed
-LONG = timedelta(
-    seconds=15
-)  # a look that took longer than a slice should: the store hangs, or there is trouble
+IDLE = timedelta(minutes=1)
+"""The longest time between two turns of a store: how often it is asked what changed."""
 
-_MOVING = (
+_SLOW_TURN = timedelta(seconds=15)
+"""A turn that took longer than this had a store that hangs or fails."""
+
+_ACTIVE = (
     RunState.PLANNING,
     RunState.APPROVED,
     RunState.MINTING,
@@ -32,15 +34,15 @@ _MOVING = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Due:
-    """A lane that wants a look."""
+class DueStore:
+    """A store that is due for a turn."""
 
     store_id: int
-    slow: bool  # its last look took long: it must not take the place of those that go well
+    slow: bool  # its last turn took long or failed: it belongs in the slow pool
 
 
-def due_lanes(connection: Connection, now: datetime) -> list[Due]:
-    """The lanes that are due, those that have waited longest first."""
+def due_stores(connection: Connection, now: datetime) -> list[DueStore]:
+    """Return the stores that are due, the longest overdue first."""
     woken = sa.or_(
         sa.exists().where(runs.c.store_id == stores.c.id, runs.c.changed_at > lanes.c.looked_at),
         sa.exists().where(changes.c.store_id == stores.c.id, changes.c.changed_at > lanes.c.looked_at),
@@ -53,10 +55,10 @@ def due_lanes(connection: Connection, now: datetime) -> list[Due]:
         .where(sa.or_(lanes.c.due_at.is_(None), lanes.c.due_at <= now, woken))
         .order_by(lanes.c.due_at.is_not(None), lanes.c.due_at, stores.c.id)
     )
-    return [Due(store_id=row.id, slow=bool(row.slow)) for row in connection.execute(query)]
+    return [DueStore(store_id=row.id, slow=bool(row.slow)) for row in connection.execute(query)]
 
 
-def looked(
+def record_turn(
     engine: Engine,
     *,
     store_id: int,
@@ -66,35 +68,39 @@ def looked(
     polled_at: datetime | None,
     trouble: bool = False,
 ) -> None:
-    """Write down a look that has ended, and when the lane is due again: at `next_at`, or when the next thing is."""
+    """Record a turn that has ended. The store is due again at `next_at`; if that is None, when its next work is."""
     with reading(engine) as connection:
-        due_at = _next(connection, store_id, ended) if next_at is None else next_at
+        due_at = _next_due_at(connection, store_id, ended) if next_at is None else next_at
     row = {
         "store_id": store_id,
         "due_at": due_at,
         "looked_at": began,
         "polled_at": polled_at,
-        "slow": trouble or ended - began > LONG,
+        "slow": trouble or ended - began > _SLOW_TURN,
     }
     with writing(engine) as connection:
         upsert(connection, lanes, [row])
 
 
-def last_look(connection: Connection, store_id: int) -> tuple[datetime | None, bool]:
-    """When the store was last asked what changed, by whichever process, and whether its last look took long."""
+def last_turn(connection: Connection, store_id: int) -> tuple[datetime | None, bool]:
+    """Return when any process last asked the store what changed, and whether its last turn was slow."""
     query = sa.select(lanes.c.polled_at, lanes.c.slow).where(lanes.c.store_id == store_id)
     row = connection.execute(query).first()
     return (None, False) if row is None else (row.polled_at, row.slow)
 
 
-def _next(connection: Connection, store_id: int, now: datetime) -> datetime:
-    """When the first thing that is known to come, comes: a slot, a step, the end of a wait."""
+def _next_due_at(connection: Connection, store_id: int, now: datetime) -> datetime:
+    """Return when the next known work comes: a slot, a flow's step, the end of a wait or of a pause after a fault.
+
+    `IDLE` from now at the latest.
+    """
     until = now + IDLE
     steps = sa.select(sa.func.min(entries.c.due_at)).where(
         entries.c.store_id == store_id, entries.c.state == EntryState.WAITING, entries.c.due_at > now
     )
     waits = sa.select(sa.func.min(runs.c.not_before)).where(
-        runs.c.store_id == store_id, runs.c.state.in_(_MOVING), runs.c.not_before > now
+        runs.c.store_id == store_id, runs.c.state.in_(_ACTIVE), runs.c.not_before > now
     )
-    known = (connection.scalar(steps), connection.scalar(waits), next_slot(connection, store_id, now, until))
-    return min([until, *(moment for moment in known if moment is not None)])
+    known = (connection.scalar(steps), connection.scalar(waits), next_try(connection, store_id, after=now))
+    times = (*known, next_slot(connection, store_id, now, until))
+    return min([until, *(time for time in times if time is not None)])

@@ -1,108 +1,49 @@
-"""A store shuts us out: its owner and whoever may decide are told by e-mail, once an outage.
+"""The notice of an outage: a store no longer accepts our calls.
 
-The banner, the log, the audit chain and the metric say it too, and for as long as it lasts; the e-mail is for those who look
-at none of them. It leaves by the way of the campaigns' e-mails. One that can't leave is told by the log and the audit chain, and
-is not tried again: whoever is told twice a minute stops reading.
+It is sent once per outage, to the store's owner and to everybody who may approve. The banner, the log, the audit chain and the
+metric report the outage for as long as it lasts.
 """
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any
-
-import sqlalchemy as sa
-import structlog
-
-from tillroll.approve.people import who_decides
-from tillroll.campaign.digest import digest
-from tillroll.errors import Refused
-from tillroll.ledger import audit
-from tillroll.ledger.engine import reading, writing
-from tillroll.send.compile import Rendered
-from tillroll.send.decide import Outcome
-from tillroll.send.mime import Outgoing, build
+from tillroll.approve.people import approver_addresses
+from tillroll.campaign.text.counts import count_of
+from tillroll.ledger.engine import reading
+from tillroll.ledger.records import Store
+from tillroll.loop.notices import Notice, send_notice
 from tillroll.track.connect import FENCED, NO_API
-from tillroll.track.overview import OnHold, held_up
+from tillroll.track.results.overview import OnHold, count_on_hold
 from tillroll.wiring import Services
 
-log = structlog.get_logger("tillroll.loop")
+_NOTHING_LOST = "Nothing is lost: all of it continues where it stopped."
+_SUBJECTS = {
+    NO_API: "has no API in its plan, or is suspended",
+    FENCED: "may have been worked for by another ledger than this one",
+}
 
-_GOES_ON = "Nothing is lost: all of it goes on where it stood."
-_WHAT = {NO_API: "has no API in its plan, or is suspended", FENCED: "has seen another ledger than this one"}
 
-
-def tell_of_outage(services: Services, store: sa.Row[Any], *, state: str, reason: str) -> None:
-    """E-mail those whom it concerns; the audit chain says whom it reached."""
+def tell_of_outage(services: Services, store: Store, *, state: str, reason: str) -> None:
+    """E-mail the people concerned, and record in the audit chain whom it reached."""
     with reading(services.engine) as connection:
-        people = who_decides(connection)
-        hold = held_up(connection, store.id)
-    addresses = sorted({*people, *([store.email] if store.email else [])})
-    words = _words(store, state, reason, hold, services.settings.public_url)
-    letters, troubles = _letters(services, store, words, addresses)
-    reached = []
-    for delivery in services.transport.deliver(letters):
-        address = letters[delivery.message_id].to
-        if delivery.outcome is Outcome.SENT:
-            reached.append(address)
-        else:
-            troubles[address] = f"{delivery.outcome.value}: {delivery.reason}"
-    with writing(services.engine) as connection:
-        audit.record(
-            connection,
-            at=services.clock.now(),
-            actor="loop",
-            action="store.notice",
-            subject=f"store {store.ecwid_id}",
-            body={"told": reached, "not_told": troubles},
-        )
-    level = log.info if reached and not troubles else log.warning
-    level("store.notice", store=store.ecwid_id, told=len(reached), not_told=len(troubles))
+        people = approver_addresses(connection, store.id)
+        hold = count_on_hold(connection, store.id)
+    owner = [store.email] if store.email else []
+    notice = _notice(store, state, reason, hold, services.settings.public_url)
+    send_notice(services, store, notice, [*people, *owner])
 
 
-def _words(store: sa.Row[Any], state: str, reason: str, hold: OnHold, public_url: str) -> Rendered:
+def _notice(store: Store, state: str, reason: str, hold: OnHold, public_url: str) -> Notice:
     name = store.name or f"store {store.ecwid_id}"
-    what = _WHAT.get(state, "no longer lets Tillroll in")
-    lines = [
-        f"{name} ({store.ecwid_id}) {what}.",
-        reason,
-        f"On hold: {hold.runs:,} runs, {hold.codes:,} codes to make, {hold.messages:,} e-mails to send. "
-        + ("Some of it may have been done." if state == FENCED else _GOES_ON),
-        f"The pages are at {public_url}" if public_url else "",
-    ]
-    said = [line for line in lines if line]
-    return Rendered(
-        subject=f"{name} {what}",
-        html="".join(f"<p>{escape(line)}</p>" for line in said),
-        text="\n\n".join(said) + "\n",
+    outage = _SUBJECTS.get(state, "no longer lets Tillroll in")
+    return Notice(
+        kind="outage",
+        subject=f"{name} {outage}",
+        paragraphs=(
+            f"{name} ({store.ecwid_id}) {outage}.",
+            reason,
+            f"On hold: {count_of(hold.runs, 'run')}, {count_of(hold.codes, 'code')} to make, "
+            f"{count_of(hold.messages, 'e-mail')} to send. "
+            + ("Some of it may have been done." if state == FENCED else _NOTHING_LOST),
+            f"The pages are at {public_url}/stores/{store.ecwid_id}/" if public_url else "",
+        ),
     )
-
-
-def _letters(
-    services: Services, store: sa.Row[Any], words: Rendered, addresses: list[str]
-) -> tuple[list[Outgoing], dict[str, str]]:
-    """(an e-mail an address, numbered from 0; why there is none, by address)."""
-    sender = services.settings.mail_from or f"{store.name} <{store.email}>"
-    letters: list[Outgoing] = []
-    troubles: dict[str, str] = {}
-    for address in addresses:
-        now = services.clock.now()
-        key = digest(["outage", store.id, now.isoformat(), address])[:32]
-        try:
-            content = build(rendered=words, sender=sender, to_email=address, to_name="", key=key, at=now)
-        except Refused as fault:
-            troubles[address] = fault.message
-            continue
-        letters.append(
-            Outgoing(
-                message_id=len(letters),
-                key=key,
-                run_id=0,
-                campaign="",
-                sender=sender,
-                to=address,
-                subject=words.subject,
-                code="",
-                content=content,
-            )
-        )
-    return letters, troubles

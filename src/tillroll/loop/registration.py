@@ -1,23 +1,25 @@
-"""The store that the environment names, written to the ledger."""
+"""What a worker does first: connect the store that the environment names, and learn whether all locks were lost lately."""
 
 from __future__ import annotations
 
 from tillroll.ledger.engine import reading
-from tillroll.track.connect import connect, find_store
+from tillroll.ledger.locks.store_lock import seconds_since_locks_were_lost
+from tillroll.ledger.queries.stores import find_store
+from tillroll.track.connect import connect
 from tillroll.wiring import Services
 
 
 def register_store(services: Services) -> int | None:
-    """Write the store the environment names to the ledger; its number, or None when the environment names none."""
+    """Write the store that the environment names to the ledger. Return its id, or None when the environment names no store."""
     access = services.settings.store
     if access is None:
         return None
     with reading(services.engine) as connection:
-        known = find_store(connection, access.ecwid_id)
+        store = find_store(connection, access.ecwid_id)
     changed = (
-        known is None
-        or known.base_url != access.base_url
-        or services.sealer.open(known.token) != access.token
+        store is None
+        or store.base_url != access.base_url
+        or services.sealer.open(store.token) != access.token
     )
     return connect(
         services.engine,
@@ -27,3 +29,10 @@ def register_store(services: Services) -> int | None:
         changed=changed,
         now=services.clock.now(),
     )
+
+
+def note_lost_locks(services: Services) -> None:
+    """Note how long ago the database server began. Processes that live on may not have noticed yet that their locks are gone."""
+    seconds = seconds_since_locks_were_lost(services.engine)
+    if seconds is not None:
+        services.database.note_return(seconds)

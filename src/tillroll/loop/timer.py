@@ -1,22 +1,23 @@
-"""The clock process of the distributed engine: APScheduler asks once a second which lanes are due, and puts them on the queue.
+"""The timer of the distributed engine: once a second, APScheduler queues a turn for each store that is due.
 
-It does no work of its own. Any number of clocks may run: the queue takes each lane once. A clock that dies loses nothing, since
-what is due stands in the ledger.
+It does no work of its own. Several timers may run: the queue takes each store once. A timer that dies loses nothing, because
+what is due is in the ledger.
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack, suppress
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from tillroll.ledger.engine import reading
-from tillroll.loop.due import due_lanes
-from tillroll.loop.files import Watched
-from tillroll.loop.jobs import Queue
+from tillroll.ledger.engine import reading, touch
+from tillroll.ledger.queries.stores import all_stores
+from tillroll.loop.due import due_stores
+from tillroll.loop.jobs import Queue, turn_lock
 from tillroll.loop.registration import register_store
-from tillroll.track.connect import all_stores
+from tillroll.loop.stages.files import WatchedFolder
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.clock")
@@ -26,46 +27,66 @@ _JOB = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 
 
 class Timer:
-    """Puts due lanes on the queue until it is told to stop."""
+    """Queues turns for the stores that are due, until it is stopped."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._stop = threading.Event()
-        self._files = Watched(services.settings.folder)
+        self._folder = WatchedFolder(services.settings.folder)
+        self._queue: Queue | None = None
+        self._connections = ExitStack()  # holds the queue's
 
     def stop(self) -> None:
-        """Safe to call from a signal handler."""
+        """Make `run` return soon. Safe to call from a signal handler."""
         self._stop.set()
+        self._services.database.stop()
 
     def run(self) -> None:
         """Work until `stop`."""
-        register_store(self._services)
-        with Queue(self._services.engine) as queue:
-            scheduler = BackgroundScheduler(timezone="UTC", job_defaults=_JOB)
-            scheduler.add_job(
-                self._tick, "interval", seconds=TICK, args=[queue], next_run_time=self._services.clock.now()
-            )
-            scheduler.start()
-            log.info("clock.started")
-            self._stop.wait()
-            scheduler.shutdown(wait=True)
+        self._services.database.insist(lambda: register_store(self._services))
+        scheduler = BackgroundScheduler(timezone="UTC", job_defaults=_JOB)
+        scheduler.add_job(self._tick, "interval", seconds=TICK, next_run_time=self._services.clock.now())
+        scheduler.start()
+        log.info("clock.started")
+        self._stop.wait()
+        scheduler.shutdown(wait=True)
+        self._close_queue()
         log.info("clock.stopped")
 
-    def _tick(self, queue: Queue) -> None:
+    def _tick(self) -> None:
+        """Queue turns, unless the database is away. After an outage the queue gets new connections."""
+        database = self._services.database
+        if not database.may_try():
+            return
         try:
-            self.put_on(queue)
-        except Exception:  # the clock outlives a database that is away for a while
-            log.exception("clock.bug")
+            if database.is_away:
+                touch(self._services.engine)
+            if self._queue is None:
+                self._queue = self._connections.enter_context(Queue(self._services.engine))
+            self.queue_turns(self._queue)
+        except Exception as fault:  # the timer outlives a bug: the next tick tries again
+            if not database.failed(fault):
+                log.exception("clock.bug")
+            self._close_queue()
+        else:
+            database.note_answer()
 
-    def put_on(self, queue: Queue) -> int:
-        """Put the lanes that are due on the queue; how many are new there."""
+    def _close_queue(self) -> None:
+        self._queue = None
+        with suppress(Exception):  # they may be broken
+            self._connections.close()
+
+    def queue_turns(self, queue: Queue) -> int:
+        """Queue a turn for each store that is due. Return how many are new in the queue."""
         with reading(self._services.engine) as connection:
-            due = due_lanes(connection, self._services.clock.now())
-            if self._files.are_new():
-                slow = {one.store_id for one in due if one.slow}
-                every = [store.id for store in all_stores(connection)]
-                return sum(queue.lane(store_id, slow=store_id in slow) for store_id in every)
-        there = queue.waiting() if due else frozenset()
+            due = due_stores(connection, self._services.clock.now())
+            if self._folder.has_changed():
+                slow = {store.store_id for store in due if store.slow}
+                store_ids = [store.id for store in all_stores(connection)]
+                return sum(queue.add_turn(store_id, slow=store_id in slow) for store_id in store_ids)
+        queued = queue.waiting_locks() if due else frozenset()
         return sum(
-            queue.lane(one.store_id, slow=one.slow) for one in due if f"lane {one.store_id}" not in there
+            queue.add_turn(store.store_id, slow=store.slow)
+            for store in due
+            if turn_lock(store.store_id) not in queued
         )

@@ -1,26 +1,27 @@
-"""From an offer to the coupon the store is asked for, and back: which coupons in the store are ours."""
+"""From an offer to the coupon that the store is asked to create, and back: which of the store's coupons are ours."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Protocol, cast
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.frozen.proposal import Goods
-from tillroll.campaign.language.models import Customers, Offer, OfferKind, Uses
+from tillroll.campaign.language.models import AllowedCustomers, Offer, OfferKind, Uses
 from tillroll.ecwid.client import Client
-from tillroll.ecwid.coupons import Coupon, CouponRequest
-from tillroll.ecwid.errors import StoreSaysNotFound
+from tillroll.ecwid.endpoints.coupons import Coupon, CouponRequest
+from tillroll.ecwid.http.errors import StoreSaysNotFound
 from tillroll.errors import Conflict
-from tillroll.ledger.plans import load_plan, load_revision
-from tillroll.mint.decide import Marks, is_ours
+from tillroll.ledger.queries.plans import load_plan, load_revision
+from tillroll.ledger.records import Code, Run
+from tillroll.mint.decide import CouponMarks, is_ours
 
-_KINDS = {
+DISCOUNT_TYPES = {
     OfferKind.PERCENT: "PERCENT",
     OfferKind.AMOUNT: "ABS",
     OfferKind.FREE_SHIPPING: "SHIPPING",
@@ -29,41 +30,57 @@ _KINDS = {
 }
 _USES = {Uses.SINGLE: "SINGLE", Uses.ONCE_PER_CUSTOMER: "ONCEPERCUSTOMER", Uses.UNLIMITED: "UNLIMITED"}
 _CUSTOMERS = {
-    Customers.ANY: "UNLIMITED",
-    Customers.NEW: "NEW_CUSTOMER_ONLY",
-    Customers.REPEAT: "REPEAT_CUSTOMER_ONLY",
+    AllowedCustomers.ANY: "UNLIMITED",
+    AllowedCustomers.NEW: "NEW_CUSTOMER_ONLY",
+    AllowedCustomers.REPEAT: "REPEAT_CUSTOMER_ONLY",
 }
 _OURS = re.compile(r" \(tillroll run (\d+)\)$")
 _LONGEST_TITLE = 80
 
 
 def coupon_name(title: str, run_id: int) -> str:
-    """The coupon's title in the store's admin; its end says whose it is."""
+    """Return the coupon's title in the store's admin. It ends with the run that the coupon belongs to."""
     return f"{title[:_LONGEST_TITLE]} (tillroll run {run_id})"
 
 
-def run_named_by(name: str) -> int | None:
-    """The run a coupon's title speaks of, or None for a coupon that isn't ours."""
+def run_id_in_name(name: str) -> int | None:
+    """Return the run that a coupon's title names, or None if the coupon is not ours."""
     match = _OURS.search(name)
     return int(match[1]) if match else None
 
 
+class CodeValues(Protocol):
+    """What a coupon takes from its own code row."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def arm(self) -> str: ...
+    @property
+    def value(self) -> Decimal | None: ...
+    @property
+    def valid_from(self) -> datetime | None: ...
+    @property
+    def valid_until(self) -> datetime | None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
-class Pattern:
+class CouponPattern:
     """What the coupons of a run have in common: one request for each arm."""
 
     arms: Mapping[str, CouponRequest]
 
-    def of(self, row: sa.Row[Any]) -> CouponRequest:
-        """The request for one code row: its arm's, with its own value and time if it has any."""
-        request = replace(self.arms[row.arm], code=row.code)
-        if row.valid_until is not None:
-            request = replace(request, launches_at=row.valid_from, expires_at=row.valid_until)
-        return request if row.value is None else replace(request, discount=row.value)
+    def request(self, code: CodeValues) -> CouponRequest:
+        """Return the request for one code: its arm's, with the code's own value and period if it has any."""
+        request = replace(self.arms[code.arm], code=code.code)
+        if code.valid_until is not None:
+            start = cast("datetime", code.valid_from)  # set together with the end
+            request = replace(request, launches_at=start, expires_at=code.valid_until)
+        return request if code.value is None else replace(request, discount=code.value)
 
 
-def pattern(connection: Connection, run: sa.Row[Any]) -> Pattern:
-    """What every coupon of the run has in common, for each arm of the campaign."""
+def load_pattern(connection: Connection, run: Run) -> CouponPattern:
+    """Return what the run's coupons have in common, for each arm. Raises `Conflict` before minting has begun."""
     plan = load_plan(connection, run.id)
     if plan is None or run.valid_from is None:
         raise Conflict(f"Run {run.id} has not begun to mint.")
@@ -77,42 +94,43 @@ def pattern(connection: Connection, run: sa.Row[Any]) -> Pattern:
         )
         for arm in ("", *revision.arms)
     }
-    return Pattern(arms=arms)
+    return CouponPattern(arms=arms)
 
 
-def _request(title: str, offer: Offer, goods: Goods, run: sa.Row[Any]) -> CouponRequest:
+def _request(title: str, offer: Offer, goods: Goods, run: Run) -> CouponRequest:
+    assert run.valid_from is not None  # noqa: S101 - fixed as minting begins
     return CouponRequest(
         name=coupon_name(title, run.id),
         code="",
-        discount_type=_KINDS[offer.kind],
+        discount_type=DISCOUNT_TYPES[offer.kind],
         discount=offer.fixed_value or Decimal(0),
         launches_at=run.valid_from,
         expires_at=run.valid_until,
         minimum_subtotal=offer.minimum_subtotal,
         uses_limit=_USES[offer.uses],
         application_limit=_CUSTOMERS[offer.customers],
-        products=tuple(one.product_id for one in goods.products),
-        categories=tuple(one.category_id for one in goods.categories),
+        products=tuple(product.product_id for product in goods.products),
+        categories=tuple(category.category_id for category in goods.categories),
         status="PAUSED" if run.launch_at is not None else "ACTIVE",  # made ahead: switched on at its time
     )
 
 
-def as_kept(discount: Decimal) -> Decimal:
-    """A discount as the store gives it back: it keeps a double."""
+def as_stored(discount: Decimal) -> Decimal:
+    """Return a discount as the store gives it back: the store keeps a double."""
     return Decimal(str(float(discount)))
 
 
-def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> bool:
-    """Whether the store's coupon is the one we asked for."""
-    wanted = Marks(
+def is_our_coupon(request: CouponRequest, coupon: Coupon, reserved_at: datetime) -> bool:
+    """Return whether the store's coupon is the one that we requested."""
+    requested = CouponMarks(
         name=request.name,
         discount_type=request.discount_type,
-        discount=as_kept(request.discount),
+        discount=as_stored(request.discount),
         uses_limit=request.uses_limit,
         products=frozenset(request.products),
         categories=frozenset(request.categories),
     )
-    found = Marks(
+    in_store = CouponMarks(
         name=coupon.name,
         discount_type=coupon.discount_type,
         discount=coupon.discount,
@@ -120,15 +138,17 @@ def found_is_ours(request: CouponRequest, coupon: Coupon, reserved_at: Any) -> b
         products=frozenset(coupon.products),
         categories=frozenset(coupon.categories),
     )
-    return is_ours(wanted=wanted, found=found, created_at=coupon.created_at, reserved_at=reserved_at)
+    return is_ours(
+        requested=requested, in_store=in_store, created_at=coupon.created_at, reserved_at=reserved_at
+    )
 
 
-def still_there(client: Client, row: sa.Row[Any]) -> Coupon | None:
-    """The coupon of a code that no page showed: under its code, or by its number where somebody edited the code."""
-    found = client.coupons.find(row.code)
-    if found is not None or row.coupon_id is None:
-        return found
+def find_coupon(client: Client, code: Code) -> Coupon | None:
+    """Find the coupon of a code that no page showed: by its code, or by its number in case somebody edited the code."""
+    coupon = client.coupons.find(code.code)
+    if coupon is not None or code.coupon_id is None:
+        return coupon
     try:
-        return client.coupons.get(row.coupon_id)
+        return client.coupons.get(code.coupon_id)
     except StoreSaysNotFound:
         return None

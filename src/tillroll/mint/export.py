@@ -1,4 +1,4 @@
-"""A run's codes in clear, for those who may see them. The reveal is a row of the audit chain before the first code shows."""
+"""A run's codes in clear, for people who may see them. The audit chain records it before the first code is shown."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tillroll.campaign.sentences.causes import say_code_cause
+from tillroll.campaign.states import CodeCause
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, streaming, writing
-from tillroll.ledger.runs import load_run
-from tillroll.ledger.tables import codes, recipients
+from tillroll.ledger.queries.runs import load_run
+from tillroll.ledger.tables import codes, recipients, runs
 
 COLUMNS = ("code", "state", "coupon_id", "email", "customer_id", "reason")
 
 
-def reveal(engine: Engine, *, run_id: int, person: str, now: datetime) -> Iterator[dict[str, Any]]:
-    """Every code of a run with its recipient and state, in the order they were reserved."""
+def reveal_codes(engine: Engine, *, run_id: int, person: str, now: datetime) -> Iterator[dict[str, Any]]:
+    """Record that a person sees the run's codes, and yield each with its recipient and state, in the order they were reserved."""
     with writing(engine) as connection:
         load_run(connection, run_id)
+        first = (runs.c.id == run_id, runs.c.revealed_at.is_(None))
+        connection.execute(sa.update(runs).where(*first).values(revealed_at=now))
         audit.record(
             connection,
             at=now,
@@ -37,4 +41,5 @@ def reveal(engine: Engine, *, run_id: int, person: str, now: datetime) -> Iterat
     )
     with reading(engine) as connection, streaming(connection, query) as rows:
         for row in rows:
-            yield {name: getattr(row, name) for name in COLUMNS}
+            reason = say_code_cause(CodeCause(row.cause), row.reason)
+            yield {**{name: getattr(row, name) for name in COLUMNS}, "reason": reason}

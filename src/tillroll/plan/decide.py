@@ -1,31 +1,33 @@
-"""What a plan says, decided from figures alone: what it may cost. Pure."""
+"""What a run may cost, computed from figures alone. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
 
 from tillroll.campaign.figures.uptake import Uptake
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer, Uses
-from tillroll.campaign.sentences.offers import say_money
+from tillroll.campaign.text.money import say_money
+from tillroll.campaign.text.percent import say_percent
 
 _CENT = Decimal("0.01")
 _SHIPPING = (
     Decimal("0.25"),
     Decimal("0.5"),
     Decimal(1),
-)  # of the dearest: cheap, usual, and the dearest itself
+)  # as shares of the most expensive: cheap, usual, and the most expensive itself
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What the ledger knows of the audience and of the past. Amounts are in the store's currency."""
+    """What the ledger knows of the audience and of earlier runs. Amounts are in the store's currency."""
 
     currency: str
     codes: int
-    values: Decimal  # the discount's value, added up over the codes: percentages or amounts by kind
+    values: Decimal  # the sum of the codes' values: percentages or amounts, depending on the kind of offer
     largest_average_order: Decimal  # over the audience
     baskets: Baskets | None  # None without any order in the store
     uptake: Uptake
@@ -33,25 +35,25 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Baskets:
-    """What orders cost: on average, and the middle half of the audience's own."""
+    """What an order costs: on average, and the bounds of the middle half of the audience."""
 
     low: Decimal
     average: Decimal
     high: Decimal
-    of_audience: bool  # else nobody of it ever ordered, and it is the store's average
+    of_audience: bool  # False: nobody in the audience ever ordered, and all three are the store's average
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
-    """An amount (None: without bound, or not to be told) and where it comes from."""
+class WorstCase:
+    """The most that codes may cost (None: unlimited), and how it was computed."""
 
     amount: Decimal | None
     basis: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Expected:
-    """What a run will probably cost, and between which amounts; None: not to be told."""
+class ExpectedCost:
+    """What a run will probably cost, and the range around it; None: unknown."""
 
     low: Decimal | None
     likely: Decimal | None
@@ -60,41 +62,43 @@ class Expected:
     range_basis: str = ""
 
 
-NOTHING = Expected(low=Decimal(0), likely=Decimal(0), high=Decimal(0), basis="no codes")
+NOTHING = ExpectedCost(low=Decimal(0), likely=Decimal(0), high=Decimal(0), basis="no codes")
 
 
-def worst_case(offer: Offer | None, guardrails: Guardrails, figures: Figures) -> Cost:
-    """What every code used once on the dearest basket would cost."""
+def worst_case(offer: Offer | None, guardrails: Guardrails, figures: Figures) -> WorstCase:
+    """Return what it would cost if every code were used once on the most expensive basket."""
     if offer is None:
-        return Cost(amount=Decimal(0), basis="no codes")
+        return WorstCase(amount=Decimal(0), basis="no codes")
     if offer.uses is not Uses.SINGLE:
-        return Cost(amount=None, basis=f"uses: {offer.uses} has no bound: a code can be passed on")
+        return WorstCase(amount=None, basis=f"uses: {offer.uses} is unlimited: a code can be passed on")
     basket = max(
         guardrails.largest_basket, figures.largest_average_order, offer.minimum_subtotal or Decimal(0)
     )
     amount, parts = _discounts(offer, basket, figures), []
-    value = _mean(offer, figures)
     if offer.kind in PERCENT_KINDS:
-        parts.append(f"{value} % of a basket of {say_money(basket, figures.currency)}")
+        parts.append(
+            f"{_mean(offer, figures, say_percent)} of the largest basket allowed for, {say_money(basket, figures.currency)}"
+        )
     if offer.kind in AMOUNT_KINDS:
-        each = say_money(offer.largest_value, figures.currency) if offer.per_customer is None else value
-        parts.append(f"{each} each")
+        parts.append(f"{_mean(offer, figures, partial(say_money, currency=figures.currency))} each")
     if offer.kind in SHIPPING_KINDS:
         amount += guardrails.largest_shipping * figures.codes
         parts.append(f"shipping of {say_money(guardrails.largest_shipping, figures.currency)}")
     amount = amount.quantize(_CENT, ROUND_CEILING)
-    return Cost(amount=amount, basis=f"{figures.codes} codes × {' + '.join(parts)}")
+    return WorstCase(
+        amount=amount, basis=f"{figures.codes} code{'' if figures.codes == 1 else 's'} × {' + '.join(parts)}"
+    )
 
 
-def expected(offer: Offer | None, guardrails: Guardrails, figures: Figures) -> Expected:
-    """What the run will probably cost, from the audience's own orders and how earlier runs went."""
+def expected_cost(offer: Offer | None, guardrails: Guardrails, figures: Figures) -> ExpectedCost:
+    """Return what the run will probably cost, from the audience's own orders and the uptake of earlier runs."""
     if offer is None:
         return NOTHING
     baskets, used, currency = figures.baskets, figures.uptake, figures.currency
     if baskets is None:
-        return Expected(low=None, likely=None, high=None, basis="no orders to tell from")
+        return ExpectedCost(low=None, likely=None, high=None, basis="unknown: the store has no orders yet")
     least = offer.minimum_subtotal or Decimal(0)
-    low, average, high = (max(one, least) for one in (baskets.low, baskets.average, baskets.high))
+    low, average, high = (max(basket, least) for basket in (baskets.low, baskets.average, baskets.high))
 
     def cost(basket: Decimal, share: Decimal, shipping: Decimal) -> Decimal:
         amount = _discounts(offer, basket, figures)
@@ -102,68 +106,64 @@ def expected(offer: Offer | None, guardrails: Guardrails, figures: Figures) -> E
             amount += guardrails.largest_shipping * shipping * figures.codes
         return (amount * share).quantize(_CENT, ROUND_CEILING)
 
-    whose = (
-        "what these people pay" if baskets.of_audience else "the store's, since nobody of them ever ordered"
-    )
+    source = "of this audience" if baskets.of_audience else "of the store, since nobody here has ordered yet"
     between = f"orders of {say_money(low, currency)}"
-    between += f" to {say_money(high, currency)}, the middle half" if low != high else ""
-    return Expected(
+    if low != high:
+        between = f"the middle half of orders, {say_money(low, currency)} to {say_money(high, currency)}"
+    return ExpectedCost(
         low=cost(low, used.low, _SHIPPING[0]),
         likely=cost(average, used.likely, _SHIPPING[1]),
         high=cost(high, used.high, _SHIPPING[2]),
         basis=f"{say_share(used.likely)} of codes used, on an average order of {say_money(average, currency)}",
-        range_basis=f"{say_share(used.low)} to {say_share(used.high)} of codes used ({used.basis}), on {between} ({whose})",
+        range_basis=f"{say_share(used.low)} to {say_share(used.high)} of codes used ({used.basis}), on {between} ({source})",
     )
 
 
 def say_share(share: Decimal) -> str:
-    """`5 %`; a small one with its first decimal."""
+    """Return `5%`; a share under 10% with one decimal, unless it is whole."""
     percent = share * 100
-    return (
-        f"{percent:.1f} %"
-        if 0 < percent < 10 and percent != percent.to_integral_value()
-        else f"{percent:.0f} %"
-    )
+    is_small = 0 < percent < 10 and percent != percent.to_integral_value()
+    return say_percent(Decimal(f"{percent:.1f}" if is_small else f"{percent:.0f}"))
 
 
-def together(costs: Sequence[Cost]) -> Cost:
-    """What several arms cost: their sum, without bound or untold as soon as one of them is."""
+def add_costs(costs: Sequence[WorstCase]) -> WorstCase:
+    """Return the sum of the arms' worst cases; unlimited if one of them is."""
     if len(costs) == 1:
         return costs[0]
     basis = "; ".join(dict.fromkeys(cost.basis for cost in costs))
     unknown = [cost for cost in costs if cost.amount is None]
     if unknown:
-        return Cost(amount=None, basis=unknown[0].basis)
-    return Cost(amount=sum((cost.amount or Decimal(0) for cost in costs), Decimal(0)), basis=basis)
+        return WorstCase(amount=None, basis=unknown[0].basis)
+    return WorstCase(amount=sum((cost.amount or Decimal(0) for cost in costs), Decimal(0)), basis=basis)
 
 
-def all_together(every: Sequence[Expected]) -> Expected:
-    """What several arms will probably cost: their sums, untold as soon as one of them is."""
-    if len(every) == 1:
-        return every[0]
+def add_expected(costs: Sequence[ExpectedCost]) -> ExpectedCost:
+    """Return the sums of the arms' expected costs; unknown where one of them is."""
+    if len(costs) == 1:
+        return costs[0]
 
     def total(amounts: Sequence[Decimal | None]) -> Decimal | None:
-        told = [one for one in amounts if one is not None]
-        return sum(told, Decimal(0)) if len(told) == len(amounts) else None
+        known_amounts = [amount for amount in amounts if amount is not None]
+        return sum(known_amounts, Decimal(0)) if len(known_amounts) == len(amounts) else None
 
-    return Expected(
-        low=total([one.low for one in every]),
-        likely=total([one.likely for one in every]),
-        high=total([one.high for one in every]),
-        basis="; ".join(dict.fromkeys(one.basis for one in every)),
-        range_basis="; ".join(dict.fromkeys(one.range_basis for one in every if one.range_basis)),
+    return ExpectedCost(
+        low=total([cost.low for cost in costs]),
+        likely=total([cost.likely for cost in costs]),
+        high=total([cost.high for cost in costs]),
+        basis="; ".join(dict.fromkeys(cost.basis for cost in costs)),
+        range_basis="; ".join(dict.fromkeys(cost.range_basis for cost in costs if cost.range_basis)),
     )
 
 
 def _discounts(offer: Offer, basket: Decimal, figures: Figures) -> Decimal:
-    """Money off so many baskets, shipping aside."""
+    """Return the discount on one such basket a code, without shipping."""
     if offer.kind in PERCENT_KINDS:
         return basket * figures.values / 100
     return min(figures.values, basket * figures.codes) if offer.kind in AMOUNT_KINDS else Decimal(0)
 
 
-def _mean(offer: Offer, figures: Figures) -> str:
-    """The value of one code, or the average of values that differ."""
+def _mean(offer: Offer, figures: Figures, say: Callable[[Decimal], str]) -> str:
+    """Return the value of one code, or the average of values that differ, as text."""
     if offer.per_customer is None or not figures.codes:
-        return f"{offer.largest_value}"
-    return f"on average {figures.values / figures.codes:.2f}"
+        return say(offer.largest_value)
+    return f"on average {say((figures.values / figures.codes).quantize(_CENT))}"

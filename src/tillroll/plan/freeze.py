@@ -1,8 +1,8 @@
-"""Reading a plan's audience and freezing it under the plan, in pieces.
+"""Read a plan's audience and freeze it under the plan, in pieces.
 
 Crash points: recipients are written in pieces before the plan has a digest and before the run refers to it. *Some recipients, no
-digest*, after `write_piece`: a process that dies there leaves a plan without digest, which nobody can approve, and which is
-cleared away behind the plan that comes to stand.
+digest*, after `write_piece`: a process that dies there leaves a plan without a digest, which nobody can approve, and which is
+deleted once another plan of the run is in force.
 """
 
 from __future__ import annotations
@@ -16,31 +16,34 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tillroll.campaign.frozen.proposal import AudienceDigest
+from tillroll.campaign.text.money import smallest_unit
+from tillroll.ledger.bulk.statistics import refresh_statistics
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.statistics import has_grown
 from tillroll.ledger.tables import approvals, plans, recipients
-from tillroll.plan.audience import Asked, Choosing, Selection, select_recipients
-from tillroll.plan.chosen import PIECE, choose, recipients_of_piece
-from tillroll.plan.crossing.crossings import Crossings
-from tillroll.plan.subject import Subject
+from tillroll.plan.audience.reader import PIECE, read_segment, recipients_of_piece
+from tillroll.plan.audience.select import AudienceRequest, RecipientFilter, Selection, select_recipients
+from tillroll.plan.audience.subject import Subject
+from tillroll.plan.overlap.overlaps import OverlapCounter
 
-_CLEARED = 20_000  # recipients of one transaction
-_GIVEN_UP = timedelta(hours=1)  # nobody is at a plan without digest any more that is so old
+_DELETED = 20_000  # recipients of one transaction
+_GIVEN_UP = timedelta(hours=1)  # after so long, no process is still making a plan that has no digest
 
 
 class Overtaken(Exception):
-    """Another process has put its plan in force, or the run has moved on: this one is for nobody."""
+    """Another process has put its plan in force, or has moved the run: this plan is obsolete."""
 
 
 def split_key(ecwid_id: int) -> bytes:
-    """The key of the store's splits. It is no secret: anyone may recompute who was kept back, and who is in which arm."""
+    """Return the key that splits a store's customers into arms and control group. It is no secret: anyone may recompute them."""
     return f"tillroll holdout of store {ecwid_id}".encode()
 
 
-def clear_away(engine: Engine, run_id: int, now: datetime, *, keep: int | None = None) -> Iterator[None]:
-    """Remove plans of this run that nobody was ever shown or decided on, a piece of their recipients at a time.
+def delete_stale_plans(
+    engine: Engine, run_id: int, now: datetime, *, keep: int | None = None
+) -> Iterator[None]:
+    """Delete the plans of a run that nobody decided on, some of their recipients at a time; yields between the pieces.
 
-    What another process may be making is left to it: whoever is first puts its plan in force, and keeps that alone.
+    Without `keep`, a plan that another process may still be making is spared. With `keep`, the plan in force, all others go.
     """
     decided = sa.select(approvals.c.plan_id).where(approvals.c.run_id == run_id)
     stale = [plans.c.run_id == run_id, plans.c.id.not_in(decided)]
@@ -49,21 +52,21 @@ def clear_away(engine: Engine, run_id: int, now: datetime, *, keep: int | None =
     else:
         stale.append(plans.c.id != keep)
     with reading(engine) as connection:
-        found = list(connection.scalars(sa.select(plans.c.id).where(*stale)))
-    for plan_id in found:
-        while not _clear_piece(engine, plan_id, stale):
+        plan_ids = list(connection.scalars(sa.select(plans.c.id).where(*stale)))
+    for plan_id in plan_ids:
+        while not _delete_piece(engine, plan_id, stale):
             yield
 
 
-def _clear_piece(engine: Engine, plan_id: int, stale: list[sa.ColumnElement[bool]]) -> bool:
-    """Remove some of a plan's recipients, and with the last of them the plan; whether it is gone."""
-    some = sa.select(recipients.c.id).where(recipients.c.plan_id == plan_id).limit(_CLEARED)
+def _delete_piece(engine: Engine, plan_id: int, stale: list[sa.ColumnElement[bool]]) -> bool:
+    """Delete some of a plan's recipients, and with the last of them the plan; return whether the plan is gone."""
+    some = sa.select(recipients.c.id).where(recipients.c.plan_id == plan_id).limit(_DELETED)
     with writing(engine) as connection:
-        still = sa.select(plans.c.id).where(plans.c.id == plan_id, *stale).with_for_update()
-        if connection.scalar(still) is None:
+        still_stale = sa.select(plans.c.id).where(plans.c.id == plan_id, *stale).with_for_update()
+        if connection.scalar(still_stale) is None:
             return True
         gone = connection.execute(sa.delete(recipients).where(recipients.c.id.in_(some))).rowcount
-        if gone == _CLEARED:
+        if gone == _DELETED:
             return False
         connection.execute(sa.delete(plans).where(plans.c.id == plan_id))
     return True
@@ -72,20 +75,21 @@ def _clear_piece(engine: Engine, plan_id: int, stale: list[sa.ColumnElement[bool
 def recipients_of(
     engine: Engine, subject: Subject, selection: Selection, now: datetime
 ) -> Iterator[dict[str, Any]]:
-    """The recipients one after the other, in one go."""
+    """Yield the recipients of a run, reading them over one connection; what it counts goes into `selection`."""
     if subject.makes_pool:
         return
     with reading(engine) as connection:
-        yield from select_recipients(connection, _asked(subject, now), selection)
+        yield from select_recipients(connection, _request(subject, now), selection)
 
 
-def _asked(subject: Subject, now: datetime) -> Asked:
-    return Asked(
+def _request(subject: Subject, now: datetime) -> AudienceRequest:
+    return AudienceRequest(
         store_id=subject.store.id,
         revision=subject.revision,
         step=subject.step,
         only=subject.only,
         facts=subject.facts or {},
+        unit=smallest_unit(subject.store.currency),
         key=split_key(subject.store.ecwid_id),
         now=now,
     )
@@ -94,54 +98,57 @@ def _asked(subject: Subject, now: datetime) -> Asked:
 def _pieces(
     engine: Engine, subject: Subject, selection: Selection, now: datetime
 ) -> Iterator[list[dict[str, Any]]]:
-    """The recipients a piece at a time, with nothing held in between; of one customer's run in one go."""
+    """Yield the recipients a piece at a time, with no connection open in between; all at once for one customer or a pool."""
     if subject.only is not None or subject.makes_pool:
         yield list(recipients_of(engine, subject, selection, now))
         return
-    asked = _asked(subject, now)
-    choosing = Choosing(asked, selection)
+    request = _request(subject, now)
+    recipient_filter = RecipientFilter(request, selection)
     with reading(engine) as connection:
-        waiting = choose(connection, asked)
+        waiting = read_segment(connection, request)
     yield []
     while waiting:
         with reading(engine) as connection:
-            found = list(recipients_of_piece(connection, choosing, waiting.popleft()))
-        yield found
+            piece = list(recipients_of_piece(connection, recipient_filter, waiting.popleft()))
+        yield piece
 
 
 @dataclass(frozen=True, kw_only=True)
-class Read:
-    """An audience that has been read to its end."""
+class ReadAudience:
+    """An audience that has been read to the end."""
 
     selection: Selection
     digest: str
-    crossings: Crossings
+    overlaps: OverlapCounter
 
 
-def crossings_of(engine: Engine, subject: Subject, *, today: datetime) -> Crossings:
-    """What counts whom else a subject's audience hears from."""
-    return Crossings(engine=engine, subject=subject, key=split_key(subject.store.ecwid_id), today=today)
+def overlap_counter(engine: Engine, subject: Subject, *, today: datetime) -> OverlapCounter:
+    """Return the counter of a run's overlaps with other campaigns; `today` is the real time, even of a preview."""
+    return OverlapCounter(engine=engine, subject=subject, key=split_key(subject.store.ecwid_id), today=today)
 
 
 def freeze_audience(
     engine: Engine, subject: Subject, now: datetime
-) -> Generator[None, None, tuple[int, Read]]:
-    """Write the recipients under a plan row that has no digest yet; yields between pieces. Raises `Overtaken`."""
+) -> Generator[None, None, tuple[int, ReadAudience]]:
+    """Write the recipients of a new plan that has no digest yet; yields between the pieces and returns the plan's id.
+
+    Raises `Overtaken` if another process deleted the plan meanwhile.
+    """
     plan_id = _begin_plan(engine, subject, now)
     selection, digest = Selection(), AudienceDigest()
-    crossings = crossings_of(engine, subject, today=now)
+    overlaps = overlap_counter(engine, subject, today=now)
     for piece in _pieces(engine, subject, selection, now):
         for recipient in piece:
             digest.add_recipient(recipient)
-            crossings.take(recipient["customer_id"])
+            overlaps.take(recipient["customer_id"])
         if piece:
             write_piece(engine, plan_id, piece)
         yield
     if selection.count > PIECE:
-        has_grown(engine, recipients)
-    for _ in crossings.count_due():
+        refresh_statistics(engine, recipients)
+    for _ in overlaps.count_due():
         yield
-    return plan_id, Read(selection=selection, digest=digest.hex(), crossings=crossings)
+    return plan_id, ReadAudience(selection=selection, digest=digest.hex(), overlaps=overlaps)
 
 
 def _begin_plan(engine: Engine, subject: Subject, now: datetime) -> int:
@@ -159,9 +166,12 @@ def _begin_plan(engine: Engine, subject: Subject, now: datetime) -> int:
 
 
 def write_piece(engine: Engine, plan_id: int, piece: Sequence[Mapping[str, Any]]) -> None:
-    """Write some recipients, if the plan is still there and has no digest: what has one never changes."""
+    """Write some recipients of a plan that has no digest yet: a plan with a digest never changes.
+
+    Raises `Overtaken` if the plan was deleted or finished.
+    """
     with writing(engine) as connection:
         unfinished = (plans.c.id == plan_id, plans.c.digest == "")
         if connection.scalar(sa.select(plans.c.id).where(*unfinished).with_for_update()) is None:
             raise Overtaken
-        connection.execute(sa.insert(recipients), [{**one, "plan_id": plan_id} for one in piece])
+        connection.execute(sa.insert(recipients), [{**recipient, "plan_id": plan_id} for recipient in piece])

@@ -1,9 +1,9 @@
-"""Making a run's plan: read the audience, hold it against the guardrails, freeze it, and put a digest on it.
+"""Make a run's plan: read the audience, compare it with the guardrails, freeze it, and give it a digest.
 
-A large audience takes minutes, so it goes in steps and the lane does other things in between. Crash points: *some recipients, no
-digest* (`freeze.py`): whoever plans the run next begins anew, and nobody can approve what was left. *The digest not committed*,
-after `_finish_plan`: the same. *Planned*, after `Planning._settle`: the plan stands; others of the run are cleared away by the
-next time it is planned.
+A large audience takes minutes, so planning goes in steps and the store's worker does other things in between. Crash points:
+*some recipients, no digest* (`freeze.py`): the next planning starts over, and nobody can approve what was left. *The digest not
+committed*, after `_finish_plan`: the same. *Planned*, after `Planning._settle`: the plan is in force; stale plans of the run are
+deleted the next time it is planned.
 """
 
 from __future__ import annotations
@@ -18,26 +18,29 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign import Revision
 from tillroll.campaign.frozen.proposal import Proposal
 from tillroll.campaign.language.models import Status
-from tillroll.campaign.sentences.happened import say_happened
+from tillroll.campaign.sentences.events import say_happened
 from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.pools import POOL
-from tillroll.ledger.tables import entries, plans, runs, stores
-from tillroll.plan.audience import Selection
-from tillroll.plan.catalog import unread
-from tillroll.plan.freeze import Overtaken, clear_away, freeze_audience
-from tillroll.plan.pool import lacking, only_fills_pool
+from tillroll.ledger.queries.pools import POOL
+from tillroll.ledger.queries.runs import load_run
+from tillroll.ledger.queries.stores import load_store
+from tillroll.ledger.records import Entry, Run, Store
+from tillroll.ledger.tables import entries, plans, runs
+from tillroll.plan.audience.select import Selection
+from tillroll.plan.audience.subject import Subject
+from tillroll.plan.diff import compare_with_approved
+from tillroll.plan.due.pool import codes_lacking, only_fills_pool
+from tillroll.plan.freeze import Overtaken, delete_stale_plans, freeze_audience
+from tillroll.plan.goods.catalog import reason_goods_unread
 from tillroll.plan.propose import propose
-from tillroll.plan.record import current_revision
-from tillroll.plan.segments.answerable import unanswered
-from tillroll.plan.send_back import in_short
-from tillroll.plan.since import since_approved
-from tillroll.plan.subject import Subject
+from tillroll.plan.record.revisions import current_revision
+from tillroll.plan.record.send_back import summarise
+from tillroll.plan.segments.answerable import reason_unanswered
 
 
 def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) -> RunState:
-    """Plan one run that is in `planning`, in one go; returns the state it is in afterwards. Harmless to repeat."""
+    """Plan a run that is in `planning`, to the end; return the state it is in afterwards. Safe to repeat."""
     planning = Planning(engine, run_id=run_id, now=now, per_minute=per_minute)
     while (state := planning.step(lambda: False)) is None:
         continue
@@ -45,10 +48,10 @@ def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) ->
 
 
 class Planning:
-    """One run's plan being made; `step` goes on with it for a while.
+    """The planning of one run; `step` continues it for a while.
 
-    Nothing is held between two steps but numbers. Whoever has the lane meanwhile may be making a plan of the same run: the
-    first one that is ready stands, and the others find the run moved on, or theirs cleared away, and give way.
+    Between two steps it holds no connection, only ids. Another process may plan the same run meanwhile: the plan that is ready
+    first is put in force, and the other process finds that the run has moved, or that its own plan was deleted, and stops.
     """
 
     def __init__(self, engine: Engine, *, run_id: int, now: datetime, per_minute: int) -> None:
@@ -57,14 +60,16 @@ class Planning:
         self._seen = self._look()
         self._work = self._pieces()
 
-    def step(self, over: Callable[[], bool]) -> RunState | None:
-        """Go on until it is over, a piece at least; the state that the run is in then, or None while there is more to do."""
+    def step(self, finished: Callable[[], bool]) -> RunState | None:
+        """Plan one piece, and more until `finished()`. Return the run's state at the end, or None while there is more to do."""
         if self._look() != self._seen:
-            return RunState(self._look()[0])  # it was moved: what is planned now is planned anew
+            return RunState(
+                self._look()[0]
+            )  # another process moved it; if it is to be planned again, a new planning does that
         try:
             while True:
                 next(self._work)
-                if over():
+                if finished():
                     return None
         except StopIteration as end:
             return RunState(end.value)
@@ -72,44 +77,45 @@ class Planning:
             return RunState(self._look()[0])
 
     def _look(self) -> tuple[str, datetime]:
-        """The run's state, and since when."""
+        """Return the run's state, and since when it is in it."""
         with reading(self._engine) as connection:
             query = sa.select(runs.c.state, runs.c.changed_at).where(runs.c.id == self._run_id)
             state, changed_at = connection.execute(query).one()
         return state, changed_at
 
     def _pieces(self) -> Generator[None, None, RunState]:
-        """The whole way; what it yields is nothing but the chance to stop."""
+        """Plan the run; each yield is a chance to pause."""
         engine, run_id, now = self._engine, self._run_id, self._now
         if self._seen[0] != RunState.PLANNING:
             return RunState(self._seen[0])
         with reading(engine) as connection:
-            run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one()
-            store = connection.execute(sa.select(stores).where(stores.c.id == run.store_id)).one()
-            found = current_revision(connection, run.store_id, run.campaign)
-        if found is None:
+            run = load_run(connection, run_id)
+            store = load_store(connection, run.store_id)
+            current = current_revision(connection, run.store_id, run.campaign)
+        if current is None:
             return self._wait("its files have faults or are gone")
-        if found[1].campaign.status is not Status.ACTIVE:
-            return self._wait(f"the campaign is {found[1].campaign.status}")
-        if reason := _nothing_to_do(run, found[1]):
+        revision_id, revision = current
+        if revision.campaign.status is not Status.ACTIVE:
+            return self._wait(f"the campaign is {revision.campaign.status}")
+        if reason := _nothing_to_do(run, revision):
             return self._settle(RunState.DONE, reason)
-        subject = _subject(engine, run, store, *found, now)
+        subject = _subject(engine, run, store, revision_id, revision, now)
         if reason := (
-            unread(engine, store, subject.goods_named.values())
-            or unanswered(engine, store, subject.revision, now)
+            reason_goods_unread(engine, store, subject.goods_named.values())
+            or reason_unanswered(engine, store, subject.revision, now)
         ):
             return self._wait(reason)
-        yield from clear_away(engine, run_id, now)
+        yield from delete_stale_plans(engine, run_id, now)
         plan_id, read = yield from freeze_audience(engine, subject, now)
         proposal = propose(engine, subject, read, now=now, per_minute=self._per_minute)
         state = self._settle(
             *_outcome(engine, subject, read.selection, plan_id, proposal), plan=(plan_id, proposal)
         )
-        yield from clear_away(engine, run_id, now, keep=plan_id)
+        yield from delete_stale_plans(engine, run_id, now, keep=plan_id)
         return state
 
     def _wait(self, reason: str) -> RunState:
-        """It can't be planned yet: it is tried again in a minute."""
+        """Leave the run in `planning`, to be tried again in a minute."""
         return self._settle(RunState.PLANNING, reason, not_before=self._now + timedelta(minutes=1))
 
     def _settle(
@@ -120,7 +126,7 @@ class Planning:
         plan: tuple[int, Proposal] | None = None,
         not_before: datetime | None = None,
     ) -> RunState:
-        """Put the plan in force and move the run on, unless somebody else has moved it meanwhile."""
+        """Put the plan in force and move the run. Raises `Overtaken` if another process has moved it meanwhile."""
         now, run_id = self._now, self._run_id
         values: dict[str, Any] = {
             "state": state,
@@ -129,43 +135,44 @@ class Planning:
             "changed_at": now,
         }
         values["finished_at"] = now if state in {RunState.REFUSED, RunState.DONE} else None
-        still = (runs.c.id == run_id, runs.c.state == self._seen[0], runs.c.changed_at == self._seen[1])
+        unmoved = (runs.c.id == run_id, runs.c.state == self._seen[0], runs.c.changed_at == self._seen[1])
         with writing(self._engine) as connection:
             if plan is not None:
                 values["plan_id"] = plan[0]
                 _finish_plan(connection, *plan)
-            if connection.execute(sa.update(runs).where(*still).values(values)).rowcount != 1:
+            if connection.execute(sa.update(runs).where(*unmoved).values(values)).rowcount != 1:
                 raise Overtaken
             if plan is not None:
-                _note(connection, run_id, plan[1], now)
+                _audit(connection, run_id, plan[1], now)
         return state
 
 
-def _nothing_to_do(run: sa.Row[Any], revision: Revision) -> str:
-    """Why a run ends without a plan; empty when it doesn't."""
+def _nothing_to_do(run: Run, revision: Revision) -> str:
+    """Return why a run ends without a plan; empty if it needs one."""
     if run.step > max(1, len(revision.campaign.steps)):
         return f"the campaign has no step {run.step} any more"
     if only_fills_pool(revision.campaign) and run.kind != POOL:
-        return "the campaign only fills its pool, which goes by itself"
+        return "the campaign only fills its pool, which happens automatically"
     return ""
 
 
 def _subject(
     engine: Engine,
-    run: sa.Row[Any],
-    store: sa.Row[Any],
+    run: Run,
+    store: Store,
     revision_id: int,
     revision: Revision,
     now: datetime,
 ) -> Subject:
-    """The run with what happened to whom, if it is about an event, and how many codes it makes, if it fills a pool."""
-    entry: sa.Row[Any] | None = None
+    """Return the run as the subject of a plan: with its event, if it is about one, or its codes, if it fills a pool."""
+    entry: Entry | None = None
     pool_codes = 0
     with reading(engine) as connection:
         if run.entry_id is not None:
-            entry = connection.execute(sa.select(entries).where(entries.c.id == run.entry_id)).one()
+            row = connection.execute(sa.select(entries).where(entries.c.id == run.entry_id)).one()
+            entry = Entry.from_row(row)
     if run.kind == POOL:
-        pool_codes = lacking(engine, run.store_id, revision, now=now)
+        pool_codes = codes_lacking(engine, run.store_id, revision, now=now)
     return Subject(
         run_id=run.id,
         slot_key=run.slot_key,
@@ -187,7 +194,7 @@ def _subject(
 def _outcome(
     engine: Engine, subject: Subject, selection: Selection, plan_id: int, proposal: Proposal
 ) -> tuple[RunState, str]:
-    """What becomes of a run with this plan, and why."""
+    """Return the state that a run with this plan goes to, and why."""
     if selection.count == 0 and not subject.pool_codes:
         return RunState.DONE, _no_pool(subject) if subject.makes_pool else _nobody(selection)
     if proposal.refusals:
@@ -196,9 +203,9 @@ def _outcome(
 
 
 def _void(engine: Engine, subject: Subject, plan_id: int, proposal: Proposal) -> str:
-    """Whose approval of this run is void, and what changed since; empty when nobody had approved it."""
+    """Return whose approval of this run is void, and what has changed since; empty if nobody had approved it."""
     with reading(engine) as connection:
-        since = since_approved(
+        since = compare_with_approved(
             connection,
             store_id=subject.store.id,
             revision=subject.revision,
@@ -208,21 +215,21 @@ def _void(engine: Engine, subject: Subject, plan_id: int, proposal: Proposal) ->
         )
     if since is None or not since.same_run:
         return ""
-    return f"{since.person}'s approval is void: {in_short(since.said())}"
+    return f"{since.person}'s approval is void: {summarise(since.sentences())}"
 
 
 def _no_pool(subject: Subject) -> str:
-    """Why a pool run makes nothing."""
+    """Return why a run that fills a pool makes no codes."""
     return "the pool is full" if subject.campaign.codes.pool else "the campaign has no pool any more"
 
 
 def _nobody(selection: Selection) -> str:
-    """Why a run has no recipients, as far as one reason says it."""
+    """Return why a run has no recipients: for one customer the reason, else that the audience is empty."""
     reasons = list(selection.excluded)
     return reasons[0] if selection.matched == 1 and reasons else "nobody is in the audience"
 
 
-def _note(connection: Connection, run_id: int, proposal: Proposal, now: datetime) -> None:
+def _audit(connection: Connection, run_id: int, proposal: Proposal, now: datetime) -> None:
     body = {
         "digest": proposal.digest,
         "codes": proposal.code_count,

@@ -1,29 +1,31 @@
-"""From a subject and its audience to the proposal: every sentence, figure and verdict that an approver reads."""
+"""Build the proposal from a run's subject and its audience: every sentence, figure and verdict that an approver reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy.engine import Engine
 
+from tillroll.campaign.codes.strength import Strength
 from tillroll.campaign.figures.effort import calls_for, minutes_for
-from tillroll.campaign.frozen.proposal import Audience, Exposure, Goods, Level, Proposal, Verdict
+from tillroll.campaign.folder.goods import GoodsMatch
+from tillroll.campaign.frozen.proposal import Audience, Exposure, Goods, Proposal, Verdict
 from tillroll.campaign.language.models import Offer
-from tillroll.campaign.language.money import other_currencies
 from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.engine import reading
-from tillroll.ledger.exposure import codes_like, held_by_runs
+from tillroll.ledger.queries.exposure import count_codes_like, held_by_runs
 from tillroll.plan import decide
-from tillroll.plan import verdicts as held_against
-from tillroll.plan.audience import Selection
-from tillroll.plan.catalog import find_goods
-from tillroll.plan.events.stock import stock_verdicts
-from tillroll.plan.figures import figures_by_arm
-from tillroll.plan.freeze import Read
-from tillroll.plan.margin import below_margin
+from tillroll.plan import verdicts as guardrail_verdicts
+from tillroll.plan.audience.select import Selection
+from tillroll.plan.audience.subject import Subject
+from tillroll.plan.freeze import ReadAudience
+from tillroll.plan.goods.catalog import find_goods
+from tillroll.plan.goods.margin import below_margin
+from tillroll.plan.goods.stock import stock_verdicts
+from tillroll.plan.history import figures_by_arm
 from tillroll.plan.offered import (
     arms_on,
     example_code,
@@ -31,45 +33,68 @@ from tillroll.plan.offered import (
     say_validities,
     values_on,
 )
-from tillroll.plan.subject import Subject
 
 
-def propose(engine: Engine, subject: Subject, read: Read, *, now: datetime, per_minute: int) -> Proposal:
-    """The whole proposal of a subject and its audience."""
+@dataclass(frozen=True, kw_only=True)
+class _RunGoods:
+    """What the offers of a run apply to, by arm."""
+
+    matches: Mapping[str, GoodsMatch | None]  # None: the offer is on everything
+    by_arm: Mapping[str, Goods | None]  # None too where the store lacks something that the offer names
+
+    @property
+    def shown(self) -> Goods | None:
+        """What the first arm's offer applies to, which the plan shows."""
+        return next(iter(self.by_arm.values()))
+
+
+def propose(
+    engine: Engine, subject: Subject, read: ReadAudience, *, now: datetime, per_minute: int
+) -> Proposal:
+    """Return the proposal of a run for an audience that was read. `per_minute` is how many API calls the store allows."""
     selection = read.selection
-    store, revision, campaign = subject.store, subject.revision, subject.campaign
-    made = subject.codes_made(selection.count)
-    offers = subject.offers
+    codes = subject.codes_made(selection.count)
     if subject.makes_pool:
-        selection.arms[""] = made
-    figures = figures_by_arm(engine, subject, offers, selection, now=now)
-    worst, likely = costs(subject, offers, figures)
-    calls = calls_for(made)
-    found = {
-        arm: find_goods(engine, store.id, named, priced=True) for arm, named in subject.goods_named.items()
-    }
-    goods = {arm: one.goods if one and not one.unknown else None for arm, one in found.items()}
-    on = goods[subject.arms[0]]
-    others = _others(engine, subject, made, now)
-    strength = held_against.strength_on(campaign, subject.code_format, made, others)
-    verdicts = held_against.verdicts(
-        campaign=campaign,
-        guardrails=revision.guardrails,
-        code_format=subject.code_format,
-        codes=made,
-        worst=worst.amount,
-        offers=[one for one in offers.values() if one is not None],
-        others=others,
+        selection.arms[""] = codes
+    figures = figures_by_arm(engine, subject, subject.offers, selection, now=now)
+    worst, likely = sum_costs(subject, subject.offers, figures)
+    goods = _find_goods(engine, subject)
+    others = _other_runs(engine, subject, codes, now)
+    strength = guardrail_verdicts.strength_on(subject.campaign, subject.code_format, codes, others)
+    verdicts = _guardrail_verdicts(subject, codes, worst, others)
+    verdicts += _goods_verdicts(engine, subject, goods)
+    verdicts += _calendar_verdicts(subject) + _word_verdicts(subject, selection)
+    crossings = read.overlaps.counted(next(iter(subject.offers.values())), goods.shown)
+    verdicts += guardrail_verdicts.again_verdicts(
+        crossings, subject.revision.guardrails, campaign=subject.revision.name, count=selection.count
     )
-    for each in dict.fromkeys(
-        held_against.goods_verdicts(one, revision.guardrails) for one in found.values() if one
-    ):
-        verdicts += each
-    verdicts += _margins(engine, subject, goods)
-    stops = revision.campaign.stops
-    verdicts += stock_verdicts(engine, store.id, goods.values(), stops.stock_below if stops else None)
-    verdicts += _currency_verdicts(subject) + _calendar_verdicts(subject)
-    message, shared = None if subject.makes_pool else campaign.message, campaign.codes.shared
+    proposal = _proposal(
+        subject,
+        read,
+        codes=codes,
+        exposure=_exposure(worst, likely),
+        goods=goods,
+        strength=strength,
+        verdicts=verdicts,
+        per_minute=per_minute,
+    )
+    return replace(proposal, crossings=crossings)
+
+
+def _proposal(
+    subject: Subject,
+    read: ReadAudience,
+    *,
+    codes: int,
+    exposure: Exposure,
+    goods: _RunGoods,
+    strength: Strength | None,
+    verdicts: tuple[Verdict, ...],
+    per_minute: int,
+) -> Proposal:
+    """Put the parts of a proposal together."""
+    store, revision, campaign = subject.store, subject.revision, subject.campaign
+    message = None if subject.makes_pool else campaign.message
     return Proposal(
         store_id=store.ecwid_id,
         store_name=store.name,
@@ -81,48 +106,96 @@ def propose(engine: Engine, subject: Subject, read: Read, *, now: datetime, per_
         slot_key=subject.slot_key,
         slot_at=subject.slot_at.isoformat(),
         revision=revision.digest,
-        offer=say_offers(subject, goods),
+        offer=say_offers(subject, goods.by_arm),
         valid=say_validities(subject),
-        code_format=campaign.codes.format if shared is None else "shared",
+        code_format=campaign.codes.format if campaign.codes.shared is None else "shared",
         code_example=example_code(subject) if campaign.offer else "",
         code_bits=strength.bits if strength is not None else 0.0,
         template=message.template if message else "",
         subject=message.subject if message else "",
-        approvers=revision.guardrails.quorum(asked=campaign.approval.by, worst=worst.amount, codes=made),
-        audience=_audience(subject, selection, read.digest),
-        exposure=Exposure(
-            worst_case=worst.amount,
-            worst_case_basis=worst.basis,
-            expected=likely.likely,
-            expected_basis=likely.basis,
-            expected_low=likely.low,
-            expected_high=likely.high,
-            range_basis=likely.range_basis,
+        approvers=revision.guardrails.quorum(
+            own=campaign.approval.by, worst=exposure.worst_case, codes=codes
         ),
-        calls=calls,
-        minutes=minutes_for(calls, per_minute),
+        audience=_audience(subject, read.selection, read.digest),
+        exposure=exposure,
+        calls=calls_for(codes),
+        minutes=minutes_for(calls_for(codes), per_minute),
         verdicts=verdicts,
-        goods=on,
-        codes=made if made != selection.count else None,
-        arms=arms_on(subject, selection, goods),
-        values=values_on(selection),
+        goods=goods.shown,
+        codes=codes if codes != read.selection.count else None,
+        arms=arms_on(subject, read.selection, goods.by_arm),
+        values=values_on(read.selection),
         step=subject.step,
         happened=subject.happened,
         facts=subject.facts,
-        crossings=read.crossings.found(next(iter(offers.values())), on),
         strength=strength,
     )
 
 
-def _others(engine: Engine, subject: Subject, made: int, now: datetime) -> held_against.Others:
-    """What other runs hold of the limits that all runs share."""
+def _exposure(worst: decide.WorstCase, likely: decide.ExpectedCost) -> Exposure:
+    return Exposure(
+        worst_case=worst.amount,
+        worst_case_basis=worst.basis,
+        expected=likely.likely,
+        expected_basis=likely.basis,
+        expected_low=likely.low,
+        expected_high=likely.high,
+        range_basis=likely.range_basis,
+    )
+
+
+def _find_goods(engine: Engine, subject: Subject) -> _RunGoods:
+    """Look up what each arm's offer applies to."""
+    matches = {
+        arm: find_goods(engine, subject.store.id, named, priced=True)
+        for arm, named in subject.goods_named.items()
+    }
+    by_arm = {arm: match.goods if match and not match.unknown else None for arm, match in matches.items()}
+    return _RunGoods(matches=matches, by_arm=by_arm)
+
+
+def _guardrail_verdicts(
+    subject: Subject, codes: int, worst: decide.WorstCase, others: guardrail_verdicts.OtherRuns
+) -> tuple[Verdict, ...]:
+    """Compare the run's size, cost and offers with the guardrails."""
+    return guardrail_verdicts.verdicts(
+        campaign=subject.campaign,
+        guardrails=subject.revision.guardrails,
+        code_format=subject.code_format,
+        codes=codes,
+        worst=worst.amount,
+        offers=[offer for offer in subject.offers.values() if offer is not None],
+        others=others,
+    )
+
+
+def _goods_verdicts(engine: Engine, subject: Subject, goods: _RunGoods) -> tuple[Verdict, ...]:
+    """Compare what the offers apply to with the catalogue, the margin and the stock limit."""
+    guardrails, stops = subject.revision.guardrails, subject.revision.campaign.stops
+    of_matches = dict.fromkeys(
+        guardrail_verdicts.goods_verdicts(match, guardrails) for match in goods.matches.values() if match
+    )
+    below = stops.stock_below if stops else None
+    return (
+        *(verdict for verdicts in of_matches for verdict in verdicts),
+        *_margin_verdicts(engine, subject, goods.by_arm),
+        *stock_verdicts(engine, subject.store.id, goods.by_arm.values(), below),
+    )
+
+
+def _other_runs(engine: Engine, subject: Subject, codes: int, now: datetime) -> guardrail_verdicts.OtherRuns:
+    """Return what other runs use of the limits that all runs share."""
     store_id, prefix = subject.store.id, subject.campaign.codes.prefix
-    draws = made and subject.campaign.codes.shared is None
+    draws_codes = codes and subject.campaign.codes.shared is None
     with reading(engine) as connection:
         held = held_by_runs(connection, store_id=store_id, campaign=subject.revision.name, now=now)
         length = subject.code_format.code_length(prefix)
-        alike = codes_like(connection, store_id=store_id, prefix=prefix, length=length) if draws else 0
-    return held_against.Others(
+        alike = (
+            count_codes_like(connection, store_id=store_id, prefix=prefix, length=length)
+            if draws_codes
+            else 0
+        )
+    return guardrail_verdicts.OtherRuns(
         live=held.live,
         campaign=held.campaign,
         month=held.month,
@@ -132,41 +205,57 @@ def _others(engine: Engine, subject: Subject, made: int, now: datetime) -> held_
     )
 
 
-def _margins(engine: Engine, subject: Subject, goods: Mapping[str, Goods | None]) -> tuple[Verdict, ...]:
-    """Whether any arm's offer would sell something too cheaply."""
-    rails = subject.revision.guardrails
-    offered = {arm: one for arm, one in subject.offers.items() if one is not None}
-    if rails.least_margin is None or not offered:
+def _margin_verdicts(
+    engine: Engine, subject: Subject, goods: Mapping[str, Goods | None]
+) -> tuple[Verdict, ...]:
+    """Check whether any arm's offer would sell a product below the margin that the guardrails ask for."""
+    guardrails = subject.revision.guardrails
+    margin = guardrails.least_margin
+    offers = {arm: offer for arm, offer in subject.offers.items() if offer is not None}
+    if margin is None or not offers:
         return ()
     with reading(engine) as connection:
         below = [
-            below_margin(
-                connection, store_id=subject.store.id, offer=one, goods=goods[arm], margin=rails.least_margin
-            )
-            for arm, one in offered.items()
+            below_margin(connection, store_id=subject.store.id, offer=offer, goods=goods[arm], margin=margin)
+            for arm, offer in offers.items()
         ]
-    return held_against.margin_verdicts(below, rails)
+    return guardrail_verdicts.margin_verdicts(below, guardrails)
 
 
 def _calendar_verdicts(subject: Subject) -> tuple[Verdict, ...]:
-    """Whether the run's slot falls on a day on which nothing begins, by the campaign's clock."""
+    """Check whether the run's slot falls on a blackout day, by the campaign's clock."""
     zone = subject.revision.campaign.when.zone(subject.store.timezone)
     day = subject.slot_at.astimezone(zone).date()
     by_event = subject.only is not None or subject.facts is not None
-    return held_against.calendar_verdicts(subject.revision.calendar, day, by_event=by_event)
+    return guardrail_verdicts.calendar_verdicts(subject.revision.calendar, day, by_event=by_event)
 
 
-def costs(
+def _word_verdicts(subject: Subject, selection: Selection) -> tuple[Verdict, ...]:
+    """Check what the files say: amounts in the store's currency, words with two meanings, and the greeting."""
+    revision, message = subject.revision, subject.campaign.message
+    offers = [offer for offer in subject.offers.values() if offer is not None]
+    found = guardrail_verdicts.currency_verdicts(revision, offers, subject.store.currency)
+    found += guardrail_verdicts.advice_verdicts(revision.campaign) + guardrail_verdicts.claim_verdicts(
+        revision
+    )
+    if message is not None and not subject.makes_pool:
+        found += guardrail_verdicts.greeting_verdicts(
+            message, revision.files, nameless=selection.nameless, count=selection.count
+        )
+    return found
+
+
+def sum_costs(
     subject: Subject, offers: Mapping[str, Offer | None], figures: Mapping[str, decide.Figures]
-) -> tuple[decide.Cost, decide.Expected]:
-    """Worst case and expected, over all arms. What comes out of a pool was counted when the pool was made."""
+) -> tuple[decide.WorstCase, decide.ExpectedCost]:
+    """Return the worst case and the expected cost over all arms. Codes from a pool were counted when the pool was made."""
     if subject.campaign.codes.pool is not None and not subject.makes_pool:
-        basis, none = "codes of the pool, counted when it was made", Decimal(0)
-        return decide.Cost(amount=none, basis=basis), replace(decide.NOTHING, basis=basis)
+        basis = "codes of the pool, counted when it was made"
+        return decide.WorstCase(amount=Decimal(0), basis=basis), replace(decide.NOTHING, basis=basis)
     guardrails = subject.revision.guardrails
     worst = [decide.worst_case(offers[arm], guardrails, figures[arm]) for arm in offers]
-    likely = [decide.expected(offers[arm], guardrails, figures[arm]) for arm in offers]
-    return decide.together(worst), decide.all_together(likely)
+    likely = [decide.expected_cost(offers[arm], guardrails, figures[arm]) for arm in offers]
+    return decide.add_costs(worst), decide.add_expected(likely)
 
 
 def _audience(subject: Subject, selection: Selection, digest: str) -> Audience:
@@ -176,7 +265,7 @@ def _audience(subject: Subject, selection: Selection, digest: str) -> Audience:
     elif segment:
         sentence = say_segment(subject.revision.segments[segment])
     else:
-        sentence = "The customer it happened to."
+        sentence = "The customer of the event."
     return Audience(
         segment=segment,
         sentence=sentence,
@@ -184,19 +273,4 @@ def _audience(subject: Subject, selection: Selection, digest: str) -> Audience:
         excluded=dict(sorted(selection.excluded.items())),
         count=selection.count,
         digest=digest,
-    )
-
-
-def _currency_verdicts(subject: Subject) -> tuple[Verdict, ...]:
-    """Amounts that say a currency are held against the store's own."""
-    currency = subject.store.currency
-    said = [
-        *other_currencies(subject.revision.campaign, currency),
-        *other_currencies(subject.revision.guardrails, currency, at="guardrails"),
-    ]
-    text = "; ".join(said)
-    return (
-        (Verdict(rule="currency", level=Level.REFUSE, measured=text, limit=currency, text=text),)
-        if said
-        else ()
     )

@@ -1,12 +1,26 @@
 """The sandbox: Ecwid stores that run on your machine, over HTTP, with the real one's limits and refusals.
 
-It stands apart: it imports nothing of Tillroll but the clock, so what it promises is never what the client
-assumes. What the documentation leaves open is a named switch (`switches.py`); what goes wrong on purpose is a
-plan of faults (`faults.py`); the door and its admin are `server.py` and `admin.py`.
+It imports nothing of Tillroll but the clock, so its behaviour does not depend on what the client
+assumes. What the documentation leaves open is a named switch (`state/switches.py`); faults on purpose are a
+plan (`state/faults.py`); `http/server.py` answers the API, `http/admin.py` the sandbox's own addresses.
 """
 
-from tillroll.sandbox.memory.faults import PlanFault, read_plan
-from tillroll.sandbox.memory.switches import Switches
+from tillroll.sandbox.replay.serve import Replay
+from tillroll.sandbox.replay.talk import NoRecord, read_talk
 from tillroll.sandbox.serve import PortInUse, Ready, Sandbox, run
+from tillroll.sandbox.state.faults import PlanFault, read_plan
+from tillroll.sandbox.state.switches import INDEX_LAG, Switches
 
-__all__ = ["PlanFault", "PortInUse", "Ready", "Sandbox", "Switches", "read_plan", "run"]
+__all__ = [
+    "INDEX_LAG",
+    "NoRecord",
+    "PlanFault",
+    "PortInUse",
+    "Ready",
+    "Replay",
+    "Sandbox",
+    "Switches",
+    "read_plan",
+    "read_talk",
+    "run",
+]

@@ -7,16 +7,15 @@ import sys
 from pathlib import Path
 
 from tillroll.clock import SystemClock
-from tillroll.sandbox import PlanFault, PortInUse, Ready, Sandbox, Switches, read_plan, run
+from tillroll.sandbox import INDEX_LAG, PlanFault, PortInUse, Ready, Sandbox, Switches, read_plan, run
 
 
 def main() -> int:
     """Read the options, serve until told to stop."""
     given = _options()
-    switches = Switches(
-        plan=given.plan, requests_per_minute=given.requests_per_minute, index_lag=given.index_lag
-    )
     try:
+        switches = Switches(plan=given.plan, requests_per_minute=given.requests_per_minute)
+        switches = switches.lagging(*given.index_lag)
         faults = read_plan(given.faults) if given.faults else None
         run(
             lambda: Sandbox(
@@ -50,7 +49,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plan", choices=["venture", "free"], default="venture")
     parser.add_argument("--requests-per-minute", type=int, default=600)
-    parser.add_argument("--index-lag", type=float, default=0.0, help="seconds until searches see a write")
+    lag = "seconds, at least and at most, until searches see a write; 0 0: at once"
+    parser.add_argument("--index-lag", type=float, nargs=2, default=INDEX_LAG, help=lag)
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster the stores' clock runs")
     parser.add_argument("--faults", type=Path, help="a YAML file of faults")
     parser.add_argument(

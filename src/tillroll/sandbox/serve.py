@@ -1,4 +1,4 @@
-"""Starting and stopping the sandbox: any number of stores behind one port."""
+"""Start and stop the sandbox: any number of stores behind one port."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tillroll.clock import Clock
-from tillroll.sandbox.areas import batch
-from tillroll.sandbox.delivery import Sender
-from tillroll.sandbox.door import oauth
-from tillroll.sandbox.door.executor import Executor
-from tillroll.sandbox.door.listener import Listener
-from tillroll.sandbox.door.server import Server, Site
-from tillroll.sandbox.memory.access import Tokens
-from tillroll.sandbox.memory.faults import Faults
-from tillroll.sandbox.memory.limits import Addresses
-from tillroll.sandbox.memory.speed import clock_of
-from tillroll.sandbox.memory.state import STORE_ID, State
-from tillroll.sandbox.memory.store import Store
-from tillroll.sandbox.memory.switches import Switches
-from tillroll.sandbox.memory.webhooks import Outbox
-from tillroll.sandbox.shop import seed_shop
+from tillroll.sandbox.endpoints import batch
+from tillroll.sandbox.http import oauth
+from tillroll.sandbox.http.delivery import Sender
+from tillroll.sandbox.http.executor import Executor
+from tillroll.sandbox.http.listener import Listener
+from tillroll.sandbox.http.server import SandboxServer, Site
+from tillroll.sandbox.sample.shop import seed_shop
+from tillroll.sandbox.state.access import Tokens
+from tillroll.sandbox.state.database import STORE_ID, State
+from tillroll.sandbox.state.faults import Faults
+from tillroll.sandbox.state.limits import Addresses
+from tillroll.sandbox.state.speed import clock_of
+from tillroll.sandbox.state.store import SandboxStore
+from tillroll.sandbox.state.switches import Switches
+from tillroll.sandbox.state.webhooks import WebhookQueue
 
 
 class PortInUse(Exception):
-    """Somebody else listens there."""
+    """Another program listens on this port."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"port {port} is in use")
@@ -38,8 +38,8 @@ class PortInUse(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """How to get into one store."""
+class StoreEntry:
+    """The id and token of one store."""
 
     store_id: int
     token: str
@@ -47,24 +47,24 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """Where the stores are and how to get in. `store_id` and `token` are the first store's."""
+    """The address of the stores with their ids and tokens. `store_id` and `token` are the first store's."""
 
     base_url: str  # ends in /api/v3
     store_id: int
     token: str
     client_secret: str
     client_id: str = oauth.CLIENT_ID
-    stores: tuple[Entry, ...] = ()
+    stores: tuple[StoreEntry, ...] = ()
 
     def to_json(self) -> str:
-        """One line."""
+        """Return it as one line of JSON."""
         return json.dumps(asdict(self))
 
 
 class Sandbox:
-    """Stores that are served from threads until it is closed: for tests, and for `run`.
+    """Stores served from threads until it is closed; for tests and for `run`.
 
-    The first store lives in the directory itself, the others in a directory each below it.
+    The first store's files are in the directory itself, the others' in a directory each below it.
     """
 
     def __init__(  # noqa: PLR0913 - options, by name
@@ -91,7 +91,7 @@ class Sandbox:
                 store = _open(own, running, speed, switches, secret, store_id, faults)
                 seed_shop(store, customers=customers, seed=seed + number)
                 self._sites.append(_staffed(store, speed))
-            self._server = Server(self._sites)
+            self._server = SandboxServer(self._sites)
             self._listener = Listener(port, self._server.answer)
         except OSError as fault:
             for site in self._sites:
@@ -106,28 +106,28 @@ class Sandbox:
         self._listener.start()
 
     @property
-    def store(self) -> Store:
-        """The first store."""
+    def store(self) -> SandboxStore:
+        """Return the first store."""
         return self._sites[0].store
 
     @property
-    def stores(self) -> list[Store]:
-        """All of them."""
+    def stores(self) -> list[SandboxStore]:
+        """Return all stores."""
         return [site.store for site in self._sites]
 
     @property
     def ready(self) -> Ready:
-        """Where it listens."""
+        """Return its address with the stores' ids and tokens."""
         return Ready(
             base_url=f"http://127.0.0.1:{self._listener.port}/api/v3",
             store_id=self.store.store_id,
             token=self.store.token,
             client_secret=self.store.client_secret,
-            stores=tuple(Entry(store_id=one.store_id, token=one.token) for one in self.stores),
+            stores=tuple(StoreEntry(store_id=store.store_id, token=store.token) for store in self.stores),
         )
 
     def close(self) -> None:
-        """Stop serving; what was answered is in the files."""
+        """Stop serving. Everything that was confirmed is in the files."""
         self._server.stopping.set()
         self._listener.close()
         for site in self._sites:
@@ -139,12 +139,12 @@ class Sandbox:
 def _open(
     state: State, clock: Clock, speed: float, switches: Switches, secret: str, store_id: int,
     faults: Mapping[str, Any] | None,
-) -> Store:  # fmt: skip
+) -> SandboxStore:  # fmt: skip
     batch.prepare(state)
     oauth.prepare(state)
     own_faults = Faults(faults)
     number = store_id - STORE_ID
-    return Store(
+    return SandboxStore(
         state=state,
         clock=clock,
         switches=switches,
@@ -152,13 +152,13 @@ def _open(
         tokens=Tokens(state, clock, speed),
         addresses=Addresses(clock, speed),
         faults=own_faults,
-        outbox=Outbox(state, clock, own_faults),
+        outbox=WebhookQueue(state, clock, own_faults),
         store_id=store_id,
         url=f"https://sample-shop{f'-{number + 1}' if number else ''}.example",
     )
 
 
-def _staffed(store: Store, speed: float) -> Site:
+def _staffed(store: SandboxStore, speed: float) -> Site:
     sender = Sender(
         store.outbox,
         store_id=store.store_id,
@@ -170,8 +170,19 @@ def _staffed(store: Store, speed: float) -> Site:
     return Site(store=store, executor=Executor(store, speed), sender=sender)
 
 
-def run(begin: Callable[[], Sandbox], *, announce: Callable[[Ready], None]) -> None:
-    """Serve until SIGTERM or SIGINT. `PortInUse` when somebody listens there; port 0 takes any free one."""
+class Served(Protocol):
+    """Something that is served until it is closed: stores, or a record."""
+
+    @property
+    def ready(self) -> Ready:
+        """Return its address with the stores' ids and tokens."""
+
+    def close(self) -> None:
+        """Stop serving."""
+
+
+def run(begin: Callable[[], Served], *, announce: Callable[[Ready], None]) -> None:
+    """Serve until SIGTERM or SIGINT. Port 0 takes any free port. Raises `PortInUse`."""
     sandbox = begin()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

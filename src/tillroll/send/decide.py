@@ -1,4 +1,4 @@
-"""May this message go now, and what becomes of one whose outcome is unknown. Pure."""
+"""Whether a message may go now, and which state follows from an outcome. Pure."""
 
 from __future__ import annotations
 
@@ -6,86 +6,104 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tillroll.campaign.figures.retry import RetryPolicy
 from tillroll.campaign.language.models import IfUnknown
 from tillroll.campaign.states import CodeState, MessageState
 
-MOST_ATTEMPTS = 5
-PAUSED_REST = timedelta(minutes=1)
-"""An e-mail whose code is switched off is looked at again after that."""
+MESSAGE_RETRIES = RetryPolicy(attempts=5, first_pause=timedelta(minutes=1), growth=4)
+"""Of handing one e-mail over: 1, 4, 16 and 64 minutes apart."""
+
+PAUSED_CHECK = timedelta(minutes=1)
+"""How long an e-mail waits before its paused code is checked again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
-    """What to do with one message: go, wait until a moment, or be held for good with a reason."""
+class Decision:
+    """What to do with one message: send it now, wait until a moment, or hold it for good."""
 
     go: bool
-    reason: str = ""
-    wait_until: datetime | None = None
+    reason: str = ""  # why not, for people
+    wait_until: datetime | None = None  # None, and `go` is false: held for good
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownCodeNow:
+    """The code that an e-mail shows, as it is at the moment of sending."""
+
+    state: CodeState
+    works_from: datetime | None = None  # the e-mail must not leave before; None: it may
+    valid_until: datetime | None = None
+    is_used: bool = False  # the e-mail is a reminder, and its customer has used it
 
 
 def may_send(
     *,
-    code_state: CodeState | None,
+    code: ShownCodeNow | None,
     consent: bool | None,
-    known: bool,
+    is_customer: bool,
     email: str,
-    valid_until: datetime | None,
+    email_now: str,
     now: datetime,
-    used: bool = False,
-    room_from: datetime | None = None,
-) -> Word:
-    """Whether a message may go now. `consent` is the mirror's present word; `known`: the customer is still there.
+    allowed_from: datetime | None = None,
+    over: str = "",
+) -> Decision:
+    """Decide whether a message may go now.
 
-    `used`: a reminder of the code would come too late. `room_from`: when the customer may have one more e-mail, if they had
-    as many as the guardrails allow in a week. `code_state` and `valid_until` are None for an e-mail without a code.
+    `code` is None for an e-mail without a code. `consent` is as the mirror has it now, and `is_customer` whether the store still
+    has the customer. `email` is the address of the approved plan, and `email_now` the customer's in the mirror.
+    `allowed_from`: when the guardrail on e-mails per week allows the customer one more, if it doesn't now.
+    `over`: why the order or cart that the e-mail is about is over.
     """
-    if code_state not in {CodeState.LIVE, CodeState.PAUSED, None}:
-        return Word(go=False, reason=f"its code is {code_state}, not live")
-    if not known:
-        return Word(go=False, reason="the customer is gone from the store")
-    if consent is not True:
-        return Word(go=False, reason="consent was withdrawn")
-    if "@" not in email or any(sign in email for sign in "\r\n"):
-        return Word(go=False, reason="the address can't be written to")
-    if used:
-        return Word(go=False, reason="its code was used meanwhile")
-    if valid_until is not None and now >= valid_until:
-        return Word(go=False, reason="its code has expired")
-    if code_state is CodeState.PAUSED:
-        return Word(go=False, wait_until=now + PAUSED_REST, reason="its code is switched off")
-    if room_from is not None and room_from > now:
-        if valid_until is not None and room_from >= valid_until:
-            reason = "the customer had as many e-mails this week as they may, and its code ends before one more may go"
-            return Word(go=False, reason=reason)
-        return Word(
-            go=False, wait_until=room_from, reason="the customer had as many e-mails this week as they may"
-        )
-    return Word(go=True)
+    if over:
+        return Decision(go=False, reason=over)
+    if code is not None and code.state not in {CodeState.LIVE, CodeState.PAUSED}:
+        return Decision(go=False, reason=f"its code is {code.state}, not live")
+    if not is_customer:
+        return Decision(go=False, reason="the customer is gone from the store")
+    if consent is None:
+        return Decision(go=False, reason="the store doesn't say any more whether they agreed to e-mails")
+    if not consent:
+        return Decision(go=False, reason="consent was withdrawn")
+    if "@" not in email or any(character in email for character in "\r\n"):
+        return Decision(go=False, reason="the e-mail address is not valid")
+    if email_now.casefold() != email.casefold():
+        return Decision(go=False, reason="the customer's e-mail address changed after the plan was made")
+    valid_until = code.valid_until if code is not None else None
+    if code is not None:
+        if code.is_used:
+            return Decision(go=False, reason="its code has already been used")
+        if valid_until is not None and now >= valid_until:
+            return Decision(go=False, reason="its code has expired")
+        if code.state is CodeState.PAUSED:
+            return Decision(go=False, wait_until=now + PAUSED_CHECK, reason="its code is paused")
+        if code.works_from is not None and code.works_from > now:
+            return Decision(go=False, wait_until=code.works_from, reason="its code doesn't work yet")
+    if allowed_from is not None and allowed_from > now:
+        limit = "the customer has reached the limit of e-mails per week"
+        if valid_until is not None and allowed_from >= valid_until:
+            return Decision(go=False, reason=f"{limit}, and its code expires before the next one may go")
+        return Decision(go=False, wait_until=allowed_from, reason=limit)
+    return Decision(go=True)
 
 
-class Outcome(StrEnum):
-    """What a transport says of one message."""
+class DeliveryOutcome(StrEnum):
+    """What a transport reports about one message."""
 
     SENT = "sent"
     FAILED = "failed"  # refused for good
-    LATER = "later"  # not taken, try again
+    LATER = "later"  # not accepted; try again later
     UNKNOWN = "unknown"  # it may have left
 
 
-def after(outcome: Outcome, *, attempts: int, if_unknown: IfUnknown) -> MessageState:
-    """The state a message is in after an outcome. `attempts` counts the one that just ended."""
+def next_state(outcome: DeliveryOutcome, *, attempts: int, if_unknown: IfUnknown) -> MessageState:
+    """Return the state of a message after an outcome. `attempts` includes the attempt that just ended."""
     match outcome:
-        case Outcome.SENT:
+        case DeliveryOutcome.SENT:
             return MessageState.SENT
-        case Outcome.FAILED:
+        case DeliveryOutcome.FAILED:
             return MessageState.FAILED
-        case Outcome.LATER:
-            return MessageState.READY if attempts < MOST_ATTEMPTS else MessageState.FAILED
-        case Outcome.UNKNOWN:
-            again = if_unknown is IfUnknown.RESEND and attempts < MOST_ATTEMPTS
+        case DeliveryOutcome.LATER:
+            return MessageState.READY if MESSAGE_RETRIES.may_try_again(attempts) else MessageState.FAILED
+        case DeliveryOutcome.UNKNOWN:
+            again = if_unknown is IfUnknown.RESEND and MESSAGE_RETRIES.may_try_again(attempts)
             return MessageState.READY if again else MessageState.UNKNOWN
-
-
-def pause_before_retry(attempts: int) -> timedelta:
-    """How long a message waits after it wasn't taken: 1, 4, 16, 64 minutes."""
-    return timedelta(minutes=4 ** max(0, attempts - 1))

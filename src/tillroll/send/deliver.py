@@ -1,89 +1,111 @@
-"""Sending a run's messages: claim some, write that they are on their way, hand them over, write what became of them.
+"""Sending a run's messages: claim some, hand them over, record what became of them, and repeat until the slice ends.
 
 Crash points, by name:
 
 - *claimed*: some rows say `sending`, nothing left yet.
 - *handed over*: all or some left, the rows still say `sending`.
 
-Both look the same afterwards. The lane's holder asks the transport (the outbox knows what it took); where it can't tell, the
-message is unknown, and the campaign's `if_unknown` decides.
+Afterwards both look the same. The holder of the store's lock asks the transport (the outbox knows what it took). If the transport
+can't tell, the message is unknown, and the campaign's `if_unknown` decides.
 
-Many messages may be sent side by side (`share.py`): each row that is on its way names its owner, and the lane's holder settles
-those whose owner is gone.
+Several senders may work at once (`share.py`): each claimed row names its owner, and the holder of the store's lock settles the
+rows of senders that died.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CodeState, MessageState, RunState
+from tillroll.campaign.states import ItemKind, MessageState, RunState
 from tillroll.campaign.timing.quiet import earliest_send
-from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.exposure import LEFT_AT, WEEK, left_lately
-from tillroll.ledger.given import works_from, works_until
-from tillroll.ledger.runs import load_run, move_run
-from tillroll.ledger.tables import codes, customers, messages, recipients, runs
-from tillroll.ledger.types import Moment
-from tillroll.send.decide import Word, may_send
-from tillroll.send.facts import facts_for
-from tillroll.send.mime import Outgoing, build
-from tillroll.send.outcomes import on_their_way, record, settle_interrupted, write
-from tillroll.send.prepare import prepare, used
-from tillroll.send.preview import reader_of
-from tillroll.send.sending import Kind, Post, Sending, Source, has_room_from, open_sending
+from tillroll.ledger.faults.rows import is_set_aside
+from tillroll.ledger.queries.runs import load_run, move_run
+from tillroll.ledger.records import Run
+from tillroll.ledger.tables import messages
+from tillroll.ledger.tables.types import UtcDateTime
+from tillroll.send.claim import Claimed, claim, count_allowed_by_rate
+from tillroll.send.context import MessageKind, SendContext, Sending, open_sending
+from tillroll.send.hand_over import hand_over
+from tillroll.send.lease import Lease
+from tillroll.send.outcomes import are_leaving, record, settle_interrupted
+from tillroll.send.prepare import prepare
 
 _BATCH = 100
-_OTHERS_SEND = timedelta(seconds=2)  # then it is looked again how far they are
+_FIRST_BATCH = 20  # of a slice: with a slow mail server few e-mails are built in vain, and few are claimed when a process dies
+_WAIT_FOR_OTHERS = timedelta(seconds=2)  # before the other senders' progress is checked again
 
 
-def send_slice(post: Post, *, run_id: int, until: datetime) -> datetime | None:
-    """Send a run's messages until all are settled, they must wait, or the slice is over.
+def send_slice(context: SendContext, *, run_id: int, until: datetime) -> datetime | None:
+    """Send a run's messages until all are settled, they must wait, or the slice ends.
 
-    Returns when it wants to go on, or None when the run has left `sending`. The caller holds the store's lane.
+    Returns when to continue, or None when the run has left `sending`. The caller holds the store's lock.
     """
-    with reading(post.engine) as connection:
+    with reading(context.engine) as connection:
         run = load_run(connection, run_id)
         if run.state != RunState.SENDING:
             return None
-        sending = open_sending(connection, post, run, Kind.OFFER)
-    prepare(sending, now=post.clock.now())
-    next_at = work_off(sending, until=until)
-    return _finish(sending) if next_at is None else next_at
+        sending = open_sending(connection, context, run, MessageKind.OFFER)
+    prepare(sending, now=context.clock.now())
+    next_at = send_ready(sending, until=until)
+    return _finish(context, run) if next_at is None else next_at
 
 
-def work_off(sending: Sending, *, until: datetime) -> datetime | None:
-    """Send what is ready. Returns when to go on, or None when nothing is due now."""
-    clock = sending.post.clock
-    if sending.post.owner == 0:
-        settle_interrupted(sending)
+def send_ready(sending: Sending, *, until: datetime) -> datetime | None:
+    """Send the messages that are ready. Returns when to continue, or None when none is due now."""
+    context = sending.context
+    if context.owner == 0:
+        if_unknown = sending.message.send.if_unknown
+        settle_interrupted(context, sending.run, sending.kind, if_unknown=if_unknown)
+    batch = _FIRST_BATCH
     while True:
-        now = clock.now()
-        start = _allowed_from(sending, now)
+        now = context.clock.now()
+        start = _earliest(sending, now)
         if start > now:
             return start
-        room, from_ = _room(sending, now)
-        if room <= 0:
-            return from_
-        claimed, looked_at = _claim(sending, now, room)
-        if not looked_at:
+        most, next_at = _allowed_now(sending, now, batch)
+        if most <= 0:
+            return next_at
+        claimed = claim(sending, now, most, until)
+        if not claimed.looked_at:
             return None
-        record(sending, sending.post.transport.deliver(claimed))
-        if clock.now() >= until:
-            return clock.now()
+        if _send_claimed(sending, claimed, until) or context.clock.now() >= until:
+            return context.clock.now()
+        batch = min(_BATCH, 2 * batch)
 
 
-def _allowed_from(sending: Sending, now: datetime) -> datetime:
-    """When messages may leave: outside the campaign's quiet hours, its quiet days and the store's."""
+def _send_claimed(sending: Sending, claimed: Claimed, until: datetime) -> bool:
+    """Hand claimed messages over, and give back those that may not leave any more. Returns whether the slice is over.
+
+    Raises what the database failed with meanwhile, once the outcomes are written.
+    """
+    context, run = sending.context, sending.run
+    lease = Lease(context, run, claimed.emails, claimed_at=claimed.at, until=until)
+    outcomes = hand_over(context, run, claimed.emails, lease.may_leave)
+    if_unknown = sending.message.send.if_unknown
+    record(
+        context,
+        run,
+        outcomes,
+        lease.claimed_at,
+        if_unknown=if_unknown,
+        owner=context.owner,
+        maybe_at=lease.maybe_at,
+    )
+    if lease.fault is not None:
+        raise lease.fault
+    return lease.has_ended
+
+
+def _earliest(sending: Sending, now: datetime) -> datetime:
+    """Return when messages may leave: outside the campaign's quiet hours and quiet days, and the store's quiet days."""
     send, calendar = sending.message.send, sending.revision.calendar
 
     def is_quiet(day: date) -> bool:
-        return bool(calendar.quiet(day)) or any(day in days for days in send.quiet_days)
+        return bool(calendar.quiet_reason(day)) or any(day in days for days in send.quiet_days)
 
     return earliest_send(
         now,
@@ -93,198 +115,40 @@ def _allowed_from(sending: Sending, now: datetime) -> datetime:
     )
 
 
-def _room(sending: Sending, now: datetime) -> tuple[int, datetime]:
-    """How many may leave now, and if none, from when: of the campaign's rate, what the last stretch of time has left."""
+def _allowed_now(sending: Sending, now: datetime, batch: int) -> tuple[int, datetime]:
+    """Return how many messages may leave now, up to a batch; if none, also when one may: as far as the campaign's rate allows."""
     rate = sending.message.send.rate
     if rate is None:
-        return _BATCH, now
-    with reading(sending.post.engine) as connection:
-        left, from_ = has_room_from(connection, sending.run, rate, now)
-    return min(_BATCH, left), from_
+        return batch, now
+    with reading(sending.context.engine) as connection:
+        count, next_at = count_allowed_by_rate(connection, sending.run, rate, now)
+    return min(batch, count), next_at
 
 
-def _claim(sending: Sending, now: datetime, most: int) -> tuple[list[Outgoing], int]:
-    """Take the next messages: hold those that may not go, write `sending` for those that may, and build them.
-
-    Returns those to hand over, and how many were looked at: none looked at means that none is due.
-    """
-    with reading(sending.post.engine) as connection:
-        rows = list(connection.execute(_next_messages(sending, now, most)))
-    held: list[tuple[int, MessageState, str]] = []
-    waiting: list[tuple[int, Word]] = []
-    going: list[Outgoing] = []
-    for row in rows:
-        bare = row.code is None and sending.source is Source.NONE
-        word = may_send(
-            used=row.used,
-            code_state=None if bare else CodeState(row.code_state or CodeState.FAILED),
-            consent=row.accepts_marketing,
-            known=row.known is not None,
-            email=row.email,
-            valid_until=row.valid_until,
-            now=now,
-            room_from=_room_from(sending, row),
-        )
-        if word.wait_until is not None:
-            waiting.append((row.id, word))
-            continue
-        if not word.go:
-            held.append((row.id, MessageState.HELD, word.reason))
-            continue
-        try:
-            going.append(_compose(sending, row, now))
-        except Refused as fault:
-            held.append((row.id, MessageState.FAILED, fault.message))
-    with writing(sending.post.engine) as connection:
-        for message_id, state, reason in held:
-            write(connection, message_id, MessageState.READY, state, now, reason=reason)
-        for message_id, word in waiting:
-            also = {"not_before": word.wait_until, "reason": word.reason}
-            write(connection, message_id, MessageState.READY, MessageState.READY, now, **also)
-        claimed = [one for one in going if _write_intent(connection, sending, one, now)]
-    return claimed, len(rows)
-
-
-def _room_from(sending: Sending, row: sa.Row[Any]) -> datetime | None:
-    """When a customer may have one more e-mail, if they had as many in the last week as the guardrails allow."""
-    most = sending.revision.guardrails.messages_per_person_per_week
-    if most is None or row.had < most:
-        return None
-    first: datetime = row.had_first
-    return first + WEEK
-
-
-def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]:
-    """The next few first, out of their index; then what is known of those, and never of all that wait."""
-    run = sending.run
-    due = (
-        sa.select(messages.c.id)
-        .where(
-            messages.c.run_id == run.id,
-            messages.c.kind == sending.kind.value,
+def _finish(context: SendContext, run: Run) -> datetime | None:
+    """Move the run to `tracking` if no message is open; otherwise return when the earliest may be tried again."""
+    now, run_id = context.clock.now(), run.id
+    with writing(context.engine) as connection:
+        where = (
+            messages.c.run_id == run_id,
             messages.c.state == MessageState.READY,
-            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
-            _in_share(sending),
-            sa.exists().where(runs.c.id == run.id, runs.c.state == run.state),  # nothing leaves after a halt
+            ~is_set_aside(ItemKind.MESSAGE, run.store_id, messages.c.id),
         )
-        .order_by(messages.c.id)
-        .limit(most)
-        .subquery("due")
-    )
-    known = sa.and_(customers.c.store_id == run.store_id, customers.c.customer_id == recipients.c.customer_id)
-    made_by = runs.alias("made_by")  # a pool's, a shared and an earlier step's code have a run of their own
-    return (
-        sa.select(
-            messages.c.id,
-            messages.c.message_key,
-            recipients,
-            codes.c.code,
-            codes.c.state.label("code_state"),
-            codes.c.value.label("code_value"),
-            works_from(made_by).label("valid_from"),
-            works_until(made_by).label("valid_until"),
-            customers.c.accepts_marketing,
-            customers.c.customer_id.label("known"),
-            (used() if sending.kind is Kind.REMINDER else sa.false()).label("used"),
-            *_had(sending, now),
+        ready_at = sa.func.coalesce(messages.c.not_before, messages.c.changed_at)
+        next_ready_at: datetime | None = connection.scalar(
+            sa.select(sa.func.min(ready_at, type_=UtcDateTime())).where(*where)
         )
-        .join(due, due.c.id == messages.c.id)
-        .join(recipients, recipients.c.id == messages.c.recipient_id)
-        .outerjoin(codes, codes.c.id == messages.c.code_id)
-        .outerjoin(made_by, made_by.c.id == codes.c.run_id)
-        .outerjoin(customers, known)
-        .order_by(messages.c.id)
-    )
-
-
-def _in_share(sending: Sending) -> sa.ColumnElement[bool]:
-    share = sending.post.share
-    return messages.c.id % share.of == share.index if share is not None else sa.true()
-
-
-def _had(sending: Sending, now: datetime) -> list[sa.ColumnElement[Any]]:
-    """How many e-mails a recipient had in the last week, and when the first of them left; nothing if nobody counts them."""
-    if sending.revision.guardrails.messages_per_person_per_week is None:
-        return []
-    of_store = {"store_id": sending.run.store_id, "customer": recipients.c.customer_id, "now": now}
-    return [
-        left_lately(sa.func.count(), **of_store).label("had"),
-        left_lately(sa.func.min(LEFT_AT, type_=Moment()), **of_store).label("had_first"),
-    ]
-
-
-def _compose(sending: Sending, row: sa.Row[Any], now: datetime) -> Outgoing:
-    voice = sending.voices[row.arm]
-    facts = facts_for(
-        shop=sending.shop,
-        title=sending.revision.campaign.title,
-        reader=reader_of(row),
-        code=sending.code_of(row, voice),
-        happened=sending.happened,
-    )
-    rendered = voice.compiled.render(facts)
-    content = build(
-        rendered=rendered,
-        sender=sending.sender,
-        to_email=row.email,
-        to_name=row.name,
-        key=row.message_key,
-        at=now,
-    )
-    return Outgoing(
-        message_id=row.id,
-        key=row.message_key,
-        run_id=sending.run.id,
-        campaign=sending.run.campaign,
-        sender=sending.sender,
-        to=row.email,
-        subject=rendered.subject,
-        code=row.code or "",
-        content=content,
-    )
-
-
-def _write_intent(connection: Connection, sending: Sending, message: Outgoing, now: datetime) -> bool:
-    return write(
-        connection,
-        message.message_id,
-        MessageState.READY,
-        MessageState.SENDING,
-        now,
-        transport=sending.post.transport.name,
-        owner=sending.post.owner,
-        subject=message.subject,
-        body_digest=message.digest,
-        size=len(message.content),
-        attempts=messages.c.attempts + 1,
-        sending_at=now,
-    )
-
-
-def _finish(sending: Sending) -> datetime | None:
-    """Move the run on when no message is open; otherwise say when the earliest of them may be tried again."""
-    now = sending.post.clock.now()
-    with writing(sending.post.engine) as connection:
-        where = (messages.c.run_id == sending.run.id, messages.c.state == MessageState.READY)
-        moment = sa.func.coalesce(messages.c.not_before, messages.c.changed_at)
-        waiting: datetime | None = connection.scalar(
-            sa.select(sa.func.min(moment, type_=Moment())).where(*where)
-        )
-        if waiting is not None:
-            return max(waiting, now)
-        if connection.scalar(sa.select(sa.exists().where(*on_their_way(sending)))):
-            return now + _OTHERS_SEND
-        if move_run(connection, sending.run.id, was={RunState.SENDING}, to=RunState.TRACKING, now=now):
-            counted = sa.select(messages.c.state, sa.func.count().label("n")).where(
-                messages.c.run_id == sending.run.id
+        if next_ready_at is not None:
+            return max(next_ready_at, now)
+        leaving = are_leaving(run, MessageKind.OFFER)
+        if connection.scalar(sa.select(sa.exists().where(*leaving))):
+            return now + _WAIT_FOR_OTHERS
+        if move_run(connection, run_id, was={RunState.SENDING}, to=RunState.TRACKING, now=now):
+            counts = sa.select(messages.c.state, sa.func.count().label("n")).where(
+                messages.c.run_id == run_id
             )
-            body = {row.state: row.n for row in connection.execute(counted.group_by(messages.c.state))}
+            body = {row.state: row.n for row in connection.execute(counts.group_by(messages.c.state))}
             audit.record(
-                connection,
-                at=now,
-                actor="loop",
-                action="send.done",
-                subject=f"run {sending.run.id}",
-                body=body,
+                connection, at=now, actor="loop", action="send.done", subject=f"run {run_id}", body=body
             )
     return None

@@ -1,8 +1,8 @@
-"""What became of messages that were on their way, written by compare-and-set; and those whose sender died before it told."""
+"""What became of messages: written by compare-and-set, also for senders that died before they could record it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,29 +10,47 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.language.models import IfUnknown
-from tillroll.campaign.states import MessageState
+from tillroll.campaign.states import ItemKind, MessageState, Stage
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.lane import lane
+from tillroll.ledger.faults.pieces import write_pieces
+from tillroll.ledger.faults.rows import FaultyItem, is_set_aside
+from tillroll.ledger.locks.store_lock import store_lock
+from tillroll.ledger.records import Run
 from tillroll.ledger.tables import messages
-from tillroll.send.decide import Outcome, after, pause_before_retry
-from tillroll.send.sending import Sending
+from tillroll.send.context import MessageKind, SendContext
+from tillroll.send.decide import MESSAGE_RETRIES, DeliveryOutcome, next_state
+from tillroll.send.lease import is_left_over
 from tillroll.send.transport import Delivery
+
+_Claim = tuple[int, datetime]  # whose it is, and when it was made or last confirmed
 
 
 def write(
     connection: Connection, message_id: int, was: MessageState, to: MessageState, now: datetime, **also: Any
 ) -> bool:
-    """Write a message's next state if it still is as it was seen; whether that was so."""
+    """Write a message's next state if it is still in the state it was seen in. Returns whether it was."""
     where = (messages.c.id == message_id, messages.c.state == was)
     return _write_where(connection, where, to, now, also)
 
 
 def _write_sent(
-    connection: Connection, message_id: int, owner: int, to: MessageState, now: datetime, **also: Any
+    connection: Connection,
+    message_id: int,
+    claimed_by: _Claim,
+    to: MessageState,
+    now: datetime,
+    **also: Any,
 ) -> bool:
-    """The same for one on its way: it must still be that sender's, since another may have taken it up meanwhile."""
-    on_its_way = (messages.c.state == MessageState.SENDING, messages.c.owner == owner)
-    return _write_where(connection, (messages.c.id == message_id, *on_its_way), to, now, also)
+    """Write the outcome of a claimed message if the claim still holds: another sender may have settled it meanwhile.
+
+    What a sender knows for good replaces what another wrote that took it for dead: "unknown", or "ready" to be sent again.
+    """
+    was = {MessageState.SENDING}
+    if to in {MessageState.SENT, MessageState.FAILED}:
+        was |= {MessageState.UNKNOWN, MessageState.READY}
+    owner, claimed_at = claimed_by
+    claimed = (messages.c.state.in_(was), messages.c.owner == owner, messages.c.sending_at == claimed_at)
+    return _write_where(connection, (messages.c.id == message_id, *claimed), to, now, also)
 
 
 def _write_where(
@@ -46,63 +64,171 @@ def _write_where(
     return connection.execute(sa.update(messages).where(*where).values(values)).rowcount == 1
 
 
-def record(sending: Sending, deliveries: Iterable[Delivery], *, owner: int | None = None) -> None:
-    """Write what became of messages that are `sending`, by this sender or the one that is gone."""
-    whose = sending.post.owner if owner is None else owner
-    outcomes = list(deliveries)
-    now = sending.post.clock.now()
-    policy: IfUnknown = sending.message.send.if_unknown
-    with writing(sending.post.engine) as connection:
-        for delivery in outcomes:
-            attempts = connection.scalars(
-                sa.select(messages.c.attempts).where(messages.c.id == delivery.message_id)
-            ).one()
-            state = after(delivery.outcome, attempts=attempts, if_unknown=policy)
-            also: dict[str, Any] = {"reason": delivery.reason}
-            if state is MessageState.SENT:
-                also["sent_at"] = now
-            elif state is MessageState.READY and delivery.outcome is Outcome.LATER:
-                also["not_before"] = now + pause_before_retry(attempts)
-            _write_sent(connection, delivery.message_id, whose, state, now, **also)
-
-
-def settle_interrupted(sending: Sending) -> None:
-    """Rows that say `sending` and whose owner is gone: ask the transport what became of them. For the lane's holder alone."""
-    with reading(sending.post.engine) as connection:
-        owners = sa.select(messages.c.owner).where(*on_their_way(sending)).distinct()
-        found = sorted(connection.scalars(owners))
-    for owner in found:
-        if owner == 0:  # the lane's holder: that is who asks
-            _settle_left(sending, owner)
-            continue
-        with lane(sending.post.engine, owner, name="sender") as gone:
-            if gone:
-                _settle_left(sending, owner)
-
-
-def on_their_way(sending: Sending) -> tuple[sa.ColumnElement[bool], ...]:
-    """The run's messages of this kind that may be leaving this moment."""
-    return (
-        messages.c.run_id == sending.run.id,
-        messages.c.kind == sending.kind.value,
-        messages.c.state == MessageState.SENDING,
+def message_item(run: Run, message_id: int) -> FaultyItem:
+    """Return what a fault calls a message of a run."""
+    return FaultyItem(
+        store_id=run.store_id,
+        kind=ItemKind.MESSAGE,
+        name=str(message_id),
+        run_id=run.id,
+        campaign=run.campaign,
     )
 
 
-def _settle_left(sending: Sending, owner: int) -> None:
-    with reading(sending.post.engine) as connection:
-        where = (*on_their_way(sending), messages.c.owner == owner)
-        rows = list(connection.execute(sa.select(messages.c.id, messages.c.message_key).where(*where)))
-    known = sending.post.transport.delivered([row.message_key for row in rows])
-    if known is None:
-        why = "the process died while it was being sent"
-        lost = [Delivery(message_id=row.id, outcome=Outcome.UNKNOWN, reason=why) for row in rows]
-        record(sending, lost, owner=owner)
+def record(
+    context: SendContext,
+    run: Run,
+    deliveries: Sequence[Delivery],
+    claimed_at: Mapping[int, datetime],
+    *,
+    if_unknown: IfUnknown,
+    owner: int,
+    maybe_at: Mapping[int, datetime] | None = None,
+) -> None:
+    """Record what became of a run's messages that a sender had claimed, and give back those without an outcome.
+
+    `claimed_at`: when each claim was made or last confirmed, by message. `owner`: the sender's number. `maybe_at`: when messages
+    that stayed may have been confirmed once more.
+
+    A message whose outcome can't be written stays claimed, and is settled later as that of a sender that died. But while the
+    whole ledger can't be written the outcomes stay in memory, since nobody could find them out again. After such an outage this
+    raises what it met, so that the sender ends its turn before it sends anything more.
+    """
+    now = context.clock.now()
+    outcomes = [(delivery, (owner, claimed_at[delivery.message_id])) for delivery in deliveries]
+    stayed = claimed_at.keys() - {delivery.message_id for delivery in deliveries}
+
+    def write_all() -> None:
+        write_pieces(
+            context.engine,
+            outcomes,
+            lambda connection, some: _write_outcomes(connection, some, if_unknown, now),
+            name=lambda outcome: message_item(run, outcome[0].message_id),
+            stage=Stage.SEND,
+            now=now,
+        )
+        _write_back(context, {message_id: claimed_at[message_id] for message_id in stayed})
+        _write_back(context, maybe_at or {})
+
+    insist(context, write_all)
+
+
+def _write_outcomes(
+    connection: Connection, outcomes: Sequence[tuple[Delivery, _Claim]], if_unknown: IfUnknown, now: datetime
+) -> None:
+    for delivery, claimed_by in outcomes:
+        attempts = connection.scalars(
+            sa.select(messages.c.attempts).where(messages.c.id == delivery.message_id)
+        ).one()
+        state = next_state(delivery.outcome, attempts=attempts, if_unknown=if_unknown)
+        also: dict[str, Any] = {"reason": delivery.reason}
+        if state is MessageState.SENT:
+            also["sent_at"] = now
+        elif state is MessageState.READY and delivery.outcome is DeliveryOutcome.LATER:
+            also["not_before"] = now + MESSAGE_RETRIES.pause_before(attempts)
+        _write_sent(connection, delivery.message_id, claimed_by, state, now, **also)
+
+
+def release(context: SendContext, claimed_at: Mapping[int, datetime]) -> None:
+    """Give back messages that may be claimed and were surely not handed over: the answer to the claim was lost.
+
+    The moment of each claim tells it from one that another sender made meanwhile.
+    """
+    insist(context, lambda: _write_back(context, claimed_at))
+
+
+def _write_back(context: SendContext, claimed_at: Mapping[int, datetime]) -> None:
+    if not claimed_at:
         return
-    now = sending.post.clock.now()
-    with writing(sending.post.engine) as connection:
-        for row in rows:
-            if row.message_key in known:
-                _write_sent(connection, row.id, owner, MessageState.SENT, now, sent_at=now, reason="")
-            else:
-                _write_sent(connection, row.id, owner, MessageState.READY, now, reason="")
+    values = {
+        "state": MessageState.READY,
+        "changed_at": context.clock.now(),
+        "attempts": messages.c.attempts - 1,
+    }
+    with writing(context.engine) as connection:
+        for moment in set(claimed_at.values()):
+            ours = (
+                messages.c.id.in_([message_id for message_id, at in claimed_at.items() if at == moment]),
+                messages.c.state == MessageState.SENDING,
+                messages.c.owner == context.owner,
+                messages.c.sending_at == moment,
+            )
+            connection.execute(sa.update(messages).where(*ours).values(values))
+
+
+def insist(context: SendContext, action: Callable[[], None]) -> None:
+    """Do something to the ledger however long it is away. Raises what it met, once done: PostgreSQL has released our locks."""
+    try:
+        action()
+    except Exception as fault:
+        if not context.database.failed(fault):
+            raise
+        context.database.wait()
+        context.database.insist(action)
+        raise
+
+
+def settle_interrupted(context: SendContext, run: Run, kind: MessageKind, *, if_unknown: IfUnknown) -> None:
+    """Settle the messages of a run that were claimed by senders that died. Only the holder of the store's lock may call this.
+
+    PostgreSQL releases a lock when its connection breaks, though the sender lives: it has some time to record what it knows.
+    """
+    if context.database.was_away_lately:
+        return
+    with reading(context.engine) as connection:
+        left_over = (*are_leaving(run, kind), is_left_over(context, context.clock.now()))
+        query = sa.select(messages.c.owner).where(*left_over).distinct()
+        owners = sorted(connection.scalars(query))
+    for owner in owners:
+        if owner == 0:  # claimed by an earlier holder of the store's lock, which we hold now
+            _settle_claimed(context, run, kind, owner, if_unknown)
+            continue
+        with store_lock(context.engine, owner, name="sender") as is_gone:
+            if is_gone:
+                _settle_claimed(context, run, kind, owner, if_unknown)
+
+
+def are_leaving(run: Run, kind: MessageKind) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions for messages that are claimed and may be leaving right now; not those that are set aside."""
+    return (
+        messages.c.run_id == run.id,
+        messages.c.kind == kind.value,
+        messages.c.state == MessageState.SENDING,
+        ~is_set_aside(ItemKind.MESSAGE, run.store_id, messages.c.id),
+    )
+
+
+def _settle_claimed(
+    context: SendContext, run: Run, kind: MessageKind, owner: int, if_unknown: IfUnknown
+) -> None:
+    """Ask the transport which of an owner's claimed messages left. If it can't tell, they are unknown."""
+    now = context.clock.now()
+    with reading(context.engine) as connection:
+        where = (*are_leaving(run, kind), messages.c.owner == owner, is_left_over(context, now))
+        columns = (messages.c.id, messages.c.message_key, messages.c.sending_at)
+        rows: list[sa.Row[Any]] = list(connection.execute(sa.select(*columns).where(*where)))
+    delivered = context.transport.delivered([row.message_key for row in rows])
+    if delivered is None:
+        reason = "the process died while it was being sent"
+        unknown = [
+            Delivery(message_id=row.id, outcome=DeliveryOutcome.UNKNOWN, reason=reason) for row in rows
+        ]
+        claimed_at = {row.id: row.sending_at for row in rows}
+        record(context, run, unknown, claimed_at, if_unknown=if_unknown, owner=owner)
+        return
+
+    def write_found(connection: Connection, some: Sequence[sa.Row[Any]]) -> None:
+        for row in some:
+            has_left = row.message_key in delivered
+            state = MessageState.SENT if has_left else MessageState.READY
+            also = {"sent_at": now} if has_left else {}
+            _write_sent(connection, row.id, (owner, row.sending_at), state, now, reason="", **also)
+
+    write_pieces(
+        context.engine,
+        rows,
+        write_found,
+        name=lambda row: message_item(run, row.id),
+        stage=Stage.SEND,
+        now=now,
+    )

@@ -1,4 +1,4 @@
-"""A message row for every recipient whose code is settled: ready when the code is live, held when there is none."""
+"""Preparing messages: a row for every recipient whose code is settled, ready if the code is live, held if there is none."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.states import CodeState, MessageState
+from tillroll.ledger.bulk.statistics import refresh_statistics
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.given import works_until
-from tillroll.ledger.statistics import has_grown
+from tillroll.ledger.queries.given import works_until
+from tillroll.ledger.queries.predicates import has_not_clashed, was_used
 from tillroll.ledger.tables import codes, messages, orders, plans, recipients, redemptions, runs
-from tillroll.send.sending import Kind, Sending, Source
+from tillroll.send.context import MessageKind, Sending, ShownCode
 
 _PIECE = 5_000
 _SETTLED = (CodeState.LIVE, CodeState.PAUSED, CodeState.FAILED, CodeState.REVOKED, CodeState.CLEARED)
-_NO_CODE = dict.fromkeys(Source, "there is no code") | {Source.EARLIER: "no earlier step gave them a code"}
-_MADE_BY = runs.alias("made_by")  # the run that made a code
+_NO_CODE = dict.fromkeys(ShownCode, "there is no code") | {
+    ShownCode.EARLIER: "no earlier step gave them a code"
+}
+"""Why a message without its code is held, for people."""
+
+_MADE_BY = runs.alias("made_by")  # the run that made the code
 MAY_HAVE_LEFT = "it may have left before the ledger was restored"
 _COLUMNS = (
     "store_id",
@@ -34,43 +39,44 @@ _COLUMNS = (
 
 
 def prepare(sending: Sending, *, now: datetime) -> int:
-    """Write the rows that are missing, a piece at a time; returns how many. Harmless to repeat.
+    """Write the rows that are missing, a piece at a time. Returns how many. Safe to repeat.
 
-    How far every recipient of the offer has a row stands in the run and is written with them: a slice begins there. Who
-    is reminded shows from day to day, so for that all are looked at each time.
+    The run stores up to which recipient every offer has its row, and the next slice begins there. Reminders become due from day
+    to day, so for them all recipients are looked at each time.
     """
-    engine, run = sending.post.engine, sending.run
-    offer = sending.kind is Kind.OFFER
+    engine, run = sending.context.engine, sending.run
+    is_offer = sending.kind is MessageKind.OFFER
     with reading(engine) as connection:
         digest = connection.scalars(sa.select(plans.c.digest).where(plans.c.id == run.plan_id)).one()
-    made, after, whole = 0, run.prepared_to if offer else 0, offer
+    made, after, is_complete = 0, run.prepared_to if is_offer else 0, is_offer
     while (last := _last_of_piece(engine, run.plan_id, after)) is not None:
-        source = _rows(sending, digest[:12], after, last, now)
+        rows = _missing_rows(sending, digest[:12], after, last, now)
         with writing(engine) as connection:
-            written = sa.insert(messages).from_select(list(_COLUMNS), source)
-            made += connection.execute(written.execution_options(preserve_rowcount=True)).rowcount
-            whole = whole and not _lacks(connection, sending, after, last)
-            if whole:
+            insert = sa.insert(messages).from_select(list(_COLUMNS), rows)
+            made += connection.execute(insert.execution_options(preserve_rowcount=True)).rowcount
+            is_complete = is_complete and not _has_gap(connection, run.plan_id, sending.kind, after, last)
+            if is_complete:
                 connection.execute(sa.update(runs).where(runs.c.id == run.id).values(prepared_to=last))
         after = last
     if made > _PIECE:
-        has_grown(engine, messages)
+        refresh_statistics(engine, messages)
     return made
 
 
-def _lacks(connection: Connection, sending: Sending, after: int, last: int) -> bool:
-    """Whether a recipient of the piece has no row yet: their code isn't settled."""
-    piece = (recipients.c.plan_id == sending.run.plan_id, recipients.c.id > after, recipients.c.id <= last)
-    lacking = sa.select(recipients.c.id).where(*piece, ~_written(sending.kind)).limit(1)
-    return connection.execute(lacking).first() is not None
+def _has_gap(connection: Connection, plan_id: int | None, kind: MessageKind, after: int, last: int) -> bool:
+    """Whether a recipient of the piece has no row yet, because their code isn't settled."""
+    piece = (recipients.c.plan_id == plan_id, recipients.c.id > after, recipients.c.id <= last)
+    query = sa.select(recipients.c.id).where(*piece, ~_has_message(kind)).limit(1)
+    return connection.execute(query).first() is not None
 
 
-def _written(kind: Kind) -> sa.ColumnElement[bool]:
-    """Whether a recipient has a message of this kind."""
+def _has_message(kind: MessageKind) -> sa.ColumnElement[bool]:
+    """Return the condition that a recipient has a message of this kind, over `recipients`."""
     return sa.exists().where(messages.c.recipient_id == recipients.c.id, messages.c.kind == kind.value)
 
 
-def _last_of_piece(engine: Engine, plan_id: int, after: int) -> int | None:
+def _last_of_piece(engine: Engine, plan_id: int | None, after: int) -> int | None:
+    """Return the last recipient of the next piece, or None if there is no further recipient."""
     piece = (
         sa.select(recipients.c.id)
         .where(recipients.c.plan_id == plan_id, recipients.c.id > after)
@@ -83,23 +89,12 @@ def _last_of_piece(engine: Engine, plan_id: int, after: int) -> int | None:
     return last
 
 
-def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> sa.Select[Any]:
-    """One statement for the piece: its recipients that have no message of this kind yet."""
+def _missing_rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> sa.Select[Any]:
+    """Select the message rows of the piece's recipients that have no message of this kind yet."""
     run, kind = sending.run, sending.kind.value
-    mark = "" if sending.kind is Kind.OFFER else f"-{kind}"
-    key = sa.literal(f"r{run.id}-") + sa.cast(recipients.c.id, sa.Text) + sa.literal(f"-{tag}{mark}")
-    live = codes.c.state.in_(
-        (CodeState.LIVE, CodeState.PAUSED)
-    )  # one that is switched off makes its e-mail wait
-    state: sa.ColumnElement[str] = sa.case((live, MessageState.READY.value), else_=MessageState.HELD.value)
-    reason: sa.ColumnElement[str] = sa.case(
-        (live, ""),
-        (codes.c.id.is_(None), _NO_CODE[sending.source]),
-        else_=sa.literal("its code is ") + codes.c.state,
-    )
-    if sending.source is Source.NONE:
-        state, reason = sa.literal(MessageState.READY.value), sa.literal("")
-    state, reason = _parked(sending, state, reason)
+    suffix = "" if sending.kind is MessageKind.OFFER else f"-{kind}"
+    key = sa.literal(f"r{run.id}-") + sa.cast(recipients.c.id, sa.Text) + sa.literal(f"-{tag}{suffix}")
+    state, reason = _first_state(sending)
     query = (
         sa.select(
             sa.literal(run.store_id),
@@ -112,28 +107,44 @@ def _rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> s
             key,
             sa.literal(now, messages.c.changed_at.type),
         )
-        .select_from(recipients.outerjoin(codes, _code_of(sending)))
+        .select_from(recipients.outerjoin(codes, _is_shown_code(sending)))
         .where(
             recipients.c.plan_id == run.plan_id,
             recipients.c.id > after,
             recipients.c.id <= last,
-            ~_written(sending.kind),
+            ~_has_message(sending.kind),
         )
     )
-    if sending.source is Source.OWN:
+    if sending.shows is ShownCode.OWN:
         query = query.where(codes.c.state.in_(_SETTLED))
-    return _those_to_remind(query, sending, now) if sending.kind is Kind.REMINDER else query
+    return _only_due_reminders(query, sending, now) if sending.kind is MessageKind.REMINDER else query
+
+
+def _first_state(sending: Sending) -> tuple[sa.ColumnElement[str], sa.ColumnElement[str]]:
+    """Return the state of a new row and its reason."""
+    is_in_store = codes.c.state.in_((CodeState.LIVE, CodeState.PAUSED))  # a paused code makes its e-mail wait
+    state: sa.ColumnElement[str] = sa.case(
+        (is_in_store, MessageState.READY.value), else_=MessageState.HELD.value
+    )
+    reason: sa.ColumnElement[str] = sa.case(
+        (is_in_store, ""),
+        (codes.c.id.is_(None), _NO_CODE[sending.shows]),
+        else_=sa.literal("its code is ") + codes.c.state,
+    )
+    if sending.shows is ShownCode.NONE:
+        state, reason = sa.literal(MessageState.READY.value), sa.literal("")
+    return _parked(sending, state, reason)
 
 
 def _parked(
     sending: Sending, state: sa.ColumnElement[str], reason: sa.ColumnElement[str]
 ) -> tuple[sa.ColumnElement[str], sa.ColumnElement[str]]:
-    """What was due before the ledger was restored may have left: it is unknown from the start, never ready."""
+    """Make what was due before the ledger was restored unknown instead of ready: it may have left."""
     until = sending.run.parked_until
     if until is None:
         return state, reason
     was_due: sa.ColumnElement[bool] = sa.true()
-    if sending.kind is Kind.REMINDER and (reminder := sending.message.reminder) is not None:
+    if sending.kind is MessageKind.REMINDER and (reminder := sending.message.reminder) is not None:
         was_due = works_until(_MADE_BY) <= until + reminder.before_expiry
     parked = sa.and_(state == MessageState.READY.value, was_due)
     return (
@@ -142,32 +153,32 @@ def _parked(
     )
 
 
-def _code_of(sending: Sending) -> sa.ColumnElement[bool]:
-    """Which code belongs to a recipient."""
-    if sending.source is Source.OWN:
-        return sa.and_(codes.c.recipient_id == recipients.c.id, codes.c.state != CodeState.CLASHED)
+def _is_shown_code(sending: Sending) -> sa.ColumnElement[bool]:
+    """Return the condition that a code is the one that a recipient's message shows."""
+    if sending.shows is ShownCode.OWN:
+        return sa.and_(codes.c.recipient_id == recipients.c.id, has_not_clashed())
     return codes.c.id == sending.code_id if sending.code_id is not None else sa.false()
 
 
-def _those_to_remind(query: sa.Select[Any], sending: Sending, now: datetime) -> sa.Select[Any]:
-    """Only who got the offer, and whose code is live, not used yet, and expires soon."""
+def _only_due_reminders(query: sa.Select[Any], sending: Sending, now: datetime) -> sa.Select[Any]:
+    """Narrow the query down to recipients who got the offer, and whose code is live, unused and expires soon."""
     reminder = sending.message.reminder
     soon = now + (reminder.before_expiry if reminder is not None else timedelta(0))
     first = messages.alias("first")
-    got_it = sa.exists().where(
+    got_offer = sa.exists().where(
         first.c.recipient_id == recipients.c.id,
-        first.c.kind == Kind.OFFER.value,
+        first.c.kind == MessageKind.OFFER.value,
         first.c.state == MessageState.SENT,
     )
     expires = works_until(_MADE_BY)
     return query.join(_MADE_BY, _MADE_BY.c.id == codes.c.run_id).where(
-        got_it, codes.c.state == CodeState.LIVE, expires > now, expires <= soon, ~used()
+        got_offer, codes.c.state == CodeState.LIVE, expires > now, expires <= soon, ~is_used()
     )
 
 
-def used() -> sa.ColumnElement[bool]:
-    """Whether the recipient's code was used, over `codes` and `recipients`: of a shared one, whether it was by them."""
-    by_them = sa.exists().where(
+def is_used() -> sa.ColumnElement[bool]:
+    """Return the condition that the recipient's code was used, over `codes` and `recipients`; a shared one, by the recipient."""
+    by_recipient = sa.exists().where(
         orders.c.store_id == redemptions.c.store_id,
         orders.c.order_id == redemptions.c.order_id,
         sa.or_(
@@ -175,5 +186,5 @@ def used() -> sa.ColumnElement[bool]:
             sa.func.lower(orders.c.email) == sa.func.lower(recipients.c.email),
         ),
     )
-    theirs = sa.or_(codes.c.recipient_id.is_not(None), by_them)
-    return sa.exists().where(redemptions.c.code_id == codes.c.id, theirs)
+    own = sa.and_(codes.c.recipient_id.is_not(None), was_used())
+    return sa.or_(own, sa.exists().where(redemptions.c.code_id == codes.c.id, by_recipient))

@@ -1,10 +1,11 @@
-"""Sending a run's messages side by side: the lane's holder prepares and settles, and each sender takes its share by itself.
+"""Sending a run's messages with several senders: one prepares and settles, and each sends a share.
 
-A sender holds a lock of its own number for as long as it works, and writes that number beside each intent. When its process
-dies the lock goes with it, and the lane's holder finds what it was at: only then does a message count as interrupted.
+The holder of the store's lock prepares the messages and settles those of senders that died. A sender holds a lock of its own
+number while it works, and stores that number with each claim. When its process dies the lock is released, and only then do its
+claimed messages count as interrupted.
 
-A campaign with a `rate`, or a limit of e-mails a person a week, is sent by the lane's holder alone: two who count at once
-would both see the last free place.
+A campaign with a `rate`, or with a limit of e-mails per person and week, is sent by one sender: two that count at the same time
+would both use the last place.
 """
 
 from __future__ import annotations
@@ -14,62 +15,73 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from tillroll.campaign.states import MessageState, RunState
+from tillroll.campaign.states import MessageState, RunState, Stage
 from tillroll.errors import TillrollError
 from tillroll.ledger.engine import reading
-from tillroll.ledger.lane import MOST_SENDERS, lane
-from tillroll.ledger.runs import load_run
+from tillroll.ledger.faults.boundary import contained
+from tillroll.ledger.locks.store_lock import MOST_SENDERS, store_lock
+from tillroll.ledger.queries.runs import load_run, run_item
 from tillroll.ledger.tables import messages
-from tillroll.send.deliver import work_off
+from tillroll.send.context import MessageKind, SendContext, Share, open_sending
+from tillroll.send.deliver import send_ready
 from tillroll.send.outcomes import settle_interrupted
 from tillroll.send.prepare import prepare
-from tillroll.send.sending import Kind, Post, Sending, Share, open_sending
 
-MANY = 500  # fewer are sent by the lane's holder itself: sharing them out would take longer
+FEWEST_TO_SHARE = 500  # with fewer, sharing takes longer than sending
 
 
-def ready_to_share(post: Post, *, run_id: int) -> int:
-    """Write the run's messages down and settle what senders that are gone had begun; how many may be shared out now.
+def prepare_to_share(context: SendContext, *, run_id: int) -> int:
+    """Prepare the run's messages and settle interrupted ones. Returns how many may be shared among senders now.
 
-    None may be while they are few, or must be counted as they leave. The caller holds the store's lane.
+    That is none if they are few, or must be counted as they leave. The caller holds the store's lock.
     """
-    with reading(post.engine) as connection:
+    with reading(context.engine) as connection:
         run = load_run(connection, run_id)
         if run.state != RunState.SENDING:
             return 0
-        sending = open_sending(connection, post, run, Kind.OFFER)
-    if sending.message.send.rate is not None or _counts_by_person(sending):
+        sending = open_sending(connection, context, run, MessageKind.OFFER)
+    send = sending.message.send
+    if send.rate is not None or sending.revision.guardrails.messages_per_person_per_week is not None:
         return 0
-    prepare(sending, now=post.clock.now())
-    settle_interrupted(sending)
-    with reading(post.engine) as connection:
+    prepare(sending, now=context.clock.now())
+    settle_interrupted(context, run, MessageKind.OFFER, if_unknown=send.if_unknown)
+    with reading(context.engine) as connection:
         ready = (
             messages.c.run_id == run_id,
             messages.c.state == MessageState.READY,
-            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= post.clock.now()),
+            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= context.clock.now()),
         )
         count = int(connection.scalar(sa.select(sa.func.count()).where(*ready)) or 0)
-    return count if count > MANY else 0
+    return count if count > FEWEST_TO_SHARE else 0
 
 
-def _counts_by_person(sending: Sending) -> bool:
-    return sending.revision.guardrails.messages_per_person_per_week is not None
+def send_share(
+    context: SendContext, *, run_id: int, share: Share, number: int, until: datetime
+) -> datetime | None:
+    """Send a share of a run's messages as the sender of that number. Returns when there is more to send, or None.
 
-
-def send_share(post: Post, *, run_id: int, share: Share, number: int, until: datetime) -> datetime | None:
-    """Send a share of a run's messages as the sender of that number; when there is more to send, or None.
-
-    Nothing happens when the number is in use: another process is that sender.
+    Does nothing when another process is the sender of that number.
     """
     if not 0 < number < MOST_SENDERS:
         raise TillrollError(f"A sender's number is from 1 to {MOST_SENDERS - 1}, not {number}.")
-    with lane(post.engine, number, name="sender") as held:
+    with store_lock(context.engine, number, name="sender") as held:
         if not held:
             return None
-        with reading(post.engine) as connection:
+        with reading(context.engine) as connection:
             run = load_run(connection, run_id)
             if run.state != RunState.SENDING:
                 return None
-            mine = replace(post, owner=number, share=share)
-            sending = open_sending(connection, mine, run, Kind.OFFER)
-        return work_off(sending, until=until)
+        own = replace(context, owner=number, share=share)
+        next_at = None
+        boundary = contained(
+            context.engine,
+            run_item(run),
+            stage=Stage.SEND,
+            now=context.clock.now(),
+            raised=(TillrollError,),
+        )
+        with boundary:
+            with reading(context.engine) as connection:
+                sending = open_sending(connection, own, run, MessageKind.OFFER)
+            next_at = send_ready(sending, until=until)
+        return next_at

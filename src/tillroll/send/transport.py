@@ -1,50 +1,68 @@
-"""How messages leave: the promise every transport keeps."""
+"""What every mail transport promises."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from tillroll.send.decide import Outcome
-from tillroll.send.mime import Outgoing
+from tillroll.send.decide import DeliveryOutcome
+from tillroll.send.rendering.mime import Outgoing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
     """What became of one message."""
 
-    message_id: int
-    outcome: Outcome
-    reason: str = ""
+    message_id: int  # the ledger's row
+    outcome: DeliveryOutcome
+    reason: str = ""  # for people; empty when it was sent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Departed:
-    """An e-mail that left, as the transport's own record has it."""
+    """An e-mail that left, as the transport's own log has it."""
 
-    key: str
+    key: str  # of the message
     run_id: int
     campaign: str
     to: str
     at: datetime
 
 
+MayLeave = Callable[[Sequence[Outgoing]], bool]
+"""Whether these messages may leave right now. Once it says no, nothing more may leave."""
+
+
+def always(_messages: Sequence[Outgoing]) -> bool:
+    """Let everything leave: e-mails to people of the shop are nobody else's to send."""
+    return True
+
+
 class Transport(Protocol):
-    """Something that takes e-mails. Its `name` is kept with each message."""
+    """A way for e-mails to leave."""
 
     name: str
+    """What `message.send.via` calls it; stored with each message."""
 
-    def deliver(self, messages: Sequence[Outgoing]) -> Iterator[Delivery]:
-        """Try each message once and say what became of it; one `Delivery` a message, whatever happens. Raises nothing
-        that a transport can run into: troubles are outcomes."""
+    def deliver(self, messages: Sequence[Outgoing], may_leave: MayLeave = always) -> Iterator[Delivery]:
+        """Try each message once and yield one `Delivery` for each, whatever happens.
+
+        `may_leave` is asked right before messages leave. When it says no, they and those behind them stay, and have no outcome.
+
+        Network and server faults are outcomes; they are not raised. A transport whose `delivered` can't tell yields each outcome
+        before it touches the next message, in their order: so a fault of its own is known to be about the next one.
+        """
         ...
 
     def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
-        """Which of these left already, or None when the transport can't tell. Asked after a process died in between."""
+        """Return which of these messages left already, or None if the transport can't tell.
+
+        It is asked after a process died between handing a message over and recording the outcome.
+        """
         ...
 
     def since(self, moment: datetime) -> Iterator[Departed] | None:
-        """What left from then on, or None when the transport keeps no record. Asked after a ledger was restored."""
+        """Return what left from a moment on, or None if the transport keeps no log. It is asked after a ledger was restored."""
         ...

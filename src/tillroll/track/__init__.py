@@ -1,1 +1,1 @@
-"""Track: what came of it. The mirror of the store, redemptions, and how far every run is."""
+"""Track: the mirror of the store, webhooks, redemptions, and the results of every run."""

@@ -1,1 +1,4 @@
-"""Web: the pages. They parse a request, call one stage and show the result; nothing is decided here."""
+"""The web application: pages for people and endpoints for programs.
+
+A view parses a request, calls one function of a stage and shows the result. Decisions and SQL live in the stages.
+"""

@@ -1,4 +1,4 @@
-"""The web application: `create_app(services)` puts sign-in, headers, errors, filters and pages together."""
+"""The web application: `create_app(services)` puts together sign-in, headers, errors, filters and pages."""
 
 from __future__ import annotations
 
@@ -6,78 +6,95 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from flask import Flask, url_for
+from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
-from tillroll.web import (
+from tillroll.web.accounts import signin
+from tillroll.web.endpoints import events, health, metrics, webhooks
+from tillroll.web.pages import (
+    account,
     campaigns,
     changes,
     decisions,
-    errors,
-    events,
-    headers,
-    health,
-    here,
+    drift,
+    faults,
+    former,
     home,
-    metrics,
+    retry,
     runs,
-    show,
-    signin,
     stores,
-    webhooks,
+)
+from tillroll.web.support import (
+    addresses,
+    bounds,
+    concealing,
+    errors,
+    forms,
+    headers,
+    inputs,
+    parts,
+    request_context,
+    show,
 )
 from tillroll.wiring import Services
 
 _STATIC = Path(__file__).parent / "static"
+_STATIC_PATH = "/static"
 _A_YEAR = 365 * 24 * 3600
 
 
 def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -> Flask:
-    """The app. `proxies`: how many reverse proxies of ours stand before it; on Heroku, one."""
-    app = Flask("tillroll.web", static_folder=str(_STATIC))
+    """Return the app. `proxies` is the number of trusted reverse proxies in front of it; on Heroku, one."""
+    app = Flask("tillroll.web", static_folder=str(_STATIC), static_url_path=_STATIC_PATH)
     app.config.update(
         TESTING=testing,
         PROPAGATE_EXCEPTIONS=False,
-        MAX_CONTENT_LENGTH=64 * 1024,
-        SEND_FILE_MAX_AGE_DEFAULT=_A_YEAR,  # the address of a file changes with its content
-        WTF_CSRF_TIME_LIMIT=None,  # good as long as the session: a plan may be read for an hour
+        SEND_FILE_MAX_AGE_DEFAULT=_A_YEAR,  # a file's address changes with its content
+        WTF_CSRF_TIME_LIMIT=None,  # valid as long as the session: reading a plan may take an hour
     )
-    app.url_map.converters["int"] = _Number
-    here.put(app, services)
+    app.url_map.converters.update(int=_RowNumber, default=inputs.Word)
+    bounds.set_up(app)
+    request_context.attach(app, services)
     headers.set_up(app)
-    forms = CSRFProtect(app)
-    forms.exempt(webhooks.pages)  # signed by the store instead
-    forms.exempt(events.pages)  # and these by who sends them
+    forms.set_up(app)
+    protected = CSRFProtect(app)
+    protected.exempt(webhooks.pages)  # signed by the store instead
+    protected.exempt(events.pages)  # signed by their sender instead
     signin.set_up(app, services)
+    addresses.set_up(app)
     errors.set_up(app)
     show.set_up(app)
-    for room in (home, campaigns, runs, decisions, changes, stores, webhooks, events, metrics, health):
-        app.register_blueprint(room.pages)
+    concealing.set_up(app)
+    for about_store in (home, campaigns, runs, decisions, changes, drift, faults, retry):
+        app.register_blueprint(about_store.pages, url_prefix=addresses.BELOW_STORE)
+    for module in (stores, account, former, webhooks, events, metrics, health):
+        app.register_blueprint(module.pages)
     app.jinja_env.globals.update(
         asset=_asset,
-        shop=here.store,
-        shops=here.stores,
-        may_decide=here.may_decide,
-        may_connect=here.may_connect,
-        on_hold=here.on_hold,
+        current_store=request_context.current_store,
+        visible_stores=request_context.visible_stores,
+        may_decide=request_context.may_decide,
+        broken_parts=parts.broken_parts,
+        may_connect=request_context.may_connect,
+        on_hold=request_context.on_hold,
     )
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     return app
 
 
-class _Number(IntegerConverter):
-    """The number of a row in an address; a longer one is no page of ours, and no database takes it."""
+class _RowNumber(IntegerConverter):
+    """The number of a row in an address. A number too large for a database column leads to no page."""
 
     def __init__(self, url_map: Map) -> None:
         super().__init__(url_map, max=2**31 - 1)
 
 
 def _asset(name: str) -> str:
-    """The address of a static file, with the digest of its content."""
-    return url_for("static", filename=name, v=_digest(name))
+    """Return the address of a static file, with the digest of its content."""
+    return f"{_STATIC_PATH}/{name}?v={_digest(name)}"  # `url_for` needs a Host header that can be read
 
 
 @cache

@@ -1,1 +1,1 @@
-"""Codes: how they are built, how hard they are to guess, and which words they never hold."""
+"""Codes: their format, their strength against guessing, and the words they never contain."""

@@ -1,4 +1,4 @@
-"""How hard the codes of a format are to guess, and how often a drawn one exists already: honest figures for a plan. Pure."""
+"""How hard the codes of a format are to guess, and how often a drawn code exists already. Pure."""
 
 from __future__ import annotations
 
@@ -9,76 +9,77 @@ from functools import lru_cache
 
 from tillroll.campaign.codes.check_symbol import modulus
 from tillroll.campaign.codes.format import CodeFormat
-from tillroll.campaign.codes.unwanted import Reader, seen, unwanted_words
+from tillroll.campaign.codes.unwanted import WordMatcher, fold_lookalikes, unwanted_words
+from tillroll.campaign.text.percent import say_percent
 
 GUESSES = 1_000_000
-"""So many guesses a plan is held against."""
+"""The number of guesses that a plan assumes."""
 
 _LONGEST = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Strength:
-    """What a plan says of its codes' chance."""
+    """The strength of a run's codes, as its plan shows it."""
 
-    bits: float  # of chance in one code, to the tenth below, less what the words and the check symbol take
-    made: int  # codes of that form that the store's ledger has already, in any state
-    live: int  # codes that a guess could hit once this run's are made
-    collisions: float  # how many draws of this run will probably exist already; those are drawn anew
-    guess_chance: float  # that a million guesses of that form hit one of the live codes
+    bits: float  # of entropy in one code, rounded down to a tenth, without what unwanted words and the check symbol cost
+    made: int  # codes of this format in the ledger already, in any state
+    live: int  # codes that a guess could hit once this run's codes are made
+    collisions: float  # expected draws of this run that exist already and are drawn again
+    guess_chance: float  # chance that a million guesses hit a live code
 
     @property
     def chance_said(self) -> str:
-        """The chance of a million guesses in words."""
+        """The chance that a million guesses hit a live code, in words."""
         return say_chance(self.guess_chance)
 
     @property
     def collisions_said(self) -> str:
-        """How many draws will exist already, in words."""
+        """The expected number of duplicate draws, in words."""
         return say_few(self.collisions)
 
     def sentence(self) -> str:
-        """The figures in words."""
+        """Return the figures in words."""
         return (
-            f"{self.bits:.1f} bits of chance each; a million guesses hit one of {self.live:,} live codes with a chance of "
-            f"{self.chance_said}; draws that will exist already, and are drawn anew: {self.collisions_said}"
+            f"{self.bits:.1f} bits of entropy each; a million guesses hit one of {self.live:,} live codes with a chance of "
+            f"{self.chance_said}; expected duplicate draws: {self.collisions_said}"
         )
 
 
 @lru_cache(maxsize=4096)
 def bits_of(code_format: CodeFormat, prefix: str = "") -> float:
-    """Bits of chance in one code: of all that could be drawn, those that are (the rest is drawn anew).
+    """Return the bits of entropy in one code, counting only the codes that are kept (others are drawn again).
 
-    The check symbol is taken for one drawn like the others. It is as evenly spread as they are, so what that leaves out lies far
-    below the tenth of a bit that anybody is shown.
+    The check symbol is treated as a random one. It is as evenly distributed, so the error is far below the tenth of a bit
+    that is shown.
     """
     alphabet, count = code_format.alphabet, code_format.symbols
-    begun = _reader(code_format.unwanted).after(prefix)
-    kept = _kept(code_format.unwanted, begun, alphabet, count)
+    start = _matcher(code_format.unwanted).after(prefix)
+    kept = _share_kept(code_format.unwanted, start, alphabet, count)
     if prefix.isdigit() or not prefix:
-        digits = "".join(sign for sign in alphabet if sign.isdigit())
+        digits = "".join(char for char in alphabet if char.isdigit())
         all_digits = (len(digits) / len(alphabet)) ** count
-        kept -= _kept(code_format.unwanted, begun, digits, count) * all_digits
+        kept -= _share_kept(code_format.unwanted, start, digits, count) * all_digits
     fits = len(alphabet) / modulus(len(alphabet)) if code_format.check_symbol else 1.0
     whole = code_format.length * math.log2(len(alphabet))
     return whole + math.log2(kept * fits) if kept > 0 else 0.0
 
 
 @lru_cache(maxsize=64)
-def _reader(unwanted: tuple[str, ...]) -> Reader:
-    return Reader(unwanted_words(unwanted))
+def _matcher(unwanted: tuple[str, ...]) -> WordMatcher:
+    return WordMatcher(unwanted_words(unwanted))
 
 
 @lru_cache(maxsize=1024)
-def _kept(unwanted: tuple[str, ...], begun: str, signs: str, count: int) -> float:
-    """The share of texts of so many signs that finish no unwanted word, if what stands before them has `begun` one."""
-    reader, states = _reader(unwanted), {begun: 1.0}
-    chances = {sign: number / len(signs) for sign, number in Counter(seen(signs)).items()}
+def _share_kept(unwanted: tuple[str, ...], start: str, symbols: str, count: int) -> float:
+    """Return the share of all texts of `count` symbols that complete no unwanted word after the matcher state `start`."""
+    matcher, states = _matcher(unwanted), {start: 1.0}
+    chances = {char: number / len(symbols) for char, number in Counter(fold_lookalikes(symbols)).items()}
     for _ in range(count):
         following: dict[str, float] = {}
         for state, share in states.items():
-            for sign, chance in chances.items():
-                after = reader.read(state, sign)
+            for char, chance in chances.items():
+                after = matcher.read(state, char)
                 if after is not None:
                     following[after] = following.get(after, 0.0) + share * chance
         states = following
@@ -86,7 +87,7 @@ def _kept(unwanted: tuple[str, ...], begun: str, signs: str, count: int) -> floa
 
 
 def strength_of(code_format: CodeFormat, prefix: str, *, new: int, made: int = 0, live: int = 0) -> Strength:
-    """The figures of a run that makes `new` codes where `made` of that form exist and `live` of those can be used."""
+    """Return the strength of a run that makes `new` codes if `made` of this format exist and `live` of them are usable."""
     bits = bits_of(code_format, prefix)
     space = 2.0**bits
     return Strength(
@@ -99,39 +100,39 @@ def strength_of(code_format: CodeFormat, prefix: str, *, new: int, made: int = 0
 
 
 def floor_bits(bits: float) -> float:
-    """Bits to the tenth below: what a plan prints is there."""
+    """Round bits down to a tenth, so that a plan never shows more than there are."""
     return math.floor(bits * 10) / 10
 
 
 def _short(figure: float) -> float:
-    """Three digits that count: a plan's digest covers them, and no more are known."""
+    """Round to three significant digits: the plan's digest covers the figure, which isn't known more exactly."""
     return float(f"{figure:.3g}")
 
 
 def say_chance(chance: float) -> str:
-    """A probability in words, `1 in 280,000`; in percent from one on."""
+    """Return a probability in words: `1 in 280,000`; from 1% on as a percentage."""
     if chance >= 0.01:
-        return f"{float(f'{chance * 100:.2g}'):g} %"
-    return f"1 in {float(f'{1 / chance:.2g}'):,.0f}" if chance > 1e-12 else "next to nothing"
+        return say_percent(float(f"{chance * 100:.2g}"))
+    return f"1 in {float(f'{1 / chance:.2g}'):,.0f}" if chance > 1e-12 else "practically zero"
 
 
 def say_few(count: float) -> str:
-    """An expected number in words."""
+    """Return an expected number in words."""
     if count < 0.01:
-        return "hardly any"
+        return "practically none"
     return f"{count:.2g}" if count < 10 else f"{count:,.0f}"
 
 
 def guess_chance(bits: float, live: int) -> float:
-    """The chance that a million guesses hit one of so many live codes; who guesses knows the format."""
+    """Return the chance that a million guesses hit one of `live` codes, if the format is known."""
     taken = live / 2.0**bits
     return 1.0 if taken >= 1 else -math.expm1(GUESSES * math.log1p(-taken))
 
 
-def length_that_does(
+def sufficient_length(
     code_format: CodeFormat, prefix: str, *, live: int, least_bits: float, most_chance: float
 ) -> int | None:
-    """The smallest length with enough bits and little enough chance for a guess; None when no length is."""
+    """Return the smallest length with enough bits and a small enough chance for guesses; None if there is none."""
     first = max(code_format.length, math.ceil(least_bits / math.log2(len(code_format.alphabet))))
     for length in range(first, _LONGEST + 1):
         longer = code_format.model_copy(update={"length": length})

@@ -1,7 +1,7 @@
-"""Words that no code may hold, seen through look-alike signs (`5H1T`) and hyphens: nobody wants to mail them to a customer.
+"""Words that no code may contain, also not in look-alike characters (`5H1T`) or across hyphens.
 
-The list is the one that Sqids keeps for generated ids (https://sqids.org/blocklist: English, French, Spanish, Portuguese,
-Italian, German, Hindi); a code format may add words of its own.
+The list is the blocklist of Sqids (https://sqids.org/blocklist: English, French, Spanish, Portuguese, Italian, German, Hindi);
+a code format may add words.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from functools import cache
 from sqids.constants import DEFAULT_BLOCKLIST
 
 _ALIKE = ("O0", "I1L", "Z2", "E3", "A4", "S5", "G69", "T7", "B8", "UV")
-"""Signs that people read as one another; the first stands for all of them."""
+"""Characters that people mistake for one another; the first of each group stands for all of it."""
 
-_SEEN = str.maketrans({sign: group[0] for group in _ALIKE for sign in group[1:]} | {"-": None})
+_FOLDED = str.maketrans({char: group[0] for group in _ALIKE for char in group[1:]} | {"-": None})
 _VOWELS = "AEIOU"
 
 
-def seen(text: str) -> str:
-    """A text as somebody reads it who doesn't look closely: capitals, look-alikes folded, hyphens gone."""
-    return text.upper().translate(_SEEN)
+def fold_lookalikes(text: str) -> str:
+    """Return a text in capitals, with look-alike characters folded into one and without hyphens."""
+    return text.upper().translate(_FOLDED)
 
 
 @cache
 def unwanted_words(more: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The kept list and `more`, each as `seen`; a word that holds another one is left out, since that one is found in it."""
-    words = {seen(word) for word in (*DEFAULT_BLOCKLIST, *more)}
+    """Return the built-in list and `more`, folded; a word that contains another listed word is left out."""
+    words = {fold_lookalikes(word) for word in (*DEFAULT_BLOCKLIST, *more)}
     return tuple(sorted(word for word in words if not _holds_another(word, words)))
 
 
@@ -37,22 +37,22 @@ def _holds_another(word: str, words: set[str]) -> bool:
 
 
 @cache
-def searching(words: tuple[str, ...]) -> re.Pattern[bytes]:
-    """A pattern that finds any of the words in what was `seen`. A match begins at one letter of the word, not always its first.
+def compile_search(words: tuple[str, ...]) -> re.Pattern[bytes]:
+    """Return a pattern that finds any of the words in folded text. A match may begin inside the word.
 
-    That letter is a vowel where there is one: fewer than a quarter of drawn signs look like a vowel, so the search passes
-    over most of a block of codes at once. What stands before it in the word is looked back at.
+    A match begins at the word's first vowel, if it has one: fewer than a quarter of drawn characters look like a vowel, so
+    the search skips most of a block of codes. Lookbehinds check the letters before the vowel.
     """
     anchored: dict[str, dict[str, set[str]]] = {}
     for word in words:
-        at = next((place for place, sign in enumerate(word) if sign in _VOWELS), 0)
+        at = next((place for place, char in enumerate(word) if char in _VOWELS), 0)
         anchored.setdefault(word[at], {}).setdefault(word[at + 1 :], set()).add(word[:at])
     either = (anchor + _after(anchor, after) for anchor, after in sorted(anchored.items()))
     return re.compile("|".join(either).encode() or rb"(?!)")
 
 
 def _after(read: str, endings: Mapping[str, Iterable[str]]) -> str:
-    """A pattern for what follows `read`: one of the endings, each with one of its beginnings before `read`."""
+    """Return a pattern for the rest of the words after `read`; `endings` maps each rest to the starts allowed before `read`."""
     if "" in endings:
         if "" in endings[""]:
             return ""
@@ -63,39 +63,39 @@ def _after(read: str, endings: Mapping[str, Iterable[str]]) -> str:
     for ending, starts in endings.items():
         if ending:
             by_next.setdefault(ending[0], {})[ending[1:]] = starts
-    here += [sign + _after(read + sign, rest) for sign, rest in sorted(by_next.items())]
+    here += [char + _after(read + char, rest) for char, rest in sorted(by_next.items())]
     return f"(?:{'|'.join(here)})"
 
 
-def openings(words: Iterable[str], prefix: str) -> tuple[str, ...]:
-    """What the drawn part may not begin with, as `seen`: the ends of words that the prefix has begun."""
-    before = seen(prefix)
+def forbidden_starts(words: Iterable[str], prefix: str) -> tuple[str, ...]:
+    """Return what the drawn part may not begin with, folded: the ends of words whose start is the end of the prefix."""
+    before = fold_lookalikes(prefix)
     cut = (word[size:] for word in words for size in range(1, len(word)) if before.endswith(word[:size]))
     return tuple(sorted(set(cut)))
 
 
-class Reader:
-    """Reads sign by sign whether a word has come up; its state is how much of a word stands at the end of what was read."""
+class WordMatcher:
+    """An automaton that reads characters and reports when a word is complete; a state is the start of a word read so far."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = frozenset(words)
         self._begun = frozenset(word[:size] for word in self._words for size in range(len(word)))
-        self._known: dict[tuple[str, str], str | None] = {}
+        self._next: dict[tuple[str, str], str | None] = {}
 
-    def read(self, state: str, sign: str) -> str | None:
-        """The state after one more sign; None when that completes a word."""
-        if (state, sign) not in self._known:
-            self._known[state, sign] = self._read(state + sign)
-        return self._known[state, sign]
+    def read(self, state: str, char: str) -> str | None:
+        """Return the state after one more character; None when it completes a word."""
+        if (state, char) not in self._next:
+            self._next[state, char] = self._read(state + char)
+        return self._next[state, char]
 
     def after(self, prefix: str) -> str:
-        """The state after a prefix, whatever the prefix itself holds: it is as somebody wrote it."""
-        return next(self._begun_at_the_end(seen(prefix)))
+        """Return the state of the search once it has read a prefix. Words inside the prefix don't count: a person chose it."""
+        return next(self._longest_starts(fold_lookalikes(prefix)))
 
     def _read(self, text: str) -> str | None:
         if any(text[start:] in self._words for start in range(len(text))):
             return None
-        return next(self._begun_at_the_end(text))
+        return next(self._longest_starts(text))
 
-    def _begun_at_the_end(self, text: str) -> Iterator[str]:
+    def _longest_starts(self, text: str) -> Iterator[str]:
         return (text[start:] for start in range(len(text) + 1) if text[start:] in self._begun)

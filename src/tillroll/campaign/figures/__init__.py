@@ -1,1 +1,1 @@
-"""Figures: arithmetic over codes and customers that knows nothing of files."""
+"""Figures: arithmetic over codes and customers, independent of files."""

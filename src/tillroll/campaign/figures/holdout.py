@@ -1,8 +1,8 @@
-"""Who is kept back to compare with, and who is in which arm: keyed splits that anybody with the key can work out again.
+"""The control group and the arms of a campaign: splits by a key, which anybody with the key can reproduce.
 
-The first eight bytes of HMAC-SHA256(key, "campaign/customer id"), as a fraction of one, against the share. For arms the text is
-"campaign/customer id/arm", and the arms stand side by side in the file's order, each as wide as its weight. The same customer is
-always on the same side of one campaign, and independently so in another.
+A customer is in the control group if the first eight bytes of HMAC-SHA256(key, "campaign/customer id"), as a fraction of one, are
+below the share. For arms, the text is "campaign/customer id/arm", and the arms divide the range from 0 to 1 in the file's order,
+in proportion to their weights. A customer is always in the same group of one campaign, independently of other campaigns.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 
-def held_back(*, campaign: str, customer_id: int, share: Decimal, key: bytes) -> bool:
-    """Whether a customer belongs to the share (0 to 1) of a campaign that gets nothing."""
+def is_held_back(*, campaign: str, customer_id: int, share: Decimal, key: bytes) -> bool:
+    """Return whether a customer is in the control group, the `share` (0 to 1) of a campaign that gets nothing."""
     return share > 0 and _drawn(f"{campaign}/{customer_id}", key) < share * 2**64
 
 
 def arm_of(*, campaign: str, customer_id: int, arms: Sequence[tuple[str, int]], key: bytes) -> str:
-    """The arm of a customer; `arms` are names and weights. Empty when there is nothing to compare."""
+    """Return the arm of a customer; `arms` are names and weights. Empty if there are no arms."""
     if not arms:
         return ""
     at = _drawn(f"{campaign}/{customer_id}/arm", key) * sum(weight for _, weight in arms)
@@ -31,5 +31,5 @@ def arm_of(*, campaign: str, customer_id: int, arms: Sequence[tuple[str, int]], 
 
 
 def _drawn(text: str, key: bytes) -> int:
-    """A number below 2**64 that follows from the text and the key alone."""
+    """Return a number below 2**64 that depends only on the text and the key."""
     return int.from_bytes(hmac.digest(key, text.encode(), hashlib.sha256)[:8], "big")

@@ -1,4 +1,4 @@
-"""How values are spread, in flat memory: counted by their first three digits, so that a million of them stay a few hundred."""
+"""The distribution of amounts in constant memory: values are counted by their first three digits."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ _DIGITS = 3
 
 
 class Spread:
-    """Amounts that come one after another, and where a share of them ends."""
+    """A stream of amounts, and its quantiles."""
 
     def __init__(self) -> None:
         self._counts: Counter[Decimal] = Counter()
 
     def add(self, value: Decimal, weight: int = 1) -> None:
-        """Take a value in, so many times; one below zero counts as zero."""
+        """Add a value `weight` times; a negative value counts as zero."""
         if value <= 0:
             self._counts[Decimal(0)] += weight
             return
         shift = _DIGITS - 1 - value.adjusted()
         self._counts[Decimal(int(value.scaleb(shift))).scaleb(-shift)] += weight
 
-    def ends(self, share: Decimal) -> Decimal | None:
-        """The value that so large a share of all is at most, cut to three digits; None when there are no values."""
+    def quantile(self, share: Decimal) -> Decimal | None:
+        """Return the value that `share` of all values don't exceed, cut to three digits; None without values."""
         wanted, so_far = share * self._counts.total(), 0
         for value in sorted(self._counts):
             so_far += self._counts[value]

@@ -1,1 +1,1 @@
-"""Folder: all files of a campaign folder together, read, checked against each other, and described."""
+"""Folder: reads all files of a campaign folder and checks them against each other; drafts, schema and reference."""

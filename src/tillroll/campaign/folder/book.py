@@ -1,4 +1,4 @@
-"""All campaign files together: which campaigns they make, and everything that is wrong with them, at once."""
+"""All campaign files together: the valid campaigns, and all findings at once."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from tillroll.campaign.digest import digest
-from tillroll.campaign.folder.links import Known, check_links
-from tillroll.campaign.folder.shelf import (
+from tillroll.campaign.folder.folder_reader import (
     CALENDAR,
     GUARDRAILS,
-    Shelf,
+    FolderReader,
     check_segments,
     claim_name,
     folder_of,
     open_source,
     read_shared,
 )
-from tillroll.campaign.folder.templates import PARTS
-from tillroll.campaign.folder.uses import check_uses
+from tillroll.campaign.folder.links import KnownNames, check_links
+from tillroll.campaign.folder.template_words import PARTS
+from tillroll.campaign.folder.uses import check_claims, check_uses
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.frozen.revision import (
     ENVIRONMENT_MARK,
@@ -33,22 +33,24 @@ from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment, lists_of
+from tillroll.campaign.sentences.advice import advice_on
 from tillroll.campaign.text.findings import Finding, nearest
-from tillroll.campaign.text.overlay import ENVIRONMENTS, extended, in_environment, said_environments
+from tillroll.campaign.text.overlay import ENVIRONMENTS, extend, for_environment, named_environments
 from tillroll.campaign.text.source import Source
-from tillroll.campaign.text.units import shown
+from tillroll.campaign.text.units import show_value
 from tillroll.errors import FaultyFiles
 
 
 @dataclass(frozen=True, kw_only=True)
 class Book:
-    """What a campaign folder says."""
+    """The content of a campaign folder."""
 
-    revisions: Mapping[str, Revision]  # the faultless campaigns, by name
+    revisions: Mapping[str, Revision]  # the campaigns without faults, by name
     segments: Mapping[str, Segment]
     lists: Mapping[str, CustomerList]  # with their members
     findings: tuple[Finding, ...]
-    faulty: frozenset[str]  # campaigns with a finding of their own or in a file they use
+    warnings: tuple[Finding, ...]  # what may mean something else than its reader thinks; it stops nothing
+    faulty: frozenset[str]  # campaigns with a finding in their own file or in a file they use
 
 
 def parse_book(
@@ -59,52 +61,42 @@ def parse_book(
     whole: bool = True,
     elsewhere: Collection[str] = (),
 ) -> Book:
-    """Read all files: relative POSIX path → content. Never raises: whatever is wrong is a finding.
+    """Read and check all files (relative POSIX path → content). Never raises: every fault becomes a finding.
 
-    `unreadable` are files that are there but couldn't be read, with the reason. Of the campaigns' `environments`, the given
-    one is in force; the others are checked all the same. Files that aren't a `whole` folder are one campaign's, as recorded.
-    `elsewhere` are campaigns of other stores: a segment that they share may name them.
+    `unreadable` maps files that couldn't be read to the reason. The overrides of `environment` apply; those of other environments
+    are checked too. With `whole` False, the files are those of one recorded campaign. `elsewhere` names campaigns of other
+    stores, which shared segments may mention.
     """
-    missed = unreadable or {}
-    shelf = Shelf(
-        files={**files, **dict.fromkeys(missed, b"")},
-        unreadable=missed,
+    missing = unreadable or {}
+    reader = FolderReader(
+        files={**files, **dict.fromkeys(missing, b"")},
+        unreadable=missing,
         environment=environment,
         whole=whole,
         elsewhere=elsewhere,
     )
-    for path in sorted(shelf.files):
-        read_shared(shelf, path)
-    check_segments(shelf)
-    known = Known(
-        segments=shelf.segments,
-        formats=shelf.formats,
-        templates={name: frozenset(parts) for name, parts in shelf.templates.items()},
-    )
-    revisions: dict[str, Revision] = {}
-    read: dict[str, str] = {}  # campaign → its file
-    for path in sorted(shelf.files):
-        if folder_of(path) == "campaigns":
-            claim_name(shelf, read, path)
-            open_source(shelf, path)
-    for path in sorted(shelf.files):
-        if folder_of(path) == "campaigns":
-            _read_campaign(shelf, path, known, read)
-    for name, path in read.items():
-        if (revision := _revision(shelf, path, name)) is not None:
-            revisions[name] = revision
-    findings = tuple(sorted({finding for found in shelf.findings.values() for finding in found}))
+    for path in sorted(reader.files):
+        read_shared(reader, path)
+    check_segments(reader)
+    campaigns = _read_campaigns(reader)
+    revisions = {
+        name: revision
+        for name, path in campaigns.items()
+        if (revision := _revision(reader, path, name)) is not None
+    }
+    models = reader.models
     return Book(
         revisions=revisions,
-        segments={name: shelf.models[path] for name, path in shelf.segments.items() if path in shelf.models},
-        lists={name: shelf.models[path] for name, path in shelf.lists.items() if path in shelf.models},
-        findings=findings,
-        faulty=frozenset(read) - revisions.keys(),
+        segments={name: models[path] for name, path in reader.segments.items() if path in models},
+        lists={name: models[path] for name, path in reader.lists.items() if path in models},
+        findings=tuple(sorted({finding for findings in reader.findings.values() for finding in findings})),
+        warnings=tuple(sorted(set(reader.warnings))),
+        faulty=frozenset(campaigns) - revisions.keys(),
     )
 
 
 def revision_of(name: str, files: Mapping[str, str]) -> Revision:
-    """A revision built again from recorded files; `FaultyFiles` if this version of Tillroll can't read them any more."""
+    """Rebuild a revision from recorded files; `FaultyFiles` if this version of Tillroll can't read them any more."""
     texts = {path: text.encode() for path, text in files.items() if path != ENVIRONMENT_MARK}
     book = parse_book(texts, environment=files.get(ENVIRONMENT_MARK, LIVE), whole=False)
     if name not in book.revisions:
@@ -113,111 +105,155 @@ def revision_of(name: str, files: Mapping[str, str]) -> Revision:
     return book.revisions[name]
 
 
-def _read_campaign(shelf: Shelf, path: str, known: Known, names: Mapping[str, str]) -> None:
-    """Check a campaign as every environment has it; the one in force is what runs."""
-    source = shelf.sources.get(path)
+def _read_campaigns(reader: FolderReader) -> dict[str, str]:
+    """Read and check all campaigns; return their names with their files."""
+    known_names = KnownNames(
+        segments=reader.segments,
+        formats=reader.formats,
+        templates={name: frozenset(parts) for name, parts in reader.templates.items()},
+    )
+    paths = [path for path in sorted(reader.files) if folder_of(path) == "campaigns"]
+    names: dict[str, str] = {}
+    for path in paths:
+        claim_name(reader, names, path)
+        open_source(reader, path)
+    for path in paths:
+        try:
+            _read_campaign(reader, path, known_names, names)
+        except (
+            Exception
+        ) as fault:  # a fault of ours, not of the file: the other campaigns are read all the same
+            reader.models.pop(path, None)
+            reader.add(path, [_unexpected(path, fault)])
+    return names
+
+
+def _unexpected(path: str, fault: Exception) -> Finding:
+    """Return the finding for a file at which Tillroll itself fails."""
+    problem = f"Tillroll fails at this file, which needs a developer: {type(fault).__name__}"
+    return Finding(file=path, line=1, column=1, key="", problem=problem)
+
+
+def _read_campaign(
+    reader: FolderReader, path: str, known_names: KnownNames, names: Mapping[str, str]
+) -> None:
+    """Check a campaign in every environment that it has overrides for; keep its model for the current environment."""
+    source = reader.sources.get(path)
     if source is None:
         return
-    whole = _with_bases(shelf, path, source, names, (path,))
+    whole = _with_bases(reader, path, source, names, (path,))
     if whole is None:
         return
-    _check_environments(shelf, path, whole)
-    for environment in {shelf.environment, *said_environments(whole.data)}:
-        here = in_environment(whole, environment) if isinstance(whole.data, dict) else whole
-        value, findings = validate(Campaign, here)
-        if environment == shelf.environment and value is not None:
-            shelf.models[path] = value
-        if isinstance(here.data, dict):
-            told = {(one.line, one.column) for one in findings}
-            # the model's word comes first: a place that isn't even a name needs no second complaint
-            findings += [one for one in check_links(here, known) if (one.line, one.column) not in told]
+    _check_environments(reader, path, whole)
+    for environment in {reader.environment, *named_environments(whole.data)}:
+        merged = for_environment(whole, environment) if isinstance(whole.data, dict) else whole
+        value, findings = validate(Campaign, merged)
+        if environment == reader.environment and value is not None:
+            reader.models[path] = value
+        if isinstance(merged.data, dict):
+            reported = {(finding.line, finding.column) for finding in findings}
+            # one finding for a place is enough: what isn't even a name needs no finding that the name is unknown
+            links = check_links(merged, known_names)
+            findings += [finding for finding in links if (finding.line, finding.column) not in reported]
         if value is not None:
-            findings += check_uses(here, value, shelf.texts)
-        shelf.add(path, findings)
+            findings += check_uses(merged, value, reader.texts)
+            if not findings and reader.whole:  # a recorded campaign stays readable, whatever is advised today
+                faults, warnings = check_claims(merged, value, reader.texts)
+                findings += faults
+                reader.warnings += warnings
+                reader.warnings += [merged.finding(each.path, each.problem) for each in advice_on(value)]
+        reader.add(path, findings)
 
 
 def _with_bases(
-    shelf: Shelf, path: str, source: Source, names: Mapping[str, str], way: tuple[str, ...]
+    reader: FolderReader, path: str, source: Source, names: Mapping[str, str], chain: tuple[str, ...]
 ) -> Source | None:
-    """The file over those it extends; None, with a finding, when there is no such campaign or they go round in a ring."""
+    """Merge a file over those it extends; None, with a finding, if one is missing or they extend each other in a circle.
+
+    `chain` holds the files so far, the campaign's own first.
+    """
     name = source.data.get("extends") if isinstance(source.data, dict) else None
     if not isinstance(name, str):
         return source
     base_path = names.get(name)
     if base_path is None:
         problem = f"there is no campaign {name[:80]!r} to extend"
-        shelf.add(way[0], [source.finding(("extends",), problem, suggestion=nearest(name, names))])
+        reader.add(chain[0], [source.finding(("extends",), problem, suggestion=nearest(name, names))])
         return None
-    if base_path in way:
-        shelf.add(way[0], [source.finding(("extends",), f"{name} extends this one: they go round in a ring")])
+    if base_path in chain:
+        reader.add(chain[0], [source.finding(("extends",), f"{name} extends this one, in a circle")])
         return None
-    base = shelf.sources.get(base_path)
+    base = reader.sources.get(base_path)
     if base is None or not isinstance(base.data, dict):
-        shelf.add(way[0], [source.finding(("extends",), f"{base_path} has faults of its own")])
+        reader.add(chain[0], [source.finding(("extends",), f"{base_path} has faults of its own")])
         return None
-    shelf.bases[way[0]] = (*shelf.bases.get(way[0], ()), base_path)
-    under = _with_bases(shelf, base_path, base, names, (*way, base_path))
-    return None if under is None else extended(under, source)
+    reader.bases[chain[0]] = (*reader.bases.get(chain[0], ()), base_path)
+    under = _with_bases(reader, base_path, base, names, (*chain, base_path))
+    return None if under is None else extend(under, source)
 
 
-def _check_environments(shelf: Shelf, path: str, source: Source) -> None:
-    said = source.data.get("environments") if isinstance(source.data, dict) else None
-    if not isinstance(said, dict):
+def _check_environments(reader: FolderReader, path: str, source: Source) -> None:
+    """Report unknown environments and overrides that aren't blocks."""
+    overrides = source.data.get("environments") if isinstance(source.data, dict) else None
+    if not isinstance(overrides, dict):
         return
-    for name in said:
+    for name in overrides:
         place = ("environments", name)
         if name not in ENVIRONMENTS:
             problem = f"there is no such environment; there are {', '.join(ENVIRONMENTS)}"
             word = nearest(str(name), ENVIRONMENTS)
-            shelf.add(path, [source.finding(place, problem, suggestion=word, at_key=True)])
-        elif not isinstance(said[name], dict):
-            shelf.add(path, [source.finding(place, f"{shown(said[name])} is not a block of keys and values")])
+            reader.add(path, [source.finding(place, problem, suggestion=word, at_key=True)])
+        elif not isinstance(overrides[name], dict):
+            reader.add(
+                path,
+                [source.finding(place, f"{show_value(overrides[name])} is not a block of keys and values")],
+            )
 
 
-def _revision(shelf: Shelf, path: str, name: str) -> Revision | None:
-    """The campaign with all it uses; None when anything of that has a fault."""
-    campaign: Campaign | None = shelf.models.get(path)
+def _revision(reader: FolderReader, path: str, name: str) -> Revision | None:
+    """Return the campaign with everything it uses; None if any of it has a fault."""
+    campaign: Campaign | None = reader.models.get(path)
     if campaign is None:
         return None
-    used = _used_files(shelf, path, campaign)
-    beside = [
+    used = _used_files(reader, path, campaign)
+    templates = [
         f"templates/{folder}/{part}"
         for folder in templates_of(campaign)
-        for part in shelf.templates.get(folder, ())
+        for part in reader.templates.get(folder, ())
     ]
-    if any(shelf.findings.get(file) for file in (*used, *beside, *shelf.strays)):
+    if any(reader.findings.get(file) for file in (*used, *templates, *reader.strays)):
         return None
-    files = {file: _kept(shelf, file) for file in used}
-    if shelf.environment in campaign.environments:
-        files[ENVIRONMENT_MARK] = shelf.environment
-    segments = {one: shelf.models[shelf.segments[one]] for one in sorted(segments_of(campaign))}
-    lists = {one: shelf.models[shelf.lists[one]] for one in sorted(lists_of(segments.values()))}
+    files = {file: _recorded(reader, file) for file in used}
+    if reader.environment in campaign.environments:
+        files[ENVIRONMENT_MARK] = reader.environment
+    segments = {key: reader.models[reader.segments[key]] for key in sorted(segments_of(campaign))}
+    lists = {key: reader.models[reader.lists[key]] for key in sorted(lists_of(segments.values()))}
     return Revision(
         name=name,
         digest=digest(files),
         campaign=campaign,
         files=files,
         segments=segments,
-        lists={name: replace(one, members=()) for name, one in lists.items()},
-        code_formats={one: shelf.models[shelf.formats[one]] for one in sorted(formats_of(campaign))},
-        guardrails=shelf.models.get(GUARDRAILS) or Guardrails(),
-        calendar=shelf.models.get(CALENDAR) or Calendar(),
+        lists={key: replace(members, members=()) for key, members in lists.items()},
+        code_formats={key: reader.models[reader.formats[key]] for key in sorted(formats_of(campaign))},
+        guardrails=reader.models.get(GUARDRAILS) or Guardrails(),
+        calendar=reader.models.get(CALENDAR) or Calendar(),
     )
 
 
-def _kept(shelf: Shelf, file: str) -> str:
-    """What a revision keeps of a file: its text, or who is on a list by the digest."""
-    found = shelf.models.get(file)
-    return found.recorded() if isinstance(found, CustomerList) else shelf.files[file].decode("utf-8-sig")
+def _recorded(reader: FolderReader, file: str) -> str:
+    """Return what a revision keeps of a file: its text, or the count and digest of a list."""
+    model = reader.models.get(file)
+    return model.recorded() if isinstance(model, CustomerList) else reader.files[file].decode("utf-8-sig")
 
 
-def _used_files(shelf: Shelf, path: str, campaign: Campaign) -> list[str]:
-    """Every file whose text has a part in what the campaign does."""
-    maybe = {path, GUARDRAILS, CALENDAR, *shelf.bases.get(path, ())}
-    maybe |= {shelf.segments[one] for one in segments_of(campaign) if one in shelf.segments}
-    segments = [shelf.models.get(file) for file in maybe]
-    lists = lists_of(one for one in segments if isinstance(one, Segment))
-    maybe |= {shelf.lists[one] for one in lists if one in shelf.lists}
-    maybe |= {shelf.formats[one] for one in formats_of(campaign) if one in shelf.formats}
-    maybe |= {f"templates/{one}/{part}" for one in templates_of(campaign) for part in PARTS}
-    return sorted(file for file in maybe if file in shelf.files)
+def _used_files(reader: FolderReader, path: str, campaign: Campaign) -> list[str]:
+    """Return all files that determine what the campaign does."""
+    candidates = {path, GUARDRAILS, CALENDAR, *reader.bases.get(path, ())}
+    candidates |= {reader.segments[name] for name in segments_of(campaign) if name in reader.segments}
+    segments = [reader.models.get(file) for file in candidates]
+    lists = lists_of(segment for segment in segments if isinstance(segment, Segment))
+    candidates |= {reader.lists[name] for name in lists if name in reader.lists}
+    candidates |= {reader.formats[name] for name in formats_of(campaign) if name in reader.formats}
+    candidates |= {f"templates/{name}/{part}" for name in templates_of(campaign) for part in PARTS}
+    return sorted(file for file in candidates if file in reader.files)

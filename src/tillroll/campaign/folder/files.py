@@ -1,4 +1,4 @@
-"""Reading the campaign folder: the one module of this room that touches files."""
+"""Reading the campaign folder from disk; no other module of this package touches files."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from tillroll.campaign.text.source import MOST_BYTES
 from tillroll.errors import FaultyFiles
 
 _PLACES = (
-    # in folders of its own too: nothing reads those, which is worth telling
+    # subfolders too: files in them are ignored, which is reported
     ("campaigns", ("**/*.yaml", "**/*.yml")),
     ("rules", ("**/*.yaml", "**/*.yml", "**/*.csv", "lists/*")),
-    ("templates", ("*/*.j2", "*/message.*")),  # message.mjml without .j2 too: a slip that is worth telling
+    ("templates", ("*/*.j2", "*/message.*")),  # message.mjml without .j2 too: a mistake that is reported
 )
 _OF_STORE = re.compile(r"campaigns/([1-9][0-9]*)/([^/]+)\Z")
 _BACKUPS = ("~", "#", ".bak", ".orig", ".swp", ".tmp")
 
 
 def read_book(root: Path, *, environment: str = LIVE, store: int | None = None) -> Book:
-    """Everything under `campaigns/`, `rules/` and `templates/`. `FaultyFiles` when there is no `campaigns/` folder.
+    """Read and check everything under `campaigns/`, `rules/` and `templates/`.
 
-    `store`: with the campaigns that are this store's alone, in `campaigns/<its number>/`. One of them that has a name of the
-    shared ones stands in its place.
+    `store` is a store's number: its own campaigns, in `campaigns/<number>/`, are added, and replace shared campaigns of the
+    same name. Raises `FaultyFiles` if there is no `campaigns/` folder.
     """
     files: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
     inside = root.resolve()
-    own: dict[str, str] = {}  # as the book knows it → where it is
+    own: dict[str, str] = {}  # path in the book → path on disk
     elsewhere: set[str] = set()  # campaigns of other stores
-    for relative, path in sorted(_files(root), key=lambda one: bool(_OF_STORE.match(one[0]))):
+    for relative, path in sorted(_files(root), key=lambda entry: bool(_OF_STORE.match(entry[0]))):
         if (match := _OF_STORE.match(relative)) is not None:
             if match[1] != str(store):
                 elsewhere.add(match[2].rpartition(".")[0])
@@ -46,55 +46,55 @@ def read_book(root: Path, *, environment: str = LIVE, store: int | None = None) 
         try:
             real = path.resolve(strict=True)
             if not real.is_relative_to(inside):
-                unreadable[relative] = "it is a link that leads out of the folder"
+                unreadable[relative] = "it is a link to outside the folder"
                 continue
-            if not real.is_file():  # opening a pipe would wait for somebody to write into it
-                unreadable[relative] = "it is a folder" if real.is_dir() else "it is no plain file"
+            if not real.is_file():  # opening a pipe would block until somebody writes to it
+                unreadable[relative] = "it is a folder" if real.is_dir() else "it is not a regular file"
                 continue
             with path.open("rb") as file:
                 most = MOST_LIST_BYTES if relative.endswith(".csv") else MOST_BYTES
-                files[relative] = file.read(most + 1)  # just enough to be refused as too large
+                files[relative] = file.read(most + 1)  # one byte more, so that it is refused as too large
         except (OSError, RuntimeError) as fault:  # RuntimeError: links in a circle
             if not path.is_symlink() and isinstance(fault, FileNotFoundError):
                 continue  # deleted since it was listed
-            unreadable[relative] = getattr(fault, "strerror", None) or "its links lead nowhere"
+            unreadable[relative] = getattr(fault, "strerror", None) or "it is a broken link"
     book = parse_book(files, unreadable=unreadable, environment=environment, elsewhere=elsewhere)
-    said = tuple(replace(one, file=own.get(one.file, one.file)) for one in book.findings)
-    return replace(book, findings=said) if own else book
+    findings = tuple(replace(finding, file=own.get(finding.file, finding.file)) for finding in book.findings)
+    return replace(book, findings=findings) if own else book
 
 
 def stores_with_own(root: Path) -> list[int]:
-    """The numbers of the stores that have campaigns of their own."""
+    """Return the numbers of the stores with campaigns of their own."""
     return sorted({int(match[1]) for relative, _ in _files(root) if (match := _OF_STORE.match(relative))})
 
 
 def fingerprint(root: Path) -> str:
-    """Changes when a file is added, removed or edited; cheap, since it only looks at names, sizes and times.
+    """Return a digest that changes when a file is added, removed or edited, from names, sizes and times only.
 
-    The time of change counts too: unlike the time of writing, no editor and no copy can set it back.
+    It includes the ctime, which, unlike the mtime, no editor or copy can set back.
     """
-    seen = hashlib.sha256()
+    sha = hashlib.sha256()
     for relative, path in _files(root):
         try:
             status = path.stat()
             figures = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
-            seen.update(f"{relative}\0{figures}\n".encode())
+            sha.update(f"{relative}\0{figures}\n".encode())
         except OSError as fault:
-            seen.update(f"{relative}\0{fault.errno}\n".encode())
-    return seen.hexdigest()
+            sha.update(f"{relative}\0{fault.errno}\n".encode())
+    return sha.hexdigest()
 
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
-    """What looks like one of ours, by its path under the root; hidden files and editors' backups are not."""
+    """Yield the folder's files with their paths under the root, without hidden files and editors' backups."""
     if not (root / "campaigns").is_dir():
         raise FaultyFiles(
             f"There is no campaigns folder in {root.resolve()}.",
-            hint="Start Tillroll where campaigns/, rules/ and templates/ are, or set TILLROLL_FOLDER.",
+            hint="Start Tillroll in the folder with campaigns/, rules/ and templates/, or set TILLROLL_FOLDER.",
         )
     for place, patterns in _PLACES:
         for path in sorted({path for pattern in patterns for path in (root / place).glob(pattern)}):
             parts = path.relative_to(root).parts
             hidden = any(part.startswith((".", "#")) for part in parts)
             if not hidden and not path.name.endswith(_BACKUPS):
-                # a name that isn't UTF-8 is told by its replacement characters; it is no valid name anyway
+                # a name that isn't UTF-8 is reported with replacement characters; it isn't valid anyway
                 yield "/".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "replace"), path

@@ -1,7 +1,7 @@
-"""The language as JSON Schema, so that editors complete and check it while somebody types.
+"""The language as JSON Schema, for completion and checks in editors.
 
-The models are the source; what is only the machinery's (titles of keys, null for "not said") is taken out again. A file that
-extends another, and what an environment says differently, are the same blocks with no key required.
+The models are the source; pydantic's own additions (titles of keys, null for missing keys) are removed. For a file that extends
+another, and for overrides of an environment, the same blocks apply with no key required.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
-from tillroll.campaign.language.trigger import Event
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.text.overlay import ENVIRONMENTS
 from tillroll.campaign.text.units import say_duration
@@ -33,7 +33,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "guardrails": Guardrails,
     "calendar": Calendar,
 }
-"""What can be asked for, and the files it describes: campaigns/, rules/segments/, rules/codes/, and the two single files."""
+"""The kinds of files: campaigns/, rules/segments/, rules/codes/, and the two single files."""
 
 _BOUNDS = {
     "ge": "minimum",
@@ -45,7 +45,7 @@ _PART = "Part"
 
 
 class _Generator(GenerateJsonSchema):
-    """Defaults as they would be written in a file."""
+    """A generator that writes defaults as a file would."""
 
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, timedelta):
@@ -58,47 +58,46 @@ class _Generator(GenerateJsonSchema):
 
 
 def schema_of(kind: str) -> Schema:
-    """The JSON Schema (2020-12) of one kind of file. `KeyError` for a kind that isn't in `KINDS`."""
-    found = _plain(KINDS[kind].model_json_schema(by_alias=True, schema_generator=_Generator))
-    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    if "Event" in found.get("$defs", {}):
-        found["$defs"]["Event"] = _event(found["$defs"]["Event"])
-    return _in_parts(found) if kind == "campaign" else found
+    """Return the JSON Schema (2020-12) of one kind of file. `KeyError` for a kind that isn't in `KINDS`."""
+    schema = _plain(KINDS[kind].model_json_schema(by_alias=True, schema_generator=_Generator))
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    if "Event" in schema.get("$defs", {}):
+        schema["$defs"]["Event"] = _event(schema["$defs"]["Event"])
+    return _with_parts(schema) if kind == "campaign" else schema
 
 
 def _plain(node: Any) -> Any:
-    """Without what only the machinery needs."""
+    """Return a schema without pydantic's additions."""
     if isinstance(node, list):
-        return [_plain(one) for one in node]
+        return [_plain(item) for item in node]
     if not isinstance(node, dict):
         return node
-    found = {key: _plain(value) for key, value in node.items()}
-    if isinstance(found.get("properties"), dict):
-        for one in found["properties"].values():
-            one.pop("title", None)
-    choices = found.get("anyOf")
+    plain = {key: _plain(value) for key, value in node.items()}
+    if isinstance(plain.get("properties"), dict):
+        for key in plain["properties"].values():
+            key.pop("title", None)
+    choices = plain.get("anyOf")
     if isinstance(choices, list) and {"type": "null"} in choices:
-        left = [one for one in choices if one != {"type": "null"}]
-        found["anyOf"] = left
-        if found.get("default", 0) is None:
-            del found["default"]
-    if isinstance(found.get("anyOf"), list) and len(found["anyOf"]) == 1:
-        only = found.pop("anyOf")[0]
-        found = {**only, **found}
-    for said, meant in _BOUNDS.items():
-        if said in found:
-            found[meant] = found.pop(said)
-    if str(found.get("pattern", "")).endswith(r"%\s*$") and "default" in found:
-        found["default"] = f"{found['default'] * 100:g}%"
-    return found
+        plain["anyOf"] = [choice for choice in choices if choice != {"type": "null"}]
+        if plain.get("default", 0) is None:
+            del plain["default"]
+    if isinstance(plain.get("anyOf"), list) and len(plain["anyOf"]) == 1:
+        only = plain.pop("anyOf")[0]
+        plain = {**only, **plain}
+    for short, keyword in _BOUNDS.items():
+        if short in plain:
+            plain[keyword] = plain.pop(short)
+    if str(plain.get("pattern", "")).endswith(r"%\s*$") and "default" in plain:
+        plain["default"] = f"{plain['default'] * 100:g}%"
+    return plain
 
 
 def _event(block: Schema) -> Schema:
-    """An event is a block with one key; one that needs no conditions can be a word alone."""
+    """Return the schema of an event: a block with one key, or just the event's name if it needs no conditions."""
     words = [
         name
         for name, field in Event.model_fields.items()
-        if not any(one.is_required() for one in _block_of(field.annotation).model_fields.values())
+        if not any(key.is_required() for key in _block_of(field.annotation).model_fields.values())
     ]
     block = {**block, "minProperties": 1, "maxProperties": 1}
     description = block.pop("description", "")
@@ -106,13 +105,13 @@ def _event(block: Schema) -> Schema:
 
 
 def _block_of(annotation: Any) -> type[BaseModel]:
-    return next(one for one in get_args(annotation) if isinstance(one, type) and issubclass(one, BaseModel))
+    """Return the model in `Model | None`."""
+    return next(arg for arg in get_args(annotation) if isinstance(arg, type) and issubclass(arg, BaseModel))
 
 
-def _in_parts(whole: Schema) -> Schema:
-    """The campaign with, besides, a form of it that may leave anything out: for `extends` and `environments`."""
-    blocks: Schema = whole.pop("$defs")
-    campaign = whole
+def _with_parts(campaign: Schema) -> Schema:
+    """Add a form of the campaign in which every key is optional, for `extends` and `environments`."""
+    blocks: Schema = campaign.pop("$defs")
     parts = {f"{name}{_PART}": _part(block) for name, block in blocks.items()}
     campaign["properties"]["environments"] = {
         "type": "object",
@@ -133,7 +132,7 @@ def _in_parts(whole: Schema) -> Schema:
 
 
 def _part(block: Schema) -> Schema:
-    """A block of which every key may be left out, or taken away with `~`."""
+    """Return a block in which every key may be left out, or removed with `~`."""
     part: Schema = _pointing_to_parts(deepcopy(block))
     part.pop("required", None)
     if "properties" in part:
@@ -145,7 +144,7 @@ def _part(block: Schema) -> Schema:
 
 def _pointing_to_parts(node: Any) -> Any:
     if isinstance(node, list):
-        return [_pointing_to_parts(one) for one in node]
+        return [_pointing_to_parts(item) for item in node]
     if not isinstance(node, dict):
         return node
     return {

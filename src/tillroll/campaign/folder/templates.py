@@ -1,63 +1,47 @@
-"""E-mail templates before they are used: do they parse, and do they only ask for what a message has?"""
+"""Checks of e-mail templates: whether they parse, and whether they use only variables that a message has."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from typing import Any
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
-from jinja2.meta import find_undeclared_variables
+from jinja2 import Environment, TemplateSyntaxError, nodes, pass_context
+from jinja2.meta import TrackingCodeGenerator
+from jinja2.runtime import Context
 
+from tillroll.campaign.folder.template_loads import loads_of
+from tillroll.campaign.folder.template_words import (
+    FILTER_NAMES,
+    HTML,
+    MJML,
+    OPEN,
+    OUR_FILTERS,
+    TEST_NAMES,
+    VARIABLES,
+)
 from tillroll.campaign.text.findings import MOST_FINDINGS, Finding, nearest
 
-MJML, HTML, TEXT = "message.mjml.j2", "message.html.j2", "message.txt.j2"
-PARTS = (MJML, HTML, TEXT)
 MOST_BYTES = 262_144
-"""Gmail cuts an e-mail off at about 100 KiB; a template of more than twice that is a mistake."""
+"""Gmail clips an e-mail at about 100 KiB; a template of more than twice that is a mistake."""
 MOST_DEPTH = 60
-"""Deeper trees end in a RecursionError of Jinja's compiler, at the moment of sending."""
+"""Deeper trees would raise a RecursionError in Jinja's compiler when the e-mail is sent."""
+MOST_NODES = 10_000
+"""Of a template's tree: about 2,000 tags. Jinja's compiler would take seconds for more."""
+MOST_NAMES = 500
+"""Variables, macros and blocks of a template. Jinja's compiler compares each with each."""
 
-VARIABLES: Mapping[str, Mapping[str, str]] = {
-    "customer": {
-        "first_name": "may be empty: `{{ customer.first_name or 'Hello' }}`",
-        "name": "may be empty",
-        "email": "",
-        "language": "a code like `en`; may be empty",
-        "country": "two letters; may be empty",
-    },
-    "code": {
-        "text": "what they type",
-        "valid_from": "`{{ code.valid_from | date }}`",
-        "valid_until": "`{{ code.valid_until | date }}`",
-        "value": "a percentage or an amount, the customer's own where they differ",
-        "minimum_subtotal": "`{{ code.minimum_subtotal | money }}`; may be nothing",
-    },
-    "offer": {
-        "discount": "in few words, for subjects: `10% off and free shipping`, `€10 off`",
-        "text": "the whole sentence that the plan was approved with, limits and all",
-        "kind": "as in the campaign file",
-        "value": "like `code.value`",
-    },
-    "store": {"name": "", "url": "", "email": "may be empty"},
-    "campaign": {"title": ""},
-    "order": {"id": "", "total": "`{{ order.total | money }}`"},
-    "cart": {"total": "`{{ cart.total | money }}`"},
-    "product": {"name": "", "sku": "", "price": "`{{ product.price | money }}`"},
-    "review": {"rating": "stars, from 1 to 5"},
-    "event": {},
-}
-"""What a template may use, and what it is; `send/facts.py` fills in exactly these. What `event` holds nobody knows beforehand."""
 
-OPEN = frozenset({"event"})
+@pass_context
+def _unchanged(context: Context, value: Any) -> Any:
+    """Return a value that is shown. Since it takes the context, Jinja works no value out while it looks for names."""
+    return value
 
-OUR_FILTERS = frozenset({"money", "date"})
 
-_environment = Environment(autoescape=True)
-_FILTERS = frozenset(_environment.filters) | OUR_FILTERS
-_TESTS = frozenset(_environment.tests)
+_environment = Environment(autoescape=True, finalize=_unchanged)
 _OTHER_FILES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _PLAIN = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const),
@@ -65,83 +49,111 @@ _PLAIN = (
     *(nodes.Filter, nodes.Test, nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Compare),
     *(nodes.Operand, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat),
 )
+_HARMLESS = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr),
+    *(nodes.Filter, nodes.Test, nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not),
+    *(nodes.Compare, nodes.Operand, nodes.Concat),
+)
+_HARMLESS_FILTERS = {
+    *OUR_FILTERS,
+    "capitalize",
+    "d",
+    "default",
+    "e",
+    "escape",
+    "lower",
+    "safe",
+    "title",
+    "trim",
+    "upper",
+}
 _TAG = re.compile(
     r"(?<!\{)\{\{-?(?P<value>[^{}%#]*?)-?\}\}"
     r"|(?<!\{)\{%-?[ \t]*(?:(?P<word>if|elif)(?P<condition>[ \t][^{}%#]*?)|(?P<end>else|endif)[ \t]*)-?%\}"
 )
-_BEGINS = re.compile(r"\{[{%#]")  # of a tag that is none of those
-_OFFSET = re.compile(
-    r" at [0-9]+$"
-)  # in signs from the beginning: the line is told, which is where one looks
-_FEW = 10  # ifs in each other; more is for the parser to judge
+_TAG_START = re.compile(r"\{[{%#]")  # of any other tag
+_OFFSET = re.compile(r" at [0-9]+$")  # Jinja's offset in characters; the line is enough
+_MOST_NESTED_IFS = 10  # more are left to Jinja's parser
 
 _IN_MACROS = frozenset({"loop", "caller", "varargs", "kwargs"})
 _environment.filters.update(dict.fromkeys(OUR_FILTERS, str))
 
 
 Fault = tuple[int, str, str, str]
-"""Line, the word to point at, the problem, the nearest valid word."""
+"""Line, word to point at, problem, nearest valid word."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Seen:
-    """What a template's text holds."""
+class _Analysis:
+    """The variables and faults of a template."""
 
-    names: frozenset[str] = frozenset()  # the variables it asks for; none where there are faults
+    names: frozenset[str] = frozenset()  # the variables it uses; empty if there are faults
     faults: tuple[Fault, ...] = ()
-    out_of_place: tuple[Fault, ...] = ()  # told if nothing else is
-    broken: bool = False  # it doesn't even parse
+    out_of_place: tuple[Fault, ...] = ()  # reported only without other faults
+    is_broken: bool = False  # it doesn't parse
+    is_plain: bool = False  # it only shows values and chooses between texts, so it renders for everybody
 
 
 def names_used(text: str) -> frozenset[str]:
-    """The variables a template asks for; none of one that has faults, which are told already."""
-    return _seen(text).names
+    """Return the variables that a template uses; none for a template with faults."""
+    return _analyse(text).names
+
+
+def is_plain(text: str) -> bool:
+    """Whether a template only shows values and chooses between texts. Others may fail, or make too much, when rendered."""
+    return _analyse(text).is_plain
 
 
 @lru_cache(maxsize=4096)
-def _seen(text: str) -> _Seen:
-    """One look at a template; where it can be, tag by tag, since templates mostly say the same few things."""
-    return _by_tags(text) or _parsed(text)
+def _analyse(text: str) -> _Analysis:
+    """Analyse a template, tag by tag if possible: templates share most tags, and tags are cached."""
+    return _analyse_tags(text) or _parse(text)
 
 
-def _by_tags(text: str) -> _Seen | None:
-    """What a template of values and ifs holds, put together from its tags; None where only the whole can tell."""
+def _analyse_tags(text: str) -> _Analysis | None:
+    """Analyse a template of values and ifs from its tags; None if the whole must be parsed."""
     names: set[str] = set()
     faults: list[Fault] = []
     out_of_place: list[Fault] = []
     open_ifs: list[str] = []
+    plain = True
     line, read_to = 1, 0
     for tag in _TAG.finditer(text):
         line += text.count("\n", read_to, tag.start())
         read_to = tag.start()
         word = tag["word"] or tag["end"]
-        if word is not None and not _goes_on(open_ifs, word):
+        if word is not None and not _accept(open_ifs, word):
             return None
         inside = tag["value"] if tag["value"] is not None else tag["condition"]
         if inside is None:
             continue
-        one = _parsed(f"{{{{{inside}}}}}" if tag["value"] is not None else f"{{% if {inside}%}}{{% endif %}}")
-        if one.broken:
+        part = _parse(f"{{{{{inside}}}}}" if tag["value"] is not None else f"{{% if {inside}%}}{{% endif %}}")
+        if part.is_broken:
             return None
-        names |= one.names
-        faults += _moved(one.faults, line - 1)
-        out_of_place += _moved(one.out_of_place, line - 1)
-    if open_ifs or _BEGINS.search(_TAG.sub(" ", text)):
+        names |= part.names
+        plain = plain and part.is_plain
+        faults += _shifted(part.faults, line - 1)
+        out_of_place += _shifted(part.out_of_place, line - 1)
+    if open_ifs or _TAG_START.search(_TAG.sub(" ", text)):
         return None
-    known = frozenset[str]() if faults else frozenset(names)
-    return _Seen(names=known, faults=tuple(faults), out_of_place=tuple(out_of_place))
+    return _Analysis(
+        names=frozenset() if faults else frozenset(names),
+        faults=tuple(faults),
+        out_of_place=tuple(out_of_place),
+        is_plain=plain,
+    )
 
 
-def _moved(faults: Iterable[Fault], lines: int) -> Iterator[Fault]:
+def _shifted(faults: Iterable[Fault], lines: int) -> Iterator[Fault]:
     for at, word, problem, suggestion in faults:
         yield at + lines, word, problem, suggestion
 
 
-def _goes_on(open_ifs: list[str], word: str) -> bool:
-    """Take one more tag of an `if` in; whether it can stand there."""
+def _accept(open_ifs: list[str], word: str) -> bool:
+    """Add a tag of an `if`; return whether it is allowed there."""
     if word == "if":
         open_ifs.append(word)
-        return len(open_ifs) <= _FEW
+        return len(open_ifs) <= _MOST_NESTED_IFS
     if not open_ifs or (word != "endif" and open_ifs[-1] == "else"):
         return False
     if word == "endif":
@@ -152,40 +164,58 @@ def _goes_on(open_ifs: list[str], word: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _parsed(text: str) -> _Seen:
-    """What a template holds, by Jinja's own parser."""
+def _parse(text: str) -> _Analysis:
+    """Analyse a template with Jinja's parser."""
     try:
         parsed = _environment.parse(text)
-        tree = list(_nodes(parsed))
+        tree = bounded_tree(parsed)
         faults = tuple(islice(_faults(tree), MOST_FINDINGS))
         names = frozenset[str]() if faults else _names(parsed, tree)
     except TemplateSyntaxError as fault:
         problem = f"in the template: {_OFFSET.sub('', fault.message or '')}"
-        return _Seen(faults=((fault.lineno, "", problem, ""),), broken=True)
+        return _Analysis(faults=((fault.lineno, "", problem, ""),), is_broken=True)
     except RecursionError:
-        return _Seen(faults=((1, "", "the template is nested too deeply", ""),), broken=True)
+        return _Analysis(faults=((1, "", "the template is nested too deeply", ""),), is_broken=True)
     except ValueError:  # a number of thousands of digits
-        return _Seen(faults=((1, "", "the template holds a number that can't be read", ""),), broken=True)
-    return _Seen(names=names, faults=faults, out_of_place=tuple(_out_of_place(names, tree)))
+        return _Analysis(
+            faults=((1, "", "the template holds a number that can't be read", ""),), is_broken=True
+        )
+    return _Analysis(
+        names=names,
+        faults=faults,
+        out_of_place=tuple(_out_of_place(names, tree)),
+        is_plain=all(isinstance(node, _HARMLESS) and _is_harmless(node) for node in tree),
+    )
+
+
+def _is_harmless(node: nodes.Node) -> bool:
+    return not isinstance(node, nodes.Filter) or node.name in _HARMLESS_FILTERS
 
 
 def _names(parsed: nodes.Template, tree: list[nodes.Node]) -> frozenset[str]:
-    """The variables that somebody else must set. Most templates only show values and ask `if`: those say it plainly, the
-    others take Jinja's compiler to tell (and it may find more to refuse)."""
+    """Return the undeclared variables of a template.
+
+    Most templates only have values and ifs, so all their names are variables; others need Jinja's compiler, which may refuse
+    more.
+    """
     if all(isinstance(node, _PLAIN) for node in tree):
         names = [node for node in tree if isinstance(node, nodes.Name)]
         if all(node.ctx == "load" for node in names):
             return frozenset(node.name for node in names)
-    return frozenset(find_undeclared_variables(parsed))
+    tracking = TrackingCodeGenerator(_environment)  # as `jinja2.meta.find_undeclared_variables` does
+    tracking.optimizer = None  # it would work out constants: `9 ** (9 ** 9)` takes for ever
+    tracking.visit(parsed)
+    return frozenset(tracking.undeclared_identifiers)
 
 
 def check_template(file: str, text: str, *, line: int = 1, column: int = 1, key: str = "") -> list[Finding]:
-    """The faults of one template. `line` and `column` say where its first line stands, for a subject inside a YAML file."""
+    """Return the faults of one template. `line` and `column` are its position in the file, for a subject in a YAML file."""
     lines = text.splitlines()
 
     def finding(at: int, word: str, problem: str, suggestion: str = "") -> Finding:
-        shown = lines[at - 1] if 0 < at <= len(lines) else ""
-        start = shown.find(word) if word in shown else len(shown) - len(shown.lstrip())
+        source_line = lines[at - 1] if 0 < at <= len(lines) else ""
+        indent = len(source_line) - len(source_line.lstrip())
+        start = source_line.find(word) if word in source_line else indent
         return Finding(
             file=file,
             line=line + at - 1,
@@ -193,17 +223,20 @@ def check_template(file: str, text: str, *, line: int = 1, column: int = 1, key:
             key=key,
             problem=problem,
             suggestion=suggestion,
-            source_line="" if key else shown[:200],
+            source_line="" if key else source_line[:200],
         )
 
     if len(text) > MOST_BYTES:
         return [finding(1, "", f"the template is larger than {MOST_BYTES // 1024} KiB")]
-    seen = _seen(text)
-    return sorted({finding(*fault) for fault in seen.faults or seen.out_of_place})
+    analysis = _analyse(text)
+    faults = {finding(*fault) for fault in analysis.faults or analysis.out_of_place}
+    if file.endswith((MJML, HTML)):
+        faults |= {finding(*load) for load in islice(loads_of(text), MOST_FINDINGS)}
+    return sorted(faults)
 
 
-def _nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
-    """Every part of a template. Not by recursion, so that depth can be refused before it hurts."""
+def nodes_of(tree: nodes.Template) -> Iterator[nodes.Node]:
+    """Yield every node of a template, without recursion; `RecursionError` beyond `MOST_DEPTH`."""
     waiting: list[tuple[nodes.Node, int]] = [(tree, 0)]
     while waiting:
         node, depth = waiting.pop()
@@ -217,39 +250,55 @@ def _nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
                     waiting.append((child, depth + 1))
 
 
-def _faults(tree: list[nodes.Node]) -> Iterator[Fault]:
-    """What the template asks for and a message doesn't have."""
-    made_here = {
-        node.name for node in tree if isinstance(node, nodes.Name) and node.ctx in {"store", "param"}
+def bounded_tree(parsed: nodes.Template) -> list[nodes.Node]:
+    """Return every node of a template. Raises `TemplateSyntaxError` for more than Jinja's compiler bears."""
+    tree = list(islice(nodes_of(parsed), MOST_NODES + 1))
+    if len(tree) > MOST_NODES:
+        raise TemplateSyntaxError("it has too many tags", 1)
+    names = {
+        node.name for node in tree if isinstance(node, nodes.Name | nodes.Macro | nodes.Block | nodes.NSRef)
     }
-    made_here |= {node.name for node in tree if isinstance(node, nodes.Macro)} | _IN_MACROS
+    if len(names) > MOST_NAMES:
+        raise TemplateSyntaxError("it has too many variables, macros and blocks", 1)
+    return tree
+
+
+def _faults(tree: list[nodes.Node]) -> Iterator[Fault]:
+    """Yield the variables, attributes, filters and tests that don't exist."""
+    local = {node.name for node in tree if isinstance(node, nodes.Name) and node.ctx in {"store", "param"}}
+    local |= {node.name for node in tree if isinstance(node, nodes.Macro)} | _IN_MACROS
     owners = {id(node.node) for node in tree if isinstance(node, nodes.Getattr | nodes.Getitem)}
     for node in tree:
-        if isinstance(node, nodes.Name) and node.ctx == "load" and node.name not in made_here:
+        if isinstance(node, nodes.Name) and node.ctx == "load" and node.name not in local:
             yield from _name_fault(node, owned=id(node) in owners)
         elif isinstance(node, nodes.Getattr | nodes.Getitem) and isinstance(node.node, nodes.Name):
             owner, word = node.node.name, _attribute(node)
-            if word is not None and owner not in made_here and owner in VARIABLES.keys() - OPEN:
+            if word is not None and owner not in local and owner in VARIABLES.keys() - OPEN:
                 yield from _attribute_fault(node.lineno, owner, word)
-        elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-            yield node.lineno, node.name, f"there is no filter {node.name!r}", nearest(node.name, _FILTERS)
-        elif isinstance(node, nodes.Test) and node.name not in _TESTS:
-            yield node.lineno, node.name, f"there is no test {node.name!r}", nearest(node.name, _TESTS)
+        elif isinstance(node, nodes.Filter) and node.name not in FILTER_NAMES:
+            yield (
+                node.lineno,
+                node.name,
+                f"there is no filter {node.name!r}",
+                nearest(node.name, FILTER_NAMES),
+            )
+        elif isinstance(node, nodes.Test) and node.name not in TEST_NAMES:
+            yield node.lineno, node.name, f"there is no test {node.name!r}", nearest(node.name, TEST_NAMES)
         elif isinstance(node, _OTHER_FILES):
-            yield node.lineno, "{%", "a template can't use other files; write it out", ""
+            yield node.lineno, "{%", "a template can't include other files; write it out", ""
 
 
 def _out_of_place(names: frozenset[str], tree: list[nodes.Node]) -> Iterator[Fault]:
-    """Names that exist, but not where they are used: `loop` after the loop, a `set` inside a macro seen outside of it."""
+    """Yield names used outside their scope: `loop` after the loop, or a `set` of a macro outside of it."""
     missing = set(names - VARIABLES.keys())
     for node in tree:
         if isinstance(node, nodes.Name) and node.ctx == "load" and node.name in missing:
             missing.discard(node.name)
-            yield node.lineno, node.name, f"{node.name!r} is used where nothing has set it", ""
+            yield node.lineno, node.name, f"{node.name!r} is used where it is not set", ""
 
 
 def _attribute(node: nodes.Getattr | nodes.Getitem) -> str | None:
-    """The name that `customer.name` or `customer['name']` asks for; None when only the sending will tell."""
+    """Return the name in `customer.name` or `customer['name']`; None if it is only known at sending."""
     if isinstance(node, nodes.Getattr):
         return node.attr
     return str(node.arg.value) if isinstance(node.arg, nodes.Const) else None
@@ -257,15 +306,20 @@ def _attribute(node: nodes.Getattr | nodes.Getitem) -> str | None:
 
 def _name_fault(node: nodes.Name, *, owned: bool) -> Iterator[Fault]:
     if node.name not in VARIABLES:
-        known = ", ".join(sorted(VARIABLES))
-        problem = f"there is no {node.name!r} in a message; there are {known}"
+        valid_names = ", ".join(sorted(VARIABLES))
+        problem = f"there is no {node.name!r} in a message; there are {valid_names}"
         yield node.lineno, node.name, problem, nearest(node.name, VARIABLES)
-    elif not owned:  # `{{ code }}` would print all that is known of the code, braces and all
-        listed = ", ".join(f"{node.name}.{one}" for one in sorted(VARIABLES[node.name]))
-        yield node.lineno, node.name, f"{node.name} alone says nothing; there are {listed}", ""
+    elif not owned:  # `{{ code }}` would print a dictionary
+        listed = ", ".join(f"{node.name}.{field}" for field in sorted(VARIABLES[node.name]))
+        yield node.lineno, node.name, f"{node.name} can't be shown as a whole; use {listed}", ""
 
 
 def _attribute_fault(line: int, owner: str, word: str) -> Iterator[Fault]:
-    known = VARIABLES[owner]
-    if word not in known:
-        yield line, word, f"{owner} has no {word!r}; it has {', '.join(sorted(known))}", nearest(word, known)
+    fields = VARIABLES[owner]
+    if word not in fields:
+        yield (
+            line,
+            word,
+            f"{owner} has no {word!r}; it has {', '.join(sorted(fields))}",
+            nearest(word, fields),
+        )

@@ -1,4 +1,4 @@
-"""Does what a campaign sends fit what it knows? Arms must make sense, and templates only ask for what a message will have."""
+"""Checks of a campaign against its templates: valid arms, valid times, and only variables that its messages have."""
 
 from __future__ import annotations
 
@@ -6,75 +6,100 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
-from tillroll.campaign.folder.templates import PARTS, names_used
-from tillroll.campaign.language.models import Campaign, Event, Message, Offer
+from tillroll.campaign.folder.template_words import PARTS
+from tillroll.campaign.folder.templates import names_used
+from tillroll.campaign.language.events.event import EVENT_VARIABLES, event_names, variables_of
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, MessageSettings, Offer
+from tillroll.campaign.sentences.claims import claims_of
 from tillroll.campaign.text.findings import Finding
 from tillroll.campaign.text.source import Path, Source
-from tillroll.campaign.text.units import KeyFault, spell_duration
-
-BROUGHT: Mapping[str, frozenset[str]] = {
-    "order_placed": frozenset({"order"}),
-    "cart_abandoned": frozenset({"cart"}),
-    "review_left": frozenset({"review", "product"}),
-    "favourite_added": frozenset({"product"}),
-    "back_in_stock": frozenset({"product"}),
-    "overstocked": frozenset({"product"}),
-    "low_stock": frozenset({"product"}),
-    "custom": frozenset({"event"}),
-}
-"""What a message knows besides the customer, by the event it is about."""
+from tillroll.campaign.text.units import KeyFault
 
 OF_THE_OFFER = frozenset({"code", "offer"})
-_OF_EVENTS = frozenset().union(*BROUGHT.values())
-
-
-def brought_by(event: Event | None) -> frozenset[str]:
-    """The variables that an event brings into its messages."""
-    return BROUGHT.get(event.name, frozenset()) if event is not None else frozenset()
 
 
 def check_uses(source: Source, campaign: Campaign, texts: Mapping[str, str]) -> list[Finding]:
-    """Faults of arms, and of templates and subjects that ask for what this campaign's messages won't have."""
-    found = [*_check_arms(source, campaign), *_check_times(source, campaign)]
-    brought = brought_by(campaign.when.on)
+    """Return the faults of arms and times, and of templates and subjects that use variables that its messages don't have."""
+    findings = [*_check_arms(source, campaign), *_check_times(source, campaign)]
+    variables = variables_of(campaign.when.on)
     for path, message, has_code in _messages(campaign):
-        missing = _OF_EVENTS - brought
+        missing = EVENT_VARIABLES.keys() - variables
         if not has_code:
             missing |= OF_THE_OFFER
-        for where, one in ((path, message), ((*path, "reminder"), message.reminder)):
-            if one is None:
+        for place, email in ((path, message), ((*path, "reminder"), message.reminder)):
+            if email is None:
                 continue
-            for key, used in (("subject", names_used(one.subject)), ("template", _of(one.template, texts))):
+            for key, used in (
+                ("subject", names_used(email.subject)),
+                ("template", _names_in(email.template, texts)),
+            ):
                 for name in sorted(used & missing):
-                    found.append(source.finding((*where, key), _says(name, key, has_code)))
+                    findings.append(source.finding((*place, key), _problem(name, key)))
         if message.reminder is not None and not has_code:
-            found.append(source.finding((*path, "reminder"), "a reminder is for a code; there is no offer:"))
-    return found
+            findings.append(source.finding((*path, "reminder"), "a reminder needs a code; add an offer:"))
+    return findings
 
 
-def _messages(campaign: Campaign) -> Iterator[tuple[Path, Message, bool]]:
-    """Every e-mail, where it stands, and whether it carries a code."""
+def check_claims(
+    source: Source, campaign: Campaign, texts: Mapping[str, str]
+) -> tuple[list[Finding], list[Finding]]:
+    """Return the places of the e-mails that say what the offer doesn't give: faults, and warnings."""
+    faults = list(_kinds_without_value(source, campaign))
+    warnings: list[Finding] = []
+    for path, claim in claims_of(campaign, texts):
+        finding = source.finding((*path, "subject"), claim.problem)
+        if claim.file:
+            shown = texts[claim.file].splitlines()[claim.line - 1 : claim.line]
+            finding = Finding(
+                file=claim.file,
+                line=claim.line,
+                column=1,
+                key="",
+                problem=claim.problem,
+                source_line="".join(shown)[:200],
+            )
+        (faults if claim.is_wrong else warnings).append(finding)
+    return faults, warnings
+
+
+def _kinds_without_value(source: Source, campaign: Campaign) -> Iterator[Finding]:
+    """Yield the arms that turn a percentage into an amount, or back, and leave the number to the campaign's own offer."""
+    for index, variant in enumerate(campaign.variants):
+        change, own = variant.offer, campaign.offer
+        if change is None or change.kind is None or change.value is not None or own is None:
+            continue
+        was, now = own.kind in PERCENT_KINDS, change.kind in PERCENT_KINDS
+        if was != now and change.kind in PERCENT_KINDS | AMOUNT_KINDS:
+            unit = "%" if was else "in the store's currency"
+            problem = (
+                f"give the arm its own value:, since the campaign's {own.largest_value:f} is meant {unit}"
+            )
+            yield source.finding(("variants", index, "offer", "kind"), problem)
+
+
+def _messages(campaign: Campaign) -> Iterator[tuple[Path, MessageSettings, bool]]:
+    """Yield every e-mail with its place in the file, and whether it shows a code."""
     if campaign.message is not None:
         yield ("message",), campaign.message, campaign.offer is not None
     for index, step in enumerate(campaign.steps):
         yield ("steps", index, "message"), step.message, step.offer is not None or step.same_code
 
 
-def _of(template: str, texts: Mapping[str, str]) -> frozenset[str]:
+def _names_in(template: str, texts: Mapping[str, str]) -> frozenset[str]:
+    """Return the variables used in a template folder."""
     names = (names_used(texts[path]) for part in PARTS if (path := f"templates/{template}/{part}") in texts)
     return frozenset().union(*names)
 
 
-def _says(name: str, key: str, has_code: bool) -> str:
-    what = f"the {key} asks for {name!r}"
+def _problem(name: str, key: str) -> str:
     if name in OF_THE_OFFER:
-        return f"{what}, but there is no offer: here"
-    events = sorted(event for event, names in BROUGHT.items() if name in names)
-    return f"{what}, which a message has only with when: on: {' or '.join(events)}"
+        return f"the {key} uses {name!r}, but there is no offer: here"
+    events = sorted(event_names(name))
+    return f"the {key} uses {name!r}, which a message only has with when: on: {' or '.join(events)}"
 
 
 def _check_arms(source: Source, campaign: Campaign) -> Iterator[Finding]:
-    """Each arm laid over what it changes, as every step has it."""
+    """Validate each arm's changes in every step."""
     for index, variant in enumerate(campaign.variants):
         for step in range(1, max(1, len(campaign.steps)) + 1):
             try:
@@ -86,23 +111,25 @@ def _check_arms(source: Source, campaign: Campaign) -> Iterator[Finding]:
                     if isinstance(error, KeyFault):
                         path = (*path, error.key)
                     problem = str(error or fault["msg"])
-                    yield source.finding(path, f"together with what it changes: {problem}")
+                    yield source.finding(path, f"together with the values it changes: {problem}")
                 break
 
 
 def _check_times(source: Source, campaign: Campaign) -> Iterator[Finding]:
-    """Codes that end before they begin, and reminders that would come with the code itself."""
-    blocks: list[tuple[Path, Offer | None, Message | None]] = [((), campaign.offer, campaign.message)]
-    blocks += [(("steps", index), one.offer, one.message) for index, one in enumerate(campaign.steps)]
+    """Find codes that expire before the campaign runs, and reminders that would be sent together with the code."""
+    blocks: list[tuple[Path, Offer | None, MessageSettings | None]] = [((), campaign.offer, campaign.message)]
+    blocks += [(("steps", index), step.offer, step.message) for index, step in enumerate(campaign.steps)]
     for path, offer, message in blocks:
         if offer is None:
             continue
         until, at = offer.valid.until, campaign.when.at
         if until is not None and at is not None and campaign.when.timezone == "store" and until <= at:
-            problem = f"the codes would end before the campaign's moment, {at:%Y-%m-%d %H:%M}"
+            problem = f"the codes would expire before the campaign runs, {at:%Y-%m-%d %H:%M}"
             yield source.finding((*path, "offer", "valid", "until"), problem)
         reminder = message.reminder if message is not None else None
-        works = offer.valid.for_
-        if reminder is not None and works is not None and reminder.before_expiry >= works:
-            problem = f"the codes work for {spell_duration(works)} only: it would come with the code itself"
+        valid_for = offer.valid.for_
+        if reminder is not None and valid_for is not None and reminder.before_expiry >= valid_for.length:
+            problem = (
+                f"the codes are valid for {valid_for}, so the reminder would be sent together with the code"
+            )
             yield source.finding((*path, "message", "reminder", "before_expiry"), problem)

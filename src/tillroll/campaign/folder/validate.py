@@ -1,4 +1,4 @@
-"""From plain data to a model, with every fault as a sentence at its place in the file."""
+"""Validation of plain data against a model, with every fault as a sentence at its place in the file."""
 
 from __future__ import annotations
 
@@ -10,29 +10,24 @@ from pydantic import BaseModel, ValidationError
 
 from tillroll.campaign.codes.format import ALPHABET_PATTERN, WORD_PATTERN
 from tillroll.campaign.language.models import LINE_PATTERN, SHARED_PATTERN
+from tillroll.campaign.segments.conditions import COUNTRY_PATTERN, LANGUAGE_PATTERN
+from tillroll.campaign.segments.iso_codes import country_fault, language_fault
 from tillroll.campaign.text.findings import MOST_FINDINGS, Finding, nearest
 from tillroll.campaign.text.source import Path, Source
-from tillroll.campaign.text.units import KeyFault, shown
+from tillroll.campaign.text.units import KeyFault, show_value
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_LONGEST_NAME = 60  # characters of a country's or language's name
 _MISSING = "this key is missing"
-_KINDS = {
+_KINDS = {  # pydantic's error type → what the value should be
     "string_type": "text",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
     "int_parsing_size": "a whole number of a sensible size",
-    "finite_number": "a number",
-    "tuple_type": "a list, like [one, two]",
-    "list_type": "a list, like [one, two]",
-    "model_type": "a block of keys and values",
-    "model_attributes_type": "a block of keys and values",
-    "dict_type": "a block of keys and values",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list, like [one, two]"),
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "a block of keys and values"),
 }
 _BOUNDS = {
     "greater_than": ("gt", "must be more than"),
@@ -43,17 +38,17 @@ _BOUNDS = {
 _PATTERNS = {
     "^[a-z0-9][a-z0-9-]{0,62}$": "a name has lower-case letters, digits and hyphens, like lapsed-90",
     "^[A-Z0-9]{0,12}$": "at most 12 capital letters and digits, like BACK",
-    "^[A-Z]{2}$": "a country is two capital letters, like SI",
+    COUNTRY_PATTERN: "a country is two capital letters, like SI",
     ALPHABET_PATTERN: "10 to 36 different digits and capital letters",
     WORD_PATTERN: "a word of 3 to 32 capital letters and digits, like ACME",
     SHARED_PATTERN: "a shared code has 3 to 36 capital letters, digits and hyphens, like SUMMER26",
     LINE_PATTERN: "one line of text, not blank, without control characters",
-    "^[a-z]{2,3}(-[A-Za-z]{2,4})?$": "a language is a code like en or pt-BR",
+    LANGUAGE_PATTERN: "a language is a code like en or pt-BR",
 }
 
 
 def validate(model: type[_Model], source: Source) -> tuple[_Model | None, list[Finding]]:
-    """The model a file describes, or every reason why it describes none."""
+    """Return the model of a file, or None and all faults."""
     if source.findings:
         return None, source.findings
     if not isinstance(source.data, dict):
@@ -63,29 +58,33 @@ def validate(model: type[_Model], source: Source) -> tuple[_Model | None, list[F
     try:
         return model.model_validate(source.data), []
     except ValidationError as faults:
-        found = faults.errors(include_url=False)[:MOST_FINDINGS]
-        return None, sorted(_without_echoes(_finding(model, source, dict(fault)) for fault in found))
+        errors = faults.errors(include_url=False)[:MOST_FINDINGS]
+        return None, sorted(_without_echoes(_finding(model, source, dict(error)) for error in errors))
 
 
-def _without_echoes(found: Iterable[Finding]) -> set[Finding]:
-    """Not that a key is missing where another word stands for it: that is told with the other word."""
-    told = set(found)
-    meant = {f"{one.key.rpartition('.')[0]}.{one.suggestion}".lstrip(".") for one in told if one.suggestion}
-    return {one for one in told if one.problem != _MISSING or one.key not in meant}
+def _without_echoes(findings: Iterable[Finding]) -> set[Finding]:
+    """Drop "missing" findings for keys that another finding suggests as the correction of a misspelt key."""
+    every = set(findings)
+    suggested = {
+        f"{finding.key.rpartition('.')[0]}.{finding.suggestion}".lstrip(".")
+        for finding in every
+        if finding.suggestion
+    }
+    return {finding for finding in every if finding.problem != _MISSING or finding.key not in suggested}
 
 
 def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> Finding:
     path, kind, context = _path_in_file(source, fault), str(fault["type"]), fault.get("ctx") or {}
     if kind == "extra_forbidden":
-        known = _keys_at(model, path[:-1])
-        listed = f"; known here: {', '.join(sorted(known))}" if known else ""
-        word = nearest(str(path[-1]), known)
-        written = path in source.keys  # a word can stand for a block with that key
+        valid_keys = _keys_at(model, path[:-1])
+        listed = f"; valid here: {', '.join(sorted(valid_keys))}" if valid_keys else ""
+        word = nearest(str(path[-1]), valid_keys)
+        is_key = path in source.keys  # else a word that is short for a block with that key
         return source.finding(
             path,
-            f"unknown {'key' if written else 'word'}{'' if word else listed}",
+            f"unknown {'key' if is_key else 'word'}{'' if word else listed}",
             suggestion=word,
-            at_key=written,
+            at_key=is_key,
         )
     if kind == "missing":
         return source.finding(path, _MISSING, at_key=True)
@@ -93,52 +92,65 @@ def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> F
         choices = _choices(model, path) or [str(context.get("expected", ""))]
         given = _value_at(source.data, path)
         if choices == ["True"]:
-            return source.finding(path, f"{shown(given)} can't stand here: write true, or leave the key out")
+            return source.finding(
+                path, f"{show_value(given)} is not allowed here: write true, or leave the key out"
+            )
         word = nearest(given, choices) if isinstance(given, str) else ""
-        return source.finding(path, f"{shown(given)} is none of {', '.join(choices)}", suggestion=word)
+        return source.finding(
+            path, f"{show_value(given)} is not one of {', '.join(choices)}", suggestion=word
+        )
     error = context.get("error")
     if isinstance(error, KeyFault):
         path = (*path, error.key)
     problem = _sentence(kind, context, fault, _value_at(source.data, path))
     if kind in {"model_type", "model_attributes_type"} and (keys := _keys_at(model, path)):
-        problem += f"; it holds {', '.join(keys)}"
-    return source.finding(path, problem)
+        problem += f"; its keys are {', '.join(keys)}"
+    return source.finding(path, problem, suggestion=_code_meant(context, _value_at(source.data, path)))
+
+
+def _code_meant(context: dict[str, Any], given: Any) -> str:
+    """Return the code of a country or language that was written by its name: `DE` for `Germany`; empty if it is none."""
+    if not isinstance(given, str) or len(given) > _LONGEST_NAME:
+        return ""
+    if context.get("pattern") == COUNTRY_PATTERN:
+        return country_fault(given.strip())[1]
+    return language_fault(given.strip())[1] if context.get("pattern") == LANGUAGE_PATTERN else ""
 
 
 def _sentence(kind: str, context: dict[str, Any], fault: dict[str, Any], given: Any) -> str:
-    """The fault in words that say nothing of the machinery."""
+    """Return the fault as a sentence without pydantic's terms."""
     if kind == "value_error":
         return str(context.get("error") or fault["msg"]).removeprefix("Value error, ")
     if kind in _KINDS:
         quotes = " (put it in quotes)" if kind == "string_type" and isinstance(given, int | float) else ""
-        return f"{shown(given)} is not {_KINDS[kind]}{quotes}"
+        return f"{show_value(given)} is not {_KINDS[kind]}{quotes}"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         limit = context[name]
-        return f"{shown(given)} {words} {int(limit) if limit == int(limit) else limit}"
+        return f"{show_value(given)} {words} {int(limit) if limit == int(limit) else limit}"
     if kind == "string_pattern_mismatch":
-        return f"{shown(given)}: {_PATTERNS.get(context['pattern'], 'it does not have the right form')}"
+        return f"{show_value(given)}: {_PATTERNS.get(context['pattern'], 'it does not have the right form')}"
     if kind in {"string_too_short", "string_too_long"}:
         limit = context.get("min_length") or context.get("max_length")
         return f"the text must have at {'least' if kind.endswith('short') else 'most'} {limit} characters"
     if kind in {"too_short", "too_long"}:
         return "the list is empty" if kind == "too_short" else "the list is too long"
-    return f"{shown(given)} is not allowed here"
+    return f"{show_value(given)} is not allowed here"
 
 
 def _path_in_file(source: Source, fault: dict[str, Any]) -> Path:
-    """The location without what the machinery adds to it; a missing key keeps its name at the end."""
+    """Return the location without pydantic's additions; the name of a missing key stays at the end."""
     path: list[str | int] = []
     node, loc = source.data, fault["loc"]
     names_a_key = fault["type"] in {"missing", "extra_forbidden"}
     for index, part in enumerate(loc):
         last = index == len(loc) - 1 and names_a_key
-        known = (isinstance(node, dict) and part in node) or (
+        is_in_file = (isinstance(node, dict) and part in node) or (
             isinstance(node, list) and isinstance(part, int)
         )
-        if known or (last and isinstance(part, str)):
+        if is_in_file or (last and isinstance(part, str)):
             path.append(part)
-            node = node[part] if known and not (isinstance(node, list) and part >= len(node)) else None
+            node = node[part] if is_in_file and not (isinstance(node, list) and part >= len(node)) else None
     return tuple(path)
 
 
@@ -152,34 +164,34 @@ def _value_at(data: Any, path: Path) -> Any:
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    """The model that describes a place in the data."""
-    here: type[BaseModel] | None = model
+    """Return the model for a place in the data."""
+    current: type[BaseModel] | None = model
     for part in path:
         if isinstance(part, int):
             continue
-        if here is None:
+        if current is None:
             return None
-        field = next((f for name, f in here.model_fields.items() if (f.alias or name) == part), None)
-        here = _first_model(field.annotation) if field else None
-    return here
+        field = next((f for name, f in current.model_fields.items() if (f.alias or name) == part), None)
+        current = _first_model(field.annotation) if field else None
+    return current
 
 
 def _first_model(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for arg in get_args(annotation) if (found := _first_model(arg))), None)
+    return next((model for arg in get_args(annotation) if (model := _first_model(arg))), None)
 
 
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
-    here = _model_at(model, path)
-    return [field.alias or name for name, field in here.model_fields.items()] if here else []
+    block = _model_at(model, path)
+    return [field.alias or name for name, field in block.model_fields.items()] if block else []
 
 
 def _choices(model: type[BaseModel], path: Path) -> list[str]:
-    here = _model_at(model, path[:-1])
-    if here is None or not path:
+    block = _model_at(model, path[:-1])
+    if block is None or not path:
         return []
-    field = next((f for name, f in here.model_fields.items() if (f.alias or name) == path[-1]), None)
+    field = next((f for name, f in block.model_fields.items() if (f.alias or name) == path[-1]), None)
     annotation = field.annotation if field else None
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return [member.value for member in annotation]

@@ -1,1 +1,1 @@
-"""Frozen: what an approver signs and what the stages hand on: revisions, proposals, recipients, states."""
+"""Frozen: values that no longer change: revisions, proposals (the content of plans), recipients."""

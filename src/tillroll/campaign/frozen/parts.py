@@ -1,4 +1,4 @@
-"""What a plan's content is made of: verdicts, audience, exposure, and what the discount is on. Frozen values, pure."""
+"""The parts of a plan's content: verdicts, audience, exposure, products and arms. Frozen and pure."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from enum import StrEnum
 from typing import Any
 
 
-class Level(StrEnum):
-    """What a guardrail says of a plan."""
+class VerdictLevel(StrEnum):
+    """The result of checking a plan against a guardrail."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     WARN = "warn"
-    APPROVERS = "approvers"  # it may go if more people agree than its campaign asks for
+    APPROVERS = "approvers"  # allowed, if more people approve than the campaign asks for
     REFUSE = "refuse"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One guardrail held against one plan: the rule, the figure, the limit, and what follows."""
+    """The check of one guardrail for one plan: rule, figure, limit and result."""
 
     rule: str
-    level: Level
+    level: VerdictLevel
     measured: str
     limit: str
-    text: str = ""  # a sentence for people; empty when it passes
+    text: str = ""  # a sentence for people; empty if it passes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audience:
-    """Who it is for. `digest` covers every recipient's id, address and name."""
+    """The recipients of a plan. `digest` covers everything frozen about each of them (`AudienceDigest`)."""
 
     segment: str
     sentence: str
-    matched: int  # customers the segment selects
-    excluded: Mapping[str, int]  # reason → how many of them are left out
+    matched: int  # customers that the segment selects
+    excluded: Mapping[str, int]  # reason → how many of those are left out
     count: int  # recipients
     digest: str
 
@@ -46,7 +46,7 @@ _AMOUNTS = ("worst_case", "expected", "expected_low", "expected_high")
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """What the run may cost, in the store's currency. None means without bound, or not to be told."""
+    """The cost of a run in the store's currency. None: unlimited (worst case) or not known (expected)."""
 
     worst_case: Decimal | None
     worst_case_basis: str
@@ -54,18 +54,18 @@ class Exposure:
     expected_basis: str
     expected_low: Decimal | None = None
     expected_high: Decimal | None = None
-    range_basis: str = ""  # what the low and the high amount rest on; empty: no range is told
+    range_basis: str = ""  # how the range was estimated; empty: there is no range
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Exposure:
-        """The exposure of a plan row; plans from before ranges have none."""
+        """Read the exposure of a stored plan; old plans have no range."""
         amounts = {name: body.get(name) for name in _AMOUNTS}
         return cls(
-            **{**body, **{name: None if one is None else Decimal(one) for name, one in amounts.items()}}
+            **{**body, **{name: None if text is None else Decimal(text) for name, text in amounts.items()}}
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; the range is left out where none is told."""
+        """Return plain data, without the range if there is none."""
         body = asdict(self)
         body |= {name: None if body[name] is None else str(body[name]) for name in _AMOUNTS}
         if not self.range_basis:
@@ -75,21 +75,19 @@ class Exposure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProductOn:
-    """A product the discount is on."""
+class OfferProduct:
+    """A product that the discount is limited to."""
 
     product_id: int
     sku: str
     name: str
-    by_variation: str = (
-        ""  # the variation's SKU that named it: the store limits by product, so all of them count
-    )
-    price: str = ""  # what it cost when the plan was made; empty: not told
+    by_variation: str = ""  # SKU of the variation in the file; the store can only limit by product
+    price: str = ""  # when the plan was made; empty: not known
 
 
 @dataclass(frozen=True, kw_only=True)
-class CategoryOn:
-    """A category the discount is on."""
+class OfferCategory:
+    """A category that the discount is limited to."""
 
     category_id: int
     path: str  # from the top, like Tea/Green
@@ -97,32 +95,31 @@ class CategoryOn:
 
 @dataclass(frozen=True, kw_only=True)
 class Goods:
-    """What the discount is on, as the store knows it: its ids are what every coupon is limited to."""
+    """The products and categories that the discount is limited to, by the store's ids."""
 
-    products: tuple[ProductOn, ...] = ()
-    categories: tuple[CategoryOn, ...] = ()
+    products: tuple[OfferProduct, ...] = ()
+    categories: tuple[OfferCategory, ...] = ()
     prices: str = (
-        ""  # a digest over all that it costs, variations and what is in the categories too; empty: not told
+        ""  # digest over all prices, of variations and of products in the categories too; empty: not known
     )
 
     @property
     def named(self) -> str:
-        """`Sencha, Tea/Green`."""
-        return ", ".join(
-            [*(one.name or one.sku for one in self.products), *(one.path for one in self.categories)]
-        )
+        """The names as text: `Sencha, Tea/Green`."""
+        products = (product.name or product.sku for product in self.products)
+        return ", ".join([*products, *(category.path for category in self.categories)])
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Goods:
-        """The goods of a plan row."""
+        """Read the goods of a stored plan."""
         return cls(
-            products=tuple(ProductOn(**one) for one in body["products"]),
-            categories=tuple(CategoryOn(**one) for one in body["categories"]),
+            products=tuple(OfferProduct(**product) for product in body["products"]),
+            categories=tuple(OfferCategory(**category) for category in body["categories"]),
             prices=body.get("prices", ""),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; prices that aren't told are left out."""
+        """Return plain data, without unknown prices."""
         body = asdict(self)
         for product in body["products"]:
             if not product["price"]:
@@ -133,37 +130,37 @@ class Goods:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArmOn:
-    """One arm of a comparison: how many get what."""
+class PlanArm:
+    """One arm of an A/B test: its size, offer and e-mail."""
 
     name: str
     count: int
-    offer: str  # a sentence
+    offer: str  # a phrase
     template: str
     subject: str
-    goods: Goods | None = None  # what its offer is on; None: what the plan's is on
+    goods: Goods | None = None  # of its offer; None: as in the plan
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> ArmOn:
-        """One arm of a plan row."""
+    def from_json(cls, body: Mapping[str, Any]) -> PlanArm:
+        """Read one arm of a stored plan."""
         return cls(**{**body, "goods": Goods.from_json(body["goods"]) if body.get("goods") else None})
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; goods of its own only if it has any."""
+        """Return plain data, without goods if it has none of its own."""
         body = asdict(self)
         del body["goods"]
         return body if self.goods is None else {**body, "goods": self.goods.to_json()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Values:
-    """What the discount is worth to the recipients, when each has their own value."""
+class ValueRange:
+    """The discount's value over all recipients, if each has their own."""
 
     least: Decimal
     mean: Decimal
     most: Decimal
 
     @classmethod
-    def from_json(cls, body: Mapping[str, str]) -> Values:
-        """The values of a plan row."""
+    def from_json(cls, body: Mapping[str, str]) -> ValueRange:
+        """Read the values of a stored plan."""
         return cls(**{name: Decimal(value) for name, value in body.items()})

@@ -1,4 +1,4 @@
-"""A plan's content as frozen values: what an approver reads, and exactly what the digest covers."""
+"""A plan's content: what an approver reads and the digest covers. Old bodies must keep their digests."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from typing import Any
 
 from tillroll.campaign.codes.strength import Strength
 from tillroll.campaign.digest import RunningDigest, digest
-from tillroll.campaign.frozen.crossing import Crossing
+from tillroll.campaign.frozen.overlap import Overlap
 from tillroll.campaign.frozen.parts import (
-    ArmOn,
     Audience,
-    CategoryOn,
     Exposure,
     Goods,
-    Level,
-    ProductOn,
-    Values,
+    OfferCategory,
+    OfferProduct,
+    PlanArm,
+    ValueRange,
     Verdict,
+    VerdictLevel,
 )
 
 __all__ = [
     "POLICY",
     "RECIPIENT_FIELDS",
-    "ArmOn",
     "Audience",
     "AudienceDigest",
-    "CategoryOn",
     "Exposure",
     "Goods",
-    "Level",
-    "ProductOn",
+    "OfferCategory",
+    "OfferProduct",
+    "PlanArm",
     "Proposal",
     "StoredPlan",
-    "Values",
+    "ValueRange",
     "Verdict",
+    "VerdictLevel",
 ]
 
 RECIPIENT_FIELDS = ("customer_id", "email", "name", "first_name", "language", "country")
-"""What is frozen of a recipient."""
+"""The frozen fields of a recipient."""
 
 
 POLICY = "policy"
-"""Who approves when the campaign's `auto_when` does."""
+"""The approver recorded for an approval by the campaign's `auto_when`."""
 
-_LATER = {
+_DEFAULTS = {
     "goods": None,
     "codes": None,
     "arms": (),
@@ -57,15 +57,15 @@ _LATER = {
     "crossings": (),
     "strength": None,
 }
-"""Fields that came to the proposal later, and what they hold where nothing is said: then there is no word of them, so that
-a plan from before keeps its digest."""
+"""Fields added after the first version, with their defaults. Defaults are omitted from the body, so that digests of older plans
+stay valid."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
     """The frozen plan of one run."""
 
-    store_id: int  # the store's own number
+    store_id: int  # the store's number at Ecwid
     store_name: str
     currency: str
     timezone: str
@@ -74,11 +74,11 @@ class Proposal:
     owner: str
     slot_key: str
     slot_at: str  # ISO 8601, UTC
-    revision: str  # digest of the campaign file and everything it uses
-    offer: str  # a sentence
-    valid: str  # a sentence, with the store's day edge
+    revision: str  # digest of the campaign file and all files it uses
+    offer: str  # a phrase
+    valid: str  # a phrase, with the end of day in the store's time zone
     code_format: str
-    code_example: str  # a made-up code that can never be live: it holds no drawn symbols
+    code_example: str  # an example that is never drawn as a code
     code_bits: float
     template: str
     subject: str
@@ -88,56 +88,54 @@ class Proposal:
     calls: int
     minutes: float
     verdicts: tuple[Verdict, ...] = field(default=())
-    goods: Goods | None = None  # None: the discount is on everything
-    codes: int | None = None  # how many are made; None: one for each recipient
-    arms: tuple[ArmOn, ...] = ()
-    values: Values | None = None  # None: the same for all
+    goods: Goods | None = None  # None: the discount applies to everything
+    codes: int | None = None  # number of codes; None: one for each recipient
+    arms: tuple[PlanArm, ...] = ()
+    values: ValueRange | None = None  # None: the same for all
     step: int = 1  # of the campaign's flow
-    happened: str = ""  # what the run is about, as a sentence; empty: the clock or a person started it
-    facts: Mapping[str, Any] | None = None  # what messages may say of it
-    crossings: tuple[
-        Crossing, ...
-    ] = ()  # other campaigns that reach the same people, as it was when the plan was made
-    strength: Strength | None = None  # how hard the codes are to guess; None: it draws none
+    happened: str = ""  # the event, as a sentence; empty: a schedule or a person started the run
+    facts: Mapping[str, Any] | None = None  # the event's facts for messages
+    crossings: tuple[Overlap, ...] = ()  # overlaps with other campaigns when the plan was made
+    strength: Strength | None = None  # of the codes; None: no codes are drawn
 
     @property
     def code_count(self) -> int:
-        """How many codes the run makes."""
+        """The number of codes that the run makes."""
         return self.audience.count if self.codes is None else self.codes
 
     def goods_of(self, arm: str) -> Goods | None:
-        """What the discount of an arm is on; None: on everything."""
-        own = next((one.goods for one in self.arms if one.name == arm), None)
+        """Return what the discount of an arm is limited to; None: nothing."""
+        own = next((entry.goods for entry in self.arms if entry.name == arm), None)
         return own or self.goods
 
     @property
     def all_goods(self) -> tuple[Goods, ...]:
-        """What the discount is on, in any arm."""
-        found = (self.goods, *(one.goods for one in self.arms))
-        return tuple(one for one in found if one is not None)
+        """All goods that the discount is limited to, in any arm."""
+        every = (self.goods, *(arm.goods for arm in self.arms))
+        return tuple(goods for goods in every if goods is not None)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the canonical form of everything above."""
+        """SHA-256 over the canonical form of all fields."""
         return digest(self.to_json())
 
     @property
     def refusals(self) -> tuple[Verdict, ...]:
         """The verdicts that forbid the run."""
-        return tuple(verdict for verdict in self.verdicts if verdict.level is Level.REFUSE)
+        return tuple(verdict for verdict in self.verdicts if verdict.level is VerdictLevel.REFUSE)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: amounts as text, so that nothing is rounded on the way."""
+        """Return plain data, with amounts as text so that nothing is rounded."""
         body = asdict(self)
-        for name, nothing in _LATER.items():
-            if body[name] == nothing:
+        for name, default in _DEFAULTS.items():
+            if body[name] == default:
                 del body[name]
         if self.goods is not None:
             body["goods"] = self.goods.to_json()
         if self.arms:
-            body["arms"] = [one.to_json() for one in self.arms]
+            body["arms"] = [arm.to_json() for arm in self.arms]
         if self.crossings:
-            body["crossings"] = [one.to_json() for one in self.crossings]
+            body["crossings"] = [overlap.to_json() for overlap in self.crossings]
         if self.values is not None:
             body["values"] = {name: str(value) for name, value in body["values"].items()}
         body["exposure"] = self.exposure.to_json()
@@ -146,39 +144,40 @@ class Proposal:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Proposal:
-        """The proposal a plan row holds."""
+        """Read the proposal of a stored plan."""
         return cls(
             **{
                 **body,
                 "audience": Audience(**body["audience"]),
                 "exposure": Exposure.from_json(body["exposure"]),
                 "goods": Goods.from_json(body["goods"]) if body.get("goods") else None,
-                "crossings": tuple(Crossing.from_json(one) for one in body.get("crossings", ())),
-                "arms": tuple(ArmOn.from_json(one) for one in body.get("arms", ())),
-                "values": Values.from_json(body["values"]) if body.get("values") else None,
+                "crossings": tuple(Overlap.from_json(overlap) for overlap in body.get("crossings", ())),
+                "arms": tuple(PlanArm.from_json(arm) for arm in body.get("arms", ())),
+                "values": ValueRange.from_json(body["values"]) if body.get("values") else None,
                 "strength": Strength(**body["strength"]) if body.get("strength") else None,
                 "verdicts": tuple(
-                    Verdict(**{**one, "level": Level(one["level"])}) for one in body["verdicts"]
+                    Verdict(**{**verdict, "level": VerdictLevel(verdict["level"])})
+                    for verdict in body["verdicts"]
                 ),
             }
         )
 
 
 class AudienceDigest(RunningDigest):
-    """The digest of an audience; its recipients come in the order of their customer ids."""
+    """The digest of an audience; recipients must be added in the order of their customer ids."""
 
     def add_recipient(self, recipient: Mapping[str, Any]) -> None:
-        """Take one recipient in: everything a message can show of them counts, and so do their arm and value if they have any."""
-        said = [recipient[name] for name in RECIPIENT_FIELDS]
+        """Add one recipient: all fields that a message can show, and arm and value if any."""
+        values = [recipient[name] for name in RECIPIENT_FIELDS]
         arm, value = recipient.get("arm") or "", recipient.get("value")
         if arm or value is not None:
-            said += [arm, None if value is None else f"{value.normalize():f}"]
-        self.add(said)
+            values += [arm, None if value is None else f"{value.normalize():f}"]
+        self.add(values)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredPlan:
-    """A plan as the ledger has it."""
+    """A plan as stored in the ledger."""
 
     plan_id: int
     run_id: int

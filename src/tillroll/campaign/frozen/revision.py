@@ -1,4 +1,4 @@
-"""One version of a campaign with everything it uses: what a plan is made of, and what the ledger keeps."""
+"""Revisions: one version of a campaign with all files it uses, as the ledger keeps it for its plans."""
 
 from __future__ import annotations
 
@@ -8,70 +8,75 @@ from dataclasses import dataclass, field
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
-from tillroll.campaign.language.models import Campaign, Message, Offer
+from tillroll.campaign.language.models import Campaign, MessageSettings, Offer
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment
 
 ENVIRONMENT_MARK = ".environment"
-"""Among a revision's files: the environment whose words are laid over the campaign's, when there are any."""
+"""A key of `Revision.files`: the environment whose overrides apply, if the campaign has any."""
 
 LIVE = "live"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """One version of a campaign: its file and everything it uses, as they stood together."""
+    """One version of a campaign: its file and all files it uses, read at one moment."""
 
     name: str
-    digest: str  # SHA-256 over path and text of every file below
+    digest: str  # SHA-256 over path and text of all `files`
     campaign: Campaign
     files: Mapping[str, str]  # relative POSIX path → text
-    segments: Mapping[str, Segment]  # the audience's, the excluded ones, and those that end a flow
+    segments: Mapping[str, Segment]  # of the audience, excluded ones, and those that end a flow
     code_formats: Mapping[str, CodeFormat]
     guardrails: Guardrails
     calendar: Calendar
-    lists: Mapping[str, CustomerList] = field(
-        default_factory=dict
-    )  # that its segments ask for; without members
+    lists: Mapping[str, CustomerList] = field(default_factory=dict)  # used by the segments; without members
     _runs: dict[tuple[int, str], Campaign] = field(default_factory=dict, compare=False, repr=False)
 
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:
-        """The campaign as one step of its flow and one arm of its comparison have it."""
+        """Return the campaign for one step and one arm; cached."""
         if (step, arm) not in self._runs:
             plain = not self.campaign.steps and not self.campaign.variants
             self._runs[step, arm] = self.campaign if plain else self.campaign.as_run(step=step, arm=arm)
         return self._runs[step, arm]
 
-    def message(self, *, step: int = 1, arm: str = "") -> Message:
-        """The e-mail of one step and arm. `LookupError` for a pool, which is sent to nobody."""
-        found = self.as_run(step=step, arm=arm).message
-        if found is None:
-            raise LookupError(f"campaign {self.name} sends nothing")
-        return found
+    def message(self, *, step: int = 1, arm: str = "") -> MessageSettings:
+        """Return the e-mail of one step and arm. `LookupError` for a pool, which sends none."""
+        message = self.as_run(step=step, arm=arm).message
+        if message is None:
+            raise LookupError(f"campaign {self.name} sends no e-mail")
+        return message
 
     def offer(self, *, step: int = 1, arm: str = "") -> Offer:
-        """The offer of one step and arm. `LookupError` for an e-mail without a code."""
-        found = self.as_run(step=step, arm=arm).offer
-        if found is None:
-            raise LookupError(f"campaign {self.name} offers nothing at step {step}")
-        return found
+        """Return the offer of one step and arm. `LookupError` for an e-mail without a code."""
+        offer = self.as_run(step=step, arm=arm).offer
+        if offer is None:
+            raise LookupError(f"campaign {self.name} has no offer at step {step}")
+        return offer
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """The names of the arms that are compared; one without a name when nothing is."""
-        return tuple(one.name for one in self.campaign.variants) or ("",)
+        """The names of the arms; one empty name without variants."""
+        return tuple(variant.name for variant in self.campaign.variants) or ("",)
 
     @property
     def code_format(self) -> CodeFormat:
         """The code format of the campaign as a whole."""
         return self.format_of(self.campaign)
 
+    @property
+    def shared_codes(self) -> frozenset[str]:
+        """The codes for everybody that the campaign names, in any of its steps and arms."""
+        steps = range(1, max(1, len(self.campaign.steps)) + 1)
+        named = {self.as_run(step=step, arm=arm).codes.shared for step in steps for arm in self.arms}
+        return frozenset(code for code in named if code is not None)
+
     def format_of(self, campaign: Campaign) -> CodeFormat:
-        """What the codes of a run look like; the plainest where there is none to look like anything."""
+        """Return the code format of a run; a default one if the run draws no codes."""
         return self.code_formats.get(campaign.codes.format) or CodeFormat(title="none")
 
     def template_files(self, name: str) -> Mapping[str, str]:
-        """An e-mail's files by their names within the template folder."""
+        """Return an e-mail's files by their names in the template folder."""
         folder = f"templates/{name}/"
         return {
             path.removeprefix(folder): text for path, text in self.files.items() if path.startswith(folder)
@@ -79,37 +84,39 @@ class Revision:
 
 
 def formats_of(campaign: Campaign) -> frozenset[str]:
-    """The code formats a campaign draws codes by."""
+    """Return the names of the code formats that a campaign draws codes with."""
     drawn = [campaign.codes] if campaign.offer is not None else []
-    drawn += [one.codes or campaign.codes for one in campaign.steps if one.offer is not None]
-    return frozenset(one.format for one in drawn if one.shared is None)
+    drawn += [step.codes or campaign.codes for step in campaign.steps if step.offer is not None]
+    return frozenset(codes.format for codes in drawn if codes.shared is None)
 
 
 def offers_of(campaign: Campaign) -> tuple[Offer, ...]:
-    """Every offer a campaign makes, whatever the arm."""
+    """Return all offers of a campaign, without changes by variants."""
     offers = (campaign.offer, *(step.offer for step in campaign.steps))
-    return tuple(one for one in offers if one is not None)
+    return tuple(offer for offer in offers if offer is not None)
 
 
-def messages_of(campaign: Campaign) -> tuple[Message, ...]:
-    """Every e-mail a campaign may send, whatever the step and the arm; a reminder as an e-mail of its own."""
-    found = [campaign.message] if campaign.message is not None else [one.message for one in campaign.steps]
+def messages_of(campaign: Campaign) -> tuple[MessageSettings, ...]:
+    """Return all e-mails that a campaign may send, of all steps and arms; reminders count as e-mails too."""
+    messages = (
+        [campaign.message] if campaign.message is not None else [step.message for step in campaign.steps]
+    )
     for variant in campaign.variants:
         if variant.message is not None:
-            found.append(found[0].model_copy(update=variant.message.model_dump(exclude_none=True)))
-    reminders = [(one, one.reminder) for one in found if one.reminder is not None]
-    return tuple(found) + tuple(
-        Message(template=reminder.template, subject=reminder.subject, send=one.send)
-        for one, reminder in reminders
+            messages.append(messages[0].model_copy(update=variant.message.model_dump(exclude_none=True)))
+    reminders = [(message.send, message.reminder) for message in messages if message.reminder is not None]
+    return tuple(messages) + tuple(
+        MessageSettings(template=reminder.template, subject=reminder.subject, send=send)
+        for send, reminder in reminders
     )
 
 
 def templates_of(campaign: Campaign) -> frozenset[str]:
-    """The template folders a campaign sends from."""
-    return frozenset(one.template for one in messages_of(campaign))
+    """Return the names of the template folders that a campaign uses."""
+    return frozenset(message.template for message in messages_of(campaign))
 
 
 def segments_of(campaign: Campaign) -> frozenset[str]:
-    """The segments a campaign asks for."""
-    found = {*campaign.who.exclude, *(name for step in campaign.steps for name in step.unless_in)}
-    return frozenset(found | ({campaign.who.segment} if campaign.who.segment else set()))
+    """Return the names of the segments that a campaign uses."""
+    names = {*campaign.who.exclude, *(name for step in campaign.steps for name in step.unless_in)}
+    return frozenset(names | ({campaign.who.segment} if campaign.who.segment else set()))

@@ -1,4 +1,4 @@
-"""The smaller blocks of a campaign file: its status, for whom, which codes, who must agree, the steps of a flow, the arms."""
+"""The smaller blocks of a campaign file: status, audience, codes, approval, budget, the steps of a flow, and variants."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from tillroll.campaign.language.message import Message, MessageChange, Unless
-from tillroll.campaign.language.money import Amount
+from tillroll.campaign.language.message import MessageChange, MessageSettings, Unless
 from tillroll.campaign.language.offer import Offer, OfferChange
+from tillroll.campaign.text.block import Block, Name
+from tillroll.campaign.text.money import Amount
 from tillroll.campaign.text.units import Duration, KeyFault, Share, Whole
-from tillroll.campaign.text.words import Name, Words
 
 SHARED_PATTERN = r"^[A-Z0-9][A-Z0-9-]{2,35}$"
 
@@ -21,26 +21,30 @@ SHARED_PATTERN = r"^[A-Z0-9][A-Z0-9-]{2,35}$"
 class Status(StrEnum):
     """Whether the loop acts on a campaign."""
 
-    DRAFT = "draft"  # checked, never run
+    DRAFT = "draft"  # checked but never run
     ACTIVE = "active"
-    PAUSED = "paused"  # no new runs; those begun go on
+    PAUSED = "paused"  # no new runs; begun runs continue
     ENDED = "ended"
 
 
-class Who(Words):
-    """The audience: one segment, less the excluded ones. For an event of a customer: what they must fit besides."""
+class Who(Block):
+    """The audience: one segment without the excluded ones. For a customer event, a further condition on that customer."""
 
-    segment: Name | None = Field(default=None, description="A file of rules/segments/.")
-    exclude: tuple[Name, ...] = Field(default=(), description="Segments that are left out.")
-    limit: Whole | None = Field(default=None, ge=1, le=5_000_000, description="At most so many.")
-    holdout: Share = Field(default=Decimal(0), description="Kept back, to compare with.", examples=["10%"])
+    segment: Name | None = Field(default=None, description="A file in rules/segments/.")
+    exclude: tuple[Name, ...] = Field(default=(), description="Segments whose members are left out.")
+    limit: Whole | None = Field(default=None, ge=1, le=5_000_000, description="The most recipients.")
+    holdout: Share = Field(
+        default=Decimal(0),
+        description="Control group: the share of the audience that gets nothing.",
+        examples=["10%"],
+    )
 
 
-class Pool(Words):
-    """Codes made ahead and handed out as they are needed."""
+class Pool(Block):
+    """Codes made in advance and handed out when needed."""
 
-    size: Whole = Field(ge=1, le=100_000, description="How many there should be to hand out.")
-    low_water: Whole = Field(ge=0, description="Fewer left than this: the pool is filled up again.")
+    size: Whole = Field(ge=1, le=100_000, description="How many codes to keep in stock.")
+    low_water: Whole = Field(ge=0, description="The pool is refilled when fewer codes are left.")
 
     @model_validator(mode="after")
     def _below_size(self) -> Self:
@@ -49,10 +53,10 @@ class Pool(Words):
         return self
 
 
-class Codes(Words):
-    """What the codes look like: a code for each recipient (the rule), a pool of them, or one shared by all."""
+class Codes(Block):
+    """The codes: one per recipient (the default), a pool, or one shared code."""
 
-    format: Name = Field(default="short", description="A file of rules/codes/.")
+    format: Name = Field(default="short", description="A file in rules/codes/.")
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{0,12}$")] = Field(
         default="", examples=["BACK"]
     )
@@ -62,71 +66,77 @@ class Codes(Words):
     pool: Pool | None = None
     ahead: Duration | None = Field(
         default=None,
-        description="Make them so long before a run's time, switched off; at its time they are switched on.",
+        description="Make the codes this long before the run's time, paused; they are activated at its time.",
         examples=["2h"],
     )
     delete_after: Duration | None = Field(
         default=None,
-        description="Delete them in the store so long after they expired; the ledger keeps them.",
+        description="Delete expired codes in the store this long after their expiry; the ledger keeps them.",
         examples=["90d"],
     )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if self.shared is not None:
-            if not any(sign.isalpha() for sign in self.shared):
-                raise KeyFault("shared", "digits alone can be mistaken for a coupon's number; add a letter")
+            if not any(char.isalpha() for char in self.shared):
+                raise KeyFault(
+                    "shared", "a code of digits only can be mistaken for a coupon id; add a letter"
+                )
             for other in ("format", "prefix", "pool"):
                 if other in self.model_fields_set:
-                    raise KeyFault(other, f"{other}: has no meaning beside shared:; leave it out")
+                    raise KeyFault(other, f"{other}: has no meaning with shared:; leave it out")
         return self
 
 
-class AutoWhen(Words):
-    """A plan within these bounds is approved by the campaign's own policy; anything larger waits for people."""
+class AutoWhen(Block):
+    """Limits within which a plan is approved automatically; larger plans await approval."""
 
     codes: Whole = Field(ge=0)
     worst_case: Amount = Field(ge=0)
 
 
-class Approval(Words):
-    """Who must agree, and for how long a plan may wait."""
+class Approval(Block):
+    """How many people must approve, and how long a plan may wait for them."""
 
-    by: Whole = Field(default=1, ge=1, le=10, description="How many different people.")
-    expires: Duration = Field(default=timedelta(hours=48), description="How long a plan may wait.")
+    by: Whole = Field(default=1, ge=1, le=10, description="How many different people must approve.")
+    expires: Duration = Field(default=timedelta(hours=48), description="How long a plan may await approval.")
     auto_when: AutoWhen | None = None
 
 
-class Budget(Words):
-    """What all live runs of this campaign together may cost in the worst case, in the store's currency."""
+class Budget(Block):
+    """The most that all live runs of this campaign may cost together in the worst case, in the store's currency."""
 
     worst_case: Amount = Field(gt=0)
 
 
-class Step(Words):
+class Step(Block):
     """One e-mail of a flow."""
 
     wait: Duration | None = Field(
-        default=None, description="So long after the step before (for the first: after the event)."
+        default=None, description="How long after the previous step (for the first step: after the event)."
     )
-    unless: tuple[Unless, ...] = Field(default=(), description="The flow ends here for those who did this.")
-    unless_in: tuple[Name, ...] = Field(default=(), description="... or who are in one of these segments.")
-    offer: Offer | None = Field(default=None, description="Without it, an e-mail without a code.")
+    unless: tuple[Unless, ...] = Field(
+        default=(), description="The flow ends before this step for customers who did this."
+    )
+    unless_in: tuple[Name, ...] = Field(
+        default=(), description="The flow ends before this step for customers in one of these segments."
+    )
+    offer: Offer | None = Field(default=None, description="Without it, the e-mail has no code.")
     codes: Codes | None = None
-    same_code: bool = Field(default=False, description="Show the code that an earlier step gave.")
-    message: Message
+    same_code: bool = Field(default=False, description="Show the code of an earlier step.")
+    message: MessageSettings
 
     @model_validator(mode="after")
     def _one_code(self) -> Self:
         if self.same_code and self.offer is not None:
-            raise KeyFault("same_code", "same_code: shows an earlier step's code; leave out offer:")
+            raise KeyFault("same_code", "same_code: shows the code of an earlier step; leave out offer:")
         if self.codes is not None and self.offer is None:
-            raise KeyFault("codes", "codes: goes with offer:")
+            raise KeyFault("codes", "codes: needs an offer:")
         return self
 
 
-class Variant(Words):
-    """One arm of an A/B comparison: a share by weight, and what it says differently."""
+class Variant(Block):
+    """One arm of an A/B test: its weight, and what it changes."""
 
     name: Name
     weight: Whole = Field(default=1, ge=1, le=1000)

@@ -1,4 +1,4 @@
-"""The e-mail: its template, its subject, how it leaves, and a reminder (`message:` of a campaign file)."""
+"""The e-mail: its template, subject, sending rules and reminder (`message:` of a campaign file)."""
 
 from __future__ import annotations
 
@@ -8,77 +8,84 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from tillroll.campaign.language.calendar import SomeDays, whole_year
+from tillroll.campaign.text.block import Block, Line, Name
 from tillroll.campaign.text.units import Duration, KeyFault, Rate, Window
-from tillroll.campaign.text.words import Line, Name, Words
 
 
 class IfUnknown(StrEnum):
-    """What to do with an e-mail that may or may not have left."""
+    """What to do with an e-mail that may or may not have been sent."""
 
     SKIP = "skip"
     RESEND = "resend"
 
 
 class Via(StrEnum):
-    """How an e-mail leaves."""
+    """The mail transports. An installation uses one of them: that whose variable is set, else the outbox."""
 
     SMTP = "smtp"
-    OUTBOX = "outbox"  # written to files, for trying things
+    OUTBOX = "outbox"  # written to files, to try things out
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds the transport's address; empty for the outbox, which has none."""
+        return "" if self is Via.OUTBOX else f"{self.name}_URL"
 
 
-class Send(Words):
-    """How messages leave."""
+class Send(Block):
+    """How e-mails are sent."""
 
     via: Via | None = Field(
         default=None,
-        description="Only by this way; without it by the installation's own (SMTP_URL).",
+        description="The transport; by default the installation's (SMTP_URL).",
     )
     quiet_hours: Window | None = Field(
         default=None,
-        description="None leave in this stretch of the campaign's day.",
+        description="No e-mail is sent in this part of the day, in the campaign's time zone.",
         examples=["21:00-08:00"],
     )
     quiet_days: tuple[SomeDays, ...] = Field(
-        default=(), description="None leave on these days, besides those of rules/calendar.yaml."
+        default=(), description="No e-mail is sent on these days, nor on those of rules/calendar.yaml."
     )
-    rate: Rate | None = Field(default=None, description="At most so many.", examples=["50/s", "1000/h"])
+    rate: Rate | None = Field(
+        default=None, description="The highest sending rate.", examples=["50/s", "1000/h"]
+    )
     if_unknown: IfUnknown = Field(
-        default=IfUnknown.SKIP, description="What to do with an e-mail that may or may not have left."
+        default=IfUnknown.SKIP, description="What to do with an e-mail that may or may not have been sent."
     )
 
     @model_validator(mode="after")
     def _leaves_a_day(self) -> Self:
         if whole_year(self.quiet_days):
-            raise KeyFault("quiet_days", "every day of the year is one, so no e-mail would ever leave")
+            raise KeyFault("quiet_days", "every day of the year is covered, so no e-mail would ever be sent")
         return self
 
 
-class Reminder(Words):
-    """A second e-mail to those who have not used their code, before it expires."""
+class Reminder(Block):
+    """A second e-mail, before the code expires, to customers who have not used it."""
 
     before_expiry: Duration = Field(examples=["3d"])
     template: Name
     subject: Line
 
 
-class Message(Words):
-    """The e-mail: a folder of templates/ and a subject, which is a small Jinja template itself."""
+class MessageSettings(Block):
+    """The e-mail: a folder in templates/ and a subject, which is a Jinja template itself."""
 
-    template: Name = Field(description="A folder of templates/.")
-    subject: Line = Field(examples=["{{ customer.first_name }}, 15 % is waiting"])
+    template: Name = Field(description="A folder in templates/.")
+    subject: Line = Field(examples=["{{ customer.first_name or 'Hello' }}, 15% is waiting"])
     send: Send = Send()
     reminder: Reminder | None = None
 
 
-class MessageChange(Words):
-    """What a variant says differently of the message."""
+class MessageChange(Block):
+    """What a variant changes in the message."""
 
     template: Name | None = None
     subject: Line | None = None
 
 
 class Unless(StrEnum):
-    """What ends a flow for a customer before its next step."""
+    """What ends a flow for a customer before the next step."""
 
-    ORDERED = "ordered"  # an order since they entered
-    CODE_USED = "code_used"  # a code that this flow gave them was used
+    ORDERED = "ordered"  # placed an order since entering
+    CODE_USED = "code_used"  # used a code of this flow

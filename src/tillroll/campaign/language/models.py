@@ -1,7 +1,6 @@
-"""What a campaign file says, as frozen values. Units are as people write them (`units.py`); unknown keys are refused.
+"""A campaign file as frozen values, and the rules that involve several blocks. Unknown keys are refused.
 
-Its blocks are modules of their own: `trigger.py` (when), `offer.py` and `value.py`, `message.py`, and the smaller ones in
-`blocks.py`. Here is the file as a whole, and what of it must hang together.
+Single blocks are in `trigger.py` (when), `offer.py`, `value.py`, `message.py` and `blocks.py`; quantities in `text/units.py`.
 """
 
 from __future__ import annotations
@@ -22,23 +21,24 @@ from tillroll.campaign.language.blocks import (
     Variant,
     Who,
 )
-from tillroll.campaign.language.message import IfUnknown, Message, Reminder, Send, Unless, Via
+from tillroll.campaign.language.events.event import Event
+from tillroll.campaign.language.message import IfUnknown, MessageSettings, Reminder, Send, Unless, Via
 from tillroll.campaign.language.offer import (
     AMOUNT_KINDS,
     PERCENT_KINDS,
     SHIPPING_KINDS,
     THE_PRODUCT,
+    AllowedCustomers,
     AppliesTo,
-    Customers,
     Offer,
     OfferKind,
     Uses,
     Valid,
 )
-from tillroll.campaign.language.trigger import Again, Event, IfLate, Stops, When
+from tillroll.campaign.language.trigger import Again, IfLate, Stops, When
 from tillroll.campaign.language.value import Figure, PerCustomer
+from tillroll.campaign.text.block import LINE_PATTERN, Block, Line, Name
 from tillroll.campaign.text.units import KeyFault
-from tillroll.campaign.text.words import LINE_PATTERN, Line, Name, Words
 
 __all__ = [
     "AMOUNT_KINDS",
@@ -48,19 +48,20 @@ __all__ = [
     "SHIPPING_KINDS",
     "THE_PRODUCT",
     "Again",
+    "AllowedCustomers",
     "AppliesTo",
     "Approval",
     "AutoWhen",
+    "Block",
     "Budget",
     "Campaign",
     "Codes",
-    "Customers",
     "Event",
     "Figure",
     "IfLate",
     "IfUnknown",
     "Line",
-    "Message",
+    "MessageSettings",
     "Name",
     "Offer",
     "OfferKind",
@@ -78,29 +79,33 @@ __all__ = [
     "Via",
     "When",
     "Who",
-    "Words",
 ]
 
 
-class Campaign(Words):
+class Campaign(Block):
     """One campaign file."""
 
-    title: Line = Field(description="What it is called, for people.", examples=["We miss you"])
-    owner: Line = Field(description="Who answers for it: an e-mail address or a name.")
-    status: Status = Field(default=Status.DRAFT, description="Whether the loop acts on it.")
+    title: Line = Field(description="The campaign's name for people.", examples=["We miss you"])
+    owner: Line = Field(description="Who is responsible: an e-mail address or a name.")
+    status: Status = Field(default=Status.DRAFT, description="Only active campaigns run.")
     extends: Name | None = Field(
         default=None,
-        description="Another campaign; what this file doesn't say, that one says (but not its status).",
+        description="Another campaign, whose keys apply where this file has none (except its status).",
     )
     when: When
     who: Who = Who()
     unless: tuple[Unless, ...] = Field(
-        default=(), description="Nothing is sent to those who did this since the event."
+        default=(), description="Nothing is sent to customers who did this since the event."
+    )
+    announce: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether an e-mail may be sent before its code works; otherwise it waits until then.",
     )
     stops: Stops | None = None
-    offer: Offer | None = Field(default=None, description="Without it, an e-mail without a code.")
+    offer: Offer | None = Field(default=None, description="Without it, the e-mail has no code.")
     codes: Codes = Codes()
-    message: Message | None = None
+    message: MessageSettings | None = None
     steps: tuple[Step, ...] = Field(
         default=(), min_length=1, max_length=20, description="Several e-mails in a row, instead of message:."
     )
@@ -110,16 +115,16 @@ class Campaign(Words):
         default=(),
         min_length=2,
         max_length=10,
-        description="Arms to compare; each customer is always in the same one.",
+        description="Arms of an A/B test; each customer is always in the same one.",
     )
     environments: dict[str, Any] = Field(
         default_factory=dict,
         exclude=True,
-        description="What the file says differently in an environment: sandbox or live.",
+        description="Keys that differ in an environment: sandbox or live.",
     )
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _is_consistent(self) -> Self:
         _check_event(self)
         _check_shape(self)
         _check_codes(self)
@@ -127,124 +132,134 @@ class Campaign(Words):
         return self
 
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:
-        """The campaign as one step and one arm see it: with that offer and message, and no steps or variants.
+        """Return the campaign for one step and one arm: with their offer and message, without steps and variants.
 
-        Raises `ValueError` where an arm's changes make no sense with what they change (`tillroll check` tells it with its place).
+        Raises `ValueError` if an arm's changes are not valid together with the rest; `tillroll check` reports that.
         """
-        said = self.said()
-        steps, variants = said.pop("steps", ()), said.pop("variants", ())
+        body = self.as_written()
+        steps, variants = body.pop("steps", ()), body.pop("variants", ())
         if steps:
-            here = dict(steps[step - 1])
-            said["message"] = here["message"]
-            said["offer"], said["codes"] = here.get("offer"), here.get("codes") or said.get("codes")
-            said = {key: value for key, value in said.items() if value is not None}
+            own = dict(steps[step - 1])
+            body["message"] = own["message"]
+            body["offer"], body["codes"] = own.get("offer"), own.get("codes") or body.get("codes")
+            body = {key: value for key, value in body.items() if value is not None}
         for variant in variants:
             if variant["name"] == arm:
                 for block in ("offer", "message"):
-                    if variant.get(block) and said.get(block):
-                        said[block] = {**said[block], **variant[block]}
-        return Campaign.model_validate(said)
+                    if variant.get(block) and body.get(block):
+                        body[block] = {**body[block], **variant[block]}
+                        if block == "offer" and variant[block].get("kind") == OfferKind.FREE_SHIPPING:
+                            body[block].pop("value", None)  # the campaign's own, which free shipping has not
+        return Campaign.model_validate(body)
 
 
 def _check_shape(campaign: Campaign) -> None:
-    """Message or steps, and an audience."""
+    """Require a message or steps, and an audience."""
     only_pool = campaign.codes.pool is not None and campaign.message is None and not campaign.steps
     if campaign.steps:
         for key in ("message", "offer"):
             if getattr(campaign, key) is not None:
-                raise KeyFault(key, f"{key}: stands in each of the steps: here; leave it out")
+                raise KeyFault(key, f"{key}: belongs in each of the steps: here; leave it out")
     elif campaign.message is None and not only_pool:
-        raise ValueError("say what is sent: message:, or steps:")
+        raise ValueError("add message: or steps:, so that something is sent")
     if only_pool and campaign.offer is None:
         raise KeyFault("codes", "a pool needs an offer:")
-    by_itself = campaign.when.on is not None and not campaign.when.on.about_product
-    if campaign.who.segment is None and not by_itself and not only_pool:
+    has_customer = campaign.when.on is not None and not campaign.when.on.about_product
+    if campaign.who.segment is None and not has_customer and not only_pool:
         place = "who" if "who" in campaign.model_fields_set else "when"
-        raise KeyFault(place, "who: must name a segment:, since no customer comes with this trigger")
+        trigger = "a run by hand" if campaign.when.manual else "a schedule"
+        trigger = trigger if campaign.when.on is None else "a product event"
+        raise KeyFault(place, f"add who.segment: {trigger} has no audience of its own")
     if only_pool and campaign.who.segment is not None:
-        raise KeyFault("who", "a pool without message: is sent to nobody; leave out segment:")
+        raise KeyFault("who", "a pool without message: sends no e-mails; leave out segment:")
 
 
 def _check_event(campaign: Campaign) -> None:
-    """What goes with `when.on` only."""
+    """Check the keys that depend on an event."""
     event = campaign.when.on
     if event is None:
         for key in ("after", "again"):
             if getattr(campaign.when, key) is not None:
-                raise KeyFault("when", f"{key}: goes with on:")
+                raise KeyFault("when", f"{key}: can only be used with on:")
     if (event is None or event.about_product) and campaign.steps:
-        raise KeyFault("steps", "steps: follow an event of a customer; give when: {on: ...}")
+        raise KeyFault("steps", "steps: need a customer event; give when: {on: ...}")
     if (event is None or event.about_product) and campaign.unless:
-        raise KeyFault("unless", "unless: goes with an event of a customer")
+        raise KeyFault("unless", "unless: needs a customer event")
     if campaign.steps and campaign.when.after is not None and campaign.steps[0].wait is not None:
-        raise KeyFault("steps", "the first step's wait: and when.after: say the same; leave one out")
+        raise KeyFault("steps", "the first step's wait: and when.after: mean the same; leave one out")
     named = [
-        one for offer in _offers(campaign) for one in (offer.applies_to.products if offer.applies_to else ())
+        sku for offer in _offers(campaign) for sku in (offer.applies_to.products if offer.applies_to else ())
     ]
     if THE_PRODUCT in named and (event is None or not event.about_product):
-        raise KeyFault("offer", f"{THE_PRODUCT} needs an event of a product, like on: back_in_stock")
+        raise KeyFault("offer", f"{THE_PRODUCT} needs a product event, like on: back_in_stock")
     if campaign.stops is not None and not named:
         raise KeyFault("stops", "stock_below: needs an offer that applies_to: products")
-    earlier = False
+    has_code = False
     for index, step in enumerate(campaign.steps):
-        if step.same_code and not earlier:
+        if step.same_code and not has_code:
             raise KeyFault("steps", f"same_code: in step {index + 1}, but no earlier step has an offer:")
-        earlier = earlier or step.offer is not None
+        has_code = has_code or step.offer is not None
 
 
 def _check_codes(campaign: Campaign) -> None:
-    """One shared code, or a pool, and what they can't do."""
+    """Check what a shared code or a pool can't be combined with."""
     if campaign.offer is None and not campaign.steps and "codes" in campaign.model_fields_set:
-        raise KeyFault("codes", "codes: goes with offer:")
+        raise KeyFault("codes", "codes: needs an offer:")
     pairs = [
         (campaign.offer, campaign.codes),
-        *((one.offer, one.codes or campaign.codes) for one in campaign.steps),
+        *((step.offer, step.codes or campaign.codes) for step in campaign.steps),
     ]
     for offer, codes in pairs:
         if offer is None or (codes.shared is None and codes.pool is None):
             continue
         what = "a shared code" if codes.shared is not None else "a pool"
         if offer.per_customer is not None:
-            raise KeyFault("codes", f"{what} has one value for all; give a code to each (leave it out)")
+            raise KeyFault(
+                "codes", f"{what} has one value for all; leave it out, so that each customer gets a code"
+            )
         if codes.shared is not None and offer.uses is Uses.SINGLE:
             raise KeyFault(
-                "codes", "a shared code with uses: single works once in all; say uses: once_per_customer"
+                "codes",
+                "a shared code with uses: single could be used only once in total; use uses: once_per_customer",
             )
         if any(variant.offer is not None for variant in campaign.variants):
-            raise KeyFault("variants", f"{what} can't differ by variant; give a code to each")
+            raise KeyFault(
+                "variants", f"{what} can't differ by variant; leave it out, so that each customer gets a code"
+            )
     _check_time_of_codes(campaign)
-    if campaign.steps and any((one.codes or campaign.codes).pool for one in campaign.steps):
-        raise KeyFault("steps", "a pool can't stand in steps:; give a code to each")
+    if campaign.steps and any((step.codes or campaign.codes).pool for step in campaign.steps):
+        raise KeyFault("steps", "steps: can't use a pool; leave it out, so that each customer gets a code")
 
 
 def _check_time_of_codes(campaign: Campaign) -> None:
-    """When codes are made and deleted: `ahead` needs a time that is known before."""
+    """Check `ahead:`, which needs a time known in advance, and `delete_after:`."""
     for step in campaign.steps:
         for key in ("ahead", "delete_after"):
             if step.codes is not None and getattr(step.codes, key) is not None:
-                raise KeyFault("steps", f"{key}: stands in the campaign's own codes:, not in a step's")
+                raise KeyFault("steps", f"{key}: belongs in the campaign's own codes:, not in a step's")
     if campaign.codes.ahead is None:
         return
     if campaign.when.on is not None or campaign.when.manual:
         raise KeyFault(
-            "codes", "ahead: goes with a schedule (cron:, at: or every:): nobody knows the time before"
+            "codes", "ahead: needs a schedule (cron:, at: or every:), whose times are known in advance"
         )
     if campaign.codes.shared is not None or campaign.codes.pool is not None:
-        raise KeyFault("codes", "ahead: goes with a code for each; leave out shared: and pool:")
+        raise KeyFault("codes", "ahead: needs a code for each recipient; leave out shared: and pool:")
 
 
 def _check_variants(campaign: Campaign) -> None:
-    names = [one.name for one in campaign.variants]
-    for index, one in enumerate(campaign.variants):
-        if one.name in names[:index]:
-            raise KeyFault("variants", f"two variants are called {one.name}")
-        if campaign.steps and one.message is not None:
-            raise KeyFault("variants", "in a flow a variant can change the offer only")
-        if one.message is not None and campaign.message is None:
+    names = [variant.name for variant in campaign.variants]
+    for index, variant in enumerate(campaign.variants):
+        if variant.name in names[:index]:
+            raise KeyFault("variants", f"two variants are called {variant.name}")
+        if campaign.steps and variant.message is not None:
+            raise KeyFault("variants", "in a flow, a variant can only change the offer")
+        if variant.message is not None and campaign.message is None:
             raise KeyFault("variants", "there is no message: to change")
-        if one.offer is not None and not _offers(campaign):
+        if variant.offer is not None and not _offers(campaign):
             raise KeyFault("variants", "there is no offer: to change")
 
 
 def _offers(campaign: Campaign) -> list[Offer]:
-    return [one for one in (campaign.offer, *(step.offer for step in campaign.steps)) if one is not None]
+    offers = (campaign.offer, *(step.offer for step in campaign.steps))
+    return [offer for offer in offers if offer is not None]

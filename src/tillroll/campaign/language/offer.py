@@ -1,24 +1,25 @@
-"""The discount: kind, value, limits, what it is on, and when its codes work (`offer:` of a campaign file)."""
+"""The discount: kind, value, limits, products and categories, and validity (`offer:` of a campaign file)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from tillroll.campaign.language.money import Amount, Money
 from tillroll.campaign.language.value import PerCustomer, Value
-from tillroll.campaign.text.units import Duration, KeyFault, WallTime
-from tillroll.campaign.text.words import Line, Words
+from tillroll.campaign.text.block import Block, Line
+from tillroll.campaign.text.money import Amount, Money
+from tillroll.campaign.text.units import KeyFault, ValidFor, WallEnd, WallTime
 
 THE_PRODUCT = "{product}"
-"""Among `applies_to.products`: the product that the campaign's event is about."""
+"""In `applies_to.products`: the product of the campaign's event."""
 
 
 class OfferKind(StrEnum):
-    """The five kinds of discount a coupon can carry."""
+    """The kinds of discount that a coupon can carry."""
 
     PERCENT = "percent"
     AMOUNT = "amount"
@@ -35,52 +36,56 @@ SHIPPING_KINDS = frozenset(
 
 
 class Uses(StrEnum):
-    """How often one code works."""
+    """How often one code can be used."""
 
     SINGLE = "single"
     ONCE_PER_CUSTOMER = "once_per_customer"
     UNLIMITED = "unlimited"
 
 
-class Customers(StrEnum):
-    """Who the store lets use the code."""
+class AllowedCustomers(StrEnum):
+    """Which customers the store lets use the code."""
 
     ANY = "any"
-    NEW = "new"  # buyers without orders
+    NEW = "new"  # customers without orders
     REPEAT = "repeat"
 
 
-class Valid(Words):
-    """When the code works: for a length of time from the moment minting begins, or between two fixed moments."""
+class Valid(Block):
+    """When the code is valid: for a duration from the start of minting, or between two fixed moments."""
 
-    for_: Duration | None = Field(
+    for_: ValidFor | None = Field(
         default=None,
         alias="for",
-        description="So long from the moment minting begins, to the end of that day.",
-        examples=["14d"],
+        description="This long from the start of minting: days and weeks to the end of the last day, hours and minutes exactly.",
+        examples=["14d", "24h"],
     )
     from_: WallTime | None = Field(default=None, alias="from", examples=["2026-11-27 00:00"])
-    until: WallTime | None = Field(default=None, examples=["2026-11-30 23:59"])
+    until: WallEnd | None = Field(
+        default=None,
+        description="The last moment. A day without a time is good to its end.",
+        examples=["2026-11-30", "2026-11-30 18:00"],
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if (self.for_ is None) == (self.until is None):
-            raise ValueError("give either for: (like 14d) or until: (like 2026-12-31 23:59), not both")
+            raise ValueError("give either for: (like 14d) or until: (like 2026-12-31), not both")
         if self.for_ is not None and self.from_ is not None:
-            raise KeyFault("from", "from: goes with until:, not with for:")
+            raise KeyFault("from", "from: can't be combined with for:, only with until:")
         if self.from_ is not None and self.until is not None and self.from_ >= self.until:
             raise KeyFault("until", "until: must be later than from:")
         return self
 
 
-class AppliesTo(Words):
-    """What the discount is on: products by SKU, categories by name or path (`Tea/Green`). Without it, on everything."""
+class AppliesTo(Block):
+    """The products (by SKU) and categories (by name or path, `Tea/Green`) that the discount is limited to."""
 
     products: tuple[Line, ...] = Field(
         default=(),
         min_length=1,
         max_length=100,
-        description="SKUs; {product} is the product that the event is about.",
+        description="SKUs; {product} is the product of the event.",
         examples=[["TEA-1", "TEA-2"], ["{product}"]],
     )
     categories: tuple[Line, ...] = Field(
@@ -94,21 +99,23 @@ class AppliesTo(Words):
         return self
 
 
-class Offer(Words):
-    """The discount. `value` is a percentage or an amount in the store's currency, by kind."""
+class Offer(Block):
+    """The discount. `value` is a percentage or an amount in the store's currency, depending on `kind`."""
 
     kind: OfferKind
     value: Value | None = Field(
         default=None,
-        description="A percentage or an amount by kind, or a value for each customer.",
+        description="A percentage or an amount, depending on kind, or a value for each customer.",
         examples=[15, {"formula": "min(0.15 * average_order, 20)", "at_most": 20}],
     )
     minimum_subtotal: Amount | None = Field(
-        default=None, ge=0, description="The smallest basket it works on."
+        default=None, ge=0, description="The smallest basket the code can be used for."
     )
     applies_to: AppliesTo | None = None
-    uses: Uses = Field(default=Uses.SINGLE, description="How often one code works.")
-    customers: Customers = Field(default=Customers.ANY, description="Who the store lets use it.")
+    uses: Uses = Field(default=Uses.SINGLE, description="How often one code can be used.")
+    customers: AllowedCustomers = Field(
+        default=AllowedCustomers.ANY, description="Which customers the store lets use the code."
+    )
     valid: Valid
 
     @model_validator(mode="after")
@@ -124,41 +131,59 @@ class Offer(Words):
         if self.kind in PERCENT_KINDS and isinstance(self.fixed_value, Money):
             raise KeyFault("value", "a percentage has no currency; write it like 15")
         if self.kind in PERCENT_KINDS and self.largest_value > 100:
-            raise KeyFault("value", f"{self.largest_value} is over 100 %")
+            raise KeyFault("value", f"{self.largest_value} is more than 100%")
         return self
 
     @model_validator(mode="after")
     def _goods_fit_kind(self) -> Self:
         if self.kind is OfferKind.FREE_SHIPPING and self.applies_to is not None:
-            problem = "free_shipping is for the whole basket (the store drops such a limit); leave it out"
+            problem = (
+                "free_shipping applies to the whole basket (the store ignores such a limit); leave it out"
+            )
             raise KeyFault("applies_to", problem)
         return self
 
     @property
     def largest_value(self) -> Decimal:
-        """The value, or the most that a value for each customer can come to; 0 without one."""
+        """The value, or the largest value that any customer can get; 0 without a value."""
         if isinstance(self.value, PerCustomer):
             return self.value.largest
         return self.value if self.value is not None else Decimal(0)
 
     @property
     def per_customer(self) -> PerCustomer | None:
-        """How each customer's own value is worked out; None when it is the same for all."""
+        """How each customer's value is calculated; None if it is the same for all."""
         return self.value if isinstance(self.value, PerCustomer) else None
+
+    def value_for(self, figures: Mapping[str, Decimal], unit: Decimal) -> Decimal | None:
+        """Return a customer's own value; None if they get no code, or if the value is the same for all.
+
+        `unit` is the smallest of the store's currency.
+        """
+        if self.per_customer is None:
+            return None
+        return self.per_customer.value_for(figures, unit if self.kind in AMOUNT_KINDS else None)
+
+    def too_fine(self, unit: Decimal) -> Iterator[tuple[str, Decimal]]:
+        """Yield each amount that is no multiple of the currency's smallest, with its key."""
+        amounts: list[tuple[str, Decimal | None]] = [("minimum_subtotal", self.minimum_subtotal)]
+        if self.kind in AMOUNT_KINDS:
+            amounts += self.per_customer.amounts() if self.per_customer else [("value", self.fixed_value)]
+        yield from ((key, amount) for key, amount in amounts if amount is not None and amount % unit)
 
     @property
     def fixed_value(self) -> Decimal | None:
-        """The one value for all; None when there is none, or each customer has their own."""
+        """The one value for all; None without a value or if each customer has their own."""
         return None if isinstance(self.value, PerCustomer) else self.value
 
 
-class OfferChange(Words):
-    """What a variant says differently of the offer."""
+class OfferChange(Block):
+    """What a variant changes in the offer."""
 
     kind: OfferKind | None = None
     value: Value | None = None
     minimum_subtotal: Amount | None = Field(default=None, ge=0)
     applies_to: AppliesTo | None = None
     uses: Uses | None = None
-    customers: Customers | None = None
+    customers: AllowedCustomers | None = None
     valid: Valid | None = None

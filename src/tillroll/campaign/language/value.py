@@ -1,13 +1,13 @@
-"""What a discount is worth to one customer: a figure, a table over one of their figures, or a formula over several.
+"""The value of a discount: one number, or one per customer from a table or a formula over the customer's figures.
 
-A formula is arithmetic and nothing else: numbers, the figures below, + - * /, brackets, min, max, round, floor, ceil, and
-`a if b > c else d`. It is parsed by Python's own parser and walked node by node; anything else in it is refused where it stands.
+A formula is plain arithmetic: numbers, the figures below, + - * /, brackets, min, max, round, floor, ceil, and
+`a if b > c else d`. Python's parser reads it and every node is checked; anything else is refused.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal, DecimalException
 from enum import StrEnum
 from itertools import pairwise
@@ -15,27 +15,27 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from tillroll.campaign.language.money import Amount
-from tillroll.campaign.text.units import KeyFault, Number, parse_decimal, shown
-from tillroll.campaign.text.words import Words
+from tillroll.campaign.text.block import Block
+from tillroll.campaign.text.money import Amount
+from tillroll.campaign.text.units import KeyFault, Number, parse_decimal, show_value
 
 _CENT = Decimal("0.01")
-_LONGEST = 500  # signs of a formula
+_LONGEST = 500  # characters of a formula
 _DEEPEST = 40
 
 
 class Figure(StrEnum):
-    """What is known of a customer as a number."""
+    """A number known about a customer."""
 
     ORDERS = "orders"
     SPENT = "spent"
     AVERAGE_ORDER = "average_order"
     DAYS_SINCE_LAST_ORDER = "days_since_last_order"
-    ORDER_TOTAL = "order_total"  # of the order the event is about
-    CART_TOTAL = "cart_total"  # of the cart the event is about
+    ORDER_TOTAL = "order_total"  # of the event's order
+    CART_TOTAL = "cart_total"  # of the event's cart
 
 
-FIGURES = tuple(one.value for one in Figure)
+FIGURES = tuple(figure.value for figure in Figure)
 _FUNCTIONS: Mapping[str, Callable[..., Decimal]] = {
     "min": min,
     "max": max,
@@ -59,12 +59,14 @@ _COMPARISONS: Mapping[type[ast.AST], Callable[[Decimal, Decimal], bool]] = {
 
 
 def parse_formula(raw: Any) -> str:
-    """The text of a formula that can be worked out, or a `ValueError` that says what in it can't."""
+    """Return a valid formula with normalised blanks; `ValueError` says what is wrong with it."""
     if not isinstance(raw, str):
-        raise ValueError(f"{shown(raw)} is not a formula; write it in quotes, like 'min(0.15 * spent, 20)'")
+        raise ValueError(
+            f"{show_value(raw)} is not a formula; write it in quotes, like 'min(0.15 * spent, 20)'"
+        )
     text = " ".join(raw.split())
     if len(text) > _LONGEST:
-        raise ValueError(f"the formula is longer than {_LONGEST} signs")
+        raise ValueError(f"the formula is longer than {_LONGEST} characters")
     _check(_tree(text), 0)
     return text
 
@@ -73,7 +75,9 @@ def _tree(text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"{shown(text)} is not a formula; write it like min(0.15 * spent, 20)") from None
+        raise ValueError(
+            f"{show_value(text)} is not a formula; write it like min(0.15 * spent, 20)"
+        ) from None
 
 
 def _check(node: ast.expr, depth: int) -> None:
@@ -102,18 +106,18 @@ def _check(node: ast.expr, depth: int) -> None:
             parts = [left, right, body, other]
         case _:
             raise ValueError(
-                f"{shown(ast.unparse(node))} can't stand in a formula: it has numbers, {', '.join(FIGURES)}, + - * /, "
+                f"{show_value(ast.unparse(node))} is not allowed in a formula: use numbers, {', '.join(FIGURES)}, + - * /, "
                 "min, max, round, floor, ceil, and a if b > c else d"
             )
     for part in parts:
         _check(part, depth + 1)
 
 
-def work_out(formula: str, figures: Mapping[str, Decimal]) -> Decimal:
-    """The formula's value; a figure that isn't known is 0, and so is a division by it."""
+def evaluate_formula(formula: str, figures: Mapping[str, Decimal]) -> Decimal:
+    """Return the value of a checked formula; an unknown figure counts as 0, and so does a division by 0."""
     try:
         return _evaluate(_tree(formula), figures)
-    except DecimalException:  # over the edge of what Decimal holds: nobody's discount
+    except DecimalException:  # more than Decimal can hold
         return Decimal(0)
 
 
@@ -129,25 +133,25 @@ def _evaluate(node: ast.expr, figures: Mapping[str, Decimal]) -> Decimal:
         case ast.BinOp(left=left, op=op, right=right):
             return _OPERATORS[type(op)](_evaluate(left, figures), _evaluate(right, figures))
         case ast.Call(func=ast.Name(id=name), args=args):
-            return _FUNCTIONS[name](*(_evaluate(one, figures) for one in args))
+            return _FUNCTIONS[name](*(_evaluate(arg, figures) for arg in args))
         case ast.IfExp(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body, orelse=other):
             holds = _COMPARISONS[type(op)](_evaluate(left, figures), _evaluate(right, figures))
             return _evaluate(body if holds else other, figures)
-    raise AssertionError("a checked formula has nothing else in it")
+    raise AssertionError("a checked formula has no other nodes")
 
 
 Formula = Annotated[str, BeforeValidator(parse_formula)]
 
 
-class Row(Words):
-    """One line of a table: from this figure on, this value."""
+class Row(Block):
+    """One line of a table: the value from a figure on."""
 
     from_: Number = Field(alias="from", ge=0)
     value: Number = Field(gt=0)
 
 
-class Table(Words):
-    """A value by steps over one figure of the customer; below the first step there is no code."""
+class Table(Block):
+    """A value that depends on one figure of the customer; below the first row, there is no code."""
 
     by: Figure
     rows: tuple[Row, ...] = Field(min_length=1, max_length=50)
@@ -156,34 +160,36 @@ class Table(Words):
     def _climbs(self) -> Self:
         starts = [row.from_ for row in self.rows]
         if any(later <= earlier for earlier, later in pairwise(starts)):
-            raise KeyFault("rows", "each from: must be more than the one before it")
+            raise KeyFault("rows", "each from: must be more than the previous one")
         return self
 
 
-class PerCustomer(Words):
-    """A value for each customer: a table or a formula, within bounds."""
+class PerCustomer(Block):
+    """A value for each customer, from a table or a formula, within limits."""
 
     table: Table | None = None
     formula: Formula | None = Field(default=None, examples=["min(0.15 * average_order, 20)"])
-    at_least: Number = Field(default=_CENT, gt=0, description="Less than this, and there is no code.")
+    at_least: Number = Field(default=_CENT, gt=0, description="Customers whose value is lower get no code.")
     at_most: Number | None = Field(
-        default=None, gt=0, description="Never more than this; a formula needs it."
+        default=None, gt=0, description="The highest value; required with a formula."
     )
-    step: Number = Field(default=_CENT, ge=_CENT, description="Rounded down to a multiple of this.")
+    step: Number = Field(
+        default=_CENT, ge=_CENT, description="Values are rounded down to a multiple of this."
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.table is None) == (self.formula is None):
             raise ValueError("give either table: or formula:")
         if self.formula is not None and self.at_most is None:
-            raise ValueError("a formula needs at_most:, so that the worst case can be told")
+            raise ValueError("a formula needs at_most:, so that the worst case is known")
         if self.at_most is not None and self.at_most < self.at_least:
             raise KeyFault("at_most", "at_most: is less than at_least:")
         return self
 
     @property
     def largest(self) -> Decimal:
-        """The most it can come to."""
+        """The largest value that any customer can get."""
         most = self.at_most
         if self.table is not None:
             top = max(row.value for row in self.table.rows)
@@ -191,17 +197,29 @@ class PerCustomer(Words):
         assert most is not None  # noqa: S101 - the model refuses a formula without it
         return most
 
-    def value_for(self, figures: Mapping[str, Decimal]) -> Decimal | None:
-        """What it is worth to a customer with these figures; None: too little for a code."""
+    def amounts(self) -> Iterator[tuple[str, Decimal | None]]:
+        """Yield the values that the file gives, each with its key."""
+        for name in ("at_least", "at_most", "step"):
+            if name in self.model_fields_set:
+                yield f"value.{name}", getattr(self, name)
+        for index, row in enumerate(self.table.rows if self.table is not None else ()):
+            yield f"value.table.rows[{index}].value", row.value
+
+    def value_for(self, figures: Mapping[str, Decimal], unit: Decimal | None = None) -> Decimal | None:
+        """Return the value for a customer with these figures; None if it is too small for a code.
+
+        `unit` is the currency's smallest, for an amount: the value is rounded down to a multiple of it too.
+        """
         if self.table is not None:
             figure = figures.get(self.table.by.value) or Decimal(0)
             fitting = [row.value for row in self.table.rows if row.from_ <= figure]
-            found = fitting[-1] if fitting else Decimal(0)
+            value = fitting[-1] if fitting else Decimal(0)
         else:
-            found = work_out(self.formula or "0", figures)
-        found = min(found, self.largest)
-        found -= found % self.step if found > 0 else Decimal(0)
-        return found if found >= self.at_least else None
+            value = evaluate_formula(self.formula or "0", figures)
+        value = min(value, self.largest)
+        for step in (self.step, *((unit,) if unit is not None else ())):
+            value -= value % step if value > 0 else Decimal(0)
+        return value if value >= self.at_least else None
 
 
 def _form(raw: Any) -> str:
@@ -209,4 +227,4 @@ def _form(raw: Any) -> str:
 
 
 Value = Annotated[Annotated[Amount, Tag("all")] | Annotated[PerCustomer, Tag("each")], Discriminator(_form)]
-"""A percentage or an amount: one for all, or one for each customer."""
+"""A percentage or an amount: one for all customers, or one for each."""

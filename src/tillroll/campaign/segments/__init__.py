@@ -1,1 +1,1 @@
-"""Segments: who is selected, as structured conditions, a sentence, and figures over the buyers."""
+"""Segments: conditions that select customers, their sentence, uploaded lists and RFM scores."""

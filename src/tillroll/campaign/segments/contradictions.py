@@ -1,4 +1,4 @@
-"""Conditions that nobody can fit together: a segment that selects nobody is a slip, and as an exclusion it leaves nobody out."""
+"""Conditions that contradict each other. A segment that can't match anybody is a mistake; as an exclusion, it excludes nobody."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillroll.campaign.text.findings import Finding
 from tillroll.campaign.text.source import Path, Source, dotted
 
 _KEYS = {"not_": "not"}
-_ONE_OF = frozenset({"country", "region", "city", "language", "group"})  # a customer has one of each
+_ONE_OF = frozenset({"country", "region", "city", "language", "group"})  # a customer has only one of each
 _BOUNDED = frozenset({"orders", "spent", "average_order"})
 _MOMENTS = frozenset({"first_order", "last_order", "registered"})
 _OF_BUYERS = frozenset({"average_order", "bought", "rfm"})
@@ -31,38 +31,38 @@ class _Part:
 
 
 def check_segment(source: Source, segment: Segment) -> list[Finding]:
-    """Where a condition can't hold together with one that is said before it."""
-    found = []
+    """Return a finding for each condition that contradicts an earlier one."""
+    findings = []
     for parts in _groups(segment.where, ("where",)):
-        told: set[Path] = set()
+        reported: set[Path] = set()
         for first, second in combinations(parts, 2):
-            if second.path not in told and _exclude_each_other(first, second):
-                told.add(second.path)
-                problem = f"nobody fits this together with {dotted(first.path)}"
-                found.append(source.finding(second.path, problem, at_key=True))
-    return found
+            if second.path not in reported and _exclude_each_other(first, second):
+                reported.add(second.path)
+                problem = f"nobody can match both this and {dotted(first.path)}"
+                findings.append(source.finding(second.path, problem, at_key=True))
+    return findings
 
 
 def _groups(condition: Condition, path: Path) -> Iterator[list[_Part]]:
-    """Every set of conditions that must hold together, the whole of it first."""
+    """Yield every set of conditions that must hold together, the outermost first."""
     parts = list(_together(condition, path))
     yield parts
     for part in parts:
         if part.name == "any":
-            for index, one in enumerate(part.value):
-                yield from _groups(one, (*part.path, index))
+            for index, inner in enumerate(part.value):
+                yield from _groups(inner, (*part.path, index))
         elif part.name == "not_":
             yield from _groups(part.value, part.path)
 
 
 def _together(condition: Condition, path: Path) -> Iterator[_Part]:
-    name, value = condition.said_key
-    here = (*path, _KEYS.get(name, name))
+    name, value = condition.only_key
+    place = (*path, _KEYS.get(name, name))
     if name == "all":
-        for index, one in enumerate(value):
-            yield from _together(one, (*here, index))
+        for index, inner in enumerate(value):
+            yield from _together(inner, (*place, index))
     else:
-        yield _Part(path=here, name=name, value=value)
+        yield _Part(path=place, name=name, value=value)
 
 
 def _exclude_each_other(first: _Part, second: _Part) -> bool:
@@ -71,38 +71,41 @@ def _exclude_each_other(first: _Part, second: _Part) -> bool:
     if first.name == second.name and (check := _SAME.get(first.name)):
         return check(first.value, second.value)
     if {first.name, second.name} == {"first_order", "last_order"}:
-        one, other = (first, second) if first.name == "first_order" else (second, first)
-        return _last_before_first(one.value, other.value)
+        earlier, later = (first, second) if first.name == "first_order" else (second, first)
+        return _last_before_first(earlier.value, later.value)
     return (_never_ordered(first) and _ordered(second)) or (_never_ordered(second) and _ordered(first))
 
 
 def _is_opposite(part: _Part, other: _Part) -> bool:
-    return bool(part.name == "not_" and part.value.said_key == (other.name, other.value))
+    return bool(part.name == "not_" and part.value.only_key == (other.name, other.value))
 
 
 def _disjoint(first: Any, second: Any) -> bool:
-    return {one.strip().lower() for one in first.in_}.isdisjoint(one.strip().lower() for one in second.in_)
+    names = {name.strip().lower() for name in first.in_}
+    return names.isdisjoint(name.strip().lower() for name in second.in_)
 
 
 def _bounds_apart(first: Any, second: Any) -> bool:
-    """Bounds without a number in common; of the same time, where they have one."""
+    """Return whether two bounds have no number in common; bounds for different times never contradict."""
     if getattr(first, "within", None) != getattr(second, "within", None):
         return False
-    least = max((one.at_least for one in (first, second) if one.at_least is not None), default=None)
-    most = min((one.at_most for one in (first, second) if one.at_most is not None), default=None)
+    least = max((part.at_least for part in (first, second) if part.at_least is not None), default=None)
+    most = min((part.at_most for part in (first, second) if part.at_most is not None), default=None)
     return least is not None and most is not None and least > most
 
 
 def _scores_apart(first: Any, second: Any) -> bool:
     pairs = ((getattr(first, name), getattr(second, name)) for name in ("recency", "frequency", "monetary"))
-    return any(one is not None and other is not None and _bounds_apart(one, other) for one, other in pairs)
+    return any(a is not None and b is not None and _bounds_apart(a, b) for a, b in pairs)
 
 
 def _moments_apart(first: Moment, second: Moment) -> bool:
     if first.never or second.never:
         return first.never != second.never
-    oldest = min((one.less_than for one in (first, second) if one.less_than is not None), default=None)
-    youngest = max((one.more_than for one in (first, second) if one.more_than is not None), default=_NO_TIME)
+    oldest = min((part.less_than for part in (first, second) if part.less_than is not None), default=None)
+    youngest = max(
+        (part.more_than for part in (first, second) if part.more_than is not None), default=_NO_TIME
+    )
     return oldest is not None and youngest >= oldest
 
 

@@ -1,4 +1,4 @@
-"""A segment as one English sentence, so that an approver reads what the query will ask."""
+"""A segment as one English sentence, so that an approver can read what the query selects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tillroll.campaign.segments.conditions import (
     Bought,
-    Codes,
+    CodeHistory,
     Count,
     CustomerField,
     Emails,
@@ -25,25 +25,25 @@ from tillroll.campaign.text.units import spell_duration
 
 
 def say_segment(segment: Segment) -> str:
-    """`Customers who ordered at least 2 times, and last ordered more than 90 days ago.`"""
+    """Return `Customers who ordered at least 2 times, and last ordered more than 90 days ago.`"""
     return f"Customers who {say_condition(segment.where)}."
 
 
 def say_condition(condition: Condition) -> str:
-    """What goes after “customers who”."""
-    name, value = condition.said_key
+    """Return the part after “customers who”."""
+    name, value = condition.only_key
     if name in _JOINS and len(value) > 1:
-        said = f", {_JOINS[name]} ".join(_say_inside(one) for one in value)
-        return f"either {said}" if name == "any" else said
+        sentence = f", {_JOINS[name]} ".join(_say_inside(part) for part in value)
+        return f"either {sentence}" if name == "any" else sentence
     return _say_inside(condition)
 
 
 def _say_inside(condition: Condition) -> str:
-    """A part of a longer sentence: several conditions that belong together stand in brackets."""
-    name, value = condition.said_key
+    """Return a part of a longer sentence, with several joined conditions in brackets."""
+    name, value = condition.only_key
     if name in _JOINS:
-        said = f" {_JOINS[name]} ".join(_say_inside(one) for one in value)
-        return f"({said})" if len(value) > 1 else said
+        sentence = f" {_JOINS[name]} ".join(_say_inside(part) for part in value)
+        return f"({sentence})" if len(value) > 1 else sentence
     return _SAYS[name](value)
 
 
@@ -62,17 +62,19 @@ def _say_orders(count: Count) -> str:
 
 
 def _say_spent(bounds: Spent) -> str:
-    return f"spent {_sum(bounds)}{_lately(bounds.within) or ' in all'}"
+    return f"spent {_sum(bounds)}{_lately(bounds.within) or ' in total'}"
 
 
 def _say_average(bounds: Sum) -> str:
-    return f"spend {_sum(bounds)} an order on average"
+    return f"spend {_sum(bounds)} per order on average"
 
 
-def _moment(what: str) -> Callable[[Moment], str]:
+def _moment(what: str, never: str) -> Callable[[Moment], str]:
+    """Return the sentence of a time: what happened when, or that it never did."""
+
     def say(moment: Moment) -> str:
         if moment.never:
-            return f"never {what.removeprefix('first ').removeprefix('last ')}"
+            return never
         parts = []
         if moment.more_than is not None:
             parts.append(f"more than {spell_duration(moment.more_than)} ago")
@@ -84,15 +86,15 @@ def _moment(what: str) -> Callable[[Moment], str]:
 
 
 def _say_bought(bought: Bought) -> str:
-    goods = [*bought.products, *(f"anything of {one}" for one in bought.categories)]
+    goods = [*bought.products, *(f"anything in {category}" for category in bought.categories)]
     pieces = f"at least {bought.at_least} pieces of " if (bought.at_least or 1) > 1 else ""
     return f"bought {pieces}{_or(goods)}{_lately(bought.within)}"
 
 
 def _say_scores(scores: Scores) -> str:
     figures = {"recency": scores.recency, "frequency": scores.frequency, "money": scores.monetary}
-    said = [f"{_score(one)} of 5 for {name}" for name, one in figures.items() if one is not None]
-    return f"score {_joined(said, 'and')}"
+    parts = [f"{_score(score)} of 5 for {name}" for name, score in figures.items() if score is not None]
+    return f"score {_joined(parts, 'and')}"
 
 
 def _score(score: Score) -> str:
@@ -146,16 +148,16 @@ def _say_emails(emails: Emails) -> str:
     return f"got {count}{_of(emails.campaigns) or ' from us'}{_lately(emails.within)}"
 
 
-def _say_got(codes: Codes) -> str:
+def _say_got(codes: CodeHistory) -> str:
     return f"got a code{_of(codes.campaigns) or ' from us'}{_lately(codes.within)}"
 
 
-def _say_used(codes: Codes) -> str:
+def _say_used(codes: CodeHistory) -> str:
     return f"used a code{_of(codes.campaigns) or ' from us'}{_lately(codes.within)}"
 
 
-def _say_ignored(codes: Codes) -> str:
-    return f"{_say_got(codes)} and let it run out unused"
+def _say_ignored(codes: CodeHistory) -> str:
+    return f"{_say_got(codes)} and let it expire unused"
 
 
 _SAYS: Mapping[str, Callable[[Any], str]] = {
@@ -163,9 +165,9 @@ _SAYS: Mapping[str, Callable[[Any], str]] = {
     "orders": _say_orders,
     "spent": _say_spent,
     "average_order": _say_average,
-    "first_order": _moment("first ordered"),
-    "last_order": _moment("last ordered"),
-    "registered": _moment("registered"),
+    "first_order": _moment("first ordered", never="never ordered"),
+    "last_order": _moment("last ordered", never="never ordered"),
+    "registered": _moment("registered", never="never registered"),
     "bought": _say_bought,
     "rfm": _say_scores,
     "accepts_marketing": _say_consent,

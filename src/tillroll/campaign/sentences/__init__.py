@@ -1,1 +1,1 @@
-"""Sentences: what the machine will do, as people read it."""
+"""Sentences: offers, events, changes and verdicts in words for people."""

@@ -1,1 +1,1 @@
-"""Text: YAML with positions, and what people write in it: quantities, names, lines. A fault knows its file, line and column."""
+"""Text: YAML with positions, and the quantities, names and lines in it. Every finding has file, line and column."""

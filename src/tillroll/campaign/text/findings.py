@@ -1,4 +1,4 @@
-"""What is wrong with a file, and where: every finding names file, line and column, shows the line, and suggests a way out."""
+"""Findings: what is wrong with a file, with file, line, column, the line itself and, if possible, a suggestion."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 MOST_FINDINGS = 200
-"""What is told of one file: a file with more faults isn't a campaign, and a page has to show them all."""
+"""The most findings reported for one file, since a page shows all of them."""
 
 _WIDE = {"W", "F"}
-_LONGEST_LINE = 200  # what is shown of a source line
-_LONGEST_WORD = 100  # nobody means a known word by a longer one, and comparing it takes long
+_LONGEST_LINE = 200  # characters shown of a source line
+_LONGEST_WORD = 100  # longer words match no known word, and comparing them is slow
 
 
-_NO_WIDTH = {"Mn", "Me", "Cf"}  # accents that stand on the letter before, joiners
-_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # controls, lone surrogates, line and paragraph separators
+_NO_WIDTH = {"Mn", "Me", "Cf"}  # combining accents, joiners
+_INVISIBLE = {"Cc", "Cs", "Zl", "Zp"}  # controls, lone surrogates, line and paragraph separators
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Finding:
-    """One fault of one file. Lines and columns count from 1, columns in characters."""
+    """One fault in one file. Lines and columns count from 1; columns count characters."""
 
     file: str
     line: int
     column: int
     key: str  # dotted path, like offer.value; empty for the file as a whole
     problem: str
-    suggestion: str = ""  # the nearest valid word
+    suggestion: str = ""  # the nearest valid word; empty: none is near
     source_line: str = ""
 
     def render(self) -> str:
-        """`file:line:column key: problem`, the line itself, and a caret under the place."""
+        """Return `file:line:column key: problem`, the line itself, and a caret under the place."""
         subject = f"{self.key}: " if self.key else ""
         hint = f" (did you mean {self.suggestion}?)" if self.suggestion else ""
         head = _printable(f"{self.file}:{self.line}:{self.column} {subject}{self.problem}{hint}")
@@ -44,37 +44,37 @@ class Finding:
         return f"{head}\n    {shown}\n    {caret}"
 
     def to_json(self) -> dict[str, Any]:
-        """For `tillroll check --json`."""
+        """Return plain data for `tillroll check --json`."""
         return asdict(self)
 
 
 def _printable(text: str) -> str:
-    """Without what moves a terminal's cursor or colours it: a file's text must not play tricks on its reader."""
+    """Replace control characters, which could move a terminal's cursor or change its colours."""
     return "".join(
         " "
-        if sign == "\t"
+        if char == "\t"
         else "\N{REPLACEMENT CHARACTER}"
-        if unicodedata.category(sign) in _UNSEEN
-        else sign
-        for sign in text
+        if unicodedata.category(char) in _INVISIBLE
+        else char
+        for char in text
     )
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal a text takes, so that the caret stands under the right character."""
+    """Return how many columns a text takes in a terminal, to place the caret under the right character."""
     return sum(
         0
-        if unicodedata.category(sign) in _NO_WIDTH
+        if unicodedata.category(char) in _NO_WIDTH
         else 2
-        if unicodedata.east_asian_width(sign) in _WIDE
+        if unicodedata.east_asian_width(char) in _WIDE
         else 1
-        for sign in text
+        for char in text
     )
 
 
 def nearest(word: str, choices: Collection[str]) -> str:
-    """The choice that looks most like a word, or nothing when none does."""
+    """Return the choice most similar to a word; empty if none is similar."""
     if len(word) > _LONGEST_WORD:
         return ""
-    found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
-    return found[0] if found else ""
+    matches = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    return matches[0] if matches else ""

@@ -1,8 +1,8 @@
-"""YAML with positions: plain data, and where every key and value stands in the file.
+"""YAML with positions: plain data, and where every key and value is in the file.
 
-Read by YAML 1.2's core rules (`NO` is a country, `21:00` is a time of day, not a number), composed to nodes so that positions
-are the parser's own. What a campaign never needs and a prankster does is refused: anchors and aliases, tags, a key given
-twice, more than a megabyte or 10,000 values, nesting past 40 levels.
+YAML 1.2's core schema applies (`NO` is a country, `21:00` is a time of day, not a number). Positions come from the parser's
+nodes. Anchors and aliases, tags, duplicate keys, more than a megabyte or 10,000 values, and nesting past 40 levels are refused:
+no campaign needs them, and they can be used to exhaust memory.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 import yaml
 import yamlcore
 
+from tillroll.campaign.text.clean import foreign_in_file
 from tillroll.campaign.text.findings import MOST_FINDINGS, Finding
 
 MOST_BYTES = 1_048_576
 MOST_DEPTH = 40
-MOST_EVENTS = 20_000  # a key and its value are two; the parser needs a kilobyte for each
+MOST_EVENTS = 20_000  # a key and its value are two events; the parser needs a kilobyte for each
 
 _CONTROL = re.compile(
     r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -33,26 +34,28 @@ class _Loader(yamlcore.CCoreLoader):  # type: ignore[misc]  # yamlcore has no ty
 
 @dataclass(kw_only=True)
 class Source:
-    """One YAML file, parsed. `findings` are faults of the YAML itself; with any of them, `data` is None."""
+    """One parsed YAML file. `findings` are faults of the YAML itself; if there are any, `data` is None."""
 
     file: str
     lines: list[str]
     data: Any = None
-    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)  # where a key stands
-    values: dict[Path, tuple[int, int]] = field(default_factory=dict)  # where its value stands
+    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)  # position of each key
+    values: dict[Path, tuple[int, int]] = field(default_factory=dict)  # position of each value
     findings: list[Finding] = field(default_factory=list)
-    origins: dict[Path, Source] = field(default_factory=dict)  # of a merged file: where each part was written
+    origins: dict[Path, Source] = field(
+        default_factory=dict
+    )  # of a merged file: the file each part was written in
 
     def finding(self, path: Path, problem: str, *, suggestion: str = "", at_key: bool = False) -> Finding:
-        """A finding at a place in the data: at the key or its value, or the nearest place above that is known."""
+        """Return a finding at a place in the data: at its value (or its key), else at the nearest known place above."""
         line, column, origin = self._place(path, at_key)
         return origin.finding_at(line, column, problem, key=dotted(path), suggestion=suggestion)
 
     def finding_at(
         self, line: int, column: int, problem: str, *, key: str = "", suggestion: str = ""
     ) -> Finding:
-        """A finding at a line and column."""
-        shown = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        """Return a finding at a line and column."""
+        source_line = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         return Finding(
             file=self.file,
             line=line,
@@ -60,7 +63,7 @@ class Source:
             key=key,
             problem=problem,
             suggestion=suggestion,
-            source_line=shown[:200],
+            source_line=source_line[:200],
         )
 
     def _place(self, path: Path, at_key: bool) -> tuple[int, int, Source]:
@@ -74,26 +77,31 @@ class Source:
 
 
 def dotted(path: Path) -> str:
-    """`offer.value`, `where.all[1].orders`."""
+    """Return a path as text: `offer.value`, `where.all[1].orders`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
 
 
+def position_in(content: bytes, offset: int) -> tuple[int, int]:
+    """Return the line and column (from 1, in characters) of a byte of a file."""
+    before = content[:offset]
+    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+    return before.count(b"\n") + 1, column
+
+
 def read_source(file: str, content: bytes) -> Source:
-    """Parse one file. Never raises: whatever is wrong is a finding."""
+    """Parse one file. Never raises: every fault becomes a finding."""
     if len(content) > MOST_BYTES:
-        found = Source(file=file, lines=[])
-        found.findings.append(found.finding_at(1, 1, f"the file is larger than {MOST_BYTES // 1024} KiB"))
-        return found
+        source = Source(file=file, lines=[])
+        source.findings.append(source.finding_at(1, 1, f"the file is larger than {MOST_BYTES // 1024} KiB"))
+        return source
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        before = content[: fault.start]
-        line = before.count(b"\n") + 1
         source = Source(file=file, lines=content.decode("utf-8", "replace").splitlines())
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        line, column = position_in(content, fault.start)
         source.findings.append(
             source.finding_at(line, column, "this character is not UTF-8; save the file as UTF-8")
         )
@@ -101,7 +109,7 @@ def read_source(file: str, content: bytes) -> Source:
     source = Source(file=file, lines=text.splitlines())
     if control := _CONTROL.search(text):
         before_it = text[: control.start()].splitlines() or [""]
-        problem = f"the character U+{ord(control[0]):04X} can't be seen and can't stand in a file; delete it"
+        problem = f"the control character U+{ord(control[0]):04X} is not allowed; delete it"
         at_line_start = text[: control.start()].endswith("\n")
         line, column = (len(before_it) + 1, 1) if at_line_start else (len(before_it), len(before_it[-1]) + 1)
         source.findings.append(source.finding_at(line, column, problem))
@@ -122,7 +130,7 @@ def read_source(file: str, content: bytes) -> Source:
 
 
 class _Stop(Exception):
-    """Reading further is pointless."""
+    """Raised when reading further is pointless; carries the finding."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.problem)
@@ -143,21 +151,27 @@ def _read_nodes(source: Source, text: str) -> None:
 
 
 def _guard_events(source: Source, text: str) -> None:
-    """Refuse anchors, aliases, tags and deep nesting while they are still a stream, before anything is built."""
+    """Refuse anchors, aliases, tags and deep nesting in the event stream, before anything is built."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         place = (event.start_mark.line + 1, event.start_mark.column + 1)  # type: ignore[union-attr]  # a parsed event has one
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _Stop(
-                source.finding_at(*place, "anchors and aliases (& and *) are not used here; write it out")
+                source.finding_at(
+                    *place, "anchors and aliases (& and *) are not allowed; write the value out"
+                )
             )
         if getattr(event, "tag", None) not in {None, "!"}:
-            raise _Stop(source.finding_at(*place, "tags (!) are not used here"))
+            raise _Stop(source.finding_at(*place, "tags (!) are not allowed"))
         if count > MOST_EVENTS:
-            raise _Stop(source.finding_at(*place, "the file says too much: more than 10,000 keys and values"))
+            raise _Stop(source.finding_at(*place, "the file has more than 10,000 keys and values"))
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
             raise _Stop(source.finding_at(*place, f"nested deeper than {MOST_DEPTH} levels"))
+
+
+def _not_allowed(character: str) -> str:
+    return f"the character U+{ord(character):04X} is not allowed; delete it"
 
 
 def _build(source: Source, loader: Any, node: yaml.Node, path: Path) -> Any:
@@ -166,10 +180,13 @@ def _build(source: Source, loader: Any, node: yaml.Node, path: Path) -> Any:
         return [_build(source, loader, item, (*path, index)) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         return _build_mapping(source, loader, node, path)
+    if isinstance(node, yaml.ScalarNode) and (foreign := foreign_in_file(node.value)):
+        source.findings.append(source.finding(path, _not_allowed(foreign[0])))
+        return None
     try:
         return loader.construct_object(node)
-    except ValueError:  # a number of thousands of digits: Python won't read it, and nobody means it
-        source.findings.append(source.finding(path, "this number is far too long"))
+    except ValueError:  # a number of thousands of digits, which Python refuses to read
+        source.findings.append(source.finding(path, "this number has too many digits"))
         return None
 
 
@@ -178,9 +195,12 @@ def _build_mapping(source: Source, loader: Any, node: yaml.MappingNode, path: Pa
     for key_node, value_node in node.value:
         place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
         if not isinstance(key_node, yaml.ScalarNode):
-            source.findings.append(source.finding_at(*place, "a key must be a word", key=dotted(path)))
+            source.findings.append(source.finding_at(*place, "a key must be text", key=dotted(path)))
             continue
         key = str(key_node.value)
+        if foreign := foreign_in_file(key):
+            source.findings.append(source.finding_at(*place, _not_allowed(foreign[0]), key=dotted(path)))
+            continue
         if key in built:
             first = source.keys[(*path, key)][0]
             source.findings.append(
@@ -194,30 +214,32 @@ def _build_mapping(source: Source, loader: Any, node: yaml.MappingNode, path: Pa
     return built
 
 
-_WORDS = {
-    "mapping values are not allowed": "a colon where none can be: is the line above closed, or does this text need quotes?",
-    "found character '\\t'": "a tab; YAML is indented with spaces",
-    "found character that cannot start any token": "a character that can't begin a value here; put the value in quotes",
+_SENTENCES = {
+    "mapping values are not allowed": "unexpected colon: is the line above complete, or does this text need quotes?",
+    "found character '\\t'": "a tab; indent YAML with spaces",
+    "found character that cannot start any token": "this character can't begin a value; put the value in quotes",
     "could not find expected ':'": "a colon is missing after a key",
-    "found unexpected end of stream": "a quote or bracket is opened and never closed",
-    "did not find expected key": "the indentation doesn't fit the lines above",
+    "found unexpected end of stream": "a quote or bracket is opened but never closed",
+    "did not find expected key": "the indentation doesn't match the lines above",
     "did not find expected ',' or ']'": "a list in brackets isn't closed: , or ] is missing",
     "did not find expected ',' or '}'": "a mapping in braces isn't closed: , or } is missing",
-    "expected a single document": "a second document (---); one file says one thing",
+    "expected a single document": "a second document (---); a file holds one document",
 }
 
 
 def _yaml_finding(source: Source, fault: yaml.MarkedYAMLError) -> Finding:
-    opened = fault.context == "while scanning a quoted scalar"  # where it was opened, not where the file ends
-    mark = fault.context_mark if opened else fault.problem_mark or fault.context_mark
+    is_open_quote = (
+        fault.context == "while scanning a quoted scalar"
+    )  # point at the quote, not at the file's end
+    mark = fault.context_mark if is_open_quote else fault.problem_mark or fault.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    said = _one_line(f"{fault.problem or ''} {fault.context or ''}")
+    problem = _one_line(f"{fault.problem or ''} {fault.context or ''}")
     if line <= len(source.lines) and "\t" in re.split(r"[^\s]", source.lines[line - 1] + "x")[0]:
-        return source.finding_at(line, column, _WORDS["found character '\\t'"])
-    for pattern, words in _WORDS.items():
-        if pattern in said:
-            return source.finding_at(line, column, words)
-    return source.finding_at(line, column, f"this is not YAML: {said}")
+        return source.finding_at(line, column, _SENTENCES["found character '\\t'"])
+    for pattern, sentence in _SENTENCES.items():
+        if pattern in problem:
+            return source.finding_at(line, column, sentence)
+    return source.finding_at(line, column, f"this is not YAML: {problem}")
 
 
 def _one_line(text: str) -> str:

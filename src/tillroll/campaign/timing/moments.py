@@ -1,17 +1,18 @@
-"""When a run begins, when its codes work and when its e-mails leave: by the store's clock and in UTC, with every edge said. Pure.
+"""When a run begins, when its codes are valid and when its e-mails are sent, by the store's clock and in UTC. Pure.
 
-Nothing of this is frozen with a plan: it depends on the moment at which somebody agrees. What is frozen is the rule it follows.
+None of this is frozen in a plan: it depends on the moment of approval. The plan freezes the rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tillroll.campaign.frozen.revision import Revision
-from tillroll.campaign.language.message import Message
+from tillroll.campaign.language.message import MessageSettings
+from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.timing.quiet import earliest_send
 from tillroll.campaign.timing.schedule import describe
 from tillroll.campaign.timing.validity import validity
@@ -21,8 +22,8 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Works:
-    """When the codes of one arm work, in UTC, if they are made at the moment the timing is for."""
+class CodeTimes:
+    """The validity (UTC) of one arm's codes, if they are made at the moment of the timing."""
 
     arm: str
     start: datetime
@@ -31,76 +32,99 @@ class Works:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The moments of one run. All are UTC; `zone` is the store's."""
+    """The moments of one run, in UTC; `zone` is the store's."""
 
     zone: ZoneInfo
     begins: datetime
-    schedule: str  # when the campaign runs, as a sentence
-    works: tuple[Works, ...]  # one for all arms if it is the same
-    first_mail: datetime | None  # None: it sends none
-    mail_minutes: float | None  # how long they take by the campaign's own rate; None: it sets none
-    notes: tuple[str, ...]  # edges of days and changes of the clock, as sentences
+    schedule: str  # when the campaign runs, as a phrase
+    works: tuple[CodeTimes, ...]  # one entry if it is the same for all arms
+    first_mail: datetime | None  # None: it sends no e-mails
+    mail_minutes: float | None  # how long sending takes at the campaign's own rate; None: no rate is set
+    notes: tuple[str, ...]  # ends of days and clock changes, as sentences
 
 
-def timing(revision: Revision, *, zone: ZoneInfo, begins: datetime, messages: int, step: int = 1) -> Timing:
-    """What a run that begins at a moment (UTC) means by the clock; `zone` is the store's."""
+def timing(
+    revision: Revision,
+    *,
+    zone: ZoneInfo,
+    begins: datetime,
+    messages: int,
+    step: int = 1,
+    currency: str = "",
+) -> Timing:
+    """Return the moments of a run that begins at `begins` (UTC); `zone` and `currency` are the store's."""
     message = revision.as_run(step=step).message
     works = _works(revision, step, zone, begins)
-    first = _first_mail(revision, message, zone, begins) if message is not None else None
+    starts = [arm.start for arm in works]
+    is_early = bool(starts) and min(starts) > begins and message is not None
+    ready = min(starts) if is_early and not revision.campaign.announce else begins
+    first = _first_mail(revision, message, zone, ready) if message is not None else None
     rate = message.send.rate if message is not None else None
-    last = max([begins, *(one.end for one in works), *([first] if first else [])])
+    last = max([begins, *(arm.end for arm in works), *([first] if first else [])])
     return Timing(
         zone=zone,
         begins=begins,
-        schedule=describe(revision.campaign.when, revision.campaign.when.zone(zone.key)),
+        schedule=describe(revision.campaign.when, revision.campaign.when.zone(zone.key), currency),
         works=works,
         first_mail=first,
         mail_minutes=round(messages * rate.seconds / rate.count / 60, 1) if rate is not None else None,
-        notes=(*_day_edges(works, zone), *_clock_changes(zone, begins, last)),
+        notes=(
+            *(_before_they_work(revision, starts, zone) if is_early else ()),
+            *_day_edges(works, zone),
+            *_clock_changes(zone, begins, last),
+        ),
     )
 
 
-def _works(revision: Revision, step: int, zone: ZoneInfo, begins: datetime) -> tuple[Works, ...]:
-    found = []
+def _before_they_work(revision: Revision, starts: Sequence[datetime], zone: ZoneInfo) -> Iterator[str]:
+    """Yield what happens to e-mails whose codes only work later."""
+    at = say_moment(min(starts), zone)
+    if revision.campaign.announce:
+        yield f"The e-mails are sent before their codes work ({at}), since the campaign says announce: true."
+    else:
+        yield f"The codes only work from {at}: the e-mails wait until then. To send them before, write announce: true."
+
+
+def _works(revision: Revision, step: int, zone: ZoneInfo, begins: datetime) -> tuple[CodeTimes, ...]:
+    works = []
     for arm in revision.arms:
         offer = revision.as_run(step=step, arm=arm).offer
         if offer is not None:
             start, end = validity(offer.valid, zone, begins)
-            found.append(Works(arm=arm, start=start, end=end))
-    if len({(one.start, one.end) for one in found}) == 1:
-        return (Works(arm="", start=found[0].start, end=found[0].end),)
-    return tuple(found)
+            works.append(CodeTimes(arm=arm, start=start, end=end))
+    if len({(times.start, times.end) for times in works}) == 1:
+        return (CodeTimes(arm="", start=works[0].start, end=works[0].end),)
+    return tuple(works)
 
 
-def _first_mail(revision: Revision, message: Message, zone: ZoneInfo, begins: datetime) -> datetime:
+def _first_mail(revision: Revision, message: MessageSettings, zone: ZoneInfo, begins: datetime) -> datetime:
     send, calendar = message.send, revision.calendar
 
     def is_quiet(day: date) -> bool:
-        return bool(calendar.quiet(day)) or any(day in days for days in send.quiet_days)
+        return bool(calendar.quiet_reason(day)) or any(day in days for days in send.quiet_days)
 
     own = revision.campaign.when.zone(zone.key)
     return earliest_send(begins, zone=own, quiet_hours=send.quiet_hours, is_quiet=is_quiet)
 
 
-def _day_edges(works: tuple[Works, ...], zone: ZoneInfo) -> Iterator[str]:
-    """What the store makes of the times: it keeps them in UTC, to the second, and its admin counts whole days of UTC."""
+def _day_edges(works: tuple[CodeTimes, ...], zone: ZoneInfo) -> Iterator[str]:
+    """Yield notes on the ends of days: the store keeps times in UTC to the second, its admin only whole UTC days."""
     if not works:
         return
-    end = max(one.end for one in works)
-    here, there = end.astimezone(zone), end.astimezone(UTC)
-    said = f"The store keeps both times in UTC, to the second: the last one is {there:%d %b %Y %H:%M:%S} UTC"
-    if here.date() != there.date():
-        said += f", another day than the {here:%d %b} of the store's own clock"
-    yield f"{said}. Its admin shows, and would save, whole days of UTC."
-    soonest = min(one.start for one in works)
-    if any(one.end <= one.start for one in works):
-        yield "The codes would end before they begin to work."
-    elif end - soonest < timedelta(days=1):
-        yield "The codes work for less than a day."
+    end = max(arm.end for arm in works)
+    local, in_utc = end.astimezone(zone), end.astimezone(UTC)
+    note = f"Ecwid stores these times in UTC: the codes end on {in_utc:%d %b %Y at %H:%M:%S} UTC"
+    if local.date() != in_utc.date():
+        note += f", which is {local:%d %b} by the store's own clock"
+    yield f"{note}. Don't edit the dates in the store's admin: it keeps only whole UTC days."
+    if any(arm.end <= arm.start for arm in works):
+        yield "The codes would end before they start."
+    elif end - min(arm.start for arm in works) < timedelta(days=1):
+        yield "The codes are valid for less than a day."
 
 
 def _clock_changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[str]:
-    """Every change of the clock between two moments, in words."""
+    """Yield a sentence for every clock change between two moments."""
     end = min(end, start + _FARTHEST)
     day = start
     while day < end:
@@ -113,13 +137,13 @@ def _clock_changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[s
             length = "an hour" if hours == 1 else f"{hours:g} hours"
             yield (
                 f"The clock goes {moved} {length} on {at:%a %d %b %Y} in {zone.key}: "
-                f"from then on the store is at UTC{at:%z}. Times after it are meant by the new clock."
+                f"from then on the store is at UTC{at:%z}. Later times are by the new clock."
             )
         day = following
 
 
 def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    """The first moment with the later of two offsets, to the second."""
+    """Return the first moment with the later UTC offset, to the second."""
     later = high.astimezone(zone).utcoffset()
     while high - low > timedelta(seconds=1):
         middle = low + (high - low) / 2
@@ -131,40 +155,42 @@ def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
 
 
 def say_moment(at: datetime, zone: ZoneInfo) -> str:
-    """`Mon 23 Nov 2026, 10:00 CET (09:00 UTC)`; the day in UTC too where it is another one. Seconds only where there are any."""
-    here, there = at.astimezone(zone), at.astimezone(UTC)
-    clock = "%H:%M:%S" if here.second else "%H:%M"
-    name = here.tzname() or ""
-    named = name if name[:1].isalpha() else f"UTC{name}"
-    other = f"{there:{clock}} UTC" if here.date() == there.date() else f"{there:%d %b {clock}} UTC"
-    return f"{here:%a %d %b %Y}, {here:{clock}} {named} ({other})"
+    """Return `Mon 23 Nov 2026, 10:00 CET (09:00 UTC)`; with the UTC day if it differs, and with seconds if there are any."""
+    local, utc = say_both_times(at, zone)
+    return f"{local} ({utc})"
+
+
+def say_both_times(at: datetime, zone: ZoneInfo) -> tuple[str, str]:
+    """Return a moment in the zone and in UTC: `Mon 23 Nov 2026, 10:00 CET` and `09:00 UTC`."""
+    local, in_utc = at.astimezone(zone), at.astimezone(UTC)
+    clock = "%H:%M:%S" if local.second else "%H:%M"
+    name = local.tzname() or ""
+    zone_name = name if name[:1].isalpha() else f"UTC{name}"
+    utc = f"{in_utc:{clock}} UTC" if local.date() == in_utc.date() else f"{in_utc:%d %b {clock}} UTC"
+    return f"{local:%a %d %b %Y}, {local:{clock}} {zone_name}", utc
 
 
 def say_minutes(minutes: float) -> str:
-    """How long something takes, as people say it: `6 seconds`, `25 minutes`, `3 hours 20 minutes`."""
+    """Return a duration in words: `6 seconds`, `25 minutes`, `3 hours 20 minutes`."""
     if minutes < 1:
-        return _so_many(max(1, round(minutes * 60)), "second")
+        return count_of(max(1, round(minutes * 60)), "second")
     hours, rest = divmod(round(minutes), 60)
     if not hours:
-        return _so_many(rest, "minute")
-    return " ".join(_so_many(n, word) for n, word in ((hours, "hour"), (rest, "minute")) if n)
-
-
-def _so_many(n: int, word: str) -> str:
-    return f"{n} {word}{'' if n == 1 else 's'}"
+        return count_of(rest, "minute")
+    return " ".join(count_of(n, word) for n, word in ((hours, "hour"), (rest, "minute")) if n)
 
 
 def wall_fault(wall: datetime, zone: ZoneInfo) -> str:
-    """Why a wall time is no moment of its own in a zone; empty when it is one."""
+    """Return why a wall time is not exactly one moment in a zone; empty if it is."""
     first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if first == second:
         return ""
     if first.astimezone(zone).replace(tzinfo=None) != wall:
-        return f"the clock in {zone.key} never shows {wall:%H:%M} on that day: it is set forward then"
-    return f"the clock in {zone.key} shows {wall:%H:%M} twice on that day: it is set back then"
+        return f"the clock in {zone.key} never shows {wall:%H:%M} on that day: it goes forward then"
+    return f"the clock in {zone.key} shows {wall:%H:%M} twice on that day: it goes back then"
 
 
-def say_meant(wall: datetime, zone: ZoneInfo) -> str:
-    """The two moments that such a wall time may mean, as they can be written: `2027-10-31T02:30+02:00 or …+01:00`."""
-    found = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC).astimezone(zone) for fold in (0, 1))
-    return " or ".join(f"{one:%Y-%m-%dT%H:%M}{one.isoformat()[-6:]}" for one in sorted(found))
+def say_both_moments(wall: datetime, zone: ZoneInfo) -> str:
+    """Return the two moments that an ambiguous wall time can mean: `2027-10-31T02:30+02:00 or …+01:00`."""
+    moments = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC).astimezone(zone) for fold in (0, 1))
+    return " or ".join(f"{moment:%Y-%m-%dT%H:%M}{moment.isoformat()[-6:]}" for moment in sorted(moments))

@@ -1,4 +1,4 @@
-"""When an e-mail may leave: outside quiet hours and quiet days."""
+"""When an e-mail may be sent: outside quiet hours and quiet days."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _MOST_DAYS = 400
 def earliest_send(
     now: datetime, *, zone: ZoneInfo, quiet_hours: ClockWindow | None, is_quiet: Callable[[date], bool]
 ) -> datetime:
-    """The first moment from now on (UTC) at which a message may leave; `now` itself when that is right away."""
+    """Return the first moment (UTC) from `now` on at which an e-mail may be sent."""
     moment = now
     for _ in range(_MOST_DAYS):
         wall = moment.astimezone(zone)
         if is_quiet(wall.date()):
             moment = _at(wall.date() + timedelta(days=1), time(0), zone)
         elif quiet_hours is not None and quiet_hours.contains(wall.time()):
-            over_midnight = quiet_hours.start > quiet_hours.end and wall.time() >= quiet_hours.start
-            moment = _at(wall.date() + timedelta(days=int(over_midnight)), quiet_hours.end, zone)
+            ends_next_day = quiet_hours.start > quiet_hours.end and wall.time() >= quiet_hours.start
+            moment = _at(wall.date() + timedelta(days=int(ends_next_day)), quiet_hours.end, zone)
         else:
             break
     return moment

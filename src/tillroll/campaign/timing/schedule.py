@@ -1,8 +1,8 @@
 """Triggers and slots: when a campaign is due, by the wall clock of its zone.
 
-Daylight saving: a slot is a wall time, and each wall time fires once. A time that the clock skips in spring fires at the first
-moment after the gap (of several skipped by one campaign, one fires); a time that it shows twice in autumn fires the first time.
-`every` counts real time instead.
+Daylight saving: a slot is a wall time, and each wall time fires once. A time skipped in spring fires at the first moment after
+the gap (several skipped times of one campaign fire once); a time repeated in autumn fires the first time. `every` counts elapsed
+time.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 
 from tillroll.campaign.language.models import IfLate, When
-from tillroll.campaign.sentences.happened import say_event
+from tillroll.campaign.sentences.events import say_event
 from tillroll.campaign.text.units import say_duration, spell_duration
 
 MOST_SLOTS = 1_000
 PUNCTUAL = timedelta(seconds=60)
-"""A slot that is found so soon after its time is not late: that is just the loop's own rhythm."""
+"""A slot found this soon after its time is not late: the loop looks once in a while."""
 
-_EVERY_KIND_OF_YEAR = "2024-2052"  # 28 of them: each day of the year on each weekday, 29 February too
-_BEFORE_THEM = datetime(2024, 1, 1, tzinfo=UTC)
+_ALL_KINDS_OF_YEARS = "2024-2052"  # 28 years hold each day of the year, and 29 February, on each weekday
+_BEFORE_THESE_YEARS = datetime(2024, 1, 1, tzinfo=UTC)
 
 _FIELDS = ("minute", "hour", "day", "month", "day_of_week")
 _DAYS = {
@@ -41,15 +41,15 @@ _DAYS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """One occurrence. `key` is unique within a campaign; `at` is UTC."""
+    """One time of a schedule. `key` is unique within a campaign; `at` is UTC."""
 
     key: str
     at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
-class Due:
-    """What has come since the last look: slots to run, and slots let pass with the reason."""
+class DueSlots:
+    """The slots due since the last look: slots to run, and slots to skip with the reason."""
 
     run: tuple[Slot, ...]
     skipped: tuple[tuple[Slot, str], ...]
@@ -57,32 +57,32 @@ class Due:
 
 @lru_cache(maxsize=1_000)
 def cron_fault(text: str) -> str:
-    """What is wrong with a cron line; empty when nothing is."""
+    """Return what is wrong with a cron line; empty if it is valid."""
     parts = text.split()
     if len(parts) != 5:
-        return f"a cron line has five fields (minute hour day month weekday); this one has {len(parts)}"
-    if any(sign.isdigit() for sign in parts[4]):
-        return "write weekdays as MON, TUE, ... SUN: crons disagree on which day a number means"
+        return f"a cron line has five fields (minute hour day month weekday); found {len(parts)}"
+    if any(char.isdigit() for char in parts[4]):
+        return "write weekdays as MON, TUE, ... SUN: cron programs disagree about which day a number means"
     if parts[0] == "*":
-        return "a * for the minute makes a run every minute; give the minute, like 0 9 * * MON"
+        return "* as the minute would run every minute; give the minute, like 0 9 * * MON"
     try:
-        some_years = _cron(text, year=_EVERY_KIND_OF_YEAR)
+        some_years = _cron(text, year=_ALL_KINDS_OF_YEARS)
     except ValueError as fault:
         return f"this is not a cron line: {str(fault).removeprefix('Error validating expression ')}"
-    if some_years.get_next_fire_time(None, _BEFORE_THEM) is None:
-        return "there is no such day in any year, so it would never run"
+    if some_years.get_next_fire_time(None, _BEFORE_THESE_YEARS) is None:
+        return "no year has such a day, so it would never run"
     return ""
 
 
 def _cron(text: str, year: str = "*") -> CronTrigger:
-    """The line as a calculator of wall times; UTC stands in for a zone without gaps or repeats."""
+    """Return a trigger that calculates wall times, in UTC since UTC has no gaps or repeats."""
     return CronTrigger(**dict(zip(_FIELDS, text.split(), strict=True)), year=year, timezone="UTC")
 
 
 def slots(
     when: When, *, zone: ZoneInfo, first_seen: datetime, after: datetime, until: datetime
 ) -> Iterator[Slot]:
-    """The slots after one moment (exclusive) and up to another (inclusive), in order."""
+    """Yield the slots after `after` (exclusive) and up to `until` (inclusive), in order."""
     if when.at is not None:
         slot = _wall_slot(when.at, zone)
         if after < slot.at <= until:
@@ -103,23 +103,23 @@ def _every(length: timedelta, first_seen: datetime, after: datetime, until: date
 
 def _by_cron(text: str, zone: ZoneInfo, after: datetime, until: datetime) -> Iterator[Slot]:
     trigger = _cron(text)
-    # wall times are worked out as if in UTC, from an hour or more before: a gap moves a slot to a later moment
+    # wall times are calculated as if in UTC, from some hours before, since a gap moves a slot to a later moment
     wall = (after.astimezone(zone) - timedelta(hours=3)).replace(tzinfo=UTC)
     last = (until.astimezone(zone) + timedelta(hours=3)).replace(tzinfo=UTC)
-    waiting: Slot | None = None
-    while (found := trigger.get_next_fire_time(None, wall)) is not None and found <= last:
-        slot = _wall_slot(found.replace(tzinfo=None), zone)
-        if waiting is not None and waiting.at != slot.at:
-            yield waiting
-        # several wall times that one gap moves to the same moment are one slot: nobody wants the same e-mail four times
-        waiting = slot if after < slot.at <= until else None
-        wall = found + timedelta(minutes=1)
-    if waiting is not None:
-        yield waiting
+    pending: Slot | None = None
+    while (fire_time := trigger.get_next_fire_time(None, wall)) is not None and fire_time <= last:
+        slot = _wall_slot(fire_time.replace(tzinfo=None), zone)
+        if pending is not None and pending.at != slot.at:
+            yield pending
+        # wall times that a gap moves to the same moment are one slot, so that nobody gets the same e-mail several times
+        pending = slot if after < slot.at <= until else None
+        wall = fire_time + timedelta(minutes=1)
+    if pending is not None:
+        yield pending
 
 
 def _wall_slot(wall: datetime, zone: ZoneInfo) -> Slot:
-    """The moment a wall time stands for: the first of two, or the end of the gap it falls into."""
+    """Return the slot of a wall time: at the first of two moments, or at the end of the gap it falls into."""
     moment = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) != wall:  # the clock never shows it
         moment = _end_of_gap(wall, zone)
@@ -127,7 +127,7 @@ def _wall_slot(wall: datetime, zone: ZoneInfo) -> Slot:
 
 
 def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The first moment after the clock jumped over a wall time."""
+    """Return the first moment after the clock skipped a wall time."""
     before = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
     low, high = before - timedelta(hours=3), before + timedelta(hours=3)
     offset = low.astimezone(zone).utcoffset()
@@ -141,7 +141,7 @@ def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def say_clock_change(slot: Slot, when: When, zone: ZoneInfo) -> str:
-    """What the clock does to a slot's wall time on its day: skips it, or shows it twice; empty on any other day."""
+    """Return how a clock change on the slot's day affects it; empty on all other days."""
     if when.cron is None and when.at is None:
         return ""
     wall = datetime.fromisoformat(slot.key)
@@ -161,17 +161,17 @@ def due(
     considered_until: datetime,
     now: datetime,
     ahead: timedelta | None = None,
-) -> Due:
-    """What has come since the last look, with `if_late` and `within` applied to what was missed.
+) -> DueSlots:
+    """Return the slots since the last look (`considered_until`), with `if_late` and `within` applied to missed ones.
 
-    `ahead`: so long before its time a slot counts as come.
+    With `ahead`, a slot is due that long before its time.
     """
     until = now + ahead if ahead is not None else now
-    found = deque(
+    recent = deque(
         slots(when, zone=zone, first_seen=first_seen, after=considered_until, until=until), maxlen=MOST_SLOTS
     )
-    late = [slot for slot in found if now - slot.at > PUNCTUAL]
-    run = [slot for slot in found if now - slot.at <= PUNCTUAL]
+    late = [slot for slot in recent if now - slot.at > PUNCTUAL]
+    run = [slot for slot in recent if now - slot.at <= PUNCTUAL]
     skipped: list[tuple[Slot, str]] = []
     in_time = [slot for slot in late if now - slot.at <= when.within]
     for slot in late:
@@ -185,32 +185,34 @@ def due(
         in_time = in_time[-1:] if not run else []
         if run:
             skipped.append((late[-1], "missed, and a later slot runs instead"))
-    return Due(run=tuple(in_time + run), skipped=tuple(skipped))
+    return DueSlots(run=tuple(in_time + run), skipped=tuple(skipped))
 
 
 def next_slot(when: When, *, zone: ZoneInfo, first_seen: datetime, after: datetime) -> Slot | None:
-    """The next slot, or None when there will be none within two years."""
+    """Return the next slot; None if there is none within two years."""
     return next(
         slots(when, zone=zone, first_seen=first_seen, after=after, until=after + timedelta(days=732)), None
     )
 
 
-def describe(when: When, zone: ZoneInfo) -> str:
-    """The trigger as a sentence."""
+def describe(when: When, zone: ZoneInfo, currency: str = "") -> str:
+    """Return the trigger as a phrase: `every Monday at 10:00 (Europe/Ljubljana)`.
+
+    `currency` is the store's, for amounts of an event; without it, they are plain numbers.
+    """
     if when.manual:
-        return "only by hand"
+        return "only started by hand"
     if when.every is not None:
         return f"every {spell_duration(when.every)}"
     if when.at is not None:
         return f"once, on {when.at:%Y-%m-%d at %H:%M} ({zone.key})"
     if when.on is not None:
-        later = when.after if when.after is not None else timedelta(0)
-        return f"{spell_duration(later)} after: {say_event(when.on)}" if later else say_event(when.on)
+        return say_event(when.on, currency, after=when.after or timedelta(0))
     return f"{_say_cron(when.cron or '')} ({zone.key})"
 
 
 def _say_cron(text: str) -> str:
-    """Common lines in words; others as they are written."""
+    """Return common cron lines in words, others as they are written."""
     minute, hour, day, month, weekday = text.split()
     if not (minute.isdigit() and hour.isdigit() and month == "*"):
         return f"cron {text}"

@@ -1,32 +1,40 @@
-"""The ledger's tables. States are the values of `campaign/states.py`; moments are UTC; amounts are in the store's currency.
+"""The ledger's tables. States and causes are enums of `campaign/states.py`; moments are UTC; amounts are in the store's currency.
 
-stores ─┬─ campaigns ── revisions            what the files say, and every version a plan was made of
-        ├─ runs ─┬─ plans ── recipients      what one occurrence would do, and for whom
-        │        ├─ approvals                who agreed to which digest
-        │        ├─ agreements               who agreed that codes work again, while it takes more people
-        │        ├─ codes ── chunks          what the store was asked for, and what it answered
-        │        └─ messages                 what reached whom
+stores ─┬─ campaigns ── revisions            what the files say, and each version that a plan was made of
+        ├─ runs ─┬─ plans ── recipients      what one occurrence of a campaign would do, and for whom
+        │        ├─ approvals                who approved or rejected which digest
+        │        ├─ agreements               who agreed that codes work again, while approvers are missing
+        │        ├─ codes ── chunks          what the store was asked to create, and its answers
+        │        └─ messages                 what was sent to whom
         ├─ customers, favourites,            the mirror of the store
         │  customer_fields, orders,
         │  order_items, carts, products,
         │  product_categories, variations,
         │  categories, coupons, looks
-        ├─ readings                          how far a list of the store was read that is being read
-        ├─ list_members                      who stands in uploaded lists
+        ├─ readings                          how far a long list of the store has been read
+        ├─ unread_rows                       what of the store's rows can't be read
+        ├─ list_members                      who is in uploaded lists
         ├─ imports ── import_rows,           catalogue files: what each row wanted, what the store had before,
         │             import_chunks          and what it answered
         ├─ changes ── change_parts,          what is done to codes that are in the store, and
         │             change_chunks          what it answered
-        ├─ drifts                            where its coupons are not what the ledger says
+        ├─ drifts                            where its coupons differ from the ledger
         ├─ entries                           whom an event brought into a campaign, and their next step
         ├─ reviews, stock_changes            what else happened in the store
-        ├─ events                            what the store's webhooks said happened
-        ├─ levels                            how much of the token's allowance of requests is left
-        ├─ lanes                             when each store's lane is due
-        ├─ fences                            how far the ledger has told its store that it came
+        ├─ events                            webhook deliveries of the store
+        ├─ privacy_requests                  what people ask about their own data, with the deadline
+        ├─ levels                            how much of the token's request allowance is left
+        ├─ lanes                             when each store is worked on next
+        ├─ fences                            what the store was told of this ledger's progress
+        ├─ store_facts                       how the store answers, as far as a probe has learned it
+        ├─ probes                            probes that may have left something in the store
+        ├─ faults                            what went wrong with which item, and whether it is tried again
         └─ redemptions                       which order used which code
-audit                                        every decision, each row holding the hash of the one before
-users, roles, roles_users                    who may sign in
+audit                                        every decision; each row holds the hash of the one before
+users, roles, roles_users, store_roles       who may sign in, and what each may do
+sessions, sign_in_counts                     who is signed in, and how many attempts failed
+personal_keys                                by which commands know their person
+passkeys                                     second factors that a device keeps
 """
 
 from __future__ import annotations
@@ -34,9 +42,10 @@ from __future__ import annotations
 from tillroll.ledger.tables.changes import change_chunks, change_parts, changes, drifts
 from tillroll.ledger.tables.codes import chunks, codes
 from tillroll.ledger.tables.columns import metadata
-from tillroll.ledger.tables.events import entries, reviews, stock_changes
+from tillroll.ledger.tables.events import entries, privacy_requests, reviews, stock_changes
+from tillroll.ledger.tables.faults import faults
 from tillroll.ledger.tables.imports import import_chunks, import_rows, imports
-from tillroll.ledger.tables.lanes import fences, lanes
+from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
 from tillroll.ledger.tables.messages import messages, redemptions
 from tillroll.ledger.tables.mirror import (
     carts,
@@ -54,9 +63,18 @@ from tillroll.ledger.tables.mirror import (
     product_categories,
     products,
     readings,
+    unread_rows,
     variations,
 )
-from tillroll.ledger.tables.people import audit, roles, roles_users, users
+from tillroll.ledger.tables.people import (
+    audit,
+    passkeys,
+    personal_keys,
+    roles,
+    roles_users,
+    store_roles,
+    users,
+)
 from tillroll.ledger.tables.runs import (
     agreements,
     approvals,
@@ -67,6 +85,7 @@ from tillroll.ledger.tables.runs import (
     runs,
     stores,
 )
+from tillroll.ledger.tables.signins import sessions, sign_in_counts
 
 __all__ = [
     "agreements",
@@ -86,6 +105,7 @@ __all__ = [
     "drifts",
     "entries",
     "events",
+    "faults",
     "favourites",
     "fences",
     "import_chunks",
@@ -99,7 +119,11 @@ __all__ = [
     "metadata",
     "order_items",
     "orders",
+    "passkeys",
+    "personal_keys",
     "plans",
+    "privacy_requests",
+    "probes",
     "product_categories",
     "products",
     "readings",
@@ -110,8 +134,13 @@ __all__ = [
     "roles",
     "roles_users",
     "runs",
+    "sessions",
+    "sign_in_counts",
     "stock_changes",
+    "store_facts",
+    "store_roles",
     "stores",
+    "unread_rows",
     "users",
     "variations",
 ]

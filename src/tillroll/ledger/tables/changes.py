@@ -1,6 +1,6 @@
-"""What is done to codes that are in the store: each change, its codes one by one, and the batches they go out in.
+"""Changes to codes that are in the store, their codes one by one, and their batch requests.
 
-And drift: where the store's coupons are no longer what the ledger says.
+And drift: where the store's coupons differ from the ledger.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tillroll.ledger.tables.columns import chunk, count, identity, metadata, of, text
-from tillroll.ledger.types import Identity, Moment
+from tillroll.ledger.tables.types import Identity, UtcDateTime
 
 changes = sa.Table(
     "changes",
@@ -16,15 +16,15 @@ changes = sa.Table(
     identity(),
     of("stores"),
     text("kind"),  # of `ChangeKind`
-    text("campaign"),  # whose codes; with a run, that run's alone
+    text("campaign"),  # whose codes; with a run, only that run's
     of("runs", nullable=True),
     text("state"),
-    text("person"),  # who asked for it; the policy or the loop for what goes by itself
+    text("person"),  # who requested it; `policy` or `loop` for what happens by itself
     text("note", ""),
-    sa.Column("valid_until", Moment),  # extend: until when they are to work
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Column("changed_at", Moment, nullable=False),
-    sa.Column("finished_at", Moment),
+    sa.Column("valid_until", UtcDateTime),  # extend: the new expiry
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
     sa.Index(None, "store_id", "state"),
     sa.Index(None, "run_id"),
 )
@@ -39,14 +39,14 @@ change_parts = sa.Table(
     identity(),
     of("changes"),
     of("codes"),
-    text("action"),  # update, delete, create: what the store is asked for
+    text("action"),  # what the store is asked for: update, delete or create
     text("state"),
     text("was"),  # the code's state before
     text("reason", ""),
     of("change_chunks", nullable=True),
     count("attempts"),
-    sa.Column("not_before", Moment),
-    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("not_before", UtcDateTime),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("change_id", "code_id"),
     sa.Index(None, "change_id", "state"),
     sa.Index(None, "change_chunk_id"),
@@ -58,20 +58,20 @@ drifts = sa.Table(
     metadata,
     identity(),
     of("stores"),
-    text("kind"),  # changed, deleted, stray, clash, still_there
-    text("state"),  # open, fixing, fixed, accepted, over
+    text("kind"),  # of `DriftKind`
+    text("state"),  # of `DriftState`
     text("code"),
-    of("codes", nullable=True),  # none: a coupon that the ledger doesn't know
+    of("codes", nullable=True),  # none: the ledger does not know the coupon
     sa.Column("coupon_id", sa.BigInteger),
     sa.Column(
         "differences", sa.JSON, nullable=False
-    ),  # of each field: what the ledger says, what the store says
-    sa.Column("change_id", Identity),  # what puts it right
+    ),  # for each field, what the ledger and what the store says
+    sa.Column("change_id", Identity),  # the change that fixes it
     text("person", ""),  # who decided
     text("note", ""),
-    sa.Column("found_at", Moment, nullable=False),
-    sa.Column("seen_at", Moment, nullable=False),  # by the last look that saw it
-    sa.Column("decided_at", Moment),
+    sa.Column("found_at", UtcDateTime, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False),  # when a comparison last saw it
+    sa.Column("decided_at", UtcDateTime),
     sa.UniqueConstraint("store_id", "code"),
     sa.Index(None, "store_id", "state"),
 )

@@ -1,11 +1,11 @@
-"""Codes, and the batches in which the store was asked for them."""
+"""Codes, and the batch requests that create them in the store."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from tillroll.ledger.tables.columns import chunk, count, identity, metadata, of, text
-from tillroll.ledger.types import Amount, Moment
+from tillroll.ledger.tables.types import Amount, UtcDateTime
 
 chunks = sa.Table(
     "chunks",
@@ -27,18 +27,20 @@ codes = sa.Table(
     text("state"),
     text("arm", ""),
     sa.Column("value", Amount),  # none: the offer's
-    sa.Column("handed_at", Moment),  # when a code of a pool got its recipient
-    sa.Column("valid_from", Moment),  # when it works, if that is its arm's own; none: when the run's do
-    sa.Column("valid_until", Moment),
+    sa.Column("handed_at", UtcDateTime),  # when a code of a pool got its recipient
+    sa.Column("valid_from", UtcDateTime),  # its own period, if its arm has one; none: the run's
+    sa.Column("valid_until", UtcDateTime),
     of("chunks", nullable=True),
     sa.Column("coupon_id", sa.BigInteger),
     sa.Column(
         "terms", sa.JSON(none_as_null=True)
     ),  # of an adopted coupon: what it gives; none: the run's plan says
     count("attempts"),
-    text("reason", ""),
-    sa.Column("reserved_at", Moment, nullable=False),
-    sa.Column("changed_at", Moment, nullable=False),
+    text("cause", ""),  # of `CodeCause`
+    text("reason", ""),  # for people; never compared
+    text("store_use", ""),  # of `StoreUse`
+    sa.Column("reserved_at", UtcDateTime, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.CheckConstraint("code = upper(code)", name="folded"),
     sa.UniqueConstraint("store_id", "code"),
     sa.Index(None, "run_id", "state", "id"),
@@ -47,6 +49,12 @@ codes = sa.Table(
         "chunk_id",
         sqlite_where=sa.text("chunk_id is not null"),
         postgresql_where=sa.text("chunk_id is not null"),
+    ),
+    sa.Index(
+        "ix_codes_store_id_unclear",
+        "store_id",
+        sqlite_where=sa.text("store_use = 'unclear'"),
+        postgresql_where=sa.text("store_use = 'unclear'"),
     ),
     sa.Index(
         "uq_codes_recipient_id_standing",

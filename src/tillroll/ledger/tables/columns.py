@@ -1,10 +1,10 @@
-"""What the ledger's tables are made of: names for keys and constraints, and the columns that come again and again."""
+"""The names of keys and constraints, and the columns that many tables have."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tillroll.ledger.types import Identity, Moment
+from tillroll.ledger.tables.types import Identity, UtcDateTime
 
 metadata = sa.MetaData(
     naming_convention={
@@ -21,11 +21,12 @@ _SINGULAR = {"entries": "entry"}
 
 
 def identity() -> sa.Column[int]:
+    """Return the column of a row's own number."""
     return sa.Column("id", Identity, primary_key=True, autoincrement=True)
 
 
 def of(table: str, *, nullable: bool = False) -> sa.Column[int]:
-    """A reference to another table's row, named after it in the singular."""
+    """Return a reference to a row of another table, named after it in the singular."""
     return sa.Column(
         f"{_SINGULAR.get(table) or table.removesuffix('s')}_id",
         Identity,
@@ -35,27 +36,29 @@ def of(table: str, *, nullable: bool = False) -> sa.Column[int]:
 
 
 def text(name: str, default: str | None = None) -> sa.Column[str]:
+    """Return a column of text that is never null."""
     return sa.Column(name, sa.Text, nullable=False, server_default=default)
 
 
 def count(name: str) -> sa.Column[int]:
+    """Return a column of whole numbers that begins at 0."""
     return sa.Column(name, sa.Integer, nullable=False, server_default="0")
 
 
-def chunk(*whose: sa.Column[int]) -> tuple[sa.schema.SchemaItem, ...]:
-    """What each table of chunks has, whosever its chunks are: one request to the store for up to 500 things at once."""
+def chunk(*owners: sa.Column[int]) -> tuple[sa.schema.SchemaItem, ...]:
+    """Return the columns of a table of chunks: batch requests of up to 500 API calls, for the owners' rows."""
     return (
         identity(),
-        *whose,
+        *owners,
         text("state"),  # of `ChunkState`
         text("deduplication_key"),
         text("ticket", ""),
         count("size"),
-        sa.Column("poll_at", Moment),  # when to ask after it
+        sa.Column("poll_at", UtcDateTime),  # when to ask for its result
         count("polls"),
         sa.Column(
-            "created_at", Moment, nullable=False
-        ),  # the deduplication key is good for an hour from here
-        sa.Column("changed_at", Moment, nullable=False),
+            "created_at", UtcDateTime, nullable=False
+        ),  # the store remembers the deduplication key for an hour from here
+        sa.Column("changed_at", UtcDateTime, nullable=False),
         sa.UniqueConstraint("deduplication_key"),
     )

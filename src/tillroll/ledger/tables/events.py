@@ -1,11 +1,11 @@
-"""What happened in the store and whom it brought into a campaign."""
+"""What happened in the store, and whom it brought into a campaign."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from tillroll.ledger.tables.columns import count, identity, metadata, of, text
-from tillroll.ledger.types import Moment
+from tillroll.ledger.tables.types import UtcDateTime
 
 entries = sa.Table(
     "entries",
@@ -13,19 +13,20 @@ entries = sa.Table(
     identity(),
     of("stores"),
     text("campaign"),
-    text("key"),  # what happened to whom, like order 1234: the same thing is never entered twice
+    text("key"),  # of the event, like `order 1234`: the same event enters once (flows/finders/keys.py)
     sa.Column("customer_id", sa.BigInteger),  # none: it happened to a product
     sa.Column("product_id", sa.BigInteger),
     sa.Column(
         "facts", sa.JSON, nullable=False
     ),  # what messages may say of it: order, cart, product, review, event
-    sa.Column("happened_at", Moment, nullable=False),
+    sa.Column("happened_at", UtcDateTime, nullable=False),
     sa.Column("step", sa.Integer, nullable=False, server_default="1"),  # the next one
-    sa.Column("due_at", Moment),  # when that step is due; none: the flow is over
-    text("state"),  # waiting, left, done
-    text("reason", ""),
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("due_at", UtcDateTime),  # when that step is due; none: the flow is over
+    text("state"),  # of `EntryState`
+    text("cause", ""),  # of `EntryCause`
+    text("reason", ""),  # for people; never compared
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("store_id", "campaign", "key"),
     sa.Index(None, "store_id", "state", "due_at"),
     sa.Index(None, "store_id", "campaign", "customer_id"),
@@ -42,9 +43,9 @@ reviews = sa.Table(
     text("email", ""),
     count("rating"),
     sa.Column("published", sa.Boolean, nullable=False),
-    sa.Column("created_at", Moment),
-    sa.Column("updated_at", Moment),
-    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("created_at", UtcDateTime),
+    sa.Column("updated_at", UtcDateTime),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "review_id"),
     sa.Index(None, "store_id", "customer_id"),
 )
@@ -59,6 +60,25 @@ stock_changes = sa.Table(
     sa.Column("in_stock", sa.Boolean, nullable=False),
     sa.Column("quantity_before", sa.BigInteger),  # none: unlimited
     sa.Column("quantity", sa.BigInteger),
-    sa.Column("at", Moment, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
     sa.Index(None, "store_id", "at"),
+)
+
+privacy_requests = sa.Table(
+    "privacy_requests",
+    metadata,
+    identity(),
+    of("stores"),
+    text("event_id"),  # of the webhook: one event is one request
+    text("kind"),  # of `PrivacyKind`
+    text("subject"),  # of `PrivacySubject`
+    text("entity", ""),  # the customer's number, as the event says
+    text("email", ""),  # the customer's address, if the event says it
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False),  # the law's deadline
+    sa.Column("noted_at", UtcDateTime, nullable=False),
+    sa.Column("told_at", UtcDateTime),  # when people got a notice; none: not yet
+    sa.Column("settled_at", UtcDateTime),  # none: it is open
+    sa.UniqueConstraint("store_id", "event_id"),
+    sa.Index(None, "store_id", "due_at"),
 )

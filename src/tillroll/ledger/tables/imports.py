@@ -1,11 +1,11 @@
-"""The journal of catalogue imports: what each row wants, what the store had before, and how far it is."""
+"""The journal of catalogue imports: what each row wants, what the store had before, and its state."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from tillroll.ledger.tables.columns import chunk, count, identity, metadata, of, text
-from tillroll.ledger.types import Identity, Moment
+from tillroll.ledger.tables.types import Identity, UtcDateTime
 
 imports = sa.Table(
     "imports",
@@ -18,10 +18,10 @@ imports = sa.Table(
     text("digest"),  # SHA-256 of the file
     text("state"),  # reading, applying, done
     text("person"),
-    sa.Column("force", sa.Boolean, nullable=False),  # an undo that overwrites what somebody changed since
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Column("changed_at", Moment, nullable=False),
-    sa.Column("finished_at", Moment),
+    sa.Column("force", sa.Boolean, nullable=False),  # an undo that also overwrites what was changed since
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
     sa.Index(None, "store_id", "state"),
 )
 
@@ -36,7 +36,7 @@ import_rows = sa.Table(
     of("imports"),
     count("line"),  # of the file
     text("kind"),  # product, variation
-    count("phase"),  # what builds on another row comes in the phase after it
+    count("phase"),  # a row that builds on another comes in a later phase
     text("sku"),
     text("parent_sku", ""),
     sa.Column("options", sa.JSON, nullable=False),
@@ -46,12 +46,15 @@ import_rows = sa.Table(
     sa.Column("wanted", sa.JSON, nullable=False),  # the fields the file names
     sa.Column("old", sa.JSON),  # their values in the store before any call
     text("state"),
-    text("reason", ""),
+    text("reason", ""),  # for people; never compared
+    sa.Column(
+        "partial", sa.Boolean, nullable=False, server_default=sa.false()
+    ),  # an undo that can't restore all
     count("attempts"),
     of("import_chunks", nullable=True),
-    sa.Column("asked_at", Moment),  # by the store's clock, when it was first sent
-    sa.Column("not_before", Moment),
-    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("asked_at", UtcDateTime),  # by the store's clock, when it was first sent
+    sa.Column("not_before", UtcDateTime),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("import_id", "sku"),
     sa.Index(None, "import_id", "state", "phase"),
     sa.Index(None, "import_id", "parent_sku"),

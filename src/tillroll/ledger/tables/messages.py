@@ -1,11 +1,11 @@
-"""What reached whom, and which order used which code."""
+"""E-mails, and which order used which code."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from tillroll.ledger.tables.columns import count, identity, metadata, of, text
-from tillroll.ledger.types import Amount, Moment
+from tillroll.ledger.tables.types import Amount, UtcDateTime
 
 messages = sa.Table(
     "messages",
@@ -19,21 +19,21 @@ messages = sa.Table(
     text("state"),
     text("reason", ""),
     text("transport", ""),
-    text("message_key", ""),  # stands in the Message-ID; the same at every attempt
+    text("message_key", ""),  # part of the Message-ID; the same at every attempt
     text("subject", ""),
-    text("body_digest", ""),  # SHA-256 of what was handed over
-    count("size"),  # bytes handed over
+    text("body_digest", ""),  # SHA-256 of what the transport got
+    count("size"),  # bytes
     count("attempts"),
-    sa.Column("not_before", Moment),
+    sa.Column("not_before", UtcDateTime),
     sa.Column(
         "owner", sa.BigInteger, nullable=False, server_default="0"
-    ),  # who sends it; 0: the lane's holder
-    sa.Column("sending_at", Moment),
-    sa.Column("sent_at", Moment),
-    sa.Column("changed_at", Moment, nullable=False),
+    ),  # the sender that claimed it; 0: the holder of the store's lock
+    sa.Column("sending_at", UtcDateTime),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("recipient_id", "kind"),
     sa.Index(None, "run_id", "state", "id"),  # in the order they leave
-    # who got what lately, without a look at each message: half a million of them are asked for at a time
+    # answers who got what lately without reading each message; planning asks for half a million at a time
     sa.Index("ix_messages_left", "store_id", "sending_at", "state", "run_id", "code_id", "recipient_id"),
 )
 
@@ -48,7 +48,7 @@ redemptions = sa.Table(
     sa.Column("order_total", Amount, nullable=False),
     sa.Column("discount", Amount, nullable=False),
     text("payment_status"),
-    sa.Column("at", Moment, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("store_id", "order_id"),
     sa.Index(None, "run_id"),
     sa.Index(None, "code_id"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tillroll.ledger.tables.columns import count, identity, metadata, of, text
-from tillroll.ledger.types import Amount, Moment
+from tillroll.ledger.tables.types import Amount, UtcDateTime
 
 customers = sa.Table(
     "customers",
@@ -23,11 +23,11 @@ customers = sa.Table(
     sa.Column("accepts_marketing", sa.Boolean),  # none: never asked
     count("orders"),
     sa.Column("spent", Amount, nullable=False, server_default="0"),
-    sa.Column("first_order_at", Moment),
-    sa.Column("last_order_at", Moment),
-    sa.Column("registered_at", Moment),
-    sa.Column("updated_at", Moment),
-    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("first_order_at", UtcDateTime),
+    sa.Column("last_order_at", UtcDateTime),
+    sa.Column("registered_at", UtcDateTime),
+    sa.Column("updated_at", UtcDateTime),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "customer_id"),
     sa.Index(None, "store_id", "last_order_at"),
 )
@@ -38,7 +38,7 @@ favourites = sa.Table(
     of("stores"),
     sa.Column("customer_id", sa.BigInteger, nullable=False),
     sa.Column("product_id", sa.BigInteger, nullable=False),
-    sa.Column("added_at", Moment),
+    sa.Column("added_at", UtcDateTime),
     sa.PrimaryKeyConstraint("store_id", "customer_id", "product_id"),
     sa.Index(None, "store_id", "product_id"),
 )
@@ -68,6 +68,7 @@ orders = sa.Table(
     metadata,
     of("stores"),
     text("order_id"),
+    sa.Column("number", sa.BigInteger),  # the store's own; none: read before it was kept
     sa.Column("customer_id", sa.BigInteger),
     text("email", ""),
     sa.Column("total", Amount, nullable=False, server_default="0"),
@@ -76,10 +77,11 @@ orders = sa.Table(
     text("coupon_code", ""),
     text("payment_status", ""),
     text("fulfillment_status", ""),
-    sa.Column("created_at", Moment),
-    sa.Column("updated_at", Moment),
-    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("created_at", UtcDateTime),
+    sa.Column("updated_at", UtcDateTime),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "order_id"),
+    sa.Index(None, "store_id", "number"),
     sa.Index(None, "store_id", "customer_id"),
     sa.Index(None, "store_id", "created_at", "customer_id", "payment_status", "total"),
 )
@@ -95,7 +97,7 @@ order_items = sa.Table(
     count("quantity"),
     sa.Column("price", Amount, nullable=False, server_default="0"),  # each
     sa.Column("customer_id", sa.BigInteger),  # who bought it; none: nobody known, or the order was undone
-    sa.Column("bought_at", Moment),
+    sa.Column("bought_at", UtcDateTime),
     sa.PrimaryKeyConstraint("store_id", "order_id", "line"),
     sa.Index(None, "store_id", "product_id", "customer_id", "bought_at"),
     sa.Index(None, "store_id", "sku", "customer_id", "bought_at"),
@@ -115,10 +117,10 @@ carts = sa.Table(
     text("coupon_code", ""),
     sa.Column("hidden", sa.Boolean, nullable=False),
     sa.Column("recovered_order", sa.BigInteger),
-    sa.Column("recovery_email_at", Moment),
-    sa.Column("created_at", Moment),
-    sa.Column("updated_at", Moment),
-    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("recovery_email_at", UtcDateTime),
+    sa.Column("created_at", UtcDateTime),
+    sa.Column("updated_at", UtcDateTime),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "cart_id"),
 )
 
@@ -137,9 +139,9 @@ products = sa.Table(
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("discounts_allowed", sa.Boolean, nullable=False),
     sa.Column("category_ids", sa.JSON, nullable=False),
-    sa.Column("created_at", Moment),
-    sa.Column("updated_at", Moment),
-    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("created_at", UtcDateTime),
+    sa.Column("updated_at", UtcDateTime),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "product_id"),
     sa.Index(None, "store_id", "sku"),
 )
@@ -165,7 +167,7 @@ variations = sa.Table(
     sa.Column("in_stock", sa.Boolean, nullable=False),
     sa.Column("low_stock_at", sa.BigInteger),
     sa.Column("options", sa.JSON, nullable=False),
-    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "product_id", "variation_id"),
     sa.Index(None, "store_id", "sku"),
 )
@@ -178,7 +180,7 @@ categories = sa.Table(
     sa.Column("parent_id", sa.BigInteger),
     text("name", ""),
     sa.Column("enabled", sa.Boolean, nullable=False),
-    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "category_id"),
 )
 
@@ -195,12 +197,12 @@ coupons = sa.Table(
     text("uses_limit", ""),
     text("application_limit", ""),
     sa.Column("minimum_subtotal", Amount),
-    sa.Column("launches_at", Moment),
-    sa.Column("expires_at", Moment),
+    sa.Column("launches_at", UtcDateTime),
+    sa.Column("expires_at", UtcDateTime),
     count("order_count"),
-    sa.Column("created_at", Moment),
-    sa.Column("updated_at", Moment),
-    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("created_at", UtcDateTime),
+    sa.Column("updated_at", UtcDateTime),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "coupon_id"),
     sa.Index(None, "store_id", "code"),
 )
@@ -210,9 +212,11 @@ looks = sa.Table(
     metadata,
     of("stores"),
     text("area"),  # customers, orders, carts, products, categories, coupons
-    sa.Column("looked_at", Moment, nullable=False),  # by the store's clock: the mirror is complete up to here
-    sa.Column("whole_at", Moment),  # when the area was last read from end to end
-    sa.Column("stamp", Moment),  # when the area had last changed, as the store said at that look
+    sa.Column(
+        "looked_at", UtcDateTime, nullable=False
+    ),  # by the store's clock: the mirror is complete up to here
+    sa.Column("whole_at", UtcDateTime),  # when the area was last read from end to end
+    sa.Column("stamp", UtcDateTime),  # when the area had last changed, as the store said at that look
     sa.PrimaryKeyConstraint("store_id", "area"),
 )
 
@@ -221,15 +225,29 @@ readings = sa.Table(
     metadata,
     of("stores"),
     text("area"),
-    text("kind"),  # track/readings.py
-    sa.Column("since", Moment),  # by the store's clock: only what changed since is read; none: everything
+    text("kind"),  # track/mirror/readings.py
     sa.Column(
-        "began_at", Moment, nullable=False
+        "since", UtcDateTime
+    ),  # by the store's clock: only what changed since is read; none: everything
+    sa.Column(
+        "began_at", UtcDateTime, nullable=False
     ),  # by the store's clock: what changes later is the next one's
-    sa.Column("seen_since", Moment, nullable=False),  # the same by ours
-    sa.Column("place", sa.JSON, nullable=False),  # ecwid/paging.py
-    sa.Column("went_on_at", Moment, nullable=False),
+    sa.Column("seen_since", UtcDateTime, nullable=False),  # the same by ours
+    sa.Column("place", sa.JSON, nullable=False),  # ecwid/http/paging.py
+    sa.Column("went_on_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "area", "kind"),
+)
+
+unread_rows = sa.Table(
+    "unread_rows",
+    metadata,
+    of("stores"),
+    text("area"),
+    text("row_id", ""),  # in the store, as far as it can be shown
+    text("field", ""),  # that is empty in the mirror; empty: the whole row is missing
+    text("reason"),  # why it can't be read
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "area", "row_id", "field"),
 )
 
 events = sa.Table(
@@ -241,9 +259,9 @@ events = sa.Table(
     text("kind"),  # like order.updated
     text("entity"),
     sa.Column("data", sa.JSON, nullable=False),
-    sa.Column("happened_at", Moment, nullable=False),  # as the store says
-    sa.Column("received_at", Moment, nullable=False),
-    sa.Column("handled_at", Moment),
+    sa.Column("happened_at", UtcDateTime, nullable=False),  # as the store says
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("handled_at", UtcDateTime),
     text("outcome", ""),
     sa.UniqueConstraint("store_id", "event_id"),
     sa.Index(None, "store_id", "handled_at"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tillroll.ledger.tables.columns import count, identity, metadata, of, text
-from tillroll.ledger.types import Amount, Identity, Moment
+from tillroll.ledger.tables.types import Amount, Identity, UtcDateTime
 
 stores = sa.Table(
     "stores",
@@ -19,22 +19,25 @@ stores = sa.Table(
     text("email", ""),
     text("currency", ""),
     text("timezone", "UTC"),
+    text("chosen_timezone", ""),  # by a person, for this store; empty: its own
     text("language", "en"),
-    text("scopes", ""),  # what the token may do, parted by spaces; empty: not known
+    text("scopes", ""),  # of the token, separated by spaces; empty: not known
     text("state", "connected"),  # connected, disconnected, no_api, fenced
     text("reason", ""),
-    sa.Column("not_before", Moment),  # the lane rests until then
-    sa.Column("profile_at", Moment),
-    sa.Column("customers_at", Moment),  # when the mirror of customers was last brought up to date
-    sa.Column("orders_at", Moment),
-    sa.Column("reconciled_at", Moment),
-    sa.Column("drift_at", Moment),  # when every coupon was last compared with the ledger
-    sa.Column("drift_begun_at", Moment),  # whoever wrote it compares now, and writes it anew as it goes on
-    sa.Column("scored_at", Moment),  # when the marks between the customers' scores were last drawn up
+    sa.Column("not_before", UtcDateTime),  # no calls to the store before this moment
+    sa.Column("profile_at", UtcDateTime),
+    sa.Column("customers_at", UtcDateTime),  # when the mirror of customers was last brought up to date
+    sa.Column("orders_at", UtcDateTime),
+    sa.Column("reconciled_at", UtcDateTime),
+    sa.Column("drift_at", UtcDateTime),  # when every coupon was last compared with the ledger
+    sa.Column(
+        "drift_begun_at", UtcDateTime
+    ),  # the process that wrote it compares now, and renews it as it goes on
+    sa.Column("scored_at", UtcDateTime),  # when the boundaries of the customers' scores were last computed
     sa.Column("score_marks", sa.JSON),  # campaign/segments/scores.py
-    sa.Column("webhook_at", Moment),  # when the last webhook came
-    count("turn"),  # raised to take the store's row: whoever writes it decides alone
-    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("webhook_at", UtcDateTime),  # when the last webhook came
+    count("turn"),  # incremented to lock the row: who holds it decides alone
+    sa.Column("created_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("ecwid_id"),
 )
 
@@ -48,7 +51,7 @@ revisions = sa.Table(
     text("title"),
     text("status"),
     sa.Column("files", sa.JSON, nullable=False),  # path → text of every file it uses
-    sa.Column("read_at", Moment, nullable=False),
+    sa.Column("read_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("store_id", "campaign", "digest"),
 )
 
@@ -60,11 +63,13 @@ campaigns = sa.Table(
     text("name"),
     of("revisions", nullable=True),  # none while its files have faults or are gone
     sa.Column("findings", sa.JSON),  # what is wrong with its files, rendered
-    sa.Column("first_seen_at", Moment, nullable=False),
-    sa.Column("considered_until", Moment, nullable=False),  # slots up to here are runs, or were let pass
-    sa.Column("forgone_until", Moment),  # what happened until then may have been answered before a restore
-    sa.Column("gone_at", Moment),  # its file is no longer there
-    sa.Column("halted_at", Moment),  # it makes no runs from then on, until a person restarts it
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column(
+        "considered_until", UtcDateTime, nullable=False
+    ),  # slots and events up to here are runs or entries, or were skipped
+    sa.Column("forgone_until", UtcDateTime),  # events up to here may have been answered before a restore
+    sa.Column("gone_at", UtcDateTime),  # when its file was found missing
+    sa.Column("halted_at", UtcDateTime),  # it begins no runs until a person restarts it
     text("halted_by", ""),
     sa.UniqueConstraint("store_id", "name"),
 )
@@ -76,32 +81,36 @@ runs = sa.Table(
     of("stores"),
     text("campaign"),
     text("slot_key"),
-    sa.Column("slot_at", Moment, nullable=False),
+    sa.Column("slot_at", UtcDateTime, nullable=False),
     text("state"),
     text("reason", ""),
-    text("kind", ""),  # pool: codes made ahead, for nobody yet
-    of("entries", nullable=True),  # what happened to whom; none for a run by the clock or by hand
+    text("kind", ""),  # `pool`: it makes codes ahead, for nobody yet; `adopted`: of coupons made elsewhere
+    of("entries", nullable=True),  # the entry whose step it is; none for a scheduled or manual run
     sa.Column("step", sa.Integer, nullable=False, server_default="1"),  # of the campaign's flow
-    text("started_by", ""),  # a person for manual runs, else the schedule
+    text("started_by", ""),  # who started it; `schedule`, `event` or `pool` if nobody did
     sa.Column("plan_id", Identity),  # the plan in force; no foreign key, since plans refer to runs
-    sa.Column("valid_from", Moment),  # when its codes work, fixed as minting begins
-    sa.Column("valid_until", Moment),
-    sa.Column("extended_until", Moment),  # some of its codes were made to work until then
-    sa.Column("launch_at", Moment),  # its codes are made switched off, and switched on then
+    sa.Column("valid_from", UtcDateTime),  # when its codes begin to work, fixed as minting begins
+    sa.Column("valid_until", UtcDateTime),
+    sa.Column("extended_until", UtcDateTime),  # the latest moment to which some of its codes were extended
+    sa.Column("launch_at", UtcDateTime),  # its codes are made switched off, and switched on at this moment
     text("halted_in", ""),  # the state it was in when it was halted
     sa.Column(
         "reserved_to", sa.BigInteger, nullable=False, server_default="0"
-    ),  # so far customers have codes
-    sa.Column(  # so far recipients have their message rows
+    ),  # customers up to this number have codes
+    sa.Column(  # recipients up to this id have message rows
         "prepared_to", sa.BigInteger, nullable=False, server_default="0"
     ),
-    sa.Column("not_before", Moment),
+    sa.Column("not_before", UtcDateTime),
     sa.Column(
-        "parked_until", Moment
-    ),  # e-mails that were due until then may have left before the ledger was restored
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Column("changed_at", Moment, nullable=False),
-    sa.Column("finished_at", Moment),
+        "parked_until", UtcDateTime
+    ),  # e-mails due up to here may have left before the ledger was restored
+    sa.Column(
+        "lost_run_id", sa.BigInteger
+    ),  # the number it had in a ledger that was lost; another run has it now
+    sa.Column("revealed_at", UtcDateTime),  # when its codes were first shown in clear
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
     sa.UniqueConstraint("store_id", "campaign", "slot_key"),
     sa.Index(None, "store_id", "state"),
     sa.Index(None, "store_id", "changed_at"),
@@ -115,14 +124,14 @@ plans = sa.Table(
     of("runs"),
     of("revisions"),
     text("digest"),
-    sa.Column("body", sa.JSON, nullable=False),  # plan/proposal.py
+    sa.Column("body", sa.JSON, nullable=False),  # campaign/frozen/proposal.py
     count("audience_count"),
     count("code_count"),
-    sa.Column("worst_case", Amount),  # none: without bound
+    sa.Column("worst_case", Amount),  # none: unlimited
     sa.Column("expected", Amount),
     text("currency"),
-    sa.Column("made_at", Moment, nullable=False),
-    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("made_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Index(None, "run_id"),
 )
 
@@ -153,7 +162,7 @@ approvals = sa.Table(
     text("decision"),  # approve, reject
     text("person"),
     text("note", ""),
-    sa.Column("at", Moment, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("plan_id", "person"),
 )
 
@@ -162,15 +171,15 @@ agreements = sa.Table(
     metadata,
     identity(),
     of("stores"),
-    text("about"),  # exactly what was agreed to, and after which halt or pause
+    text("about"),  # the topic's key (approve/agree.py)
     text("kind"),  # resume, extend, restart, recycle, fix
-    text("campaign"),  # none: of several
+    text("campaign"),  # empty: of several
     of("runs", nullable=True),  # none: the whole campaign
-    sa.Column("valid_until", Moment),  # extend: until when
+    sa.Column("valid_until", UtcDateTime),  # extend: until when
     count("needed"),  # different people
     text("person"),
     text("note", ""),
-    sa.Column("at", Moment, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("store_id", "about", "person"),
     sa.Index(None, "store_id", "campaign"),
 )

@@ -1,27 +1,31 @@
-"""What a change asks of the store for one code, and what the answer does to it, decided from values alone. Pure."""
+"""What a change asks of the store for one code, and what the answer means, decided from values alone. Pure."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 
+from tillroll.campaign.figures.retry import RetryPolicy
 from tillroll.campaign.states import ChangeKind, CodeState
 
-IN_FLIGHT = 2  # batches handed over at a time: minting has the rest of what the store works off in order
-MOST_ATTEMPTS = 8
+IN_FLIGHT = 2  # batches posted at a time; the store works in order, and the rest of its queue is minting's
+CHANGE_RETRIES = RetryPolicy(attempts=8, first_pause=timedelta(seconds=2), longest_pause=timedelta(minutes=1))
+"""Of a call that changes one coupon: 2, 4, 8 seconds apart, and so on up to a minute."""
 
-FIRST = (
+URGENT = (
     ChangeKind.PAUSE,
     ChangeKind.REVOKE,
     ChangeKind.LAUNCH,
     ChangeKind.RESUME,
     ChangeKind.RECYCLE,
 )
-"""What can't wait for the other changes: it takes money back, or somebody waits for it."""
+"""Changes that go before the others, most urgent first: they take money back, or somebody waits for them."""
 
-LAST = (ChangeKind.CLEAR,)
+POSTPONED = (ChangeKind.CLEAR,)
+"""Changes that wait until nothing else is to be done."""
 
 NEEDS_ORDERS = frozenset({ChangeKind.RESUME, ChangeKind.EXTEND, ChangeKind.REVOKE})
-"""Changes that pass over codes that were used: the orders must be read up to when they were asked for."""
+"""Changes that skip used codes: orders must be read up to the moment when the change was asked for."""
 
 OVERTAKES = {
     ChangeKind.PAUSE: frozenset({ChangeKind.RESUME, ChangeKind.LAUNCH}),
@@ -29,74 +33,77 @@ OVERTAKES = {
     ChangeKind.REVOKE: frozenset(ChangeKind),
     ChangeKind.CLEAR: frozenset(ChangeKind),
 }
-"""Whose parts that the store hasn't heard of are passed over, since a later change wants something else."""
+"""For each kind, the kinds of earlier changes that it makes pointless: their parts that are not yet posted are skipped."""
 
-AT_ONCE = {
+IMMEDIATE_STATES = {
     ChangeKind.PAUSE: CodeState.PAUSED,
     ChangeKind.REVOKE: CodeState.REVOKED,
     ChangeKind.CLEAR: CodeState.CLEARED,
 }
-"""What a code is in the ledger as soon as the change is written down: nothing is sent with it from then on."""
+"""The state that the ledger gives a code as soon as the change is recorded, so that no e-mail with it is sent any more."""
 
 
-class Action(StrEnum):
-    """What the store is asked for."""
+class CouponAction(StrEnum):
+    """What the store is asked to do with a coupon."""
 
     UPDATE = "update"
     DELETE = "delete"
     CREATE = "create"
 
 
-def action_of(kind: ChangeKind) -> Action:
-    """What a change asks of the store for each of its codes (putting right may also ask for a new coupon)."""
-    return Action.DELETE if kind in {ChangeKind.REVOKE, ChangeKind.CLEAR} else Action.UPDATE
+def action_of(kind: ChangeKind) -> CouponAction:
+    """Return what a kind of change asks of the store for each code. (A fix may also create coupons.)"""
+    return CouponAction.DELETE if kind in {ChangeKind.REVOKE, ChangeKind.CLEAR} else CouponAction.UPDATE
 
 
 def urgency(kind: ChangeKind) -> int:
-    """Which change is worked on first: the lower, the sooner."""
-    if kind in FIRST:
-        return FIRST.index(kind)
-    return len(FIRST) + (kind in LAST)
+    """Return a sort key: the lower, the sooner a change is worked on."""
+    if kind in URGENT:
+        return URGENT.index(kind)
+    return len(URGENT) + (kind in POSTPONED)
 
 
-class Became(StrEnum):
-    """What one answer of the store says of one code."""
+def kinds_that_overtake(kind: ChangeKind) -> list[ChangeKind]:
+    """Return the kinds of later changes that make a change of this kind pointless."""
+    return [later for later, earlier in OVERTAKES.items() if kind in earlier]
+
+
+class PartResult(StrEnum):
+    """What one answer of the store means for one code."""
 
     DONE = "done"
-    GONE = "gone"  # there is no such coupon any more
-    LOOK_UP = "look_up"  # it may have been made, or somebody else has made one
-    AGAIN = "again"  # it wasn't done, and may be asked for again
+    GONE = "gone"  # the coupon no longer exists
+    LOOK_UP = "look_up"  # it may have been created, by us or by somebody else
+    AGAIN = "again"  # nothing was done; ask again
     FAIL = "fail"  # refused for good
-    STOP = "stop"  # it wasn't done, and nothing will be until somebody acts
+    STOP = "stop"  # nothing was done, and nothing will be until somebody acts
 
 
-def became(*, action: Action, executed: bool, status: int, told: int | None, attempts: int) -> Became:
-    """The meaning of one inner answer. `told`: how many coupons it changed, or the id of the one it made; None: it doesn't say.
+def part_result(
+    *, action: CouponAction, executed: bool, status: int, figure: int | None, attempts: int
+) -> PartResult:
+    """Return what one answer means.
 
-    A change or a deletion that may have been done is asked for again: doing it twice is doing it once.
+    `figure` is the number in the answer: how many coupons were changed, or the id of the new one; None if there is none.
+    `attempts` includes this one. An update or deletion that may have been done is asked for again, since that is harmless.
     """
     passing = not executed or status in {408, 429} or status >= 500
     if passing:
-        if action is Action.CREATE and executed and status != 429:
-            return Became.LOOK_UP
-        return Became.AGAIN if attempts < MOST_ATTEMPTS else Became.FAIL
+        if action is CouponAction.CREATE and executed and status != 429:
+            return PartResult.LOOK_UP
+        return PartResult.AGAIN if CHANGE_RETRIES.may_try_again(attempts) else PartResult.FAIL
     if status == 200:
-        return _at_200(action, told)
-    if status == 404 and action is not Action.CREATE:
-        return Became.GONE if action is Action.UPDATE else Became.DONE
-    if status == 409 and action is Action.CREATE:
-        return Became.LOOK_UP
-    return Became.STOP if status in {402, 403} else Became.FAIL
+        return _result_at_200(action, figure)
+    if status == 404 and action is not CouponAction.CREATE:
+        return PartResult.GONE if action is CouponAction.UPDATE else PartResult.DONE
+    if status == 409 and action is CouponAction.CREATE:
+        return PartResult.LOOK_UP
+    return PartResult.STOP if status in {402, 403} else PartResult.FAIL
 
 
-def _at_200(action: Action, told: int | None) -> Became:
-    if action is Action.UPDATE and told == 0:
-        return Became.GONE
-    if action is Action.CREATE and told is None:
-        return Became.LOOK_UP
-    return Became.DONE
-
-
-def pause_before(attempts: int) -> int:
-    """Seconds until a code is asked for again: 2, 4, 8, and so on up to a minute."""
-    return min(60, int(2 ** max(1, attempts)))
+def _result_at_200(action: CouponAction, figure: int | None) -> PartResult:
+    if action is CouponAction.UPDATE and figure == 0:
+        return PartResult.GONE
+    if action is CouponAction.CREATE and figure is None:
+        return PartResult.LOOK_UP
+    return PartResult.DONE

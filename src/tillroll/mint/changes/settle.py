@@ -1,159 +1,179 @@
-"""What an answer does to one code of a change, in the caller's transaction."""
+"""Writing the outcome of one code of a change, in the caller's transaction."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import (
-    PART_OPEN,
-    SWITCHED_OFF_THERE,
     ChangeKind,
+    CodeCause,
     CodeState,
     DriftState,
     PartState,
 )
+from tillroll.ledger.causes import code_cause
+from tillroll.ledger.queries.predicates import is_under_change
+from tillroll.ledger.records import Change
 from tillroll.ledger.tables import change_parts, changes, codes, drifts, runs
-from tillroll.mint.changes.decide import AT_ONCE, OVERTAKES, Action, Became, pause_before
-from tillroll.mint.drift.rows import gone_from_store
+from tillroll.mint.changes.code_part import CodePart
+from tillroll.mint.changes.decide import (
+    CHANGE_RETRIES,
+    IMMEDIATE_STATES,
+    CouponAction,
+    PartResult,
+    kinds_that_overtake,
+)
+from tillroll.mint.reconcile.drift_rows import record_gone
+
+_SWITCHED_ON = {"state": CodeState.LIVE, **code_cause(CodeCause.NONE)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settled:
-    """What became of one code."""
+class PartOutcome:
+    """The outcome of one code of a change."""
 
-    became: Became
+    result: PartResult
     reason: str = ""
-    coupon_id: int | None = None  # of a coupon that was made
+    coupon_id: int | None = None  # of the coupon that was created
 
 
 def write_settled(
-    connection: Connection, change: sa.Row[Any], row: sa.Row[Any], settled: Settled, now: datetime
+    connection: Connection, change: Change, part: CodePart, outcome: PartOutcome, now: datetime
 ) -> None:
-    """Write an answer down. `row`: the code, with its `part_id`, `action`, `was` and how often it was `asked` for."""
-    kind = ChangeKind(change.kind)
-    match settled.became:
-        case Became.DONE:
-            _part(connection, row, PartState.DONE, now)
-            _done(connection, change, kind, row, settled, now)
-        case Became.GONE:
-            _part(connection, row, PartState.PASSED, now, reason="it is gone from the store")
-            _reopen(connection, change, row)
+    """Write the outcome of one code: its part, its state, and a drift that the change was to fix."""
+    kind = change.kind
+    match outcome.result:
+        case PartResult.DONE:
+            _update_part(connection, part, PartState.DONE, now)
+            _done(connection, change, kind, part, outcome, now)
+        case PartResult.GONE:
+            _update_part(connection, part, PartState.PASSED, now, reason="it is gone from the store")
+            _reopen(connection, change, part)
             if kind is ChangeKind.RECYCLE:
-                _replace(connection, row, now, "gone from the store")
+                _replace(connection, part, now, "gone from the store")
             else:
-                gone_from_store(connection, row, now)
-        case Became.FAIL:
-            _part(connection, row, PartState.FAILED, now, reason=settled.reason)
-            _reopen(connection, change, row)
+                record_gone(connection, part, now)
+        case PartResult.FAIL:
+            _update_part(connection, part, PartState.FAILED, now, reason=outcome.reason)
+            _reopen(connection, change, part)
             if kind is ChangeKind.RECYCLE:
-                _replace(connection, row, now, settled.reason)
-            _put_back(connection, kind, row, settled, now)
-        case Became.STOP:
+                _replace(connection, part, now, outcome.reason)
+            _restore_state(connection, kind, part, outcome, now)
+        case PartResult.STOP:
             also = {"attempts": change_parts.c.attempts - 1, "change_chunk_id": None}
-            _part(connection, row, PartState.WANTED, now, reason=settled.reason, **also)
+            _update_part(connection, part, PartState.WANTED, now, reason=outcome.reason, **also)
         case _:
-            _again(connection, kind, row, settled, now)
+            _again(connection, kind, part, outcome, now)
 
 
-def _part(connection: Connection, row: sa.Row[Any], state: PartState, now: datetime, **also: Any) -> None:
+def _update_part(
+    connection: Connection, part: CodePart, state: PartState, now: datetime, **also: Any
+) -> None:
     values = {"state": state, "reason": "", "changed_at": now, **also}
-    where = (change_parts.c.id == row.part_id, change_parts.c.state == PartState.POSTING)
+    where = (change_parts.c.id == part.part_id, change_parts.c.state == PartState.POSTING)
     connection.execute(sa.update(change_parts).where(*where).values(values))
 
 
 def _again(
-    connection: Connection, kind: ChangeKind, row: sa.Row[Any], settled: Settled, now: datetime
+    connection: Connection, kind: ChangeKind, part: CodePart, outcome: PartOutcome, now: datetime
 ) -> None:
-    """It is asked for once more, unless a later change wants something else by now."""
-    if _overtaken(connection, kind, row):
-        _part(connection, row, PartState.PASSED, now, reason="a later change came after it")
+    """Ask again after a pause, unless a later change has made this one pointless."""
+    if _is_overtaken(connection, kind, part):
+        _update_part(connection, part, PartState.PASSED, now, reason="a later change came after it")
         return
-    at = now + timedelta(seconds=pause_before(row.asked))
-    _part(connection, row, PartState.WANTED, now, reason=settled.reason, not_before=at, change_chunk_id=None)
+    at = now + CHANGE_RETRIES.pause_before(part.part_attempts)
+    _update_part(
+        connection, part, PartState.WANTED, now, reason=outcome.reason, not_before=at, change_chunk_id=None
+    )
 
 
-def _overtaken(connection: Connection, kind: ChangeKind, row: sa.Row[Any]) -> bool:
-    """Whether a later change of the code makes this kind pointless."""
-    over = [other for other, kinds in OVERTAKES.items() if kind in kinds]
+def _is_overtaken(connection: Connection, kind: ChangeKind, part: CodePart) -> bool:
+    """Return whether a later change of the code makes this kind pointless."""
     later = (
-        change_parts.c.code_id == row.id,
-        change_parts.c.id > row.part_id,
+        change_parts.c.code_id == part.id,
+        change_parts.c.id > part.part_id,
         change_parts.c.state != PartState.FAILED,
         changes.c.id == change_parts.c.change_id,
-        changes.c.kind.in_(over),
+        changes.c.kind.in_(kinds_that_overtake(kind)),
     )
     return bool(connection.scalar(sa.select(sa.exists().where(*later))))
 
 
-def _code(
-    connection: Connection, row: sa.Row[Any], was: tuple[CodeState, ...], now: datetime, **values: Any
+def _update_code(
+    connection: Connection, part: CodePart, was: tuple[CodeState, ...], now: datetime, **values: Any
 ) -> None:
-    where = (codes.c.id == row.id, codes.c.state.in_(was))
+    where = (codes.c.id == part.id, codes.c.state.in_(was))
     connection.execute(sa.update(codes).where(*where).values({**values, "changed_at": now}))
 
 
 def _done(
     connection: Connection,
-    change: sa.Row[Any],
+    change: Change,
     kind: ChangeKind,
-    row: sa.Row[Any],
-    settled: Settled,
+    part: CodePart,
+    outcome: PartOutcome,
     now: datetime,
 ) -> None:
     in_store = (CodeState.LIVE, CodeState.PAUSED)
     match kind:
         case ChangeKind.RESUME | ChangeKind.LAUNCH:
-            if not _overtaken(connection, kind, row):
-                _code(connection, row, (CodeState.PAUSED,), now, state=CodeState.LIVE, reason="")
+            if not _is_overtaken(connection, kind, part):
+                _update_code(connection, part, (CodeState.PAUSED,), now, **_SWITCHED_ON)
         case ChangeKind.EXTEND:
-            run = connection.execute(sa.select(runs.c.valid_from).where(runs.c.id == row.run_id)).one()
-            starts = row.valid_from or run.valid_from
-            _code(connection, row, in_store, now, valid_from=starts, valid_until=change.valid_until)
-        case ChangeKind.PUT_RIGHT if row.action == Action.CREATE:
-            made = {"state": CodeState.LIVE, "coupon_id": settled.coupon_id, "reason": ""}
-            _code(connection, row, (CodeState.REVOKED,), now, **made)
-            _fixed(connection, change, row, now)
+            run = connection.execute(sa.select(runs.c.valid_from).where(runs.c.id == part.run_id)).one()
+            starts = part.valid_from or run.valid_from
+            _update_code(connection, part, in_store, now, valid_from=starts, valid_until=change.valid_until)
+        case ChangeKind.PUT_RIGHT if part.action == CouponAction.CREATE:
+            made = {**_SWITCHED_ON, "coupon_id": outcome.coupon_id}
+            _update_code(connection, part, (CodeState.REVOKED,), now, **made)
+            _fixed(connection, change, part, now)
         case ChangeKind.PUT_RIGHT:
-            _code(connection, row, tuple(CodeState), now)
-            if row.state == CodeState.PAUSED and row.reason == SWITCHED_OFF_THERE:
-                _code(connection, row, (CodeState.PAUSED,), now, state=CodeState.LIVE, reason="")
-            _fixed(connection, change, row, now)
-        case _:  # what the ledger says of it was written down with the change
-            _code(connection, row, tuple(CodeState), now)
+            _update_code(connection, part, tuple(CodeState), now)
+            if part.state == CodeState.PAUSED and part.cause is CodeCause.SWITCHED_OFF_IN_STORE:
+                _update_code(connection, part, (CodeState.PAUSED,), now, **_SWITCHED_ON)
+            _fixed(connection, change, part, now)
+        case _:  # the code got its new state when the change was recorded
+            _update_code(connection, part, tuple(CodeState), now)
 
 
-def _replace(connection: Connection, row: sa.Row[Any], now: datetime, reason: str) -> None:
-    """A recycled code can't be had: another is drawn for its recipient."""
-    _code(connection, row, (CodeState.PAUSED,), now, state=CodeState.CLASHED, reason=reason)
+def _replace(connection: Connection, part: CodePart, now: datetime, reason: str) -> None:
+    """Mark a code that can't be recycled as clashed, so that another one is drawn for its recipient."""
+    values = {"state": CodeState.CLASHED, "cause": CodeCause.NONE, "reason": reason}
+    _update_code(connection, part, (CodeState.PAUSED,), now, **values)
 
 
-def _reopen(connection: Connection, change: sa.Row[Any], row: sa.Row[Any]) -> None:
-    """The store can't be put right so: a person is asked again."""
-    its = (drifts.c.change_id == change.id, drifts.c.code_id == row.id, drifts.c.state == DriftState.FIXING)
-    values = {"state": DriftState.OPEN, "person": "", "decided_at": None, "change_id": None}
-    connection.execute(sa.update(drifts).where(*its).values(values))
-
-
-def _fixed(connection: Connection, change: sa.Row[Any], row: sa.Row[Any], now: datetime) -> None:
-    its = (drifts.c.change_id == change.id, drifts.c.code_id == row.id, drifts.c.state == DriftState.FIXING)
-    connection.execute(sa.update(drifts).where(*its).values(state=DriftState.FIXED, decided_at=now))
-
-
-def _put_back(
-    connection: Connection, kind: ChangeKind, row: sa.Row[Any], settled: Settled, now: datetime
-) -> None:
-    """The store refused for good: the ledger says again what it said before, unless another change is at it."""
-    meant = AT_ONCE.get(kind)
-    others = sa.exists().where(
-        change_parts.c.code_id == row.id,
-        change_parts.c.id > row.part_id,
-        change_parts.c.state.in_(sorted(PART_OPEN)),
+def _reopen(connection: Connection, change: Change, part: CodePart) -> None:
+    """Reopen the drift that the change could not fix: a person decides again."""
+    fixing = (
+        drifts.c.change_id == change.id,
+        drifts.c.code_id == part.id,
+        drifts.c.state == DriftState.FIXING,
     )
-    if meant is not None and not connection.scalar(sa.select(others)):
-        reason = f"the store refused to {kind.value} it: {settled.reason}"
-        _code(connection, row, (meant,), now, state=row.was, reason=reason)
+    values = {"state": DriftState.OPEN, "person": "", "decided_at": None, "change_id": None}
+    connection.execute(sa.update(drifts).where(*fixing).values(values))
+
+
+def _fixed(connection: Connection, change: Change, part: CodePart, now: datetime) -> None:
+    fixing = (
+        drifts.c.change_id == change.id,
+        drifts.c.code_id == part.id,
+        drifts.c.state == DriftState.FIXING,
+    )
+    connection.execute(sa.update(drifts).where(*fixing).values(state=DriftState.FIXED, decided_at=now))
+
+
+def _restore_state(
+    connection: Connection, kind: ChangeKind, part: CodePart, outcome: PartOutcome, now: datetime
+) -> None:
+    """Give a code its former state back after the store refused for good, unless a later change is open for it."""
+    immediate = IMMEDIATE_STATES.get(kind)
+    later = is_under_change(change_parts.c.id > part.part_id, code_id=part.id)
+    if immediate is not None and not connection.scalar(sa.select(later)):
+        reason = f"the store refused to {kind.value} it: {outcome.reason}"
+        values = {"state": part.was, "cause": CodeCause.REFUSED, "reason": reason}
+        _update_code(connection, part, (immediate,), now, **values)

@@ -1,1 +1,1 @@
-"""Segments: a rule about customers as one query over the mirror, and what it selects."""
+"""Segments: rules about customers, each as one query over the mirror."""

@@ -1,7 +1,7 @@
-"""Customers by what earlier campaigns did: e-mails they got, codes they got, used, or let run out.
+"""Conditions on earlier campaigns: e-mails that customers got, codes that they got, used, or let expire.
 
-An e-mail counts from when its sending began, also one that only may have left; a code counts when an e-mail with it does.
-Each answers the ids of those who fit, some of them several times.
+An e-mail counts from the moment when its sending began, even if it is unknown whether it left; a code counts with its e-mail.
+Each function returns a query for the ids of the customers who fulfil a condition; an id may come several times.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tillroll.campaign.segments.conditions import Codes, Emails
+from tillroll.campaign.segments.conditions import CodeHistory, Emails
 from tillroll.campaign.states import MessageState
-from tillroll.ledger.given import works_until
+from tillroll.ledger.queries.given import works_until
+from tillroll.ledger.queries.predicates import was_used
 from tillroll.ledger.tables import codes, messages, orders, recipients, redemptions, runs
 from tillroll.plan.segments.question import Question
 
@@ -22,21 +23,21 @@ Ids = sa.Select[Any]
 
 
 def got_email(wanted: Emails, question: Question) -> Ids:
-    """Who got so many e-mails."""
-    query = _left(wanted, question)
+    """Select who got at least so many e-mails."""
+    query = _emailed(wanted, question)
     if (wanted.at_least or 1) > 1:
         query = query.group_by(recipients.c.customer_id).having(sa.func.count() >= wanted.at_least)
     return query
 
 
-def got_code(wanted: Codes, question: Question) -> Ids:
-    """Who got an e-mail with a code."""
-    return _left(wanted, question).where(messages.c.code_id.is_not(None))
+def got_code(wanted: CodeHistory, question: Question) -> Ids:
+    """Select who got an e-mail with a code."""
+    return _emailed(wanted, question).where(messages.c.code_id.is_not(None))
 
 
-def used_code(wanted: Codes, question: Question) -> Ids:
-    """Who placed an order with a code of ours, wherever they had it from."""
-    # every order is looked up by the code's use, never the other way round: there are far more orders
+def used_code(wanted: CodeHistory, question: Question) -> Ids:
+    """Select who placed an order with a code of ours, wherever they got it."""
+    # the orders are looked up by the redemptions, never the other way round: there are far more orders
     order = sa.func.coalesce(redemptions.c.order_id, "")
     query = (
         sa.select(orders.c.customer_id)
@@ -54,9 +55,8 @@ def used_code(wanted: Codes, question: Question) -> Ids:
     return query if since is None else query.where(redemptions.c.at > since)
 
 
-def ignored_code(wanted: Codes, question: Question) -> Ids:
-    """Who got a code whose time is over and that was not used: their own by anybody, one that is shared by them."""
-    by_anybody = sa.exists().where(redemptions.c.code_id == codes.c.id)
+def ignored_code(wanted: CodeHistory, question: Question) -> Ids:
+    """Select who got a code that expired unused: a personal code by anybody, a shared code by them."""
     by_them = (
         sa.select(orders.c.order_id)
         .join(
@@ -66,25 +66,26 @@ def ignored_code(wanted: Codes, question: Question) -> Ids:
         .where(
             orders.c.store_id == question.store_id,
             orders.c.customer_id == recipients.c.customer_id,
-            redemptions.c.code_id + 0 == codes.c.id,  # by their few orders, not by the many who used the code
+            redemptions.c.code_id + 0
+            == codes.c.id,  # `+ 0` keeps the index on code_id out: by their few orders, not by the many uses of a shared code
         )
         .correlate(recipients, codes)
         .exists()
     )
     maker = runs.alias("maker")
     return (
-        _left(wanted, question)
+        _emailed(wanted, question)
         .join(codes, codes.c.id == messages.c.code_id)
         .join(maker, maker.c.id == codes.c.run_id)
         .where(
             works_until(maker) < question.now,
-            sa.case((codes.c.recipient_id.is_not(None), sa.not_(by_anybody)), else_=sa.not_(by_them)),
+            sa.case((codes.c.recipient_id.is_not(None), sa.not_(was_used())), else_=sa.not_(by_them)),
         )
     )
 
 
-def _left(wanted: Codes | Emails, question: Question) -> Ids:
-    """The recipients of e-mails that left, or may have: by the time they left, where it matters, else run by run."""
+def _emailed(wanted: CodeHistory | Emails, question: Question) -> Ids:
+    """Select the recipients of e-mails that left or may have: by the time of sending if there is a period, else by run."""
     query = (
         sa.select(recipients.c.customer_id)
         .select_from(messages)

@@ -1,4 +1,4 @@
-"""Whether one customer is in segments."""
+"""Which segments one customer is in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillroll.plan.segments.query import SegmentQuery
 from tillroll.plan.segments.question import ask
 
 
-def segments_with(
+def segments_of_customer(
     connection: Connection,
     *,
     store_id: int,
@@ -23,11 +23,11 @@ def segments_with(
     lists: Mapping[str, CustomerList],
     now: datetime,
 ) -> tuple[str, ...]:
-    """The segments that a customer is in by now, in the order they are given."""
+    """Return the names of the segments that a customer is in now, in the order given."""
     question = ask(
         connection, store_id=store_id, segments=segments.values(), lists=lists, now=now, only=customer_id
     )
-    asking = SegmentQuery(question)
-    fits = [asking.flag(one) for one in segments.values()]
-    row = connection.execute(sa.select(*fits).select_from(asking.source).where(asking.whose)).first()
-    return () if row is None else tuple(name for name, fit in zip(segments, row, strict=True) if fit)
+    query = SegmentQuery(question)
+    flags = [query.flag(segment) for segment in segments.values()]
+    row = connection.execute(sa.select(*flags).select_from(query.source).where(query.scope)).first()
+    return () if row is None else tuple(name for name, is_in in zip(segments, row, strict=True) if is_in)

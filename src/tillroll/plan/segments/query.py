@@ -1,7 +1,7 @@
 """A segment as one SQL query over the ledger's mirror, the same on SQLite and PostgreSQL.
 
-What stands in the customer's own row is compared there. What others hold (what they bought, got, used, marked) is a set of
-customers' ids that is worked out once (`ledger/among.py`), wherever the condition stands: under `not:` and `any:` too.
+A condition on a column of the customer's own row is a comparison. A condition on other tables (what they bought, got, used,
+marked) is a set of customer ids that is computed once (`ledger/bulk/id_sets.py`), also under `not:` and `any:`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.campaign.segments.conditions import Count, Moment, Score, Scores, Spent, Sum
-from tillroll.campaign.segments.lists import folded_address
+from tillroll.campaign.segments.lists import fold_address
 from tillroll.campaign.segments.scores import FIFTHS
 from tillroll.campaign.segments.segment import Condition, Segment
-from tillroll.ledger.among import Sets
+from tillroll.ledger.bulk.id_sets import Sets
 from tillroll.ledger.folding import folded
 from tillroll.ledger.tables import customers
 from tillroll.plan.segments import codes as segment_codes
@@ -27,40 +27,40 @@ Clause = sa.ColumnElement[bool]
 
 
 class SegmentQuery:
-    """Segments that are asked for together, over one `customers`; equal conditions are worked out once."""
+    """Segments that are queried together, over one `customers`; equal conditions are computed once."""
 
     def __init__(self, question: Question) -> None:
         self.question = question
         self._sets = Sets.on(question.dialect, customers.c.customer_id)
 
     def matches(self, segment: Segment) -> Clause:
-        """A condition for the query's `where`: null, where nothing is known, is no match."""
+        """Return a segment as a condition for `where`. It is null where data is missing, which counts as no match."""
         return self._condition(segment.where)
 
     def flag(self, segment: Segment) -> Clause:
-        """Whether a customer is in the segment, as a column: true or false."""
+        """Return whether a customer is in the segment, as a column that is never null."""
         return sa.func.coalesce(self._condition(segment.where), sa.false())
 
     @property
     def source(self) -> sa.FromClause:
-        """What to select from, once all segments are asked for."""
+        """What to select from, after `matches` and `flag` were called for all segments."""
         return self._sets.joined_to(customers)
 
     @property
-    def whose(self) -> Clause:
-        """Of the store, and only who is asked about."""
+    def scope(self) -> Clause:
+        """The condition for all customers of the store, or for the one customer that the question is limited to."""
         of_store = customers.c.store_id == self.question.store_id
         only = self.question.only
         return of_store if only is None else sa.and_(of_store, customers.c.customer_id == only)
 
     def _condition(self, condition: Condition) -> Clause:
-        name, value = condition.said_key
+        name, value = condition.only_key
         if name == "all":
-            return sa.and_(*(self._condition(one) for one in value))
+            return sa.and_(*(self._condition(part) for part in value))
         if name == "any":
-            return sa.or_(*(self._condition(one) for one in value))
+            return sa.or_(*(self._condition(part) for part in value))
         if name == "not_":
-            # nothing known is not a match, so it is a match of the opposite
+            # null is no match, so it matches the opposite
             return sa.not_(sa.func.coalesce(self._condition(value), sa.false()))
         if name in _OWN:
             return _OWN[name](value, self.question)
@@ -69,7 +69,7 @@ class SegmentQuery:
         return self._in(name, value, _SETS[name])
 
     def _bounded(self, name: str, bounds: Count | Spent) -> Clause:
-        """Orders or money: the store's own figure, or what the orders of a time add up to."""
+        """Compare orders or money: the store's own total, or the sum over the orders of a period."""
         if bounds.within is None:
             return _between(customers.c[name], bounds)
         if not bounds.at_least and bounds.at_most is None:
@@ -77,7 +77,7 @@ class SegmentQuery:
         figure = segment_sets.ordered if name == "orders" else segment_sets.paid
         if bounds.at_least:
             return self._in(name, bounds, figure)
-        # who did nothing in that time is within the bounds too: all but those who did more
+        # customers without an order in that period are within the bounds too: so all except those above
         return sa.not_(self._in(name, bounds, figure))
 
     def _in(self, name: str, value: Any, query: Callable[[Any, Question], sa.Select[Any]]) -> Clause:
@@ -94,7 +94,7 @@ def _between(column: sa.ColumnElement[Any], bounds: Count | Sum) -> Clause:
 
 
 def _average(bounds: Sum, _question: Question) -> Clause:
-    """The average order, without dividing: spent against the bound times the number of orders."""
+    """Compare the average order without a division: the amount spent with the bound times the number of orders."""
     parts: list[Clause] = [customers.c.orders > 0]
     spent = sa.type_coerce(customers.c.spent, sa.BigInteger)
     for bound, compare in ((bounds.at_least, "ge"), (bounds.at_most, "le")):
@@ -127,7 +127,7 @@ def _one_of(column: sa.Column[str]) -> Callable[[Any, Question], Clause]:
 
 
 def _place(column: sa.Column[str]) -> Callable[[Any, Question], Clause]:
-    return lambda names, _question: folded(column).in_([folded_address(one) for one in names.in_])
+    return lambda names, _question: folded(column).in_([fold_address(name) for name in names.in_])
 
 
 def _consent(agreed: bool, _question: Question) -> Clause:
@@ -135,30 +135,30 @@ def _consent(agreed: bool, _question: Question) -> Clause:
 
 
 def _scores(scores: Scores, question: Question) -> Clause:
-    """Each figure against the marks between scores (`campaign/segments/scores.py`); who never bought has no score."""
+    """Compare each figure with the boundaries between scores (`campaign/segments/scores.py`); no order, no score."""
     marks = question.marks
     if marks is None:
         return sa.false()
     parts: list[Clause] = [customers.c.orders > 0, customers.c.last_order_at.is_not(None)]
-    for score, column, found in (
+    for score, column, boundaries in (
         (scores.recency, customers.c.last_order_at, marks.recency),
         (scores.frequency, customers.c.orders, marks.frequency),
         (scores.monetary, customers.c.spent, marks.monetary),
     ):
         if score is not None:
-            parts += _score(score, column, found)
+            parts += _score(score, column, boundaries)
     return sa.and_(*parts)
 
 
-def _score(score: Score, column: sa.Column[Any], marks: tuple[Any, ...]) -> list[Clause]:
-    if not marks:
+def _score(score: Score, column: sa.Column[Any], boundaries: tuple[Any, ...]) -> list[Clause]:
+    if not boundaries:
         return [sa.false()]
     least, most = score.at_least or 1, score.at_most or FIFTHS
     parts: list[Clause] = []
     if least > 1:
-        parts.append(column > marks[least - 2])
+        parts.append(column > boundaries[least - 2])
     if most < FIFTHS:
-        parts.append(column <= marks[most - 1])
+        parts.append(column <= boundaries[most - 1])
     return parts
 
 

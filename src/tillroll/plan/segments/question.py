@@ -1,4 +1,4 @@
-"""What segments mean in one store at one moment: their names looked up in the mirror, and what the mirror can't tell yet."""
+"""What segments mean in one store at one moment: the names in them, looked up in the mirror."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.folder.goods import Category, Shelf, look_up
+from tillroll.campaign.folder.goods import GoodsCategory, GoodsIndex, look_up
 from tillroll.campaign.language.models import AppliesTo
 from tillroll.campaign.segments.lists import CustomerList
-from tillroll.campaign.segments.scores import Marks
+from tillroll.campaign.segments.scores import ScoreBoundaries
 from tillroll.campaign.segments.segment import Segment, leaves
 from tillroll.campaign.text.findings import nearest
 from tillroll.ledger.tables import categories, order_items, products, stores, variations
 
-_MOST_SKUS = 20_000  # that are compared with an unknown one
+_MOST_SKUS = 20_000  # that are compared with an unknown SKU
 Ids = frozenset[int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """Which store is asked, when, and what the names in the segments mean there."""
+    """The store that segments are evaluated for, the moment, and the meaning of the segments' names in that store."""
 
     store_id: int
     now: datetime
-    dialect: str  # of the database that is asked
-    only: int | None = None  # the one customer that is asked about
+    dialect: str  # of the database
+    only: int | None = None  # the one customer to evaluate; None: all of the store
     lists: Mapping[str, CustomerList] = field(default_factory=dict)
-    products: Mapping[str, Ids] = field(default_factory=dict)  # SKU → the products whose own it is
-    owners: Mapping[str, Ids] = field(default_factory=dict)  # the same, and those that have it in a variation
-    categories: Mapping[str, Ids] = field(default_factory=dict)  # name → itself and all below it
-    marks: Marks | None = None  # between scores; none: not drawn up, or not asked for
-    unknown: tuple[str, ...] = ()  # names that mean nothing in this store, as sentences
+    products: Mapping[str, Ids] = field(default_factory=dict)  # by SKU: the products that have it themselves
+    owners: Mapping[str, Ids] = field(
+        default_factory=dict
+    )  # by SKU: the same, and the products that have it in a variation
+    categories: Mapping[str, Ids] = field(default_factory=dict)  # by name: the category and all below it
+    marks: ScoreBoundaries | None = None  # boundaries between scores; None: not computed yet, or not needed
+    unknown: tuple[str, ...] = ()  # names that this store does not have, as clauses
 
     def since(self, within: timedelta | None) -> datetime | None:
-        """The moment after which something must have happened; None: whenever."""
+        """Return the moment after which something must have happened; None: at any time."""
         return None if within is None else self.now - within
 
 
@@ -51,14 +53,14 @@ def ask(
     now: datetime,
     only: int | None = None,
 ) -> Question:
-    """Look up what the segments name; plain conditions cost no query."""
-    said = [(name, value) for segment in segments for _, name, value in leaves(segment.where)]
-    bought = [value for name, value in said if name == "bought"]
-    skus = sorted({sku.strip() for name, value in said for sku in getattr(value, "products", ())})
-    paths = sorted({one for value in bought for one in value.categories})
+    """Look up the names in segments; conditions without names cost no query."""
+    conditions = [(name, value) for segment in segments for _, name, value in leaves(segment.where)]
+    bought = [value for name, value in conditions if name == "bought"]
+    skus = sorted({sku.strip() for name, value in conditions for sku in getattr(value, "products", ())})
+    paths = sorted({path for value in bought for path in value.categories})
     own, owners = _products(connection, store_id, skus)
-    shelves, unknown = _categories(connection, store_id, paths)
-    lost = [sku for sku in skus if not owners[sku] and not _ever_sold(connection, store_id, sku)]
+    by_name, unknown = _categories(connection, store_id, paths)
+    missing = [sku for sku in skus if not owners[sku] and not _ever_sold(connection, store_id, sku)]
     return Question(
         store_id=store_id,
         now=now,
@@ -67,91 +69,95 @@ def ask(
         lists=lists,
         products=own,
         owners=owners,
-        categories=shelves,
-        marks=_marks(connection, store_id) if any(name == "rfm" for name, _ in said) else None,
-        unknown=(*_say_lost(connection, store_id, lost), *unknown),
+        categories=by_name,
+        marks=_marks(connection, store_id) if any(name == "rfm" for name, _ in conditions) else None,
+        unknown=(*_say_missing(connection, store_id, missing), *unknown),
     )
 
 
 def _products(
     connection: Connection, store_id: int, skus: Sequence[str]
 ) -> tuple[dict[str, Ids], dict[str, Ids]]:
-    """The products of each SKU: those whose own it is, and those that have it themselves or in a variation."""
+    """Return by SKU the products that have it themselves, and those that have it themselves or in a variation."""
     if not skus:
         return {}, {}
-    found: list[dict[str, set[int]]] = []
+    by_table: list[dict[str, set[int]]] = []
     for table in (products, variations):
         query = sa.select(table.c.sku, table.c.product_id)
         rows = connection.execute(query.where(table.c.store_id == store_id, table.c.sku.in_(skus)))
         by_sku: dict[str, set[int]] = {sku: set() for sku in skus}
         for row in rows:
             by_sku[row.sku].add(row.product_id)
-        found.append(by_sku)
-    own, varied = found
+        by_table.append(by_sku)
+    own, of_variations = by_table
     return (
         {sku: frozenset(own[sku]) for sku in skus},
-        {sku: frozenset(own[sku] | varied[sku]) for sku in skus},
+        {sku: frozenset(own[sku] | of_variations[sku]) for sku in skus},
     )
 
 
 def _ever_sold(connection: Connection, store_id: int, sku: str) -> bool:
-    """Whether an order names the SKU: a product that was deleted was bought all the same."""
+    """Return whether an order names the SKU: a deleted product may still have been bought."""
     where = (order_items.c.store_id == store_id, order_items.c.sku == sku)
     return bool(connection.scalar(sa.select(sa.exists().where(*where))))
 
 
-def _say_lost(connection: Connection, store_id: int, skus: Sequence[str]) -> list[str]:
+def _say_missing(connection: Connection, store_id: int, skus: Sequence[str]) -> list[str]:
+    """Return a clause for each missing SKU, with the nearest one that exists."""
     if not skus:
         return []
-    known: set[str] = set()
+    existing: set[str] = set()
     for table in (products, variations):
         query = sa.select(table.c.sku).where(table.c.store_id == store_id, table.c.sku != "")
-        known.update(connection.scalars(query.order_by(table.c.sku).limit(_MOST_SKUS)))
-    said = []
+        existing.update(connection.scalars(query.order_by(table.c.sku).limit(_MOST_SKUS)))
+    clauses = []
     for sku in skus:
-        word = nearest(sku, known)
-        hint = f" (did you mean {word}?)" if word else ""
-        said.append(f"the store has no product {sku!r}, and no order names it{hint}")
-    return said
+        suggestion = nearest(sku, existing)
+        hint = f" (did you mean {suggestion}?)" if suggestion else ""
+        clauses.append(f"the store has no product {sku!r}, and no order names it{hint}")
+    return clauses
 
 
 def _categories(
     connection: Connection, store_id: int, names: Sequence[str]
 ) -> tuple[dict[str, Ids], list[str]]:
-    """The ids that each name or path means, with all below it, and the names that mean nothing or several things."""
+    """Return by name or path the ids it means, with all below, and clauses on names that are unknown or ambiguous."""
     if not names:
         return {}, []
     query = sa.select(categories).where(categories.c.store_id == store_id).order_by(categories.c.category_id)
-    every = [
-        Category(category_id=row.category_id, parent_id=row.parent_id, name=row.name, enabled=row.enabled)
+    all_categories = [
+        GoodsCategory(
+            category_id=row.category_id, parent_id=row.parent_id, name=row.name, enabled=row.enabled
+        )
         for row in connection.execute(query)
     ]
-    shelf = Shelf(products=(), variations=(), categories=every)
+    index = GoodsIndex(products=(), variations=(), categories=all_categories)
     below: dict[int | None, list[int]] = {}
-    for one in every:
-        below.setdefault(one.parent_id, []).append(one.category_id)
-    found: dict[str, Ids] = {}
+    for category in all_categories:
+        below.setdefault(category.parent_id, []).append(category.category_id)
+    by_name: dict[str, Ids] = {}
     unknown: list[str] = []
     for name in names:
-        meant = look_up(AppliesTo(categories=(name,)), shelf)
-        unknown += meant.unknown
-        found[name] = _with_below(below, [one.category_id for one in meant.goods.categories])
-    return found, unknown
+        match = look_up(AppliesTo(categories=(name,)), index)
+        unknown += match.unknown
+        by_name[name] = _with_below(below, [category.category_id for category in match.goods.categories])
+    return by_name, unknown
 
 
 def _with_below(below: Mapping[int | None, Sequence[int]], start: Iterable[int]) -> Ids:
-    found: set[int] = set()
+    """Return categories and all below them."""
+    visited: set[int] = set()
     waiting = list(start)
     while waiting:
-        one = waiting.pop()
-        if one not in found:  # the store's tree may have a ring in it
-            found.add(one)
-            waiting += below.get(one, ())
-    return frozenset(found)
+        category_id = waiting.pop()
+        if category_id not in visited:  # the store's tree may contain a circle
+            visited.add(category_id)
+            waiting += below.get(category_id, ())
+    return frozenset(visited)
 
 
-def _marks(connection: Connection, store_id: int) -> Marks | None:
+def _marks(connection: Connection, store_id: int) -> ScoreBoundaries | None:
     body: Mapping[str, Any] | None = connection.scalar(
         sa.select(stores.c.score_marks).where(stores.c.id == store_id)
     )
-    return None if body is None else Marks.from_json(body)
+    return None if body is None else ScoreBoundaries.from_json(body)

@@ -1,16 +1,23 @@
-"""Every guardrail held against one plan's figures, each verdict with its figure and its limit. Pure."""
+"""Verdicts: a plan's figures compared with each guardrail, with the figure and the limit. Pure."""
 
+from tillroll.plan.verdicts.again import again_verdicts
 from tillroll.plan.verdicts.codes import strength_on
 from tillroll.plan.verdicts.days import calendar_verdicts
 from tillroll.plan.verdicts.goods import BelowMargin, goods_verdicts, margin_verdicts
-from tillroll.plan.verdicts.held import Others
+from tillroll.plan.verdicts.held import OtherRuns
 from tillroll.plan.verdicts.run import verdicts
+from tillroll.plan.verdicts.words import advice_verdicts, claim_verdicts, currency_verdicts, greeting_verdicts
 
 __all__ = [
     "BelowMargin",
-    "Others",
+    "OtherRuns",
+    "advice_verdicts",
+    "again_verdicts",
     "calendar_verdicts",
+    "claim_verdicts",
+    "currency_verdicts",
     "goods_verdicts",
+    "greeting_verdicts",
     "margin_verdicts",
     "strength_on",
     "verdicts",

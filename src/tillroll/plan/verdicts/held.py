@@ -1,46 +1,61 @@
-"""Verdicts as they come together: a figure held against a limit, alone or with what other runs hold."""
+"""Collect verdicts: figures compared with limits, alone or together with what other runs hold."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tillroll.campaign.frozen.proposal import Level, Verdict
+from tillroll.campaign.frozen.proposal import Verdict, VerdictLevel
+from tillroll.campaign.text.percent import say_percent
 
 
 @dataclass(frozen=True, kw_only=True)
-class Others:
-    """What other runs of the store hold already."""
+class OtherRuns:
+    """What other runs of the store already use of the shared limits."""
 
     live: Decimal = Decimal(0)  # worst cases of the runs that are live
-    campaign: Decimal = Decimal(0)  # those of them that are this campaign's
-    month: Decimal = Decimal(0)  # worst cases of what was approved in this calendar month
-    codes_today: int = 0  # codes approved on this day
+    campaign: Decimal = Decimal(0)  # the part of them that is of this campaign
+    month: Decimal = Decimal(0)  # worst cases of the plans approved in this calendar month
+    codes_today: int = 0  # codes approved today
     codes: int = 0  # codes of the runs that are live
-    like_these: int = 0  # codes that the ledger has of the form that this run makes
+    like_these: int = 0  # codes in the ledger of the same form as those that this run makes
 
 
 @dataclass(kw_only=True)
-class Held:
-    """Verdicts as they come together, each with its figure and its limit."""
+class VerdictList:
+    """A list of verdicts, to which comparisons are added."""
 
-    warn_from: Decimal | None
-    found: list[Verdict] = field(default_factory=list)
+    warn_from: Decimal | None  # warn from this percentage of a limit on; None: never
+    verdicts: list[Verdict] = field(default_factory=list)
 
-    def add(self, rule: str, level: Level, measured: object, limit: object, text: str = "") -> None:
-        said = "" if level is Level.PASS else text
-        self.found.append(
-            Verdict(rule=rule, level=level, measured=str(measured), limit=str(limit), text=said)
+    def add(self, rule: str, level: VerdictLevel, measured: object, limit: object, text: str = "") -> None:
+        """Add a verdict; a passed one needs no text."""
+        text = "" if level is VerdictLevel.PASS else text
+        self.verdicts.append(
+            Verdict(rule=rule, level=level, measured=str(measured), limit=str(limit), text=text)
         )
 
     def at_most(
-        self, rule: str, measured: Decimal | int, limit: Decimal | int, text: str, unit: str = ""
+        self,
+        rule: str,
+        measured: Decimal | int,
+        limit: Decimal | int,
+        text: str,
+        say: Callable[[Decimal | int], str] = str,
     ) -> None:
-        """Refuse what is over a limit; warn of what comes near it, if the guardrails say from where."""
-        level = Level.PASS if measured <= limit else Level.REFUSE
-        if level is Level.PASS and self.warn_from is not None and measured * 100 >= limit * self.warn_from:
-            level, text = Level.WARN, f"close to the limit: {self.warn_from.normalize():f} % of it or more"
-        self.add(rule, level, f"{measured}{unit}", f"{limit}{unit}", text)
+        """Refuse a figure above its limit; warn of one close to it, if the guardrails say how close."""
+        level = VerdictLevel.PASS if measured <= limit else VerdictLevel.REFUSE
+        if (
+            level is VerdictLevel.PASS
+            and self.warn_from is not None
+            and measured * 100 >= limit * self.warn_from
+        ):
+            level, text = (
+                VerdictLevel.WARN,
+                f"close to the limit: {say_percent(self.warn_from)} of it or more",
+            )
+        self.add(rule, level, say(measured), say(limit), text)
 
     def with_others(
         self,
@@ -48,25 +63,29 @@ class Held:
         own: Decimal | int | None,
         others: Decimal | int,
         limit: Decimal | int | None,
-        whose: str,
+        scope: str,
     ) -> None:
-        """A limit on all runs together: refuse what no run may reach, warn of what only fits once others have ended."""
+        """Compare with a limit on all runs: refuse what no run may reach, warn of what only fits once others have ended."""
         if limit is None:
             return
         if own is None:
             self.add(
                 rule,
-                Level.REFUSE,
-                "without bound",
+                VerdictLevel.REFUSE,
+                "unlimited",
                 limit,
-                f"the worst case is without bound, the limit {limit}",
+                f"the worst case is unlimited, the limit is {limit}",
             )
         elif own > limit:
             self.add(
-                rule, Level.REFUSE, own + others, limit, f"{own} alone is more than the {limit} of {whose}"
+                rule,
+                VerdictLevel.REFUSE,
+                own + others,
+                limit,
+                f"{own} alone exceeds the limit of {limit} for {scope}",
             )
         elif own + others > limit:
-            text = f"{others} are held by other runs; with {own} more it can't be approved now"
-            self.add(rule, Level.WARN, own + others, limit, text)
+            text = f"other runs hold {others}; with {own} more this one can't be approved now"
+            self.add(rule, VerdictLevel.WARN, own + others, limit, text)
         else:
             self.at_most(rule, own + others, limit, "")

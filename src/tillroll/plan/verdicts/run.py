@@ -1,4 +1,4 @@
-"""What a run offers, makes and costs, held against the policy."""
+"""Compare what a run offers, makes and costs with the guardrails."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from tillroll.campaign.codes.format import CodeFormat
-from tillroll.campaign.frozen.proposal import Level, Verdict
+from tillroll.campaign.frozen.proposal import Verdict, VerdictLevel
 from tillroll.campaign.language.guardrails import Guardrails
-from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, Offer
-from tillroll.plan.verdicts.codes import of_codes, strength_on
-from tillroll.plan.verdicts.held import Held, Others
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, Offer, Uses
+from tillroll.campaign.text.percent import say_percent
+from tillroll.plan.verdicts.codes import add_code_verdicts, strength_on
+from tillroll.plan.verdicts.held import OtherRuns, VerdictList
 
 
 def verdicts(
@@ -21,55 +22,71 @@ def verdicts(
     codes: int,
     worst: Decimal | None,
     offers: Sequence[Offer] | None = None,
-    others: Others | None = None,
+    others: OtherRuns | None = None,
 ) -> tuple[Verdict, ...]:
-    """Every guardrail that applies, held against the plan's own figures and, where it is about all runs, theirs.
+    """Return a verdict for every guardrail that applies: on the plan's own figures, and on all runs together.
 
-    `offers` are those of all arms; without them the campaign's own is the only one.
+    `offers` are the offers of all arms; without it, the campaign's own offer is the only one.
     """
     if offers is None:
         offers = [campaign.offer] if campaign.offer is not None else []
-    held = Held(warn_from=guardrails.warn_from)
+    held = VerdictList(warn_from=guardrails.warn_from)
     _of_offers(held, guardrails, offers)
-    text = f"{codes} codes are more than one run may make"
+    text = f"{codes} code{'' if codes == 1 else 's'} exceed the limit for one run"
     held.at_most("codes_per_run", codes, guardrails.codes_per_run, text)
-    strength = strength_on(campaign, code_format, codes, others or Others())
+    strength = strength_on(campaign, code_format, codes, others or OtherRuns())
     if strength is not None:
-        of_codes(held, guardrails, code_format, campaign.codes.prefix, strength)
+        add_code_verdicts(held, guardrails, code_format, campaign.codes.prefix, strength)
     _of_money(held, campaign, guardrails, worst)
-    _of_all_runs(held, guardrails, codes, worst, others or Others())
+    _of_all_runs(held, guardrails, codes, worst, others or OtherRuns())
     _of_people(held, campaign, guardrails, codes, worst)
-    return tuple(held.found)
+    return tuple(held.verdicts)
 
 
-def _of_offers(held: Held, guardrails: Guardrails, offers: Sequence[Offer]) -> None:
-    if percents := [one.largest_value for one in offers if one.kind in PERCENT_KINDS]:
+def _of_offers(held: VerdictList, guardrails: Guardrails, offers: Sequence[Offer]) -> None:
+    if percents := [offer.largest_value for offer in offers if offer.kind in PERCENT_KINDS]:
         value, most = max(percents), guardrails.largest_percent
-        held.at_most("largest_percent", value, most, f"{value} % off is more than {most} % allowed", " %")
-    if amounts := [one.largest_value for one in offers if one.kind in AMOUNT_KINDS]:
+        text = f"{say_percent(value)} off exceeds the {say_percent(most)} allowed"
+        held.at_most("largest_percent", value, most, text, say_percent)
+    if amounts := [offer.largest_value for offer in offers if offer.kind in AMOUNT_KINDS]:
         value, most = max(amounts), guardrails.largest_amount
-        held.at_most("largest_amount", value, most, f"{value} off is more than the {most} allowed")
+        held.at_most("largest_amount", value, most, f"{value} off exceeds the {most} allowed")
     least = guardrails.lowest_basket
     if least is not None and offers:
-        lowest = min(one.minimum_subtotal or Decimal(0) for one in offers)
+        lowest = min(offer.minimum_subtotal or Decimal(0) for offer in offers)
         text = f"it works on baskets from {lowest}; give the offer minimum_subtotal: {least} or more"
-        held.add("lowest_basket", Level.PASS if lowest >= least else Level.REFUSE, lowest, least, text)
+        held.add(
+            "lowest_basket",
+            VerdictLevel.PASS if lowest >= least else VerdictLevel.REFUSE,
+            lowest,
+            least,
+            text,
+        )
 
 
-def _of_money(held: Held, campaign: Campaign, guardrails: Guardrails, worst: Decimal | None) -> None:
+def _of_money(held: VerdictList, campaign: Campaign, guardrails: Guardrails, worst: Decimal | None) -> None:
     budget = campaign.budget.worst_case if campaign.budget else None
     for rule, limit in (("worst_case_per_run", guardrails.worst_case_per_run), ("campaign_budget", budget)):
         if limit is None:
             continue
         if worst is None:
-            text = f"the worst case is without bound, the limit {limit}"
-            held.add(rule, Level.REFUSE, "without bound", limit, text)
+            text = f"the worst case is unlimited, the limit is {limit}{_instead(campaign)}"
+            held.add(rule, VerdictLevel.REFUSE, "unlimited", limit, text)
         else:
-            held.at_most(rule, worst, limit, f"the worst case is {worst}, the limit {limit}")
+            held.at_most(rule, worst, limit, f"the worst case is {worst}, the limit is {limit}")
+
+
+def _instead(campaign: Campaign) -> str:
+    """Return what to change in a campaign whose worst case is unlimited; empty if its offer alone says so."""
+    if campaign.codes.shared is not None:
+        return "; anybody can pass a shared code on: leave shared: out, so that each customer gets a code of their own"
+    if campaign.offer is not None and campaign.offer.uses is Uses.UNLIMITED:
+        return "; write uses: single, so that each code works once"
+    return ""
 
 
 def _of_all_runs(
-    held: Held, guardrails: Guardrails, codes: int, worst: Decimal | None, others: Others
+    held: VerdictList, guardrails: Guardrails, codes: int, worst: Decimal | None, others: OtherRuns
 ) -> None:
     held.with_others("codes_per_day", codes, others.codes_today, guardrails.codes_per_day, "a day")
     held.with_others("worst_case_per_month", worst, others.month, guardrails.worst_case_per_month, "a month")
@@ -79,13 +96,13 @@ def _of_all_runs(
 
 
 def _of_people(
-    held: Held, campaign: Campaign, guardrails: Guardrails, codes: int, worst: Decimal | None
+    held: VerdictList, campaign: Campaign, guardrails: Guardrails, codes: int, worst: Decimal | None
 ) -> None:
-    """More approvers than the campaign asks for, because of the run's size."""
+    """Ask for more approvers than the campaign does, if the run's size requires it."""
     if not guardrails.approvers:
         return
-    asked = campaign.approval.by
-    needed = guardrails.quorum(asked=asked, worst=worst, codes=codes)
-    level = Level.APPROVERS if needed > asked else Level.PASS
-    people = f"{needed} different people must agree to a run of this size"
-    held.add("approvers", level, needed, asked, people)
+    own_number = campaign.approval.by
+    needed = guardrails.quorum(own=own_number, worst=worst, codes=codes)
+    level = VerdictLevel.APPROVERS if needed > own_number else VerdictLevel.PASS
+    people = f"{needed} different people must approve a run of this size"
+    held.add("approvers", level, needed, own_number, people)

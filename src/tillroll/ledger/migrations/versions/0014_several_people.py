@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from tillroll.ledger.types import Identity, Moment
+from tillroll.ledger.tables.types import Identity, UtcDateTime
 
 revision = "0014"
 down_revision = "0013"
@@ -25,14 +25,14 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("campaign", sa.Text, nullable=False),
         sa.Column("run_id", Identity, sa.ForeignKey("runs.id", name="fk_agreements_run_id")),
-        sa.Column("valid_until", Moment),
+        sa.Column("valid_until", UtcDateTime),
         sa.Column("needed", sa.Integer, nullable=False, server_default="0"),
         sa.Column("person", sa.Text, nullable=False),
         sa.Column("note", sa.Text, nullable=False, server_default=""),
-        sa.Column("at", Moment, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_agreements"),
         sa.UniqueConstraint("store_id", "about", "person", name="uq_agreements_store_id_about_person"),
     )
     op.create_index(op.f("ix_agreements_store_id_campaign"), "agreements", ["store_id", "campaign"])
-    op.add_column("stores", sa.Column("drift_begun_at", Moment))
-    op.add_column("campaigns", sa.Column("forgone_until", Moment))
+    op.add_column("stores", sa.Column("drift_begun_at", UtcDateTime))
+    op.add_column("campaigns", sa.Column("forgone_until", UtcDateTime))

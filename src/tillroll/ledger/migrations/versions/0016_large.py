@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from tillroll.ledger.types import Identity, Moment
+from tillroll.ledger.tables.types import Identity, UtcDateTime
 
 revision = "0016"
 down_revision = "0015"
@@ -21,10 +21,10 @@ def upgrade() -> None:
         ),
         sa.Column("area", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("since", Moment),
-        sa.Column("began_at", Moment, nullable=False),
-        sa.Column("seen_since", Moment, nullable=False),
+        sa.Column("since", UtcDateTime),
+        sa.Column("began_at", UtcDateTime, nullable=False),
+        sa.Column("seen_since", UtcDateTime, nullable=False),
         sa.Column("place", sa.JSON, nullable=False),
-        sa.Column("went_on_at", Moment, nullable=False),
+        sa.Column("went_on_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("store_id", "area", "kind", name="pk_readings"),
     )

@@ -1,0 +1,57 @@
+"""What the templates of e-mails may name: their files, variables, filters and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tillroll.campaign.language.events.event import EVENT_VARIABLES
+
+MJML, HTML, TEXT = "message.mjml.j2", "message.html.j2", "message.txt.j2"
+PARTS = (MJML, HTML, TEXT)
+
+VARIABLES: Mapping[str, Mapping[str, str]] = {
+    "customer": {
+        "first_name": "may be empty: `{{ customer.first_name or 'Hello' }}`",
+        "name": "may be empty",
+        "email": "",
+        "language": "a code like `en`; may be empty",
+        "country": "two letters; may be empty",
+    },
+    "code": {
+        "text": "the code itself",
+        "valid_from": "`{{ code.valid_from | date }}`",
+        "valid_until": "`{{ code.valid_until | date }}`",
+        "value": "a percentage or an amount; the customer's own if values differ",
+        "minimum_subtotal": "`{{ code.minimum_subtotal | money }}`; may be missing",
+    },
+    "offer": {
+        "discount": "short, for subjects: `10% off and free shipping`, `€10 off`",
+        "text": "the full offer as approved in the plan, with all limits",
+        "kind": "as in the campaign file",
+        "value": "like `code.value`",
+    },
+    "store": {"name": "", "url": "", "email": "may be empty"},
+    "campaign": {"title": ""},
+    **EVENT_VARIABLES,
+}
+"""The variables of every e-mail with their fields. `send/rendering/facts.py` provides exactly these; `event` has any fields."""
+
+OPEN = frozenset(name for name, fields in VARIABLES.items() if not fields)
+
+OUR_FILTERS = frozenset({"money", "date"})
+
+_FILTERS_OF_JINJA = """
+    abs batch capitalize center count d default dictsort e escape filesizeformat first float forceescape
+    format groupby indent int items join last length list lower map max min reject rejectattr replace
+    reverse round safe select selectattr slice sort string striptags sum title tojson trim truncate
+    unique upper urlencode urlize wordcount wordwrap xmlattr
+"""
+FILTER_NAMES = OUR_FILTERS | frozenset(_FILTERS_OF_JINJA.split())
+"""Jinja's filters and ours, without those that show Python's objects (`attr`, `pprint`) or chance (`random`)."""
+
+_TESTS_OF_JINJA = """
+    != < <= == > >= boolean callable defined divisibleby eq equalto escaped even false float ge
+    greaterthan gt in integer iterable le lessthan lower lt mapping ne none number odd sameas sequence
+    string true undefined upper
+"""
+TEST_NAMES = frozenset(_TESTS_OF_JINJA.split())

@@ -1,0 +1,41 @@
+"""Events of a customer: they registered, or they have not ordered for a while."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tillroll.campaign.language.events.kind import EventKind, say_when
+from tillroll.campaign.text.block import Block
+from tillroll.campaign.text.units import Duration, spell_duration
+
+
+class CustomerCreated(Block):
+    """A new customer was created in the store."""
+
+
+class Inactive(Block):
+    """A customer has not ordered for a while."""
+
+    for_: Duration = Field(alias="for", description="How long without an order.", examples=["90d"])
+
+
+CUSTOMER_CREATED = EventKind(
+    name="customer_created",
+    conditions=CustomerCreated,
+    variables={},
+    say_awaited=lambda _, __, after: say_when("somebody becomes a customer", after),
+    say_happened=lambda *_: "They became a customer",
+    sample=lambda *_: {},
+    needs_all_customers=False,
+)
+INACTIVE = EventKind(
+    name="inactive",
+    conditions=Inactive,
+    variables={},
+    say_awaited=lambda inactive, _, after: say_when(
+        f"a customer has not ordered for {spell_duration(inactive.for_)}", after
+    ),
+    say_happened=lambda _, facts, __: f"No order since {facts.get('since', 'long ago')}",
+    sample=lambda inactive, source: {"since": source.day(ago=inactive.for_).isoformat()},
+)
+KINDS = (CUSTOMER_CREATED, INACTIVE)

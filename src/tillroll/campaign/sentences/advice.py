@@ -1,0 +1,93 @@
+"""Advice: what a valid campaign file says that its reader may take for something else. Pure.
+
+Advice never stops a campaign. `tillroll check` shows it as a warning at its place in the file, and a plan shows it to the
+approver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import time, timedelta
+from decimal import Decimal
+
+from tillroll.campaign.language.models import AMOUNT_KINDS, Campaign, Offer
+from tillroll.campaign.text.source import Path
+from tillroll.campaign.text.units import say_duration
+
+_YEAR = timedelta(days=365)
+_MIDNIGHT = time(0, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice:
+    """One thing that may be taken for something else."""
+
+    rule: str  # its name in a plan's verdicts
+    path: Path  # where it is in the campaign file
+    problem: str  # a sentence: what it means here, and what to write for the other meaning
+
+
+def advice_on(campaign: Campaign) -> Iterator[Advice]:
+    """Yield the advice on a campaign, in the order of its file."""
+    yield from _on_schedule(campaign)
+    for path, offer in _offers(campaign):
+        yield from _on_validity(path, offer)
+        yield from _on_amount(path, offer)
+
+
+def _on_schedule(campaign: Campaign) -> Iterator[Advice]:
+    when = campaign.when
+    if when.cron is not None:
+        day, weekday = (when.cron.split() + [""] * 5)[2:5:2]
+        if day not in {"*", ""} and weekday not in {"*", ""}:
+            problem = (
+                f"runs only on a {weekday} that is also day {day} of the month: both must hold here. In other crons either is "
+                f"enough; for that, write two campaigns, or leave one of the two as *"
+            )
+            yield Advice(rule="cron", path=("when", "cron"), problem=problem)
+    if when.at is not None and when.at.time() == _MIDNIGHT:
+        problem = f"runs at midnight, as the day begins; for the morning write {when.at:%Y-%m-%d} 09:00"
+        yield Advice(rule="midnight", path=("when", "at"), problem=problem)
+    is_yearly = when.on is not None and when.on.kind.is_yearly
+    if is_yearly and when.again is not None and _YEAR < when.again.after < 2 * _YEAR:
+        problem = (
+            f"the day comes every 365 or 366 days, so {say_duration(when.again.after)} leaves years out; "
+            "write 365d for each year, or 730d for every second one"
+        )
+        yield Advice(rule="again", path=("when", "again", "after"), problem=problem)
+
+
+def _offers(campaign: Campaign) -> Iterator[tuple[Path, Offer]]:
+    """Yield every offer with its place: the campaign's own, each step's, and those that variants change."""
+    if campaign.offer is not None:
+        yield ("offer",), campaign.offer
+    for index, step in enumerate(campaign.steps):
+        if step.offer is not None:
+            yield ("steps", index, "offer"), step.offer
+    if campaign.offer is None:
+        return
+    for index, variant in enumerate(campaign.variants):
+        if variant.offer is not None:
+            changed = campaign.as_run(arm=variant.name).offer
+            if changed is not None and changed != campaign.offer:
+                yield ("variants", index, "offer"), changed
+
+
+def _on_validity(path: Path, offer: Offer) -> Iterator[Advice]:
+    until = offer.valid.until
+    if until is not None and until.time() == _MIDNIGHT:
+        problem = f"ends as {until:%d %B} begins; for the whole day write {until:%Y-%m-%d}"
+        yield Advice(rule="midnight", path=(*path, "valid", "until"), problem=problem)
+
+
+def _on_amount(path: Path, offer: Offer) -> Iterator[Advice]:
+    if offer.kind not in AMOUNT_KINDS:
+        return
+    least, most = offer.minimum_subtotal or Decimal(0), offer.largest_value
+    if offer.minimum_subtotal is not None and most > least:
+        problem = (
+            f"{most:f} off works on baskets from {least:f}, so the customer may get goods for nothing; "
+            f"write minimum_subtotal: {most:f} or more, unless you mean it"
+        )
+        yield Advice(rule="free_goods", path=(*path, "minimum_subtotal"), problem=problem)

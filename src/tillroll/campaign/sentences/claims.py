@@ -1,0 +1,137 @@
+"""What an e-mail says of its offer and its reader, against what the campaign's file gives them. Pure.
+
+A template says `{{ code.value }} %`, and one arm of the campaign takes five euros off; it greets by a first name, and some have
+none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from tillroll.campaign.language.models import (
+    AMOUNT_KINDS,
+    PERCENT_KINDS,
+    Campaign,
+    MessageSettings,
+    Offer,
+    OfferKind,
+)
+from tillroll.campaign.sentences.shown import Shown, fields_shown, percents_written
+from tillroll.campaign.text.source import Path
+
+CLIPPED_FROM = 102 * 1024
+"""Bytes of an e-mail's HTML that Gmail shows; it hides the rest behind a link (support.google.com, "clipped" messages)."""
+
+_FIRST_NAME = (
+    "some customers have no first name; write {{ customer.first_name or 'friend' }}, or what you call them"
+)
+_VALUES = frozenset({"code.value", "offer.value"})
+
+
+class MismatchKind(StrEnum):
+    """What an e-mail doesn't fit."""
+
+    OFFER = "offer"
+    FIRST_NAME = "first name"  # that its reader may not have
+    LENGTH = "length"  # that is shown of an e-mail
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """A place of an e-mail that does not fit the offer or the reader."""
+
+    file: str  # of the template; empty: the subject
+    line: int
+    kind: MismatchKind
+    problem: str
+    is_wrong: bool  # it is wrong for all who get it; otherwise for some, or perhaps
+
+
+def greetings(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mismatch]:
+    """Yield what some readers miss in each part of an e-mail: a first name that they may not have, an end that is cut off."""
+    for file, text in _parts(message, texts):
+        size = len(text.encode())
+        if size > CLIPPED_FROM:
+            problem = (
+                f"has {size // 1000} kB, and Gmail shows only the first 102 kB of an e-mail; make it shorter"
+            )
+            yield Mismatch(file=file, line=1, kind=MismatchKind.LENGTH, problem=problem, is_wrong=False)
+        line = next((each.line for each in fields_shown(text) if each.name == "customer.first_name"), 0)
+        if line:
+            yield Mismatch(
+                file=file, line=line, kind=MismatchKind.FIRST_NAME, problem=_FIRST_NAME, is_wrong=False
+            )
+
+
+def claims(message: MessageSettings, offer: Offer, texts: Mapping[str, str], arm: str) -> Iterator[Mismatch]:
+    """Yield what an e-mail says of an offer that it doesn't give. `arm` names the arm that has both; empty: there is one."""
+    whose = f"the arm {arm}" if arm else "the offer"
+    for file, text in _parts(message, texts):
+        for each in fields_shown(text):
+            problem = _problem_with(each, offer, whose)
+            if problem:
+                yield Mismatch(
+                    file=file, line=each.line, kind=MismatchKind.OFFER, problem=problem, is_wrong=True
+                )
+        yield from _of_percents(file, text, offer, whose)
+
+
+def claims_of(campaign: Campaign, texts: Mapping[str, str]) -> Iterator[tuple[Path, Mismatch]]:
+    """Yield every claim of a campaign's e-mails that doesn't fit, in all steps and arms, with the e-mail's place in the file."""
+    seen: set[tuple[str, int, str]] = set()
+    for number in range(1, max(1, len(campaign.steps)) + 1):
+        path: Path = ("steps", number - 1, "message") if campaign.steps else ("message",)
+        for arm in [variant.name for variant in campaign.variants] or [""]:
+            run = campaign.as_run(step=number, arm=arm)
+            if run.message is None:
+                continue
+            found = list(greetings(run.message, texts))
+            found += claims(run.message, run.offer, texts, arm) if run.offer is not None else []
+            for claim in found:
+                key = (claim.file or str(path), claim.line, claim.problem)
+                if key not in seen:
+                    seen.add(key)
+                    yield path, claim
+
+
+def _parts(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    yield "", message.subject
+    folder = f"templates/{message.template}/"
+    yield from ((path, text) for path, text in texts.items() if path.startswith(folder))
+
+
+def _problem_with(shown: Shown, offer: Offer, whose: str) -> str:
+    """Return what is wrong with a field that an e-mail shows; empty if nothing is."""
+    if shown.name == "code.minimum_subtotal" and offer.minimum_subtotal is None:
+        return (
+            f"{whose} has no minimum_subtotal, so this shows nothing; "
+            "put it between {% if code.minimum_subtotal %} and {% endif %}"
+        )
+    if shown.name not in _VALUES:
+        return ""
+    instead = "write {{ offer.discount }}, which says what each arm gives"
+    if offer.kind is OfferKind.FREE_SHIPPING:
+        return f"{whose} is free shipping and has no value, so this shows nothing; {instead}"
+    if offer.kind in AMOUNT_KINDS and shown.after.startswith("%"):
+        return f"{whose} takes an amount off, not a percentage; {instead}"
+    if offer.kind in PERCENT_KINDS and "money" in shown.filters:
+        return f"{whose} takes a percentage off, not an amount; {instead}"
+    return ""
+
+
+def _of_percents(file: str, text: str, offer: Offer, whose: str) -> Iterator[Mismatch]:
+    """Yield the percentages in the words of an e-mail that are not the offer's."""
+    for written in percents_written(text):
+        number = Decimal(written.number)
+        if offer.kind in PERCENT_KINDS:
+            if offer.per_customer is not None or number == offer.largest_value:
+                continue
+            problem = f"says {number:f} %, but {whose} is {offer.largest_value:f} %"
+        elif number == 100:
+            continue
+        else:
+            problem = f"says {number:f} %, but {whose} takes no percentage off"
+        yield Mismatch(file=file, line=written.line, kind=MismatchKind.OFFER, problem=problem, is_wrong=False)

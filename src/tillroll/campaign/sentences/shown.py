@@ -1,0 +1,109 @@
+"""What an e-mail's template shows without asking whether it is there: `{{ code.value }} %`. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from jinja2 import Environment, TemplateError, nodes
+
+_TAG = re.compile(r"<[^>]*>|&nbsp;")
+_STYLE = re.compile(r"<(style|script|mj-style|mj-head)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+_PERCENT = re.compile(r"(?<![\w.,#])(\d{1,3}(?:[.,]\d+)?)\s?%(?![\w;])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A field of a variable that a template shows as it is, whether it has a value or not."""
+
+    name: str  # like code.value
+    line: int
+    filters: frozenset[str]  # that it passes
+    after: str  # the text that follows, without blanks and markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class PercentWritten:
+    """A percentage that the words of an e-mail give as a number."""
+
+    number: str
+    line: int
+
+
+@lru_cache(maxsize=4_000)
+def fields_shown(text: str) -> tuple[Shown, ...]:
+    """Return the fields that a template shows unasked; none for a template that can't be parsed, which `check` reports."""
+    if "{{" not in text:
+        return ()
+    try:
+        return tuple(_shown(Environment(autoescape=True).parse(text), frozenset()))
+    except (TemplateError, RecursionError):
+        return ()
+
+
+@lru_cache(maxsize=4_000)
+def percents_written(text: str) -> tuple[PercentWritten, ...]:
+    """Return the percentages that a reader sees in a text; those of styles and attributes are left out."""
+    if "%" not in text:
+        return ()
+    plain = _STYLE.sub(_blank, text)
+    plain = re.sub(r"\{[{%#].*?[}%#]\}", _blank, plain, flags=re.DOTALL)
+    plain = _TAG.sub(_blank, plain)
+    return tuple(
+        PercentWritten(number=match[1].replace(",", "."), line=plain.count("\n", 0, match.start()) + 1)
+        for match in _PERCENT.finditer(plain)
+    )
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Return blanks in place of a match, which keep the lines."""
+    return "\n" * match[0].count("\n") + " "
+
+
+def _shown(node: nodes.Node, asked: frozenset[str]) -> Iterator[Shown]:
+    """Yield what is shown below a node. `asked`: fields whose presence an `if` around it asks for."""
+    match node:
+        case nodes.Output(nodes=parts):
+            for index, part in enumerate(parts):
+                follows = parts[index + 1] if index + 1 < len(parts) else None
+                after = follows.data if isinstance(follows, nodes.TemplateData) else ""
+                yield from _of_expression(part, asked, after=" ".join(_TAG.sub("", after).split())[:20])
+        case nodes.If(test=test, body=body, elif_=others, else_=rest):
+            inside = asked | _fields_of(test)
+            for inner in (*body, *others, *rest):
+                yield from _shown(inner, inside)
+        case nodes.Assign() | nodes.AssignBlock() | nodes.Macro():
+            return
+        case _:
+            for child in node.iter_child_nodes():
+                yield from _shown(child, asked)
+
+
+def _of_expression(
+    node: nodes.Node, asked: frozenset[str], *, after: str, filters: frozenset[str] = frozenset()
+) -> Iterator[Shown]:
+    match node:
+        case nodes.Getattr(node=nodes.Name(name=owner), attr=field):
+            name = f"{owner}.{field}"
+            if name not in asked:
+                yield Shown(name=name, line=node.lineno, filters=filters, after=after)
+        case nodes.Filter(name=name, node=inner) if inner is not None:
+            if name not in {"default", "d"}:
+                yield from _of_expression(inner, asked, after=after, filters=filters | {name})
+        case nodes.CondExpr(test=test, expr1=first, expr2=second):
+            for part in (first, second):
+                if part is not None:
+                    yield from _of_expression(part, asked | _fields_of(test), after=after, filters=filters)
+        case nodes.Concat(nodes=parts):
+            for part in parts:
+                yield from _of_expression(part, asked, after="", filters=filters)
+        case _:
+            return  # a calculation, or an `or` that has another value ready
+
+
+def _fields_of(test: nodes.Node) -> frozenset[str]:
+    """Return the fields that a test asks for."""
+    found = [*test.find_all(nodes.Getattr), *([test] if isinstance(test, nodes.Getattr) else [])]
+    return frozenset(f"{each.node.name}.{each.attr}" for each in found if isinstance(each.node, nodes.Name))

@@ -1,0 +1,1 @@
+"""`tillroll calendar`: upcoming runs, whom they reach and what they cost."""

@@ -1,0 +1,1 @@
+"""`tillroll catalog`: products and variations in bulk."""

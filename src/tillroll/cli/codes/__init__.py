@@ -1,0 +1,1 @@
+"""`tillroll codes`, `drift` and `adopt`: codes and the store's coupons."""

@@ -1,0 +1,95 @@
+"""`tillroll codes find`: whose a code is, and whether it is valid. For support, when a customer calls."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+from rich.text import Text
+
+from tillroll.campaign import Book
+from tillroll.campaign.frozen.recipient import mask_email
+from tillroll.campaign.text.money import say_money
+from tillroll.cli.support.opening import open_services, read_campaigns
+from tillroll.cli.support.options import JSON, PERSON
+from tillroll.cli.support.output import facts_table, local_time, out, print_json
+from tillroll.cli.support.people import require_viewer
+from tillroll.cli.support.stores import chosen_store, for_store
+from tillroll.errors import NotFound
+from tillroll.ledger.records import Store
+from tillroll.track.code_lookup import CodeLookup, Form, look_up, mistyped_campaigns
+
+
+@click.command()
+@click.argument("typed", metavar="CODE", nargs=-1, required=True)
+@PERSON
+@JSON
+@for_store
+def find(typed: tuple[str, ...], email: str | None, as_json: bool) -> None:
+    """Show whose CODE is, whether it is valid, and what it was used for, however it was typed.
+
+    Your look-up is recorded in the audit log. Without the approver role the code is shown masked.
+
+    Case, spaces and hyphens don't matter, and O, I and L are read as the digits they look like. Where the code's format has
+    a check character, a typing error is told apart from a code that never existed.
+
+    \b
+    Example:
+      tillroll codes find back7k2o9mxhbt
+    """
+    text = " ".join(typed)
+    with open_services() as services:
+        store = chosen_store(services)
+        person = require_viewer(services, email, store.id, "look up codes")
+        forms = _code_forms(read_campaigns(services, store))
+        code = look_up(
+            services.engine,
+            store_id=store.id,
+            typed=text,
+            forms=forms,
+            person=person.email,
+            in_clear=person.may_decide(store.id),
+            now=services.clock.now(),
+        )
+    if code is None:
+        raise NotFound("The ledger has no such code.", hint=_hint(mistyped_campaigns(text, forms)))
+    if as_json:
+        print_json({**asdict(code), "email": mask_email(code.email) if code.email else None})
+    else:
+        out().print(Text.assemble((code.code, "bold"), f"  {code.state.words}"))
+        out().print(facts_table(_facts(code, store)))
+
+
+def _code_forms(book: Book) -> list[Form]:
+    """Return how the codes of every campaign, and of every step of it, are built."""
+    forms = []
+    for name, revision in book.revisions.items():
+        for step in range(1, max(1, len(revision.campaign.steps)) + 1):
+            campaign = revision.as_run(step=step)
+            if campaign.offer is not None and campaign.codes.shared is None:
+                forms.append((name, revision.format_of(campaign), campaign.codes.prefix))
+    return forms
+
+
+def _facts(code: CodeLookup, store: Store) -> dict[str, str]:
+    facts = {"campaign": f"{code.campaign}, run {code.run_id}"}
+    facts["recipient"] = mask_email(code.email) if code.email else "none: for anybody, or not given out yet"
+    if code.reason:
+        facts["reason"] = code.reason
+    if code.sent_at is not None:
+        facts["sent"] = local_time(code.sent_at, store.timezone)
+    if code.works_until is not None:
+        start = f"from {local_time(code.works_from, store.timezone)} " if code.works_from else ""
+        facts["valid"] = f"{start}until {local_time(code.works_until, store.timezone)}"
+    used = [
+        f"order {use.order_id}, {local_time(use.at, store.timezone)}, {say_money(use.discount, store.currency)} off"
+        for use in code.uses
+    ]
+    return {**facts, "used": "; ".join(used) or "never, in the orders read so far"}
+
+
+def _hint(campaigns: tuple[str, ...]) -> str:
+    if not campaigns:
+        return "If it was made by hand in the store, look for it there."
+    names = " or ".join(campaigns)
+    return f"It looks like a code of {names}, but its check character doesn't match: one character is wrong, or two are swapped."

@@ -1,0 +1,1 @@
+"""`tillroll demo`: the whole product on this machine, with a sandbox store."""

@@ -1,0 +1,1 @@
+"""Commands about the campaign files: `check`, `new`, `schema` and `segment`."""

@@ -1,0 +1,86 @@
+"""`tillroll new`: a first draft of a campaign, from the library of common kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from tillroll.campaign.folder.drafts import draft, kinds
+from tillroll.campaign.text.source import read_source
+from tillroll.cli.support.output import out, write_file
+from tillroll.clock import SystemClock
+from tillroll.errors import Refused
+from tillroll.settings import from_environment
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.option("--name", "--as", "name", help="The campaign's name. Default: its kind.")
+def new(kind: str | None, name: str | None) -> None:
+    """Write a new campaign of a common KIND, with its e-mails: a draft to read, change and activate.
+
+    Without KIND, list the kinds. Existing files are never overwritten.
+
+    \b
+    Example:
+      tillroll new winback
+      tillroll new flash-sale --name black-friday
+    """
+    console = out()
+    if kind is None:
+        table = Table.grid(padding=(0, 2))
+        for name_of_kind, purpose in kinds().items():
+            table.add_row(Text(name_of_kind, style="bold"), purpose)
+        console.print(table)
+        return
+    name = name or kind
+    root = from_environment().folder
+    files = draft(kind, name=name, today=SystemClock().now().date())
+    if (root / "campaigns" / f"{name}.yaml").exists():
+        raise Refused(
+            f"There is a campaign {name!r} already.",
+            hint=f"Choose another name: tillroll new {kind} --name NAME",
+        )
+    for path, written in write_new(root, files):
+        if written:
+            console.print(Text.assemble(("✓ ", "green"), path))
+        else:
+            console.print(Text.assemble(("· ", "dim"), f"{path} exists already and was left unchanged"))
+    console.print(f"\n{_next_steps(name, files)}")
+    if not (root / "schema" / "campaign.json").exists():
+        console.print("For completion and checks in your editor: tillroll schema --write schema")
+
+
+def _next_steps(name: str, files: Mapping[str, str]) -> str:
+    """Return what to do with a new draft. A campaign that waits for an event has no plan before the event happens."""
+    path = f"campaigns/{name}.yaml"
+    campaign: Any = read_source(path, files[path].encode()).data
+    if "on" not in campaign["when"]:
+        return f"It is a draft. Read it, then run: tillroll check, tillroll plan {name}. To activate it, set status: active."
+    return (
+        "It is a draft. Read it and its e-mails, then run: tillroll check. To activate it, set status: active. It waits for "
+        "events in the store, and each event gets a plan of its own: tillroll status."
+    )
+
+
+def write_new(root: Path, files: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """Write the files that don't exist yet, and yield each file's path with whether it was written.
+
+    Raises `Refused` when a file can't be written.
+    """
+    for path, text in files.items():
+        target = root / path
+        if target.exists():
+            yield path, False
+            continue
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise Refused(f"{target.parent} can't be made: {fault.strerror}.") from fault
+        write_file(target, text.encode())
+        yield path, True

@@ -1,0 +1,1 @@
+"""Commands that run and look after an installation: processes, stores, accounts, database and keys."""

@@ -1,0 +1,66 @@
+"""The e-mails of a previewed plan, rendered for some of its recipients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillroll.campaign.frozen.recipient import Recipient
+from tillroll.ledger.records import Store
+from tillroll.outlook.flow_preview import FlowPreview, StepPreview
+from tillroll.outlook.plan_preview import PlanPreview
+from tillroll.send.rendering.compile import Rendered
+from tillroll.send.rendering.preview import EarlierCode, PreviewSubject, render_previews
+
+_MOST = 3  # e-mails, unless recipients are named
+
+Mails = list[tuple[Recipient, Rendered]]
+
+
+def mails_of(preview: PlanPreview, store: Store) -> Mails:
+    """Return the e-mails of the recipients that were named, or else of a few, from the first to the last."""
+    people = preview.chosen or preview.sample[:: max(1, len(preview.sample) // _MOST)][:_MOST]
+    subject = PreviewSubject(
+        store=store, revision=preview.revision, proposal=preview.proposal, now=preview.timing.begins
+    )
+    return _render(subject, people)
+
+
+def mails_of_steps(preview: FlowPreview, store: Store) -> list[Mails]:
+    """Return the e-mails of each step, one list a step.
+
+    They are for the person the event happens to, or, for an event of a product, for some of the audience.
+    """
+    if preview.by.person is None:
+        return [mails_of(step.preview, store) for step in preview.steps]
+    return [_mails_of_step(step, preview, preview.by.person, store) for step in preview.steps]
+
+
+def _mails_of_step(step: StepPreview, preview: FlowPreview, person: Recipient, store: Store) -> Mails:
+    """Return the person's e-mail, even if this step would leave the person out."""
+    plan = step.preview
+    giver = preview.steps[step.shows_code_of - 1] if step.shows_code_of is not None else None
+    subject = PreviewSubject(
+        store=store,
+        revision=plan.revision,
+        proposal=plan.proposal,
+        now=plan.timing.begins,
+        earlier=_earlier_code(giver, person) if giver is not None else None,
+    )
+    return _render(subject, plan.sample[:1] or (person,))
+
+
+def _earlier_code(giver: StepPreview, person: Recipient) -> EarlierCode:
+    """Return the code that an earlier step gave: its value and its dates."""
+    recipient = next(iter(giver.preview.sample), person)
+    periods = giver.preview.timing.works
+    period = next((period for period in periods if period.arm in {"", person.arm}), None)
+    return EarlierCode(
+        value=recipient.value,
+        valid_from=period.start if period is not None else None,
+        valid_until=period.end if period is not None else None,
+    )
+
+
+def _render(subject: PreviewSubject, people: Sequence[Recipient]) -> Mails:
+    rows = render_previews(subject, list(people))
+    return [(recipient, mail) for recipient, (_, mail) in zip(people, rows, strict=False)]

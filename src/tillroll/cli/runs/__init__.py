@@ -1,0 +1,1 @@
+"""Commands about runs: start, approve, reject, halt, restart, status, and releasing a restored ledger."""

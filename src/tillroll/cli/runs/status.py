@@ -1,0 +1,186 @@
+"""`tillroll status`: the store, the campaigns, the open runs, and what was lately refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign.states import RUN_OPEN, RunState
+from tillroll.campaign.text.counts import count_of
+from tillroll.campaign.text.money import say_money
+from tillroll.cli.runs.faults import fault_json
+from tillroll.cli.support.opening import open_services
+from tillroll.cli.support.options import JSON
+from tillroll.cli.support.output import STATE_STYLE, list_table, local_clock, out, print_json
+from tillroll.cli.support.stores import chosen_store, for_store
+from tillroll.ledger.engine import reading
+from tillroll.ledger.faults.rows import list_faults
+from tillroll.ledger.faults.sentences import say_fault
+from tillroll.ledger.mirror.unread import UnreadRow, list_unread
+from tillroll.ledger.people.requests import open_requests
+from tillroll.ledger.records import PrivacyRequest, Store
+from tillroll.track.connect import CONNECTED
+from tillroll.track.results.overview import (
+    CampaignLine,
+    RunLine,
+    list_campaigns,
+    list_runs,
+)
+from tillroll.track.results.progress import Progress, run_progress
+
+_MOST_UNREAD = 20
+_MOST_REFUSED = 10
+_A_WEEK = timedelta(days=7)
+
+
+@click.command()
+@JSON
+@for_store
+def status(as_json: bool) -> None:
+    """Show the store, the campaigns, the runs that aren't over, and those that were refused within a week.
+
+    \b
+    Example:
+      tillroll status
+      tillroll status --json
+    """
+    with open_services() as services:
+        store = chosen_store(services)
+        with reading(services.engine) as connection:
+            campaigns = list_campaigns(connection, store, services.clock.now())
+            runs = list_runs(connection, store.id, states=RUN_OPEN, limit=50)
+            runs += _lately_refused(connection, store.id, services.clock.now())
+            progress = {run.run_id: run_progress(connection, run.run_id) for run in runs}
+            unread = list_unread(connection, store.id, limit=_MOST_UNREAD + 1)
+            asked = open_requests(connection, store.id)
+            faults = list_faults(connection, store.id, now=services.clock.now())
+    if as_json:
+        body = _status_json(store, campaigns, runs, progress)
+        told = {
+            "unread": [row.sentence for row in unread[:_MOST_UNREAD]],
+            "privacy_requests": [_request_json(request) for request in asked],
+        }
+        print_json({**body, **told, "faults": [fault_json(fault) for fault in faults]})
+        return
+    console = out()
+    _show_store(console, store)
+    for request in asked:
+        console.print(Text(f"Privacy: {request.sentence}", style="yellow"), soft_wrap=True)
+    _show_unread(console, unread)
+    _show_campaigns(console, campaigns, store)
+    _show_runs(console, runs, progress)
+    for fault in faults:
+        console.print(Text(f"{fault.reference}: {say_fault(fault)}", style="red"), soft_wrap=True)
+
+
+def _lately_refused(connection: Connection, store_id: int, now: datetime) -> list[RunLine]:
+    """Return the runs that a guardrail refused within a week: their owners may be waiting for them."""
+    refused = list_runs(connection, store_id, states={RunState.REFUSED}, limit=_MOST_REFUSED)
+    return [run for run in refused if run.changed_at > now - _A_WEEK]
+
+
+def _request_json(request: PrivacyRequest) -> dict[str, Any]:
+    return {
+        "kind": request.kind.value,
+        "subject": request.subject.value,
+        "entity": request.entity,
+        "asked_at": request.asked_at.isoformat(),
+        "due_at": request.due_at.isoformat(),
+    }
+
+
+def _status_json(
+    store: Store,
+    campaigns: Sequence[CampaignLine],
+    runs: Sequence[RunLine],
+    progress: Mapping[int, Progress],
+) -> dict[str, Any]:
+    return {
+        "store": {"id": store.ecwid_id, "name": store.name, "state": store.state, "reason": store.reason},
+        "campaigns": [
+            {
+                "name": campaign.name,
+                "status": campaign.status,
+                "next_at": campaign.next_at,
+                "waiting": campaign.waiting,
+                "offer": campaign.offer,
+            }
+            for campaign in campaigns
+        ],
+        "runs": [_run_json(run, progress[run.run_id]) for run in runs],
+    }
+
+
+def _run_json(run: RunLine, progress: Progress) -> dict[str, Any]:
+    return {
+        "run": run.run_id,
+        "campaign": run.campaign,
+        "state": run.state.value,
+        "reason": run.reason,
+        "codes_planned": progress.planned,
+        "codes_live": progress.codes_live,
+        "messages_sent": progress.messages_sent,
+        "messages_held": progress.messages_held,
+        "redemptions": progress.redemptions,
+    }
+
+
+def _show_store(console: Console, store: Store) -> None:
+    connected = store.state == CONNECTED
+    name = store.name or f"store {store.ecwid_id}"
+    mark = ("● ", "green") if connected else ("● ", "bold red")
+    console.print(Text.assemble(mark, (name, "bold"), f"  {store.state}  ·  times in {store.timezone}"))
+    if store.reason:
+        console.print(Text(f"  {store.reason}", style="yellow" if connected else "red"), soft_wrap=True)
+    console.print()
+
+
+def _show_unread(console: Console, unread: Sequence[UnreadRow]) -> None:
+    """Tell what of the store can't be read, and so is missing in every plan."""
+    if not unread:
+        return
+    console.print(Text("In the store, these can't be read; correct them there:", style="yellow"))
+    for row in unread[:_MOST_UNREAD]:
+        console.print(Text(f"  {row.sentence}"), soft_wrap=True)
+    if len(unread) > _MOST_UNREAD:
+        console.print("  … and more")
+    console.print()
+
+
+def _show_campaigns(console: Console, campaigns: Sequence[CampaignLine], store: Store) -> None:
+    table = list_table("campaign", "status", "schedule", "next run", "offer")
+    for campaign in campaigns:
+        upcoming = local_clock(campaign.next_at, store.timezone) if campaign.next_at else "–"
+        if campaign.waiting:
+            upcoming = f"{count_of(campaign.waiting, 'customer')} in the flow"
+        table.add_row(campaign.name, campaign.status, campaign.when, upcoming, campaign.offer)
+    console.print(table)
+    console.print()
+
+
+def _show_runs(console: Console, runs: Sequence[RunLine], progress: Mapping[int, Progress]) -> None:
+    if not runs:
+        console.print("No runs are open.")
+        return
+    table = list_table("run", "campaign", "state", "codes live", "sent", "used", "worst case")
+    for run in runs:
+        counts = progress[run.run_id]
+        table.add_row(
+            str(run.run_id),
+            run.campaign,
+            Text(run.state.value, style=STATE_STYLE.get(run.state, "")),
+            f"{counts.codes_live}/{counts.planned}",
+            str(counts.messages_sent),
+            str(counts.redemptions),
+            say_money(run.worst_case, run.currency) if run.worst_case is not None else "–",
+        )
+    console.print(table)
+    for run in runs:
+        if run.reason:
+            console.print(Text(f"run {run.run_id}: {run.reason}", style="yellow"), soft_wrap=True)

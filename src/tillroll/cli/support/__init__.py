@@ -1,0 +1,1 @@
+"""What several commands share: services, output, options, accounts, the choice of a store."""

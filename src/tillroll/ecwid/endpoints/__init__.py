@@ -1,0 +1,1 @@
+"""The endpoints of the store's API, one module for each of its subjects."""

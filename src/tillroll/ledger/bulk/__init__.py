@@ -1,0 +1,1 @@
+"""Large sets of rows: inserted, changed, looked up and counted in flat memory on both databases."""

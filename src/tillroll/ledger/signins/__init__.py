@@ -1,0 +1,1 @@
+"""Signing in, as the ledger keeps it: open sessions, and counts of failed attempts."""

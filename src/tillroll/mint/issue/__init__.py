@@ -1,0 +1,1 @@
+"""Issuing codes: reserve, push, poll, look up, settle and finish, so that each code becomes live exactly once."""

@@ -1,0 +1,240 @@
+"""Select the recipients of a run from its segment, and count why the others are excluded.
+
+Customers are plain rows and recipients plain dicts here, since there may be hundreds of thousands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign import Revision
+from tillroll.campaign.figures.holdout import arm_of, is_held_back
+from tillroll.campaign.figures.spread import Spread
+from tillroll.campaign.frozen.names import usable_name
+from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS
+from tillroll.campaign.language.value import Figure
+from tillroll.ledger.engine import streaming
+from tillroll.ledger.queries.exposure import left_lately
+from tillroll.ledger.tables import customers
+from tillroll.plan.segments.query import SegmentQuery
+from tillroll.plan.segments.question import ask
+
+FIGURES = (customers.c.orders, customers.c.spent, customers.c.last_order_at)
+"""The columns that a customer's own value is computed from."""
+
+COLUMNS = (*(customers.c[name] for name in RECIPIENT_FIELDS), customers.c.accepts_marketing, *FIGURES)
+"""The columns that are read of a customer."""
+
+
+CustomerRow = sa.Row[Any]
+"""A row with `COLUMNS`, plain since there may be hundreds of thousands."""
+
+_CENT = Decimal("0.01")
+_HAD_ENOUGH = 1 << 15  # a flag beside the number of an exclusion
+
+
+@dataclass(kw_only=True)
+class Selection:
+    """What was counted while an audience was read."""
+
+    matched: int = 0  # customers in the segment
+    excluded: Counter[str] = field(default_factory=Counter)  # of those, by the reason why they get nothing
+    count: int = 0  # recipients
+    nameless: int = 0  # of those, how many have no first name that can be used
+    orders: int = 0  # orders of all recipients together
+    spent: Decimal = Decimal(0)  # the amount spent by all recipients together
+    largest_average: Decimal = Decimal(0)  # the largest average order of a recipient
+    averages: Spread = field(default_factory=Spread)  # the average order of each recipient
+    arms: Counter[str] = field(default_factory=Counter)  # recipients by arm
+    values: dict[str, Decimal] = field(default_factory=dict)  # the sum of their own values, by arm
+    least_value: Decimal | None = None
+    most_value: Decimal | None = None
+
+    def take(self, row: CustomerRow, arm: str, value: Decimal | None) -> None:
+        """Count one recipient; `value` is their own value of the offer, if they have one."""
+        self.count += 1
+        self.orders += row.orders
+        self.spent += row.spent
+        if row.orders:
+            average = row.spent / row.orders
+            self.largest_average = max(self.largest_average, average)
+            self.averages.add(average, row.orders)
+        self.arms[arm] += 1
+        if value is not None:
+            self.values[arm] = self.values.get(arm, Decimal(0)) + value
+            self.least_value = value if self.least_value is None else min(self.least_value, value)
+            self.most_value = value if self.most_value is None else max(self.most_value, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudienceRequest:
+    """Whose recipients are selected, and when."""
+
+    store_id: int
+    revision: Revision
+    step: int = 1
+    only: int | None = None  # the customer that the run's event happened to
+    facts: Mapping[str, Any] = field(default_factory=dict)  # of that event
+    unit: Decimal = _CENT  # the smallest of the store's currency
+    key: bytes  # of the splits (`plan.freeze.split_key`)
+    now: datetime
+
+
+class RecipientFilter:
+    """Decides which customers of a segment are recipients, and counts the others by reason in the selection.
+
+    Customers without consent or address are never recipients, whatever the segment says.
+    """
+
+    def __init__(self, request: AudienceRequest, selection: Selection) -> None:
+        self.request, self.selection = request, selection
+        revision = request.revision
+        self._cleans_names = revision.guardrails.clean_names
+        self._weights = [(variant.name, variant.weight) for variant in revision.campaign.variants]
+        self._offers = {arm: revision.as_run(step=request.step, arm=arm).offer for arm in revision.arms}
+        self.own_values = any(
+            offer is not None and offer.per_customer is not None for offer in self._offers.values()
+        )
+
+    def recipient(self, row: CustomerRow, flags: int) -> dict[str, Any] | None:
+        """Return a customer of the segment as a recipient, or None; `flags` is what `AudienceQuery.every` answers."""
+        self.selection.matched += 1
+        arm = self._arm(row.customer_id)
+        reason = _why_excluded(row, self.request, flags, self.selection.count)
+        value = None
+        if not reason and self.own_values:
+            value, reason = self._value(row, arm)
+        if reason:
+            self.selection.excluded[reason] += 1
+            return None
+        self.selection.take(row, arm, value)
+        frozen = {name: getattr(row, name) for name in RECIPIENT_FIELDS}
+        if self._cleans_names:
+            frozen |= {"name": usable_name(row.name), "first_name": usable_name(row.first_name)}
+        self.selection.nameless += not frozen["first_name"]
+        return {**frozen, "arm": arm, "value": value}
+
+    def is_recipient(self, row: CustomerRow) -> bool:
+        """Return whether a customer whom `AudienceQuery.included` finds is a recipient, apart from the limit."""
+        name, share = self.request.revision.name, self.request.revision.campaign.who.holdout
+        if is_held_back(campaign=name, customer_id=row.customer_id, share=share, key=self.request.key):
+            return False
+        return not self.own_values or not self._value(row, self._arm(row.customer_id))[1]
+
+    def _arm(self, customer_id: int) -> str:
+        name, key = self.request.revision.name, self.request.key
+        return arm_of(campaign=name, customer_id=customer_id, arms=self._weights, key=key)
+
+    def _value(self, row: CustomerRow, arm: str) -> tuple[Decimal | None, str]:
+        """Return a customer's own value of the offer, and why they get nothing, if so."""
+        offer = self._offers[arm]
+        if offer is None or offer.per_customer is None:
+            return None, ""
+        figures = figures_of(row, self.request.facts, self.request.now)
+        value = offer.value_for(figures, self.request.unit)
+        return value, "too little for a code" if value is None else ""
+
+
+class AudienceQuery:
+    """The query for a run's segment and exclusions, on one connection."""
+
+    def __init__(self, connection: Connection, request: AudienceRequest) -> None:
+        revision = request.revision
+        who, segments = revision.campaign.who, revision.segments
+        names = (*who.exclude, *([who.segment] if who.segment else []))
+        question = ask(
+            connection,
+            store_id=request.store_id,
+            segments=[segments[name] for name in names],
+            lists=revision.lists,
+            now=request.now,
+            only=request.only,
+        )
+        self._query = SegmentQuery(question)
+        self._excluded = [self._query.flag(segments[name]) for name in who.exclude]
+        self._in_segment = self._query.matches(segments[who.segment]) if who.segment else sa.true()
+        most = revision.guardrails.messages_per_person_per_week
+        self._had_enough = sa.false() if most is None else _emails_lately(request) >= most
+
+    def every(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Select columns of everybody in the segment, and `flags`, in ascending order of their ids.
+
+        The flags hold the number (from 1) of the first exclusion a customer is in, and `_HAD_ENOUGH` if they had all the e-mails
+        that they may get.
+        """
+        cases = [(flag, index) for index, flag in enumerate(self._excluded, start=1)]
+        exclusion = sa.case(*cases, else_=0) if cases else sa.literal(0)
+        flags = (exclusion + sa.case((self._had_enough, _HAD_ENOUGH), else_=0)).label("flags")
+        query = sa.select(*columns, flags).select_from(self._query.source)
+        return query.where(self._query.scope, self._in_segment).order_by(customers.c.customer_id)
+
+    def included(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Select columns of those in the segment whom nothing in the database excludes, in ascending order of their ids."""
+        query = sa.select(*columns).select_from(self._query.source)
+        return query.where(
+            self._query.scope,
+            self._in_segment,
+            *(sa.not_(flag) for flag in self._excluded),
+            customers.c.accepts_marketing.is_(sa.true()),
+            customers.c.email.contains("@"),
+            sa.not_(self._had_enough),
+        ).order_by(customers.c.customer_id)
+
+
+def select_recipients(
+    connection: Connection, request: AudienceRequest, selection: Selection
+) -> Iterator[dict[str, Any]]:
+    """Yield the recipients in the order of their customer ids; `selection` counts them, and the others by reason."""
+    recipient_filter = RecipientFilter(request, selection)
+    with streaming(connection, AudienceQuery(connection, request).every(*COLUMNS)) as rows:
+        for row in rows:
+            recipient = recipient_filter.recipient(row, row.flags)
+            if recipient is not None:
+                yield recipient
+
+
+def _emails_lately(request: AudienceRequest) -> sa.ScalarSelect[Any]:
+    """Return how many e-mails a customer had in the last 7 days."""
+    customer = customers.c.customer_id
+    return left_lately(sa.func.count(), store_id=request.store_id, customer=customer, now=request.now)
+
+
+def figures_of(row: CustomerRow, facts: Mapping[str, Any], now: datetime) -> dict[str, Decimal]:
+    """Return the figures of a customer that a formula or a table may use; `facts` are those of the run's event, if any."""
+    figures = {Figure.ORDERS: Decimal(row.orders), Figure.SPENT: Decimal(row.spent)}
+    if row.orders:
+        figures[Figure.AVERAGE_ORDER] = Decimal(row.spent) / row.orders
+    if row.last_order_at is not None:
+        figures[Figure.DAYS_SINCE_LAST_ORDER] = Decimal((now - row.last_order_at).days)
+    for figure, name in ((Figure.ORDER_TOTAL, "order"), (Figure.CART_TOTAL, "cart")):
+        if name in facts:
+            figures[figure] = Decimal(str(facts[name]["total"]))
+    return {figure.value: number for figure, number in figures.items()}
+
+
+def _why_excluded(row: CustomerRow, request: AudienceRequest, flags: int, so_far: int) -> str:
+    """Return why a customer of the segment gets nothing; empty if they are a recipient."""
+    who = request.revision.campaign.who
+    if exclusion := flags & ~_HAD_ENOUGH:
+        return f"in {who.exclude[exclusion - 1]}"
+    if row.accepts_marketing is not True:
+        return "no consent to e-mails"
+    if "@" not in row.email:
+        return "no e-mail address"
+    if flags & _HAD_ENOUGH:
+        most = request.revision.guardrails.messages_per_person_per_week or 0
+        return f"had {most} e-mail{'s' if most > 1 else ''} in the last 7 days"
+    name = request.revision.name
+    if is_held_back(campaign=name, customer_id=row.customer_id, share=who.holdout, key=request.key):
+        return "control group"
+    if who.limit is not None and so_far >= who.limit:
+        return f"over the limit of {who.limit}"
+    return ""

@@ -1,1 +1,0 @@
-"""Calendar: the schedules played forward over the days to come."""

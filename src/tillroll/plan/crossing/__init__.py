@@ -1,1 +1,0 @@
-"""Crossing: where campaigns meet the same people."""

@@ -1,1 +1,0 @@
-"""Events: what happened in the store brings customers into campaigns, and their steps become runs."""

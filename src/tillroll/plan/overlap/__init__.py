@@ -1,0 +1,1 @@
+"""Overlaps: other campaigns that reach the same people."""

@@ -1,1 +1,0 @@
-"""Areas: the endpoints of the dossier, a module each."""

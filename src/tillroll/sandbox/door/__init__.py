@@ -1,1 +1,0 @@
-"""The door: requests off the socket, the order of checks, and batches worked off."""

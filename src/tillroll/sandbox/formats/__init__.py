@@ -1,0 +1,1 @@
+"""How the store writes JSON and which request fields it accepts."""

@@ -1,0 +1,1 @@
+"""The HTTP side of the sandbox: sockets, the order of checks, routing, batches, webhooks and faults."""

@@ -1,0 +1,1 @@
+"""The sample shop: what a fresh sandbox store holds."""

@@ -1,0 +1,1 @@
+"""A sandbox store's state in one file, with its clock, limits, switches and faults."""

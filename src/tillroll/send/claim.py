@@ -1,0 +1,289 @@
+"""Claiming messages: choose the next ones, decide which may go, and record that they are about to leave.
+
+The claim is a compare-and-set: a message is claimed only if it is still `ready`, and names its sender as the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign.frozen.recipient import Recipient
+from tillroll.campaign.states import CodeState, ItemKind, MessageState, RunState, Stage
+from tillroll.campaign.text.units import Rate
+from tillroll.errors import Refused
+from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.faults.boundary import concerns_everybody, contained, note
+from tillroll.ledger.faults.pieces import write_pieces
+from tillroll.ledger.faults.rows import is_set_aside
+from tillroll.ledger.queries.exposure import LEFT_AT, WEEK, left_lately
+from tillroll.ledger.queries.given import works_from, works_until
+from tillroll.ledger.records import Run
+from tillroll.ledger.tables import codes, customers, messages, recipients, runs
+from tillroll.ledger.tables.types import UtcDateTime
+from tillroll.send.compose import DueMessage, compose
+from tillroll.send.context import MessageKind, SendContext, Sending, ShownCode
+from tillroll.send.decide import Decision, ShownCodeNow, may_send
+from tillroll.send.outcomes import message_item, release, write
+from tillroll.send.prepare import is_used
+from tillroll.send.rendering.compile import TemplateRefused
+from tillroll.send.rendering.mime import Outgoing
+
+_ALL_OF_THEM = 10
+"""If so many messages are looked at and every one of them fails, the fault is the run's, not theirs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """What came of looking at the next messages."""
+
+    emails: list[Outgoing]  # to hand over
+    at: datetime  # when the claim was written
+    looked_at: int  # how many messages were looked at: if none was, none is due
+
+
+def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claimed:
+    """Claim the next messages and build them. Messages that may not go are held, or wait.
+
+    A template may be slow: at the end of the slice, or of the process, no other message is built.
+    """
+    context = sending.context
+    with reading(context.engine) as connection:
+        rows = connection.execute(_next_messages(sending, now, most)).all()
+    judged: list[_Judged] = []
+    broken: list[tuple[int, Exception]] = []
+    for row in rows:
+        if (judged or broken) and (context.clock.now() > until or context.database.stopped):
+            break
+        try:
+            judged.append(_judge(sending, row, now))
+        except Exception as fault:
+            if concerns_everybody(fault):
+                raise
+            broken.append((row.message_id, fault))
+    if not judged and len(broken) >= _ALL_OF_THEM:
+        raise broken[0][1]  # the fault is the run's: its messages wait, until somebody has mended it
+    written_at = context.clock.now()
+    emails = _write_judged(sending, judged, broken, written_at)
+    return Claimed(emails=emails, at=written_at, looked_at=len(judged) + len(broken))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    """A message that was looked at, and what is written to it."""
+
+    message_id: int
+    email: Outgoing | None = None  # it is claimed and leaves
+    state: MessageState = MessageState.READY
+    reason: str = ""
+    not_before: datetime | None = None  # it waits until then
+
+
+def _judge(sending: Sending, row: sa.Row[Any], now: datetime) -> _Judged:  # one of many thousands of rows
+    """Decide about one message, and build it if it may go."""
+    message = _due_message(sending, row)
+    decision = _decide(sending, message, now)
+    if decision.wait_until is not None:
+        return _Judged(message_id=message.id, reason=decision.reason, not_before=decision.wait_until)
+    if not decision.go:
+        return _Judged(message_id=message.id, state=MessageState.HELD, reason=decision.reason)
+    try:
+        return _Judged(message_id=message.id, email=compose(sending, message, now))
+    except TemplateRefused:
+        raise  # perhaps our own fault inside a filter: recorded, so that the message goes once it is mended
+    except Refused as fault:
+        return _Judged(message_id=message.id, state=MessageState.FAILED, reason=fault.message)
+
+
+def _write_judged(
+    sending: Sending, judged: Sequence[_Judged], broken: Sequence[tuple[int, Exception]], now: datetime
+) -> list[Outgoing]:
+    """Write what was decided. Returns the e-mails that are claimed; a message with a fault has failed, and says which."""
+    context, run = sending.context, sending.run
+    claimed: dict[int, Outgoing] = {}
+
+    def write_some(connection: Connection, some: Sequence[_Judged]) -> None:
+        for each in some:
+            claimed.pop(each.message_id, None)  # of a transaction that was rolled back
+            if each.email is None:
+                also = {"not_before": each.not_before, "reason": each.reason}
+                write(connection, each.message_id, MessageState.READY, each.state, now, **also)
+            elif _write_claim(connection, context, each.email, now):
+                claimed[each.message_id] = each.email
+
+    try:
+        unwritten = write_pieces(
+            context.engine,
+            judged,
+            write_some,
+            name=lambda each: message_item(run, each.message_id),
+            stage=Stage.SEND,
+            now=now,
+            for_good=True,
+        )
+    except sa.exc.OperationalError:  # some may be claimed, although the answer was lost
+        release(context, {each.message_id: now for each in judged if each.email is not None})
+        raise
+    faulty = [(each.message_id, noted) for each, noted in unwritten]
+    for message_id, fault in broken:
+        item = message_item(run, message_id)
+        noted = note(context.engine, item, fault, stage=Stage.SEND, now=now, for_good=True)
+        faulty.append((message_id, noted))
+    sentences = {message_id: fault.message for message_id, fault in broken if isinstance(fault, Refused)}
+    for message_id, noted in faulty:
+        claimed.pop(message_id, None)
+        sentence = sentences.get(message_id, "it can't be written")
+        reason = f"{sentence.removesuffix('.')}: fault {noted.reference}, needs a developer"
+        # if even that can't be written, the message stays ready, and set aside: `_next_messages` leaves it out
+        item = message_item(run, message_id)
+        with (
+            contained(context.engine, item, stage=Stage.SEND, now=now, for_good=True),
+            writing(context.engine) as connection,
+        ):
+            write(connection, message_id, MessageState.READY, MessageState.FAILED, now, reason=reason)
+    return list(claimed.values())
+
+
+def _decide(sending: Sending, message: DueMessage, now: datetime) -> Decision:
+    is_without_code = message.code is None and sending.shows is ShownCode.NONE
+    code = ShownCodeNow(
+        state=message.code_state or CodeState.FAILED,
+        works_from=None if sending.campaign.announce else message.valid_from,
+        valid_until=message.valid_until,
+        is_used=message.is_used,
+    )
+    return may_send(
+        code=None if is_without_code else code,
+        consent=message.consent,
+        is_customer=message.is_customer,
+        email=message.recipient.email,
+        email_now=message.email_now,
+        now=now,
+        allowed_from=message.allowed_from,
+        over=sending.over,
+    )
+
+
+def _write_claim(connection: Connection, context: SendContext, email: Outgoing, now: datetime) -> bool:
+    return write(
+        connection,
+        email.message_id,
+        MessageState.READY,
+        MessageState.SENDING,
+        now,
+        transport=context.transport.name,
+        owner=context.owner,
+        subject=email.subject,
+        body_digest=email.digest,
+        size=len(email.content),
+        attempts=messages.c.attempts + 1,
+        sending_at=now,
+    )
+
+
+def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]:
+    """Select the next messages. They are picked from their index first, so that only their other data is joined."""
+    run = sending.run
+    due = (
+        sa.select(messages.c.id)
+        .where(
+            messages.c.run_id == run.id,
+            messages.c.kind == sending.kind.value,
+            messages.c.state == MessageState.READY,
+            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
+            _is_in_share(sending.context),
+            ~is_set_aside(ItemKind.MESSAGE, run.store_id, messages.c.id),
+            sa.exists().where(runs.c.id == run.id, runs.c.state == run.state),  # nothing leaves after a halt
+        )
+        .order_by(messages.c.id)
+        .limit(most)
+        .subquery("due")
+    )
+    same_customer = sa.and_(
+        customers.c.store_id == run.store_id, customers.c.customer_id == recipients.c.customer_id
+    )
+    made_by = runs.alias("made_by")  # a code of a pool, of an earlier step, or a shared one, is another run's
+    return (
+        sa.select(
+            messages.c.id.label("message_id"),
+            messages.c.message_key,
+            recipients,
+            codes.c.code,
+            codes.c.state.label("code_state"),
+            codes.c.value.label("code_value"),
+            works_from(made_by).label("valid_from"),
+            works_until(made_by).label("valid_until"),
+            customers.c.accepts_marketing,
+            customers.c.customer_id.label("known_customer_id"),
+            customers.c.email.label("email_now"),
+            (is_used() if sending.kind is MessageKind.REMINDER else sa.false()).label("is_used"),
+            *_sent_this_week(sending, now),
+        )
+        .join(due, due.c.id == messages.c.id)
+        .join(recipients, recipients.c.id == messages.c.recipient_id)
+        .outerjoin(codes, codes.c.id == messages.c.code_id)
+        .outerjoin(made_by, made_by.c.id == codes.c.run_id)
+        .outerjoin(customers, same_customer)
+        .order_by(messages.c.id)
+    )
+
+
+def _is_in_share(context: SendContext) -> sa.ColumnElement[bool]:
+    share = context.share
+    return messages.c.id % share.of == share.index if share is not None else sa.true()
+
+
+def _sent_this_week(sending: Sending, now: datetime) -> list[sa.ColumnElement[Any]]:
+    """Select how many e-mails the recipient got in the last week, and when the first left; nothing without such a guardrail."""
+    if sending.revision.guardrails.messages_per_person_per_week is None:
+        return []
+    of_week = partial(left_lately, store_id=sending.run.store_id, customer=recipients.c.customer_id, now=now)
+    return [
+        of_week(sa.func.count()).label("week_count"),
+        of_week(sa.func.min(LEFT_AT, type_=UtcDateTime())).label("week_first"),
+    ]
+
+
+def _due_message(sending: Sending, row: sa.Row[Any]) -> DueMessage:  # one of many thousands of rows
+    limit = sending.revision.guardrails.messages_per_person_per_week
+    has_reached_limit = limit is not None and row.week_count >= limit
+    return DueMessage(
+        id=row.message_id,
+        key=row.message_key,
+        recipient=Recipient.of(row._asdict()),
+        code=row.code,
+        code_state=CodeState(row.code_state) if row.code_state is not None else None,
+        code_value=row.code_value,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        consent=row.accepts_marketing,
+        is_customer=row.known_customer_id is not None,
+        email_now=row.email_now or "",
+        is_used=bool(row.is_used),
+        allowed_from=row.week_first + WEEK if has_reached_limit else None,
+    )
+
+
+def count_allowed_by_rate(
+    connection: Connection, run: Run, rate: Rate, now: datetime
+) -> tuple[int, datetime]:
+    """Return how many messages the campaign's rate allows now; if none, also when it allows one again."""
+    since = now - timedelta(seconds=rate.seconds)
+    recent = sa.or_(runs.c.state == RunState.SENDING, runs.c.id == run.id, runs.c.changed_at > since)
+    of_campaign = (runs.c.store_id == run.store_id, runs.c.campaign == run.campaign, recent)
+    query = (
+        sa.select(messages.c.sending_at)
+        .where(messages.c.run_id.in_(sa.select(runs.c.id).where(*of_campaign)), messages.c.sending_at > since)
+        .order_by(messages.c.sending_at.desc())
+        .limit(rate.count)
+    )
+    claimed_at = list(connection.scalars(query))
+    if len(claimed_at) < rate.count:
+        return rate.count - len(claimed_at), now
+    return 0, claimed_at[-1] + timedelta(seconds=rate.seconds)

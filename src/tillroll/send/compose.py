@@ -1,0 +1,84 @@
+"""Composing one e-mail: from a message that is due to the bytes that a transport hands over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from tillroll.campaign.frozen.recipient import Recipient
+from tillroll.campaign.sentences.offers import say_offer
+from tillroll.campaign.states import CodeState
+from tillroll.send.context import ArmMessage, Sending
+from tillroll.send.rendering.facts import CodeFacts, facts_for
+from tillroll.send.rendering.mime import Outgoing, build
+from tillroll.send.rendering.preview import recipient_facts, without_zeros
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueMessage:
+    """A message that is due, with what decides whether it may go."""
+
+    id: int  # of its row
+    key: str
+    recipient: Recipient
+    code: str | None
+    code_state: CodeState | None
+    code_value: Decimal | None  # the code's own value of the discount; None: the offer's
+    valid_from: datetime | None
+    valid_until: datetime | None
+    consent: bool | None  # as the mirror has it now
+    is_customer: bool  # the store still has the customer
+    email_now: str  # the customer's address as the mirror has it now
+    is_used: bool  # it is a reminder, and the code was used
+    allowed_from: datetime | None  # the customer has reached the limit of e-mails per week until then
+
+
+def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
+    """Fill in the template and build the e-mail. Raises `Refused` if that isn't possible."""
+    arm = sending.arms[due.recipient.arm]
+    facts = facts_for(
+        shop=sending.shop,
+        title=sending.revision.campaign.title,
+        reader=recipient_facts(due.recipient),
+        code=_code_facts(sending, due, arm),
+        event=sending.event,
+    )
+    rendered = arm.compiled.render(facts)
+    content = build(
+        rendered=rendered,
+        sender=sending.sender,
+        to_email=due.recipient.email,
+        to_name=due.recipient.name,
+        key=due.key,
+        at=now,
+    )
+    return Outgoing(
+        message_id=due.id,
+        key=due.key,
+        run_id=sending.run.id,
+        campaign=sending.run.campaign,
+        sender=sending.sender,
+        to=due.recipient.email,
+        subject=rendered.subject,
+        code=due.code or "",
+        content=content,
+    )
+
+
+def _code_facts(sending: Sending, due: DueMessage, arm: ArmMessage) -> CodeFacts | None:
+    """Return the code that the e-mail shows, with the recipient's own value; None for an e-mail without a code."""
+    if due.code is None or arm.offer is None:
+        return None
+    offer, text = arm.offer, arm.offer_text
+    if due.code_value is not None:
+        offer = offer.model_copy(update={"value": without_zeros(due.code_value)})
+        text = say_offer(offer, sending.shop.currency, sending.goods)
+    return CodeFacts(
+        text=due.code,
+        valid_from=due.valid_from,
+        valid_until=due.valid_until,
+        offer=offer,
+        value=offer.fixed_value,
+        offer_text=text,
+    )

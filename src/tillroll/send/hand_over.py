@@ -1,0 +1,71 @@
+"""Handing claimed messages to the transport: a message at which the transport fails costs the others nothing.
+
+A transport yields one outcome after the other, in order (`transport.py`). So when it fails, the message at hand is the first
+without an outcome: it may have left, unless the transport's own log says otherwise. The messages behind it are handed over again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillroll.campaign.states import Stage
+from tillroll.ledger.faults.boundary import concerns_everybody, note
+from tillroll.ledger.records import Run
+from tillroll.send.context import SendContext
+from tillroll.send.decide import DeliveryOutcome
+from tillroll.send.outcomes import message_item
+from tillroll.send.rendering.mime import Outgoing
+from tillroll.send.transport import Delivery, MayLeave, always
+
+
+def hand_over(
+    context: SendContext, run: Run, claimed: Sequence[Outgoing], may_leave: MayLeave = always
+) -> list[Delivery]:
+    """Hand each message over once, as long as they may leave. Returns an outcome for each that did not stay.
+
+    A fault that concerns everybody is raised. Messages that were handed over by then stay claimed, and are settled as those of a
+    process that died.
+    """
+    outcomes: list[Delivery] = []
+    remaining = list(claimed)
+    while remaining:
+        try:
+            for delivery in context.transport.deliver(remaining, may_leave):
+                outcomes.append(delivery)
+            return outcomes
+        except Exception as fault:
+            if concerns_everybody(fault):
+                raise
+            settled = {delivery.message_id for delivery in outcomes}
+            unsettled = [message for message in remaining if message.message_id not in settled]
+            outcomes += _settle_at_hand(context, run, unsettled, fault, alone=len(remaining) == 1)
+            settled = {delivery.message_id for delivery in outcomes}
+            remaining = [message for message in unsettled if message.message_id not in settled]
+            if len(remaining) == len(unsettled):  # nobody knows which one it was: each alone
+                return outcomes + [
+                    each for message in remaining for each in hand_over(context, run, [message], may_leave)
+                ]
+    return outcomes
+
+
+def _settle_at_hand(
+    context: SendContext, run: Run, unsettled: Sequence[Outgoing], fault: Exception, *, alone: bool
+) -> list[Delivery]:
+    """Return the outcomes that are known after a fault: by the transport's log if it keeps one, otherwise by the order."""
+    if not unsettled:
+        return []
+    left = context.transport.delivered([message.key for message in unsettled])
+    if left is None or (alone and unsettled[0].key not in left):
+        victim, now = unsettled[0], context.clock.now()
+        item = message_item(run, victim.message_id)
+        noted = context.database.insist(  # the outcomes so far must not be lost now
+            lambda: note(context.engine, item, fault, stage=Stage.SEND, now=now, for_good=True)
+        )
+        outcome = DeliveryOutcome.UNKNOWN if left is None else DeliveryOutcome.FAILED
+        reason = f"the transport failed at it: fault {noted.reference}"
+        return [Delivery(message_id=victim.message_id, outcome=outcome, reason=reason)]
+    return [
+        Delivery(message_id=message.message_id, outcome=DeliveryOutcome.SENT)
+        for message in unsettled
+        if message.key in left
+    ]

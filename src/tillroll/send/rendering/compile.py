@@ -1,0 +1,179 @@
+"""Compiling an e-mail's templates, once a slice, and filling them in for a recipient: subject, HTML part and text part.
+
+Jinja runs in its sandbox, on a budget (`jinja/budget.py`). An undefined variable is an error, so that no e-mail has a gap.
+Whatever goes wrong is `Refused`, with the file and the line: it is the fault of this template, or of this e-mail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError
+
+from tillroll.campaign import Revision
+from tillroll.campaign.folder.template_words import HTML, MJML, OUR_FILTERS, TEXT
+from tillroll.campaign.language.models import MessageSettings
+from tillroll.campaign.text.clean import clean_line
+from tillroll.errors import Refused
+from tillroll.send.rendering.convert import convert, source_of
+from tillroll.send.rendering.jinja.budget import metered
+from tillroll.send.rendering.jinja.environment import BudgetedEnvironment, parse_bounded
+
+_MOST_OUTPUT = 1_000_000
+"""Characters of a part: ten times what mail programs show."""
+
+_HINT = "Run: tillroll check"
+_TAG_START = re.compile(r"(\{\{[-+]?)(?=.{1,300}?\}\})|(\{%[-+]?)(?=.{1,300}?%\})")
+_RAW = re.compile(r"\{%[-+]?\s*raw\b")
+_LONGEST_REASON = 200
+
+
+class TemplateRefused(Refused):
+    """A template can't be compiled or rendered."""
+
+    def __init__(self, place: str, what: str, problem: str, *, line: int | None = None) -> None:
+        where = f"{place}, line {line}," if line else place
+        super().__init__(f"{where} can't be {what}: {problem}", hint=_HINT)
+        self.place = place  # its file, or the subject
+        self.line = line  # in the file, if it is known
+        self.problem = problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """The subject and bodies of one e-mail."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplatePart:
+    """The compiled template of a subject or a body, and what it was made from."""
+
+    template: Template
+    place: str  # its file, or the key of the subject
+    written: str  # as it is in the file
+    compiled: str  # as it was compiled: from MJML or with inlined styles, its lines differ
+
+    def fill_in(self, facts: Mapping[str, Any]) -> str:
+        """Return the text for one recipient. Raises `Refused`."""
+        try:
+            context = self.template.new_context(dict(facts))
+            text = "".join(self.template.root_render_func(context))
+        except Exception as fault:  # a template can raise anything
+            raise self.refusal("rendered", fault) from fault
+        if len(text) > _MOST_OUTPUT:
+            raise TemplateRefused(self.place, "rendered", f"it makes more than {_MOST_OUTPUT} characters")
+        return text
+
+    def refusal(self, what: str, fault: Exception) -> TemplateRefused:
+        """Return the error that names the place of a fault."""
+        return refusal_at(self.place, what, fault, line=self._line_of(fault))
+
+    def _line_of(self, fault: Exception) -> int | None:
+        """Return the line in the file that raised a fault; None if it isn't known."""
+        line, traceback = None, fault.__traceback__
+        while traceback is not None:
+            if traceback.tb_frame.f_globals.get("__jinja_template__") is self.template:
+                line = self.template.get_corresponding_lineno(traceback.tb_lineno)
+            traceback = traceback.tb_next
+        if line is None or self.compiled == self.written:
+            return line
+        wanted = self.compiled.splitlines()[line - 1].partition("}")[0].strip()
+        lines = (at for at, text in enumerate(self.written.splitlines(), start=1) if wanted in text)
+        return next(lines, None) if wanted else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """A compiled template, to be rendered for many recipients."""
+
+    subject: TemplatePart
+    html: TemplatePart
+    text: TemplatePart
+
+    def render(self, facts: Mapping[str, Any]) -> Rendered:
+        """Render it. Raises `Refused`, with file and line, whatever goes wrong in the template."""
+        with metered():
+            return Rendered(
+                subject=clean_line(self.subject.fill_in(facts)),
+                html=self.html.fill_in(facts),
+                text=self.text.fill_in(facts).strip() + "\n",
+            )
+
+
+def refusal_at(place: str, what: str, fault: Exception, *, line: int | None = None) -> TemplateRefused:
+    """Return the error for a template that can't be compiled or rendered."""
+    if isinstance(fault, TemplateSyntaxError):
+        line = line or fault.lineno
+    message = fault.message or "" if isinstance(fault, TemplateError) else str(fault)
+    if isinstance(fault, RecursionError):
+        message = "it is nested too deeply"
+    reason = clean_line(message, longest=_LONGEST_REASON)
+    is_plain = bool(reason) and isinstance(fault, TemplateError | RecursionError)
+    why = reason if is_plain else ": ".join(filter(None, (type(fault).__name__, reason)))
+    return TemplateRefused(place, what, why, line=line)
+
+
+def compile_message(
+    revision: Revision, message: MessageSettings, filters: Mapping[str, Callable[..., Any]]
+) -> Compiled:
+    """Compile one of a revision's messages. Raises `Refused` when the MJML or a template is faulty."""
+    files, folder = revision.template_files(message.template), f"templates/{message.template}"
+    layout = convert(source_of(files))
+    body = MJML if MJML in files else HTML
+    html, text = _a_line_for_each_tag(layout.html), files.get(TEXT, _a_line_for_each_tag(layout.text))
+    text_file = TEXT if TEXT in files else body
+    return Compiled(
+        subject=compile_subject(message, filters),
+        html=_part(
+            BudgetedEnvironment(autoescape=True, filters=filters),
+            place=f"{folder}/{body}",
+            written=files[body],
+            compiled=html,
+        ),
+        text=_part(
+            BudgetedEnvironment(autoescape=False, filters=filters),
+            place=f"{folder}/{text_file}",
+            written=files[text_file],
+            compiled=text,
+        ),
+    )
+
+
+def compile_subject(message: MessageSettings, filters: Mapping[str, Callable[..., Any]]) -> TemplatePart:
+    """Compile a message's subject. Raises `Refused` when it is faulty."""
+    return _part(
+        BudgetedEnvironment(autoescape=False, filters=filters),
+        place=f"The subject {message.subject!r}"[:100],
+        written=message.subject,
+        compiled=message.subject,
+    )
+
+
+def _a_line_for_each_tag(text: str) -> str:
+    """Return a converted template with a line break after the start of each tag, which isn't shown: so faults have a line."""
+    return text if _RAW.search(text) else _TAG_START.sub(lambda start: f"{start[0]}\n", text)
+
+
+def _part(environment: BudgetedEnvironment, *, place: str, written: str, compiled: str) -> TemplatePart:
+    try:
+        code = _code(compiled, environment.autoescape is True)
+        template = Template.from_code(environment, code, environment.globals)
+    except Exception as fault:  # Jinja's parser and Python's compiler raise more than they say
+        raise refusal_at(place, "compiled", fault) from fault
+    return TemplatePart(template=template, place=place, written=written, compiled=compiled)
+
+
+@lru_cache(maxsize=128)
+def _code(source: str, autoescape: bool) -> CodeType:
+    """Return a template's code; it is the same for all stores."""
+    environment = BudgetedEnvironment(autoescape=autoescape, filters=dict.fromkeys(OUR_FILTERS, str))
+    return environment.compile(parse_bounded(environment, source))

@@ -1,0 +1,150 @@
+"""The variables that a template may use, and the two filters that format money and dates for the store (Babel)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency, format_percent
+
+from tillroll.campaign.language.events.event import EVENT_VARIABLES
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer
+from tillroll.campaign.text.zones import zone_of
+
+EXAMPLE_CODE = "EXAMPLE-0000"
+_MOST_DIGITS = 20  # of an amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreFacts:
+    """What an e-mail can show of the store."""
+
+    name: str
+    url: str
+    email: str
+    currency: str
+    timezone: str
+    language: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipientFacts:
+    """What an e-mail can show of its recipient."""
+
+    email: str
+    name: str
+    first_name: str
+    language: str
+    country: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeFacts:
+    """The code that an e-mail shows, and what it gives."""
+
+    text: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    offer: Offer
+    value: Decimal | None  # of the discount: the recipient's own, or the offer's
+    offer_text: str  # the sentence that the plan was approved with, with this recipient's value
+
+
+def facts_for(
+    *,
+    shop: StoreFacts,
+    title: str,
+    reader: RecipientFacts,
+    code: CodeFacts | None,
+    event: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the variables of one e-mail. `campaign/` checks templates against the same names.
+
+    `title` is the campaign's, `reader` the recipient, and `event` has the facts of the event that the run is about.
+    """
+    facts: dict[str, Any] = {
+        "customer": {
+            "first_name": reader.first_name,
+            "name": reader.name,
+            "email": reader.email,
+            "language": reader.language,
+            "country": reader.country,
+        },
+        "store": {"name": shop.name, "url": shop.url, "email": shop.email},
+        "campaign": {"title": title},
+    }
+    for name in EVENT_VARIABLES.keys() & (event or {}).keys():
+        facts[name] = (event or {})[name]
+    if code is not None:
+        facts["code"] = {
+            "text": code.text,
+            "valid_from": code.valid_from,
+            "valid_until": code.valid_until,
+            "value": code.value,
+            "minimum_subtotal": code.offer.minimum_subtotal,
+        }
+        facts["offer"] = {
+            "kind": code.offer.kind.value,
+            "value": code.value,
+            "discount": _discount(code, shop),
+            "text": code.offer_text,
+        }
+    return facts
+
+
+def _discount(code: CodeFacts, shop: StoreFacts) -> str:
+    """Say what the code takes off, short enough for a subject line: `10% off and free shipping`."""
+    locale, kind, parts = _locale(shop.language), code.offer.kind, []
+    if code.value is not None and kind in PERCENT_KINDS:
+        share = format_percent(code.value / 100, locale=locale, decimal_quantization=False)
+        parts.append(f"{share} off")
+    if code.value is not None and kind in AMOUNT_KINDS:
+        parts.append(f"{_amount(code.value, shop.currency, locale)} off")
+    if kind in SHIPPING_KINDS:
+        parts.append("free shipping")
+    return " and ".join(parts)
+
+
+def _amount(amount: Decimal, currency: str, locale: Locale) -> str:
+    """Format an amount, with cents only where there are any: `€10`, `€10.50`."""
+    pattern = locale.currency_formats["standard"].pattern
+    if amount == amount.to_integral_value():
+        return format_currency(
+            amount, currency, pattern.replace(".00", ""), locale=locale, currency_digits=False
+        )
+    return format_currency(amount, currency, locale=locale)
+
+
+def filters_for(shop: StoreFacts) -> Mapping[str, Callable[..., str]]:
+    """Return the filters `money` and `date`: `{{ 30 | money }}`, `{{ code.valid_until | date }}`.
+
+    They use the store's language and time zone, not the reader's: the sentence around them is in the store's language.
+    """
+    zone, locale = zone_of(shop.timezone), _locale(shop.language)
+
+    @lru_cache(maxsize=512, typed=True)  # most e-mails of a run show the same
+    def money(amount: Decimal | int | float | str) -> str:
+        number = Decimal(str(amount))
+        if not number.is_finite() or number.adjusted() > _MOST_DIGITS:
+            raise ValueError("it is not an amount of money")
+        return format_currency(number, shop.currency, locale=locale)
+
+    @lru_cache(maxsize=512)
+    def date(moment: datetime) -> str:
+        return format_date(moment.astimezone(zone), format="long", locale=locale)
+
+    return {"money": money, "date": date}
+
+
+def _locale(tag: str) -> Locale:
+    """Return the locale of a language tag, or English if Babel doesn't know it."""
+    try:
+        return Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")

@@ -1,0 +1,148 @@
+"""The outbox: a folder instead of a mail server. Each message is an `.eml` file and one line of `messages.jsonl`.
+
+The line proves that a message left. The file is written first, and renamed to its final name. A process that dies in between
+leaves at most a file without a line; the next attempt writes the same file again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from tillroll.campaign.language.models import Via
+from tillroll.clock import Clock
+from tillroll.ledger.at_rest.private_files import open_private
+from tillroll.send.decide import DeliveryOutcome
+from tillroll.send.rendering.mime import Outgoing
+from tillroll.send.transport import Delivery, Departed, MayLeave, always
+
+
+class Outbox:
+    """A transport that writes messages to a folder."""
+
+    name = Via.OUTBOX.value
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._lines = folder / "messages.jsonl"
+        self._clock = clock
+
+    def deliver(self, messages: Sequence[Outgoing], may_leave: MayLeave = always) -> Iterator[Delivery]:
+        """Write the files, then the lines of all of them at once: only then have they left."""
+        written: list[tuple[Outgoing, bytes]] = []
+        at = self._clock.now().isoformat(timespec="seconds")
+        for message in messages:
+            try:
+                written.append((message, _line(message, self._write_file(message), at)))
+            except OSError as fault:
+                yield _outcome(message, DeliveryOutcome.LATER, f"outbox: {fault.strerror}")
+            except Exception as fault:  # this message can't be written, whatever it is
+                yield _outcome(message, DeliveryOutcome.FAILED, f"outbox: {type(fault).__name__}")
+        try:
+            if not self._append(written, may_leave):
+                return
+        except OSError as fault:
+            for message, _ in written:
+                yield _outcome(message, DeliveryOutcome.UNKNOWN, f"outbox: {fault.strerror}")
+            return
+        for message, _ in written:
+            yield _outcome(message, DeliveryOutcome.SENT)
+
+    def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
+        """Return the keys that have a line."""
+        wanted = set(keys)
+        if not wanted or not self._lines.exists():
+            return frozenset()
+        with self._locked_lines() as lines:
+            lines.seek(0)
+            return frozenset(key for line in lines if (key := json.loads(line)["key"]) in wanted)
+
+    def since(self, moment: datetime) -> Iterator[Departed] | None:
+        """Yield the lines from a moment on. Lines have whole seconds, so all of the moment's second are included."""
+        return self._since(moment.replace(microsecond=0))
+
+    def _since(self, moment: datetime) -> Iterator[Departed]:
+        if not self._lines.exists():
+            return
+        with self._lines.open(encoding="utf-8") as lines:  # unlocked: others append whole lines only
+            for line in lines:
+                if not line.endswith("\n"):
+                    return
+                entry = json.loads(line)
+                at = datetime.fromisoformat(entry["at"])
+                if at >= moment:
+                    yield Departed(
+                        key=entry["key"],
+                        run_id=entry["run"],
+                        campaign=entry["campaign"],
+                        to=entry["to"],
+                        at=at,
+                    )
+
+    def _write_file(self, message: Outgoing) -> str:
+        relative = f"run-{message.run_id:06d}/{message.key}.eml"
+        path = self._folder / relative
+        for folder in (self._folder, path.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_suffix(".part")
+        with open(draft, "wb", opener=open_private) as file:  # codes are worth money
+            file.write(message.content)
+        draft.replace(path)
+        return relative
+
+    def _append(self, written: Sequence[tuple[Outgoing, bytes]], may_leave: MayLeave) -> bool:
+        """Append the lines, unless the messages may not leave any more. Returns whether they have left.
+
+        It is asked while the file is locked: whoever looks for the lines (`delivered`) finds them, or they are never written.
+        """
+        if not written:
+            return True
+        with self._locked_lines() as log:
+            if not may_leave([message for message, _ in written]):
+                return False
+            log.write(b"".join(line for _, line in written))
+            log.flush()
+            os.fsync(log.fileno())
+        return True
+
+    @contextmanager
+    def _locked_lines(self) -> Iterator[BinaryIO]:
+        """Open the lines to append to, for one process at a time: several may send at once.
+
+        A last line that a crash has cut off is removed first.
+        """
+        with open(self._lines, "ab+", opener=open_private) as log:
+            fcntl.flock(log, fcntl.LOCK_EX)  # released when the file is closed or the process dies
+            end = log.seek(0, os.SEEK_END)
+            log.seek(max(0, end - 1))
+            if end and log.read(1) != b"\n":
+                log.seek(0)
+                log.truncate(log.read().rfind(b"\n") + 1)
+            yield log
+
+
+def _line(message: Outgoing, file: str, at: str) -> bytes:
+    """Return the line that proves that a message left."""
+    entry = {
+        "key": message.key,
+        "run": message.run_id,
+        "campaign": message.campaign,
+        "to": message.to,
+        "subject": message.subject,
+        "code": message.code,
+        "file": file,
+        "bytes": len(message.content),
+        "sha256": message.digest,
+        "at": at,
+    }
+    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+
+
+def _outcome(message: Outgoing, outcome: DeliveryOutcome, reason: str = "") -> Delivery:
+    return Delivery(message_id=message.message_id, outcome=outcome, reason=reason)

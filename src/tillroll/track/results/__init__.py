@@ -1,0 +1,1 @@
+"""The results of runs: progress, redemptions, and the comparison of arms."""

@@ -1,0 +1,91 @@
+"""The messages of a run: page by page, counted by state, and why some were not sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign.states import CodeState, MessageState
+from tillroll.ledger.tables import codes, messages, recipients
+
+_UNSENT = (MessageState.HELD, MessageState.FAILED, MessageState.UNKNOWN)
+_MOST_REASONS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageLine:
+    """One message in a list."""
+
+    message_id: int
+    email: str
+    kind: str  # offer or reminder
+    state: MessageState
+    reason: str
+    sent_at: datetime | None
+    code: str | None  # in clear; mask it before it is shown. None: an e-mail without a code
+    code_state: CodeState | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsentCount:
+    """How many messages of a run were not sent for the same reason."""
+
+    state: MessageState
+    reason: str
+    count: int
+
+
+def list_messages(
+    connection: Connection, run_id: int, *, state: MessageState | None, after: int, limit: int
+) -> list[MessageLine]:
+    """Return messages of a run, oldest first. For the next page, pass the last message's number as `after`."""
+    query = (
+        sa.select(messages, recipients.c.email, codes.c.code, codes.c.state.label("code_state"))
+        .join(recipients, recipients.c.id == messages.c.recipient_id)
+        .outerjoin(codes, codes.c.id == messages.c.code_id)
+        .where(messages.c.run_id == run_id, messages.c.id > after)
+        .order_by(messages.c.id)
+        .limit(limit)
+    )
+    if state is not None:
+        query = query.where(messages.c.state == state)
+    return [
+        MessageLine(
+            message_id=row.id,
+            email=row.email,
+            kind=row.kind,
+            state=MessageState(row.state),
+            reason=row.reason,
+            sent_at=row.sent_at,
+            code=row.code,
+            code_state=CodeState(row.code_state) if row.code_state is not None else None,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def count_messages(connection: Connection, run_id: int) -> dict[MessageState, int]:
+    """Count the messages of a run by state, reminders included."""
+    query = sa.select(messages.c.state, sa.func.count()).where(messages.c.run_id == run_id)
+    return {
+        MessageState(state): count for state, count in connection.execute(query.group_by(messages.c.state))
+    }
+
+
+def count_unsent(connection: Connection, run_id: int) -> list[UnsentCount]:
+    """Count the messages that were not sent by state and reason, the most frequent first and no more than 12 reasons."""
+    count = sa.func.count().label("count")
+    query = (
+        sa.select(messages.c.state, messages.c.reason, count)
+        .where(messages.c.run_id == run_id, messages.c.state.in_(_UNSENT))
+        .group_by(messages.c.state, messages.c.reason)
+        .order_by(count.desc(), messages.c.state, messages.c.reason)
+        .limit(_MOST_REASONS)
+    )
+    return [
+        UnsentCount(state=MessageState(state), reason=reason, count=n)
+        for state, reason, n in connection.execute(query)
+    ]

@@ -1,0 +1,1 @@
+"""Accounts: who may sign in, signing in itself, and its limit on failed attempts."""

@@ -1,0 +1,62 @@
+"""A store's home page: plans that wait for approval, runs under way, and what comes next."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Blueprint, render_template
+
+from tillroll.campaign.states import RUN_OPEN, RunState
+from tillroll.ledger.engine import reading
+from tillroll.ledger.faults.rows import count_set_aside
+from tillroll.ledger.mirror.unread import list_unread
+from tillroll.ledger.people.requests import open_requests
+from tillroll.ledger.queries.drifts import count_open_drifts
+from tillroll.track.results.decisions import awaiting_plans
+from tillroll.track.results.overview import list_campaigns, list_runs
+from tillroll.track.results.progress import run_progress
+from tillroll.web.support import request_context
+from tillroll.web.support.parts import part
+
+pages = Blueprint("home", __name__)
+
+_UNDER_WAY = RUN_OPEN - {RunState.WAITING}
+_MOST_RUNS = 50
+_MOST_UPCOMING = 3
+_MOST_UNREAD = 20
+
+
+@pages.get("/")
+def home() -> str:
+    """Show the home page."""
+    store = request_context.required_store()
+    with reading(request_context.services().engine) as connection:
+        waiting = list_runs(connection, store.id, states={RunState.WAITING}, limit=_MOST_RUNS)
+        awaiting = awaiting_plans(connection, [run.run_id for run in waiting])
+        running = []
+        for run in list_runs(connection, store.id, states=_UNDER_WAY, limit=_MOST_RUNS):
+            read = partial(run_progress, connection, run.run_id)
+            progress = part(f"the progress of run {run.run_id}", read, broken=None, connection=connection)
+            if progress is not None:
+                running.append((run, progress))
+        campaigns = list_campaigns(connection, store, request_context.now())
+        drifts = count_open_drifts(connection, store.id)
+        unread = list_unread(connection, store.id, limit=_MOST_UNREAD + 1)
+        asked = open_requests(connection, store.id)
+        set_aside = count_set_aside(connection, store.id)
+    readable = {plan.run_id for plan in awaiting}
+    upcoming = sorted((campaign.next_at, campaign.name) for campaign in campaigns if campaign.next_at)
+    by_name = {campaign.name: campaign for campaign in campaigns}
+    return render_template(
+        "home.html",
+        awaiting=awaiting,
+        running=running,
+        upcoming=[by_name[name] for _, name in upcoming[:_MOST_UPCOMING]],
+        drifts=drifts,
+        unread=unread[:_MOST_UNREAD],
+        more_unread=len(unread) > _MOST_UNREAD,
+        set_aside=set_aside,
+        asked=asked,
+        unreadable=[run for run in waiting if run.run_id not in readable],
+        faulty=sum(1 for campaign in campaigns if campaign.findings),
+    )

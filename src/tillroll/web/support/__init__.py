@@ -1,0 +1,1 @@
+"""What every page needs: the request's context, forms, error pages, response headers and text formatting."""

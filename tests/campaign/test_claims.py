@@ -1,0 +1,155 @@
+"""What an e-mail says of its offer and its reader fits what the campaign gives, in every arm and step."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.campaign.files import WINBACK, changed
+from tillroll.campaign import Finding, parse_book
+from tillroll.campaign.sentences.shown import fields_shown, percents_written
+
+OFFER = "kind: percent\n  value: 15\n  minimum_subtotal: 30"
+SUBJECT = """subject: "{{ customer.first_name or 'Dear tea friend' }}, 15% is waiting for you\""""
+FREE = "kind: free_shipping\n  minimum_subtotal: 30"
+EUROS = "kind: amount\n  value: 5\n  minimum_subtotal: 30"
+ARMS = "variants:\n  - {name: percent}\n  - {name: euros, offer: {kind: amount, value: 5}}\napproval:"
+
+
+def findings(
+    *replacements: tuple[str, str], template: str = ""
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Return the faults and warnings of the sample folder with parts of a campaign and of its e-mail's text replaced."""
+    files = changed(*replacements)
+    if template:
+        files["templates/winback/message.txt.j2"] = template.encode()
+    book = parse_book(files)
+    return book.findings, book.warnings
+
+
+def subject(text: str) -> tuple[str, str]:
+    return SUBJECT, f"subject: {text!r}"
+
+
+@pytest.mark.parametrize(
+    ("offer", "words", "problem"),
+    [
+        (FREE, "{{ code.value }} % off", "is free shipping and has no value"),
+        (FREE, "{{ offer.value }} for you", "is free shipping and has no value"),
+        (EUROS, "{{ code.value }}% off", "takes an amount off, not a percentage"),
+        (EUROS, "{{ code.value }} % off", "takes an amount off"),
+        (OFFER, "{{ code.value | money }} off", "takes a percentage off, not an amount"),
+        (
+            "kind: percent\n  value: 15",
+            "on orders of {{ code.minimum_subtotal | money }}",
+            "has no minimum_subtotal",
+        ),
+        (
+            EUROS.replace("5", "{formula: spent / 10, at_most: 5}"),
+            "{{ code.value }} %",
+            "takes an amount off",
+        ),
+    ],
+)
+def test_an_e_mail_that_shows_what_the_offer_lacks_is_refused(offer: str, words: str, problem: str) -> None:
+    (fault,), _ = findings((OFFER, offer), subject(words))
+    assert (fault.file, fault.key) == (WINBACK, "message.subject")
+    assert problem in fault.problem
+    faults, _ = findings((OFFER, offer), subject("Hello"), template=f"Hello\n\n{words}\n")
+    fault = next(each for each in faults if each.file.endswith(".txt.j2"))
+    assert (fault.line, problem in fault.problem) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("offer", "words"),
+    [
+        (OFFER, "{{ code.value }} % off"),
+        (OFFER, "{{ code.value }}% off orders of {{ code.minimum_subtotal | money }}"),
+        (EUROS, "{{ code.value | money }} off"),
+        (FREE, "{{ offer.discount }}"),
+        (FREE, "{% if code.value %}{{ code.value }} %{% endif %}"),
+        (FREE, "{{ code.value or 'Free shipping' }}"),
+        (FREE, "{{ code.value | default('free shipping') }}"),
+        (
+            "kind: percent\n  value: 15",
+            "{% if code.minimum_subtotal %}from {{ code.minimum_subtotal | money }}{% endif %}",
+        ),
+        (OFFER, "15% off"),
+        (OFFER, "15.0 % off, 100"),
+        (EUROS, "100% organic"),
+        (OFFER.replace("15", "{table: {by: spent, rows: [{from: 0, value: 5}]}}"), "5% off"),
+    ],
+)
+def test_an_e_mail_that_fits_its_offer_is_accepted(offer: str, words: str) -> None:
+    faults, warnings = findings((OFFER, offer), subject(words), template=words)
+    assert [each.problem for each in faults if each.file.endswith((".txt.j2", ".yaml"))] == []
+    assert [each.problem for each in warnings if each.file.endswith(".txt.j2")] == []
+
+
+def test_each_arm_is_compared_with_its_own_words() -> None:
+    (fault,), _ = findings(("approval:", ARMS), subject("{{ code.value }} % for you"))
+    assert fault.problem.startswith("the arm euros takes an amount off")
+    own = ARMS.replace("value: 5}}", "value: 5}, message: {subject: 'Five euros for you'}}")
+    faults, _ = findings(("approval:", own), subject("{{ code.value }} % for you"))
+    assert [each for each in faults if each.file == WINBACK] == []
+    _, warnings = findings(("approval:", ARMS))
+    assert "says 15 %, but the arm euros takes no percentage off" in [each.problem for each in warnings]
+
+
+@pytest.mark.parametrize(
+    ("offer", "problem"),
+    [(OFFER.replace("15", "10"), "says 15 %, but the offer is 10 %"), (EUROS, "takes no")],
+)
+def test_a_percentage_in_words_that_the_offer_is_not_is_warned_of(offer: str, problem: str) -> None:
+    _, warnings = findings((OFFER, offer))
+    assert any(problem in each.problem and each.key == "message.subject" for each in warnings)
+
+
+@pytest.mark.parametrize(
+    ("words", "bare"),
+    [
+        ("Hi {{ customer.first_name }},", True),
+        ("Hi {{ customer.first_name | title }},", True),
+        ("Hi {{ customer.first_name or 'friend' }},", False),
+        ("Hi {{ customer.first_name | default('friend', true) }},", False),
+        ("{% if customer.first_name %}Hi {{ customer.first_name }}{% else %}Hello{% endif %},", False),
+        ("{{ 'Hi ' ~ customer.first_name if customer.first_name else 'Hello' }},", False),
+        ("{% set name = customer.first_name or 'friend' %}Hi {{ name }},", False),
+        ("Hi {{ customer.email }},", False),
+    ],
+)
+def test_a_greeting_that_is_blank_for_some_is_warned_of(words: str, bare: bool) -> None:
+    faults, warnings = findings(subject(words))
+    assert not faults
+    assert [each.key for each in warnings if "first name" in each.problem] == (
+        ["message.subject"] if bare else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "ok"),
+    [("free_shipping", "", True), ("amount", "", False), ("amount", ", value: 5", True)],
+)
+def test_an_arm_of_another_kind_has_its_own_value_or_none(kind: str, value: str, ok: bool) -> None:
+    arms = f"variants:\n  - {{name: a}}\n  - {{name: b, offer: {{kind: {kind}{value}}}}}\napproval:"
+    faults, _ = findings(("approval:", arms), subject("Hello"), template="Hello")
+    of_arm = [each for each in faults if each.key.startswith("variants")]
+    assert [each.problem for each in of_arm] == (
+        [] if ok else ["give the arm its own value:, since the campaign's 15 is meant %"]
+    )
+
+
+def test_percentages_of_styles_and_attributes_are_not_the_offers() -> None:
+    html = '<style>td { width: 50% }</style><td width="30%" style="height: 20%">\n{# 5% #}Get 15 % or 7,5%</td> 12%2F'
+    assert [(each.number, each.line) for each in percents_written(html)] == [("15", 2), ("7.5", 2)]
+
+
+def test_a_template_that_cannot_be_parsed_shows_nothing() -> None:
+    assert fields_shown("{{ code.value ") == ()
+
+
+def test_an_e_mail_that_is_cut_off_is_warned_of() -> None:
+    files = changed()
+    path = "templates/winback/message.txt.j2"
+    assert not [each for each in parse_book(files | {path: b"x " * 51_000}).warnings if each.file == path]
+    (warning,) = (each for each in parse_book(files | {path: b"x " * 53_000}).warnings if each.file == path)
+    assert warning.problem.startswith("has 106 kB, and Gmail shows only the first 102 kB")

@@ -1,0 +1,92 @@
+"""What people write in a hurry is answered with the line to write, and nothing is guessed silently."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tillroll.campaign.text.money import parse_amount
+from tillroll.campaign.text.units import parse_day, parse_decimal, parse_duration, parse_wall_time
+from tillroll.campaign.text.written.habits import amount_meant, day_meant, length_meant, number_meant
+
+
+@pytest.mark.parametrize(
+    ("text", "write"),
+    [
+        ("14 days", "write 14d"), ("2 weeks", "write 2w"), ("1 month", "write 30d"), ("a week", "write 1w"),
+        ("24 hours", "write 24h"), ("90 min", "write 90m"), ("14 Tage", "write 14d"), ("zwei", "write it like 30m"),
+        ("1 year", "write 365d"),
+    ],
+)  # fmt: skip
+def test_a_length_in_words(text: str, write: str) -> None:
+    with pytest.raises(ValueError, match=write):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "write"),
+    [
+        ("1.000,50", "write 1000.50"), ("7,50", "write 7.50"), ("1,000.50", "write 1000.50"), ("1 000,50", "write 1000.50"),
+        ("12,000", "write it like 15"), ("fifteen", "write it like 15"),
+    ],
+)  # fmt: skip
+def test_a_number_with_the_commas_of_another_country(text: str, write: str) -> None:
+    with pytest.raises(ValueError, match=write):
+        parse_decimal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "write"),
+    [
+        ("10%", "only the number, 10"), ("20% off", "only the number, 20"), ("12,5 %", "only the number, 12.5"),
+        ("€10", "write EUR 10"), ("10 €", "write EUR 10"), ("10,50€", "write EUR 10.50"), ("$1,000.50", "write USD 1000.50"),
+        ("1.000,50", "write 1000.50"), ("ten", "like 15, 7.50 or EUR 20"),
+    ],
+)  # fmt: skip
+def test_an_amount_as_on_a_price_tag(text: str, write: str) -> None:
+    with pytest.raises(ValueError, match=write):
+        parse_amount(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "31.12.2026",
+        "31. Dezember 2026",
+        "December 31, 2026",
+        "12/31/2026",
+        "31/12/2026",
+        "2026/12/31",
+        "31 dec 2026",
+    ],
+)
+def test_a_day_as_on_a_calendar(text: str) -> None:
+    with pytest.raises(ValueError, match="write 2026-12-31"):
+        parse_day(text)
+    with pytest.raises(ValueError, match="write 2026-12-31"):
+        parse_wall_time(text)
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "next Friday", "03/04/2026", "31.12."])
+def test_a_day_that_is_not_one_day_is_not_guessed(text: str) -> None:
+    with pytest.raises(ValueError, match="write it like 2026-12-25"):
+        parse_day(text)
+
+
+WORDS = st.sampled_from(["minutes", "hours", "days", "weeks", "months", "Tage", "jours"])
+
+
+@given(text=st.text(max_size=80))
+def test_every_hint_is_accepted_where_it_is_given(text: str) -> None:
+    if hint := number_meant(text):
+        parse_decimal(hint)
+    if hint := day_meant(text):
+        parse_day(hint)
+    if hint := amount_meant(text):
+        parse_amount(hint)
+
+
+@given(number=st.integers(min_value=1, max_value=100), word=WORDS)
+def test_every_length_that_is_meant_is_one(number: int, word: str) -> None:
+    assert parse_duration(length_meant(f"{number} {word}"))

@@ -1,0 +1,35 @@
+"""`tillroll status` shows what somebody may be waiting for, also when nothing of it runs."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.cli.command import tillroll
+from tests.cli.plans import installed
+from tillroll.campaign.states import RunState
+from tillroll.clock import SystemClock
+from tillroll.ledger.engine import open_engine, writing
+from tillroll.ledger.tables import runs
+
+__all__ = ["installed"]
+
+
+@pytest.mark.parametrize(("days", "shown"), [(1, True), (8, False)])
+def test_a_run_that_a_guardrail_refused_is_shown_for_a_week(
+    installed: Path, sqlite_url: str, days: int, shown: bool
+) -> None:
+    engine = open_engine(sqlite_url)
+    at = SystemClock().now() - timedelta(days=days)
+    refused = {"state": RunState.REFUSED, "reason": "20% off exceeds the 15% allowed", "changed_at": at}
+    with writing(engine) as connection:
+        connection.execute(sa.update(runs).values(refused))
+    engine.dispose()
+    answer = tillroll(installed, "status", DATABASE_URL=sqlite_url)
+    assert ("run 1: 20% off exceeds the 15% allowed" in answer.stdout) is shown
+    as_json = json.loads(tillroll(installed, "status", "--json", DATABASE_URL=sqlite_url).stdout)
+    assert [run["state"] for run in as_json["runs"]] == (["refused"] if shown else [])

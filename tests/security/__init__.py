@@ -1,0 +1,1 @@
+"""What was tried against Tillroll once, and must keep failing."""
