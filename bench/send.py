@@ -19,9 +19,9 @@ from tillroll.clock import SystemClock
 from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.tables import codes, customers, messages, recipients, runs
 from tillroll.mint.issue.reserve import reserve
+from tillroll.rendering.mime import Outgoing
 from tillroll.send.context import SendContext
 from tillroll.send.deliver import send_slice
-from tillroll.send.rendering.mime import Outgoing
 from tillroll.send.transports.outbox import Outbox
 
 WAITING = (10_000, 100_000)

@@ -14,7 +14,7 @@ from tests.web.site import open_shop
 from tillroll.cli.plan.html_file import as_html
 from tillroll.ledger.tables import customers, stores
 from tillroll.outlook.plan_preview import PreviewRequest, preview_plan
-from tillroll.send.rendering.preview import PreviewSubject, render_previews
+from tillroll.rendering.preview import PreviewSubject, render_previews
 
 NAMES = {
     1: "محمد عبد الله بن عبد العزيز آل سعود",

@@ -11,8 +11,8 @@ from tillroll.campaign.folder.drafts import draft, kinds
 from tillroll.campaign.frozen.revision import messages_of
 from tillroll.campaign.language.models import Status
 from tillroll.errors import NotFound
-from tillroll.send.rendering.compile import compile_message
-from tillroll.send.rendering.facts import StoreFacts, filters_for
+from tillroll.rendering.compile import compile_message
+from tillroll.rendering.facts import StoreFacts, filters_for
 
 TODAY = date(2026, 11, 23)
 SHOP = StoreFacts(name="S", url="https://s.example", email="", currency="EUR", timezone="UTC", language="en")

@@ -18,7 +18,7 @@ from tillroll.cli.plan.show import show_preview
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.tables import stores
 from tillroll.outlook.plan_preview import PlanPreview, PreviewRequest, preview_plan
-from tillroll.send.rendering.preview import PreviewSubject, render_previews
+from tillroll.rendering.preview import PreviewSubject, render_previews
 
 START = "title: Hello\nowner: ana@shop.example\nstatus: active\nwhen: {manual: true}\n"
 WHO = "who: {segment: lapsed-90}\n"

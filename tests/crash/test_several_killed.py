@@ -149,7 +149,7 @@ def test_a_process_is_killed_every_few_seconds_for_two_minutes_with_runs_always_
         environment = {**made.environment, "TILLROLL_ENGINE": engine}
         with process_group(CROWDS[engine], environment, tmp_path) as processes:
             ends = time.monotonic() + TWO_MINUTES
-            # On a busy machine it goes on for longer: each death follows some progress, and runs must end and begin amid the deaths.
+            # On a busy machine it goes on for longer: each death follows some progress, and runs begin and end amid the deaths.
             while time.monotonic() < ends or killed <= MANY or begun <= 2:
                 tell_twice(made.parts)
                 begun += keep_busy(made, draw.uniform(1.0, 4.0))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tests.house.source import Module, modules, uses_of
 
-MAKING = frozenset({"tillroll.send.rendering.mime.build"})
+MAKING = frozenset({"tillroll.rendering.mime.build"})
 MAIL_SERVERS = frozenset({"smtplib", "email.message", "email.mime"})
 
 

@@ -29,10 +29,10 @@ from tests.shop import NOW
 from tillroll.campaign.text.clean import clean_line
 from tillroll.clock import SystemClock
 from tillroll.errors import Refused
+from tillroll.rendering.compile import Rendered
+from tillroll.rendering.look import HEADERS, LONGEST_LINE, refuse_unsound
+from tillroll.rendering.mime import Outgoing, build
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.rendering.compile import Rendered
-from tillroll.send.rendering.look import HEADERS, LONGEST_LINE, refuse_unsound
-from tillroll.send.rendering.mime import Outgoing, build
 from tillroll.send.transports.outbox import Outbox
 from tillroll.send.transports.smtp import Smtp, SmtpServer
 

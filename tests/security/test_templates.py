@@ -25,9 +25,9 @@ from tillroll.campaign import Revision, parse_book
 from tillroll.campaign.folder.templates import check_template
 from tillroll.cli.files.check import check
 from tillroll.errors import Refused
-from tillroll.send.rendering.compile import Compiled, TemplateRefused, compile_message
-from tillroll.send.rendering.convert import MarkupFile, convert, convert_all
-from tillroll.send.rendering.facts import CodeFacts, RecipientFacts, StoreFacts, facts_for, filters_for
+from tillroll.rendering.compile import Compiled, TemplateRefused, compile_message
+from tillroll.rendering.convert import MarkupFile, convert, convert_all
+from tillroll.rendering.facts import CodeFacts, RecipientFacts, StoreFacts, facts_for, filters_for
 
 SHOP = StoreFacts(
     name="Shop",

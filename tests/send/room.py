@@ -30,9 +30,9 @@ from tillroll.mint.issue.turn import mint_turn
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
+from tillroll.rendering.compile import Rendered
+from tillroll.rendering.mime import Outgoing, build
 from tillroll.send.context import SendContext
-from tillroll.send.rendering.compile import Rendered
-from tillroll.send.rendering.mime import Outgoing, build
 from tillroll.send.transports.outbox import Outbox
 
 CAMPAIGN = """title: Hello

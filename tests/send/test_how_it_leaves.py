@@ -20,8 +20,8 @@ from tillroll.errors import Refused
 from tillroll.ledger.tables import codes, messages
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
+from tillroll.rendering.preview import previews
 from tillroll.send.deliver import send_slice
-from tillroll.send.rendering.preview import previews
 from tillroll.track.results.redeem import end_runs
 
 SECOND = timedelta(seconds=1)

@@ -12,9 +12,9 @@ from tests.send.room import message
 from tests.shop import NOW
 from tillroll.clock import SystemClock
 from tillroll.errors import Refused
+from tillroll.rendering.compile import Rendered
+from tillroll.rendering.mime import build
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.rendering.compile import Rendered
-from tillroll.send.rendering.mime import build
 from tillroll.send.transports.outbox import Outbox
 
 

@@ -19,8 +19,8 @@ from tillroll.flows.steps import take_steps
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, messages
 from tillroll.plan.make import make_plan
+from tillroll.rendering.preview import previews
 from tillroll.send.deliver import send_slice
-from tillroll.send.rendering.preview import previews
 from tillroll.track.results.redeem import end_runs
 
 FLOW = """title: Your cart

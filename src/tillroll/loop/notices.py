@@ -18,9 +18,9 @@ from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.records import Store
+from tillroll.rendering.compile import Rendered
+from tillroll.rendering.mime import Outgoing, build
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.rendering.compile import Rendered
-from tillroll.send.rendering.mime import Outgoing, build
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.loop")

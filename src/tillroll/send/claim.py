@@ -27,13 +27,13 @@ from tillroll.ledger.queries.given import works_from, works_until
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import codes, customers, messages, recipients, runs
 from tillroll.ledger.tables.types import UtcDateTime
+from tillroll.rendering.compile import TemplateRefused
+from tillroll.rendering.mime import Outgoing
 from tillroll.send.compose import DueMessage, compose
 from tillroll.send.context import MessageKind, SendContext, Sending, ShownCode
 from tillroll.send.decide import Decision, ShownCodeNow, may_send
 from tillroll.send.outcomes import message_item, release, write
 from tillroll.send.prepare import is_used
-from tillroll.send.rendering.compile import TemplateRefused
-from tillroll.send.rendering.mime import Outgoing
 
 _ALL_OF_THEM = 10
 """If so many messages are looked at and every one of them fails, the fault is the run's, not theirs."""

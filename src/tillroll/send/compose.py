@@ -9,10 +9,10 @@ from decimal import Decimal
 from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.sentences.offers import say_offer
 from tillroll.campaign.states import CodeState
+from tillroll.rendering.facts import CodeFacts, facts_for
+from tillroll.rendering.mime import Outgoing, build
+from tillroll.rendering.preview import recipient_facts, without_zeros
 from tillroll.send.context import ArmMessage, Sending
-from tillroll.send.rendering.facts import CodeFacts, facts_for
-from tillroll.send.rendering.mime import Outgoing, build
-from tillroll.send.rendering.preview import recipient_facts, without_zeros
 
 
 @dataclass(frozen=True, kw_only=True)

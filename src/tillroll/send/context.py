@@ -22,9 +22,9 @@ from tillroll.ledger.queries.plans import load_plan, load_revision
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import codes
-from tillroll.send.rendering.compile import Compiled, compile_message
-from tillroll.send.rendering.facts import StoreFacts, filters_for
-from tillroll.send.rendering.preview import store_facts, with_amounts
+from tillroll.rendering.compile import Compiled, compile_message
+from tillroll.rendering.facts import StoreFacts, filters_for
+from tillroll.rendering.preview import store_facts, with_amounts
 from tillroll.send.transport import Transport
 
 

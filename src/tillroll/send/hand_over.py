@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from tillroll.campaign.states import Stage
 from tillroll.ledger.faults.boundary import concerns_everybody, note
 from tillroll.ledger.records import Run
+from tillroll.rendering.mime import Outgoing
 from tillroll.send.context import SendContext
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.outcomes import message_item
-from tillroll.send.rendering.mime import Outgoing
 from tillroll.send.transport import Delivery, MayLeave, always
 
 

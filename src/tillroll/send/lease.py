@@ -18,8 +18,8 @@ from tillroll.ledger.engine import writing
 from tillroll.ledger.locks.store_lock import lock_ends_with_process
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import messages, runs
+from tillroll.rendering.mime import Outgoing
 from tillroll.send.context import SendContext
-from tillroll.send.rendering.mime import Outgoing
 
 CONFIRM_AFTER = timedelta(seconds=2)
 """A claim that is older is confirmed before the next message leaves."""

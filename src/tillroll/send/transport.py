@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.rendering.mime import Outgoing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
     "campaign": {"title": ""},
     **EVENT_VARIABLES,
 }
-"""The variables of every e-mail with their fields. `send/rendering/facts.py` provides exactly these; `event` has any fields."""
+"""The variables of every e-mail with their fields. `rendering/facts.py` provides exactly these; `event` has any fields."""
 
 OPEN = frozenset(name for name, fields in VARIABLES.items() if not fields)
 

@@ -161,7 +161,7 @@ def _template_faults(book: Book) -> Iterator[Finding]:
 
     The names in templates are checked with the files.
     """
-    from tillroll.send.rendering.convert import convert_all, source_of  # slow to import, like the trial
+    from tillroll.rendering.convert import convert_all, source_of  # slow to import, like the trial
 
     sources = {
         f"templates/{message.template}": source_of(revision.template_files(message.template))
@@ -185,7 +185,7 @@ def _rendering_faults(revision: Revision) -> Iterator[Finding]:
     subjects = (message.subject for message in messages_of(revision.campaign))
     if all(map(is_plain, chain(subjects, texts))):
         return
-    from tillroll.send.rendering.trial import refusals_of
+    from tillroll.rendering.trial import refusals_of
 
     for refusal in refusals_of(revision):
         is_file = refusal.place in revision.files

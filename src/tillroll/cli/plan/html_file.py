@@ -19,7 +19,7 @@ from tillroll.cli.plan.event_show import event_rows, say_wait
 from tillroll.cli.plan.mails import Mails
 from tillroll.outlook.flow_preview import FlowPreview
 from tillroll.outlook.plan_preview import PlanPreview
-from tillroll.send.rendering.compile import Rendered
+from tillroll.rendering.compile import Rendered
 
 
 def as_html(preview: PlanPreview, mails: Sequence[tuple[Recipient, Rendered]], *, made_at: datetime) -> str:

@@ -15,7 +15,7 @@ from tillroll.outlook.coming import CostRange
 from tillroll.outlook.flow_preview import FlowPreview
 from tillroll.outlook.plan_preview import PlanPreview
 from tillroll.plan.diff import PlanDiff
-from tillroll.send.rendering.compile import Rendered
+from tillroll.rendering.compile import Rendered
 
 
 def as_json_object(preview: PlanPreview, mails: Sequence[tuple[Recipient, Rendered]]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.ledger.records import Store
 from tillroll.outlook.flow_preview import FlowPreview, StepPreview
 from tillroll.outlook.plan_preview import PlanPreview
-from tillroll.send.rendering.compile import Rendered
-from tillroll.send.rendering.preview import EarlierCode, PreviewSubject, render_previews
+from tillroll.rendering.compile import Rendered
+from tillroll.rendering.preview import EarlierCode, PreviewSubject, render_previews
 
 _MOST = 3  # e-mails, unless recipients are named
 

@@ -22,7 +22,7 @@ from tillroll.campaign.timing.moments import Timing, say_minutes, say_moment
 from tillroll.cli.support.output import facts_table
 from tillroll.outlook.plan_preview import PlanPreview
 from tillroll.plan.diff import PlanDiff
-from tillroll.send.rendering.compile import Rendered
+from tillroll.rendering.compile import Rendered
 
 _NAMED = 3  # recipients that are named
 

@@ -18,8 +18,8 @@ from typing import BinaryIO
 from tillroll.campaign.language.models import Via
 from tillroll.clock import Clock
 from tillroll.ledger.at_rest.private_files import open_private
+from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.rendering.mime import Outgoing
 from tillroll.send.transport import Delivery, Departed, MayLeave, always
 
 

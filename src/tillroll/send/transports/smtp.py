@@ -19,9 +19,9 @@ from urllib.parse import unquote, urlsplit
 from tillroll.campaign.language.models import Via
 from tillroll.campaign.text.clean import clean_line
 from tillroll.errors import Misconfigured, Refused
+from tillroll.rendering.addresses import mailbox, sender_of
+from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.rendering.addresses import mailbox, sender_of
-from tillroll.send.rendering.mime import Outgoing
 from tillroll.send.transport import Delivery, Departed, MayLeave, always
 from tillroll.send.transports.bounded_smtp import BoundedSmtp, BoundedSmtpTls
 

@@ -14,9 +14,9 @@ from tillroll.errors import Refused
 from tillroll.ledger.queries.plans import load_revision
 from tillroll.ledger.records import Run
 from tillroll.plan.diff import PlanDiff, compare_stored_plan
-from tillroll.send.rendering.compile import Rendered
-from tillroll.send.rendering.facts import RecipientFacts
-from tillroll.send.rendering.preview import previews
+from tillroll.rendering.compile import Rendered
+from tillroll.rendering.facts import RecipientFacts
+from tillroll.rendering.preview import previews
 from tillroll.web.support import request_context
 from tillroll.web.support.parts import part
 

@@ -13,10 +13,10 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from tillroll.errors import Refused
-from tillroll.send.rendering.addresses import mailbox, sender_of
-from tillroll.send.rendering.compile import Rendered
-from tillroll.send.rendering.headers import mailbox_header, text_header
-from tillroll.send.rendering.look import refuse_unsound
+from tillroll.rendering.addresses import mailbox, sender_of
+from tillroll.rendering.compile import Rendered
+from tillroll.rendering.headers import mailbox_header, text_header
+from tillroll.rendering.look import refuse_unsound
 
 BOUNDARY = "=_tillroll"
 """Between the parts. It can't occur in one: after `=`, quoted-printable has digits only, and base64 has nothing."""

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2.nodes import EvalContext
 from jinja2.runtime import markup_join, str_join
 
-from tillroll.send.rendering.jinja.budget import (
+from tillroll.rendering.jinja.budget import (
     CHARACTERS_A_STEP,
     MOST_BITS,
     TemplateLimit,

@@ -10,8 +10,8 @@ from tillroll.campaign import parse_book
 from tillroll.campaign.folder.template_words import VARIABLES
 from tillroll.campaign.language.models import Offer
 from tillroll.errors import Refused
-from tillroll.send.rendering.compile import Rendered, compile_message
-from tillroll.send.rendering.facts import CodeFacts, RecipientFacts, StoreFacts, facts_for, filters_for
+from tillroll.rendering.compile import Rendered, compile_message
+from tillroll.rendering.facts import CodeFacts, RecipientFacts, StoreFacts, facts_for, filters_for
 
 SHOP = StoreFacts(
     name="Sample <Shop>",

@@ -13,8 +13,8 @@ from jinja2.filters import FILTERS
 from jinja2.tests import TESTS
 
 from tillroll.campaign.folder.template_words import FILTER_NAMES, OUR_FILTERS, TEST_NAMES
-from tillroll.send.rendering.jinja.budget import CHARACTERS_A_STEP, TemplateLimit, kept, pay, weigh
-from tillroll.send.rendering.jinja.operators import pay_for_format, pay_for_search
+from tillroll.rendering.jinja.budget import CHARACTERS_A_STEP, TemplateLimit, kept, pay, weigh
+from tillroll.rendering.jinja.operators import pay_for_format, pay_for_search
 
 _LARGEST_NUMBERS = {
     **dict.fromkeys(("batch", "center", "indent", "slice", "truncate", "urlize", "wordwrap"), 10_000),

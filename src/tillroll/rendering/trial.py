@@ -15,9 +15,9 @@ from tillroll.campaign.folder.template_words import OPEN, VARIABLES
 from tillroll.campaign.folder.templates import is_plain, names_used
 from tillroll.campaign.frozen.revision import messages_of
 from tillroll.campaign.language.models import MessageSettings
-from tillroll.send.rendering.compile import TemplateRefused, compile_message, compile_subject
-from tillroll.send.rendering.facts import EXAMPLE_CODE, StoreFacts, filters_for
-from tillroll.send.rendering.jinja.budget import TemplateLimit, metered
+from tillroll.rendering.compile import TemplateRefused, compile_message, compile_subject
+from tillroll.rendering.facts import EXAMPLE_CODE, StoreFacts, filters_for
+from tillroll.rendering.jinja.budget import TemplateLimit, metered
 
 _SHOP = StoreFacts(
     name="Example Shop",

@@ -20,9 +20,9 @@ from tillroll.campaign.folder.template_words import HTML, MJML, OUR_FILTERS, TEX
 from tillroll.campaign.language.models import MessageSettings
 from tillroll.campaign.text.clean import clean_line
 from tillroll.errors import Refused
-from tillroll.send.rendering.convert import convert, source_of
-from tillroll.send.rendering.jinja.budget import metered
-from tillroll.send.rendering.jinja.environment import BudgetedEnvironment, parse_bounded
+from tillroll.rendering.convert import convert, source_of
+from tillroll.rendering.jinja.budget import metered
+from tillroll.rendering.jinja.environment import BudgetedEnvironment, parse_bounded
 
 _MOST_OUTPUT = 1_000_000
 """Characters of a part: ten times what mail programs show."""

@@ -16,9 +16,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 
 from tillroll.campaign.folder.templates import bounded_tree
-from tillroll.send.rendering.jinja import budget, operators
-from tillroll.send.rendering.jinja.calls import FUNCTIONS, BoundedFormat, call
-from tillroll.send.rendering.jinja.filters import TESTS_OF_TEMPLATES, bounded_filters
+from tillroll.rendering.jinja import budget, operators
+from tillroll.rendering.jinja.calls import FUNCTIONS, BoundedFormat, call
+from tillroll.rendering.jinja.filters import TESTS_OF_TEMPLATES, bounded_filters
 
 MOST_SOURCE = 1_000_000
 """Characters of a template, after its MJML was converted."""

@@ -10,8 +10,8 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillroll.send.rendering.compile import Rendered
-from tillroll.send.rendering.mime import build
+from tillroll.rendering.compile import Rendered
+from tillroll.rendering.mime import build
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 SUBJECTS = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=200)

@@ -24,8 +24,8 @@ from tillroll.ledger.queries.runs import load_run
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import recipients
-from tillroll.send.rendering.compile import Rendered, compile_message
-from tillroll.send.rendering.facts import (
+from tillroll.rendering.compile import Rendered, compile_message
+from tillroll.rendering.facts import (
     EXAMPLE_CODE,
     CodeFacts,
     RecipientFacts,

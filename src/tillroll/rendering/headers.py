@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 
-from tillroll.send.rendering.addresses import Mailbox
+from tillroll.rendering.addresses import Mailbox
 
 LONGEST = 76
 """Characters of a line, without its end (RFC 2047, section 2)."""

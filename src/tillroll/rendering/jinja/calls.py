@@ -15,7 +15,7 @@ from jinja2.runtime import BlockReference, LoopContext, Macro, Undefined
 from jinja2.sandbox import SandboxedEscapeFormatter, SandboxedFormatter, safe_range
 from jinja2.utils import Cycler, Joiner, Namespace
 
-from tillroll.send.rendering.jinja.budget import (
+from tillroll.rendering.jinja.budget import (
     CHARACTERS_A_STEP,
     TemplateLimit,
     iterated,
@@ -25,7 +25,7 @@ from tillroll.send.rendering.jinja.budget import (
     pay_text,
     weigh,
 )
-from tillroll.send.rendering.jinja.operators import pay_for_search, refuse_wide
+from tillroll.rendering.jinja.operators import pay_for_search, refuse_wide
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "range": safe_range,
