@@ -170,6 +170,7 @@ out_of_stock: refuse
 messages_per_person_per_week: 3
 clean_names: false
 holds_code_already: refuse
+unknown_names: refuse
 approvers:
   - {worst_case: EUR 5000, by: 2}
   - {codes: 20000, by: 3}

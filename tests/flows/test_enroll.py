@@ -215,7 +215,7 @@ def test_a_birthday_is_read_from_the_field_the_file_names(ledger: Engine) -> Non
             note
             == "1 customer gets nothing: the field 'Birthday' holds no date that can be read, like 'whenever'."
         )
-        assert "No customer has the field 'Brithday'; there is 'Birthday'." in say_birthdays(
+        assert "No customer has the field 'Brithday'; there is 'Birthday' (7 customers)." in say_birthdays(
             connection, store_id, Birthday(field="Brithday")
         )
 

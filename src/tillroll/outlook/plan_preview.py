@@ -78,7 +78,8 @@ def refuse_unanswered(engine: Engine, subject: Subject, at: datetime) -> None:
     unread = reason_goods_unread(engine, subject.store, subject.goods_named.values())
     if reason := unread or reason_unanswered(engine, subject.store, subject.revision, at):
         raise Refused(
-            f"{reason[:1].upper()}{reason[1:]}.", hint="Start the worker once: tillroll worker (or up)."
+            f"{reason[:1].upper()}{reason[1:]}.",
+            hint="Start the worker once (tillroll worker, or up) to read the store; correct names that it does not have.",
         )
 
 

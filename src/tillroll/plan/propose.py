@@ -33,6 +33,7 @@ from tillroll.plan.offered import (
     say_validities,
     values_on,
 )
+from tillroll.plan.segments.names import unknown_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,7 @@ def propose(
     verdicts = _guardrail_verdicts(subject, codes, worst, others)
     verdicts += _goods_verdicts(engine, subject, goods)
     verdicts += _calendar_verdicts(subject) + _word_verdicts(subject, selection)
+    verdicts += _name_verdicts(engine, subject)
     crossings = read.overlaps.counted(next(iter(subject.offers.values())), goods.shown)
     verdicts += guardrail_verdicts.again_verdicts(
         crossings, subject.revision.guardrails, campaign=subject.revision.name, count=selection.count
@@ -243,6 +245,18 @@ def _word_verdicts(subject: Subject, selection: Selection) -> tuple[Verdict, ...
             message, revision.files, nameless=selection.nameless, count=selection.count
         )
     return found
+
+
+def _name_verdicts(engine: Engine, subject: Subject) -> tuple[Verdict, ...]:
+    """Check the segments' names against the store's customers. A run of one customer's event relies on its flow's preview."""
+    if subject.only is not None and subject.run_id:
+        return ()
+    revision = subject.revision
+    with reading(engine) as connection:
+        unknown = unknown_names(
+            connection, subject.store.id, revision.segments, excluded=revision.campaign.who.exclude
+        )
+    return guardrail_verdicts.name_verdicts(unknown, revision.guardrails)
 
 
 def sum_costs(

@@ -94,6 +94,11 @@ class Guardrails(Block):
         default=Strictness.WARN,
         description="Whether a plan for people who hold an unused code of the same campaign is a warning or a refusal.",
     )
+    unknown_names: Strictness = Field(
+        default=Strictness.WARN,
+        description="Whether a segment that names a field, group, country, language or place that no customer has is a warning "
+        "or a refusal.",
+    )
     clean_names: bool = Field(
         default=True,
         strict=True,

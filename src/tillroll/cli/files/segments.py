@@ -146,6 +146,8 @@ def _show(console: Console, look: SegmentPreview, zone: str) -> None:
         console.print(
             Text.assemble(("! ", "bold yellow"), f"Warning: these figures are incomplete: {reason}.")
         )
+    for clause in look.unknown_names:
+        console.print(Text.assemble(("! ", "bold yellow"), f"Warning: {clause}."))
     if look.sample:
         console.print()
         console.print(_sample(look, zone, narrow=console.width < _NARROW))
@@ -194,6 +196,8 @@ def _show_list(
         who = Text(look.sentence)
         for reason in look.untold:
             who.append(f"\n! Warning: incomplete: {reason}", style="yellow")
+        for clause in look.unknown_names:
+            who.append(f"\n! Warning: {clause}", style="yellow")
         table.add_row(Text(look.name), f"{look.count:,}", f"{look.agreed:,}", who)
     console.print(table)
     if looks:

@@ -10,10 +10,10 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.figures.batched import batched
 from tillroll.campaign.language.events.days import Birthday
 from tillroll.campaign.text.counts import count_of
-from tillroll.campaign.text.findings import nearest
 from tillroll.campaign.text.units import show_value
 from tillroll.campaign.text.written.days import DayOrder, depends_on_order, order_of, read_day
 from tillroll.ledger.tables import customer_fields
+from tillroll.plan.segments.names import say_missing_field
 
 _MOST_VALUES = 50_000  # different ones of a field that are read; birthdays of a hundred years are 36,525
 _SHOWN = 3
@@ -29,7 +29,8 @@ def say_birthdays(connection: Connection, store_id: int, conditions: Birthday) -
     """Yield what a plan should say about the field: that no customer has it, or how many of its dates can't be read."""
     values = _values(connection, store_id, conditions.field)
     if not values:
-        yield _say_missing(connection, store_id, conditions.field)
+        clause = say_missing_field(connection, store_id, conditions.field)
+        yield f"{clause[:1].upper()}{clause[1:]}."
         return
     order = conditions.written or order_of(values)
     unclear = [value for value in values if order is None and depends_on_order(value)]
@@ -63,15 +64,3 @@ def _say_nothing_for(connection: Connection, store_id: int, title: str, values: 
         where = (columns.store_id == store_id, columns.title == title, columns.value.in_(some))
         count += connection.scalar(sa.select(sa.func.count()).where(*where)) or 0
     return f"{count_of(count, 'customer')} {'gets' if count == 1 else 'get'} nothing"
-
-
-def _say_missing(connection: Connection, store_id: int, title: str) -> str:
-    columns = customer_fields.c
-    titles = list(
-        connection.scalars(sa.select(columns.title).distinct().where(columns.store_id == store_id).limit(500))
-    )
-    suggestion = nearest(title, titles)
-    if suggestion:
-        return f"No customer has the field {title!r}; there is {suggestion!r}."
-    listed = f"; there are {', '.join(map(repr, sorted(titles)[:10]))}" if titles else "; no customer has any"
-    return f"No customer has the field {title!r}{listed}."

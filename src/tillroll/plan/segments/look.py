@@ -17,6 +17,7 @@ from tillroll.ledger.mirror.reach import mirror_reach
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import customers
 from tillroll.plan.segments.answerable import reasons_unanswered
+from tillroll.plan.segments.names import unknown_names
 from tillroll.plan.segments.query import SegmentQuery
 from tillroll.plan.segments.question import ask
 
@@ -46,6 +47,7 @@ class SegmentPreview:
     untold: tuple[
         str, ...
     ]  # why the mirror cannot answer yet; if there is any reason, the figures are unreliable
+    unknown_names: tuple[str, ...]  # what the segment names and no customer has, as clauses
     customers: int  # of the store
     count: int  # of them in the segment
     agreed: int  # of those, how many agreed to e-mails and have an address
@@ -94,6 +96,7 @@ def preview_segment(
             sentence=say_segment(segment),
             used_by=used_by(book, name),
             untold=tuple(reasons_unanswered(connection, store, [segment], question)),
+            unknown_names=unknown_names(connection, store.id, {name: segment}),
             customers=connection.scalar(total) or 0,
             count=count,
             agreed=agreed or 0,

@@ -128,10 +128,16 @@ def field(wanted: CustomerField, question: Question) -> Ids:
         return query.where(sa.func.trim(value) != "")
     if wanted.in_ is not None:
         return query.where(value.in_(wanted.in_))
-    # words are separated by commas; removing one changes the text (LIKE treats capitals differently on each database)
+    return query.where(sa.or_(*(includes_word(value, word) for word in wanted.includes or ())))
+
+
+def includes_word(value: sa.ColumnElement[str], word: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a word is among the comma-separated words of a text.
+
+    Removing it changes the text (LIKE treats capitals differently on each database).
+    """
     words = sa.literal(",") + sa.func.replace(sa.func.replace(value, ", ", ","), " ,", ",") + sa.literal(",")
-    includes = (sa.func.replace(words, f",{word.strip()},", "") != words for word in wanted.includes or ())
-    return query.where(sa.or_(*includes))
+    return sa.func.replace(words, f",{word.strip()},", "") != words
 
 
 def favourite(wanted: Favourite, question: Question) -> Ids:

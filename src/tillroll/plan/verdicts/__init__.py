@@ -5,6 +5,7 @@ from tillroll.plan.verdicts.codes import strength_on
 from tillroll.plan.verdicts.days import calendar_verdicts
 from tillroll.plan.verdicts.goods import BelowMargin, goods_verdicts, margin_verdicts
 from tillroll.plan.verdicts.held import OtherRuns
+from tillroll.plan.verdicts.names import name_verdicts
 from tillroll.plan.verdicts.run import verdicts
 from tillroll.plan.verdicts.words import advice_verdicts, claim_verdicts, currency_verdicts, greeting_verdicts
 
@@ -19,6 +20,7 @@ __all__ = [
     "goods_verdicts",
     "greeting_verdicts",
     "margin_verdicts",
+    "name_verdicts",
     "strength_on",
     "verdicts",
 ]
