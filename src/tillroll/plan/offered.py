@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -59,6 +60,19 @@ def arms_on(subject: Subject, selection: Selection, goods: Mapping[str, Goods | 
             )
         )
     return tuple(arms)
+
+
+def languages_on(subject: Subject, selection: Selection) -> dict[str, int]:
+    """Return how many recipients get the e-mail in which language, none included; empty if it has only one."""
+    message = subject.campaign.message
+    if message is None or not selection.languages:
+        return {}
+    counts = Counter[str]()
+    for translation in ("", *message.subjects, *selection.languages):
+        counts.setdefault(translation or message.language or subject.store.language, 0)
+    for translation, count in selection.languages.items():
+        counts[translation or message.language or subject.store.language] += count
+    return dict(counts)
 
 
 def values_on(selection: Selection) -> ValueRange | None:

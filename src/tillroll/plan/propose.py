@@ -29,6 +29,7 @@ from tillroll.plan.history import figures_by_arm
 from tillroll.plan.offered import (
     arms_on,
     example_code,
+    languages_on,
     say_offers,
     say_validities,
     values_on,
@@ -131,6 +132,7 @@ def _proposal(
         happened=subject.happened,
         facts=subject.facts,
         strength=strength,
+        languages=languages_on(subject, read.selection),
     )
 
 

@@ -16,8 +16,9 @@ from typing import Any
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from tillroll.campaign import Revision
-from tillroll.campaign.folder.template_words import HTML, MJML, OUR_FILTERS, TEXT
+from tillroll.campaign.folder.template_words import OUR_FILTERS, TEXT
 from tillroll.campaign.language.models import MessageSettings
+from tillroll.campaign.language.translations import file_in
 from tillroll.campaign.text.clean import clean_line
 from tillroll.errors import Refused
 from tillroll.rendering.convert import convert, source_of
@@ -123,16 +124,23 @@ def refusal_at(place: str, what: str, fault: Exception, *, line: int | None = No
 
 
 def compile_message(
-    revision: Revision, message: MessageSettings, filters: Mapping[str, Callable[..., Any]]
+    revision: Revision,
+    message: MessageSettings,
+    filters: Mapping[str, Callable[..., Any]],
+    language: str = "",
 ) -> Compiled:
-    """Compile one of a revision's messages. Raises `Refused` when the MJML or a template is faulty."""
-    files, folder = revision.template_files(message.template), f"templates/{message.template}"
-    layout = convert(source_of(files))
-    body = MJML if MJML in files else HTML
-    html, text = _a_line_for_each_tag(layout.html), files.get(TEXT, _a_line_for_each_tag(layout.text))
-    text_file = TEXT if TEXT in files else body
+    """Compile one of a revision's messages, or its translation to a language.
+
+    Raises `Refused` when the MJML or a template is faulty.
+    """
+    files, folder = revision.template_files(message.template, language), f"templates/{message.template}"
+    source = source_of(files, language)
+    layout, body = convert(source), source.file
+    text_file = body if source.needs_text else file_in(TEXT, language)
+    html = _a_line_for_each_tag(layout.html)
+    text = _a_line_for_each_tag(layout.text) if source.needs_text else files[text_file]
     return Compiled(
-        subject=compile_subject(message, filters),
+        subject=compile_subject(message, filters, language),
         html=_part(
             BudgetedEnvironment(autoescape=True, filters=filters),
             place=f"{folder}/{body}",
@@ -148,13 +156,16 @@ def compile_message(
     )
 
 
-def compile_subject(message: MessageSettings, filters: Mapping[str, Callable[..., Any]]) -> TemplatePart:
-    """Compile a message's subject. Raises `Refused` when it is faulty."""
+def compile_subject(
+    message: MessageSettings, filters: Mapping[str, Callable[..., Any]], language: str = ""
+) -> TemplatePart:
+    """Compile a message's subject in a language. Raises `Refused` when it is faulty."""
+    subject = message.subject_in(language)
     return _part(
         BudgetedEnvironment(autoescape=False, filters=filters),
-        place=f"The subject {message.subject!r}"[:100],
-        written=message.subject,
-        compiled=message.subject,
+        place=f"The subject {subject!r}"[:100],
+        written=subject,
+        compiled=subject,
     )
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tillroll.campaign.folder.template_words import HTML, MJML, TEXT
+from tillroll.campaign.language.translations import file_in
 from tillroll.errors import Refused
 
-_KINDS = {MJML: "mjml", HTML: "html"}
 _MOST_KEPT = 2_000
 _MOST_SECONDS = 15.0  # for a process that waits instead of working; a busy machine has time enough
 _MOST_SECONDS_EACH = 0.5  # more for each further template
@@ -42,15 +42,20 @@ class MarkupFile(NamedTuple):
     text: str
     needs_text: bool = False  # there is no file of the text part, so it is made of this one
 
+    @property
+    def kind(self) -> str:
+        """What `layout.py` calls its form."""
+        return "mjml" if self.file.endswith(".mjml.j2") else "html"
+
 
 _kept: OrderedDict[MarkupFile, Layout] = OrderedDict()
 
 
-def source_of(files: Mapping[str, str]) -> MarkupFile:
-    """Return what of a template's files is converted. Raises `Refused` if it has neither MJML nor HTML."""
-    for name in (MJML, HTML):
+def source_of(files: Mapping[str, str], language: str = "") -> MarkupFile:
+    """Return what of a template's files in a language is converted. Raises `Refused` if it has neither MJML nor HTML."""
+    for name in (file_in(MJML, language), file_in(HTML, language)):
         if name in files:
-            return MarkupFile(name, files[name], needs_text=TEXT not in files)
+            return MarkupFile(name, files[name], needs_text=file_in(TEXT, language) not in files)
     raise Refused(f"The template has neither {MJML} nor {HTML}.", hint="Run: tillroll check")
 
 
@@ -91,9 +96,7 @@ def _run(sources: list[MarkupFile]) -> tuple[list[Layout], str, bool]:
     try:
         process = subprocess.run(  # noqa: S603 - our own program; the templates are its input
             program,
-            input=json.dumps(
-                [(_KINDS[source.file], source.text, source.needs_text) for source in sources]
-            ).encode(),
+            input=json.dumps([(source.kind, source.text, source.needs_text) for source in sources]).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=_MOST_SECONDS + _MOST_SECONDS_EACH * len(sources),

@@ -124,7 +124,7 @@ def _amount(amount: Decimal, currency: str, locale: Locale) -> str:
 def filters_for(shop: StoreFacts) -> Mapping[str, Callable[..., str]]:
     """Return the filters `money` and `date`: `{{ 30 | money }}`, `{{ code.valid_until | date }}`.
 
-    They use the store's language and time zone, not the reader's: the sentence around them is in the store's language.
+    `shop.language` is that of the sentence around them, so that no German date stands in an English e-mail.
     """
     zone, locale = zone_of(shop.timezone), _locale(shop.language)
 
@@ -142,9 +142,20 @@ def filters_for(shop: StoreFacts) -> Mapping[str, Callable[..., str]]:
     return {"money": money, "date": date}
 
 
+def known_language(tag: str) -> str:
+    """Return a language's tag in its usual spelling; empty if amounts and dates can't be written in it."""
+    locale = _known_locale(tag)
+    return str(locale).replace("_", "-") if locale is not None else ""
+
+
 def _locale(tag: str) -> Locale:
     """Return the locale of a language tag, or English if Babel doesn't know it."""
+    return _known_locale(tag) or Locale("en")
+
+
+@lru_cache(maxsize=1024)
+def _known_locale(tag: str) -> Locale | None:
     try:
-        return Locale.parse(tag, sep="-")
+        return Locale.parse(tag.replace("_", "-"), sep="-")
     except (UnknownLocaleError, ValueError):
-        return Locale("en")
+        return None

@@ -24,15 +24,15 @@ from tillroll.ledger.queries.runs import load_run
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import recipients
-from tillroll.rendering.compile import Rendered, compile_message
+from tillroll.rendering.compile import Rendered
 from tillroll.rendering.facts import (
     EXAMPLE_CODE,
     CodeFacts,
     RecipientFacts,
     StoreFacts,
     facts_for,
-    filters_for,
 )
+from tillroll.rendering.translated import Translated
 
 
 def store_facts(store: Store) -> StoreFacts:
@@ -78,6 +78,7 @@ class PreviewSubject:
     valid_from: datetime | None = None  # if minting has begun: the period of its codes
     valid_until: datetime | None = None
     earlier: EarlierCode | None = None
+    language: str = ""  # to show the e-mail as readers of this language get it; empty: each in their own
 
     @property
     def step(self) -> int:
@@ -86,11 +87,17 @@ class PreviewSubject:
 
 
 def previews(
-    connection: Connection, run_id: int, *, now: datetime, most: int = 3, customer_id: int | None = None
+    connection: Connection,
+    run_id: int,
+    *,
+    now: datetime,
+    most: int = 3,
+    customer_id: int | None = None,
+    language: str = "",
 ) -> list[tuple[RecipientFacts, Rendered]]:
     """Return up to `most` of the run's e-mails, spread over its audience; none while the run has no plan.
 
-    `customer_id`: only this customer's e-mail; none if they aren't in the audience.
+    `customer_id`: only this customer's e-mail; none if they aren't in the audience. `language`: as its readers get them.
     """
     plan = load_plan(connection, run_id)
     if plan is None:
@@ -112,6 +119,7 @@ def previews(
         earlier=EarlierCode(value=code.value, valid_from=code.valid_from, valid_until=code.valid_until)
         if code is not None
         else None,
+        language=language,
     )
     return render_previews(subject, [Recipient.of(row._asdict()) for row in rows[:most]])
 
@@ -123,21 +131,22 @@ def render_previews(
     revision, shop = subject.revision, store_facts(subject.store)
     if revision.as_run(step=subject.step).message is None:
         return []
-    compiled = {
-        arm: compile_message(revision, revision.message(step=subject.step, arm=arm), filters_for(shop))
+    emails = {
+        arm: Translated.of(revision, revision.message(step=subject.step, arm=arm), shop)
         for arm in ("", *revision.arms)
     }
     render_previews = []
     for recipient in people:
         reader = recipient_facts(recipient)
+        version = emails[recipient.arm].for_reader(subject.language or reader.language)
         facts = facts_for(
-            shop=shop,
+            shop=version.shop,
             title=revision.campaign.title,
             reader=reader,
             code=_example_code(subject, recipient),
             event=with_amounts(subject.proposal.facts),
         )
-        render_previews.append((reader, compiled[recipient.arm].render(facts)))
+        render_previews.append((reader, version.compiled.render(facts)))
     return render_previews
 
 

@@ -6,6 +6,7 @@ E-mails that only show values and choose between texts can't fail in it, and are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -61,29 +62,32 @@ class _AnyField(dict[str, Any]):
 def refusals_of(revision: Revision) -> Iterator[TemplateRefused]:
     """Yield why e-mails of a campaign can't be rendered, one reason for each e-mail."""
     for message in messages_of(revision.campaign):
-        bodies = list(revision.template_files(message.template).values())
-        has_plain_bodies = all(map(is_plain, bodies))
-        if has_plain_bodies and is_plain(message.subject):
-            continue
-        is_certain = not any(names_used(text) & OPEN for text in (message.subject, *bodies))
-        refusal = _refusal_of(revision, message, only_subject=has_plain_bodies)
-        if refusal is not None and (is_certain or isinstance(refusal.__cause__, TemplateLimit)):
-            yield refusal
+        for language in ("", *sorted(message.subjects)):
+            subject = message.subject_in(language)
+            bodies = list(revision.template_files(message.template, language).values())
+            has_plain_bodies = all(map(is_plain, bodies))
+            if has_plain_bodies and is_plain(subject):
+                continue
+            is_certain = not any(names_used(text) & OPEN for text in (subject, *bodies))
+            refusal = _refusal_of(revision, message, language, only_subject=has_plain_bodies)
+            if refusal is not None and (is_certain or isinstance(refusal.__cause__, TemplateLimit)):
+                yield refusal
 
 
 def _refusal_of(
-    revision: Revision, message: MessageSettings, *, only_subject: bool
+    revision: Revision, message: MessageSettings, language: str, *, only_subject: bool
 ) -> TemplateRefused | None:
     facts = {
         name: {field: _FACTS.get(field, "example") for field in fields} if fields else _AnyField()
         for name, fields in VARIABLES.items()
     }
+    filters = filters_for(replace(_SHOP, language=language or message.language or _SHOP.language))
     try:
         if only_subject:
             with metered():
-                compile_subject(message, filters_for(_SHOP)).fill_in(facts)
+                compile_subject(message, filters, language).fill_in(facts)
         else:
-            compile_message(revision, message, filters_for(_SHOP)).render(facts)
+            compile_message(revision, message, filters, language).render(facts)
     except TemplateRefused as refusal:
         return refusal
     return None

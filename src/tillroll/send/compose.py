@@ -37,14 +37,15 @@ class DueMessage:
 def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
     """Fill in the template and build the e-mail. Raises `Refused` if that isn't possible."""
     arm = sending.arms[due.recipient.arm]
+    version = arm.email.for_reader(due.recipient.language)
     facts = facts_for(
-        shop=sending.shop,
+        shop=version.shop,
         title=sending.revision.campaign.title,
         reader=recipient_facts(due.recipient),
         code=_code_facts(sending, due, arm),
         event=sending.event,
     )
-    rendered = arm.compiled.render(facts)
+    rendered = version.compiled.render(facts)
     content = build(
         rendered=rendered,
         sender=sending.sender,

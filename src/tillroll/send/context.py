@@ -22,9 +22,9 @@ from tillroll.ledger.queries.plans import load_plan, load_revision
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import codes
-from tillroll.rendering.compile import Compiled, compile_message
-from tillroll.rendering.facts import StoreFacts, filters_for
+from tillroll.rendering.facts import StoreFacts
 from tillroll.rendering.preview import store_facts, with_amounts
+from tillroll.rendering.translated import Translated
 from tillroll.send.transport import Transport
 
 
@@ -46,9 +46,9 @@ class ShownCode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ArmMessage:
-    """The e-mail of one arm."""
+    """The e-mail of one arm, in all its languages."""
 
-    compiled: Compiled
+    email: Translated
     offer: Offer | None
     offer_text: str  # the offer as the plan says it
 
@@ -201,14 +201,12 @@ def _arm_message(
     earlier: _EarlierOffer | None,
 ) -> ArmMessage:
     message = revision.message(step=step, arm=arm)
-    if kind is MessageKind.REMINDER and (reminder := message.reminder) is not None:
-        message = message.model_copy(update={"template": reminder.template, "subject": reminder.subject})
+    if kind is MessageKind.REMINDER:
+        message = message.as_reminder or message
     offer, text = revision.as_run(step=step, arm=arm).offer, _approved_text(proposal, arm)
     if earlier is not None:
         offer, text = earlier.offer, earlier.text
-    return ArmMessage(
-        compiled=compile_message(revision, message, filters_for(shop)), offer=offer, offer_text=text
-    )
+    return ArmMessage(email=Translated.of(revision, message, shop), offer=offer, offer_text=text)
 
 
 def _approved_text(proposal: Proposal, arm: str) -> str:

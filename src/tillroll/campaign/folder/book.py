@@ -17,7 +17,6 @@ from tillroll.campaign.folder.folder_reader import (
     read_shared,
 )
 from tillroll.campaign.folder.links import KnownNames, check_links
-from tillroll.campaign.folder.template_words import PARTS
 from tillroll.campaign.folder.uses import check_claims, check_uses
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.frozen.revision import (
@@ -156,13 +155,24 @@ def _read_campaign(
             links = check_links(merged, known_names)
             findings += [finding for finding in links if (finding.line, finding.column) not in reported]
         if value is not None:
-            findings += check_uses(merged, value, reader.texts)
+            texts = _texts_of(reader, value)
+            findings += check_uses(merged, value, texts)
             if not findings and reader.whole:  # a recorded campaign stays readable, whatever is advised today
-                faults, warnings = check_claims(merged, value, reader.texts)
+                faults, warnings = check_claims(merged, value, texts)
                 findings += faults
                 reader.warnings += warnings
                 reader.warnings += [merged.finding(each.path, each.problem) for each in advice_on(value)]
         reader.add(path, findings)
+
+
+def _texts_of(reader: FolderReader, campaign: Campaign) -> Mapping[str, str]:
+    """Return the content of the e-mails' files, by their paths."""
+    files = [
+        f"templates/{name}/{part}"
+        for name in sorted(templates_of(campaign))
+        for part in sorted(reader.templates.get(name, ()))
+    ]
+    return {file: reader.texts[file] for file in files if file in reader.texts}
 
 
 def _with_bases(
@@ -255,5 +265,9 @@ def _used_files(reader: FolderReader, path: str, campaign: Campaign) -> list[str
     lists = lists_of(segment for segment in segments if isinstance(segment, Segment))
     candidates |= {reader.lists[name] for name in lists if name in reader.lists}
     candidates |= {reader.formats[name] for name in formats_of(campaign) if name in reader.formats}
-    candidates |= {f"templates/{name}/{part}" for name in templates_of(campaign) for part in PARTS}
+    candidates |= {
+        f"templates/{name}/{part}"
+        for name in templates_of(campaign)
+        for part in reader.templates.get(name, ())
+    }
     return sorted(file for file in candidates if file in reader.files)

@@ -16,8 +16,9 @@ from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.translations import file_in, is_part, language_of
 from tillroll.campaign.segments.contradictions import check_segment
-from tillroll.campaign.segments.iso_codes import check_codes
+from tillroll.campaign.segments.iso_codes import check_codes, language_fault
 from tillroll.campaign.segments.lists import read_list, recorded_list
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.text.clean import foreign_in_file
@@ -188,9 +189,16 @@ def _foreign_characters(path: str, text: str) -> list[Finding]:
 def _read_template(reader: FolderReader, path: str, name: str) -> None:
     if path in reader.unreadable:
         reader.complain(path, f"the file can't be read: {reader.unreadable[path]}")
-    elif name not in PARTS:
-        problem = f"nothing reads this file: an e-mail is {MJML} or {HTML}, and optionally {TEXT}"
+    elif not is_part(name):
+        problem = (
+            f"nothing reads this file: an e-mail is {MJML} or {HTML}, and optionally {TEXT}; in German, as an example, "
+            f"{file_in(MJML, 'de')}"
+        )
         reader.complain(path, problem, nearest(name, PARTS))
+    elif (language := language_of(name)) and (fault := language_fault(language))[0]:
+        reader.complain(
+            path, fault[0], file_in(name.replace(f".{language}.", ".", 1), fault[1]) if fault[1] else ""
+        )
     else:
         try:
             reader.texts[path] = reader.files[path].decode("utf-8-sig")

@@ -13,6 +13,7 @@ from tillroll.campaign.folder.goods import fold_name
 from tillroll.campaign.folder.template_words import HTML, MJML
 from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.language.models import Codes
+from tillroll.campaign.language.translations import is_part, language_of
 from tillroll.campaign.segments.segment import Segment, leaves
 from tillroll.campaign.text.findings import Finding, nearest
 from tillroll.campaign.text.source import Path, Source
@@ -97,13 +98,23 @@ def _check_message(source: Source, message: Path, known_names: KnownNames) -> li
     findings: list[Finding] = []
     for place in (message, (*message, "reminder")):
         findings += _check_template(source, (*place, "template"), known_names)
-        subject = _at(source.data, (*place, "subject"))
-        if isinstance(subject, str):
-            findings += [
-                source.finding((*place, "subject"), fault.problem, suggestion=fault.suggestion)
-                for fault in check_template(source.file, subject, key="message.subject")
-            ]
+        subjects = _at(source.data, (*place, "subjects"))
+        languages: list[Path] = [
+            ("subjects", key) for key in (subjects if isinstance(subjects, dict) else ())
+        ]
+        for key in (("subject",), *languages):
+            findings += _check_subject(source, (*place, *key))
     return findings
+
+
+def _check_subject(source: Source, place: Path) -> list[Finding]:
+    subject = _at(source.data, place)
+    if not isinstance(subject, str):
+        return []
+    return [
+        source.finding(place, fault.problem, suggestion=fault.suggestion)
+        for fault in check_template(source.file, subject, key="message.subject")
+    ]
 
 
 def _at(data: Any, path: Path) -> Any:
@@ -160,6 +171,9 @@ def _check_template(source: Source, place: Path, known_names: KnownNames) -> lis
     name = _at(source.data, place)
     if isinstance(name, str) and name in known_names.templates:
         if not {MJML, HTML} & known_names.templates[name]:
-            return [source.finding(place, f"templates/{name}/ has neither {MJML} nor {HTML}")]
+            problem = f"templates/{name}/ has neither {MJML} nor {HTML}"
+            if any(is_part(file) and language_of(file) for file in known_names.templates[name]):
+                problem += "; the file in the campaign's own language has no language in its name"
+            return [source.finding(place, problem)]
         return []
     return _named(source, place, "template", known_names.templates)

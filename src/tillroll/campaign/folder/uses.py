@@ -6,10 +6,18 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
-from tillroll.campaign.folder.template_words import PARTS
+from tillroll.campaign.folder.template_words import MJML
 from tillroll.campaign.folder.templates import names_used
 from tillroll.campaign.language.events.event import EVENT_VARIABLES, event_names, variables_of
-from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, MessageSettings, Offer
+from tillroll.campaign.language.models import (
+    AMOUNT_KINDS,
+    PERCENT_KINDS,
+    Campaign,
+    MessageSettings,
+    Offer,
+    Reminder,
+)
+from tillroll.campaign.language.translations import file_in, language_of, translations_in, written_twice
 from tillroll.campaign.sentences.claims import claims_of
 from tillroll.campaign.text.findings import Finding
 from tillroll.campaign.text.source import Path, Source
@@ -21,6 +29,7 @@ OF_THE_OFFER = frozenset({"code", "offer"})
 def check_uses(source: Source, campaign: Campaign, texts: Mapping[str, str]) -> list[Finding]:
     """Return the faults of arms and times, and of templates and subjects that use variables that its messages don't have."""
     findings = [*_check_arms(source, campaign), *_check_times(source, campaign)]
+    findings += _check_translations(source, campaign, texts)
     variables = variables_of(campaign.when.on)
     for path, message, has_code in _messages(campaign):
         missing = EVENT_VARIABLES.keys() - variables
@@ -31,6 +40,7 @@ def check_uses(source: Source, campaign: Campaign, texts: Mapping[str, str]) -> 
                 continue
             for key, used in (
                 ("subject", names_used(email.subject)),
+                ("subjects", frozenset().union(*map(names_used, email.subjects.values()))),
                 ("template", _names_in(email.template, texts)),
             ):
                 for name in sorted(used & missing):
@@ -87,8 +97,58 @@ def _messages(campaign: Campaign) -> Iterator[tuple[Path, MessageSettings, bool]
 
 def _names_in(template: str, texts: Mapping[str, str]) -> frozenset[str]:
     """Return the variables used in a template folder."""
-    names = (names_used(texts[path]) for part in PARTS if (path := f"templates/{template}/{part}") in texts)
+    folder = f"templates/{template}/"
+    names = (names_used(text) for path, text in texts.items() if path.startswith(folder))
     return frozenset().union(*names)
+
+
+def _check_translations(source: Source, campaign: Campaign, texts: Mapping[str, str]) -> Iterator[Finding]:
+    """Find languages that an e-mail has only a template or only a subject in: half of it would be in another language."""
+    emails = [(path, message) for path, message, _ in _messages(campaign)]
+    for index, variant in enumerate(campaign.variants):
+        if variant.message is not None and campaign.message is not None:
+            change = variant.message.model_dump(exclude_none=True)
+            emails.append((("variants", index, "message"), campaign.message.model_copy(update=change)))
+            if variant.message.subject and variant.message.subjects is None and campaign.message.subjects:
+                problem = f"it needs its own subjects: for {', '.join(campaign.message.subjects)} too"
+                yield source.finding(("variants", index, "message", "subject"), problem)
+    for path, message in emails:
+        yield from _half_translated(source, path, message, message, texts)
+        if message.reminder is not None and path[0] != "variants":
+            yield from _half_translated(source, (*path, "reminder"), message.reminder, message, texts)
+
+
+def _half_translated(
+    source: Source,
+    path: Path,
+    email: MessageSettings | Reminder,
+    message: MessageSettings,
+    texts: Mapping[str, str],
+) -> Iterator[Finding]:
+    folder = f"templates/{email.template}/"
+    files = [file.removeprefix(folder) for file in texts if file.startswith(folder)]
+    there = translations_in(files)
+    for language in sorted(there - email.subjects.keys()):
+        problem = (
+            f"{folder} has {file_in(MJML, language)}, but there is no subject in that language; "
+            f'add subjects: {{{language}: "…"}}'
+        )
+        yield source.finding((*path, "template"), problem)
+    for language in sorted(email.subjects.keys() - there):
+        problem = f"{folder} has no {file_in(MJML, language)}; add it, or leave this subject out"
+        yield source.finding((*path, "subjects", language), problem)
+    for file in sorted(files):
+        if (language := language_of(file)) and language not in there:
+            problem = f"{folder}{file} is a text only; add {file_in(MJML, language)} beside it"
+            yield source.finding((*path, "template"), problem)
+    for language in sorted(there):
+        if message.language is not None and language.lower() == message.language.lower():
+            problem = f"{language} is the language of {MJML} already; delete {file_in(MJML, language)}"
+            yield source.finding((*path, "template"), problem)
+    for language in written_twice(there):
+        yield source.finding(
+            (*path, "template"), f"{folder} has {language} in two spellings; delete one of them"
+        )
 
 
 def _problem(name: str, key: str) -> str:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from tillroll.campaign.codes.format import ALPHABET_PATTERN, WORD_PATTERN
 from tillroll.campaign.language.models import LINE_PATTERN, SHARED_PATTERN
-from tillroll.campaign.segments.conditions import COUNTRY_PATTERN, LANGUAGE_PATTERN
+from tillroll.campaign.language.translations import LANGUAGE_PATTERN
+from tillroll.campaign.segments.conditions import COUNTRY_PATTERN
 from tillroll.campaign.segments.iso_codes import country_fault, language_fault
 from tillroll.campaign.text.findings import MOST_FINDINGS, Finding, nearest
 from tillroll.campaign.text.source import Path, Source

@@ -46,7 +46,7 @@ RECIPIENT_FIELDS = ("customer_id", "email", "name", "first_name", "language", "c
 POLICY = "policy"
 """The approver recorded for an approval by the campaign's `auto_when`."""
 
-_DEFAULTS = {
+_DEFAULTS: Mapping[str, Any] = {
     "goods": None,
     "codes": None,
     "arms": (),
@@ -56,6 +56,7 @@ _DEFAULTS = {
     "facts": None,
     "crossings": (),
     "strength": None,
+    "languages": {},
 }
 """Fields added after the first version, with their defaults. Defaults are omitted from the body, so that digests of older plans
 stay valid."""
@@ -97,6 +98,9 @@ class Proposal:
     facts: Mapping[str, Any] | None = None  # the event's facts for messages
     crossings: tuple[Overlap, ...] = ()  # overlaps with other campaigns when the plan was made
     strength: Strength | None = None  # of the codes; None: no codes are drawn
+    languages: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of the e-mail → recipients; empty: it has one only
 
     @property
     def code_count(self) -> int:

@@ -9,6 +9,7 @@ from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign, MessageSettings, Offer
+from tillroll.campaign.language.translations import language_of, translations_in
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment
 
@@ -75,8 +76,15 @@ class Revision:
         """Return the code format of a run; a default one if the run draws no codes."""
         return self.code_formats.get(campaign.codes.format) or CodeFormat(title="none")
 
-    def template_files(self, name: str) -> Mapping[str, str]:
-        """Return an e-mail's files by their names in the template folder."""
+    def template_files(self, name: str, language: str = "") -> Mapping[str, str]:
+        """Return an e-mail's files in one language, by their names in the template folder; empty: the campaign's own."""
+        return {file: text for file, text in self._folder(name).items() if language_of(file) == language}
+
+    def translations(self, name: str) -> frozenset[str]:
+        """Return the languages that an e-mail is translated to, besides the campaign's own."""
+        return translations_in(self._folder(name))
+
+    def _folder(self, name: str) -> Mapping[str, str]:
         folder = f"templates/{name}/"
         return {
             path.removeprefix(folder): text for path, text in self.files.items() if path.startswith(folder)
@@ -104,11 +112,8 @@ def messages_of(campaign: Campaign) -> tuple[MessageSettings, ...]:
     for variant in campaign.variants:
         if variant.message is not None:
             messages.append(messages[0].model_copy(update=variant.message.model_dump(exclude_none=True)))
-    reminders = [(message.send, message.reminder) for message in messages if message.reminder is not None]
-    return tuple(messages) + tuple(
-        MessageSettings(template=reminder.template, subject=reminder.subject, send=send)
-        for send, reminder in reminders
-    )
+    reminders = (message.as_reminder for message in messages)
+    return (*messages, *(reminder for reminder in reminders if reminder is not None))
 
 
 def templates_of(campaign: Campaign) -> frozenset[str]:

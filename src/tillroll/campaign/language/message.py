@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from tillroll.campaign.language.calendar import SomeDays, whole_year
+from tillroll.campaign.language.translations import Language
 from tillroll.campaign.text.block import Block, Line, Name
 from tillroll.campaign.text.units import Duration, KeyFault, Rate, Window
 
@@ -60,12 +61,22 @@ class Send(Block):
         return self
 
 
+Subjects = Annotated[
+    dict[Language, Line],
+    Field(
+        description="The subject in each further language that the template is translated to.",
+        examples=[{"de": "{{ customer.first_name or 'Hallo' }}, 15 % warten"}],
+    ),
+]
+
+
 class Reminder(Block):
     """A second e-mail, before the code expires, to customers who have not used it."""
 
     before_expiry: Duration = Field(examples=["3d"])
     template: Name
     subject: Line
+    subjects: Subjects = Field(default_factory=dict)
 
 
 class MessageSettings(Block):
@@ -73,8 +84,26 @@ class MessageSettings(Block):
 
     template: Name = Field(description="A folder in templates/.")
     subject: Line = Field(examples=["{{ customer.first_name or 'Hello' }}, 15% is waiting"])
+    language: Language | None = Field(
+        default=None,
+        description="The language of subject: and of message.mjml.j2. By default the store's.",
+        examples=["en"],
+    )
+    subjects: Subjects = Field(default_factory=dict)
     send: Send = Send()
     reminder: Reminder | None = None
+
+    @property
+    def as_reminder(self) -> MessageSettings | None:
+        """The reminder as an e-mail of its own; None if there is none."""
+        if self.reminder is None:
+            return None
+        own = {"template": self.reminder.template, "subject": self.reminder.subject}
+        return self.model_copy(update={**own, "subjects": self.reminder.subjects, "reminder": None})
+
+    def subject_in(self, language: str) -> str:
+        """Return the subject of a translation; empty: the campaign's own language."""
+        return self.subjects[language] if language else self.subject
 
 
 class MessageChange(Block):
@@ -82,6 +111,7 @@ class MessageChange(Block):
 
     template: Name | None = None
     subject: Line | None = None
+    subjects: Subjects | None = None
 
 
 class Unless(StrEnum):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from tillroll.campaign.language.models import Block, Line, Name
+from tillroll.campaign.language.translations import Language
 from tillroll.campaign.text.units import Ago, Duration, KeyFault, Number, Whole
 
 MOST_NAMES = 1_000
@@ -16,9 +17,8 @@ MOST_NAMES = 1_000
 _MOST = 1_000_000_000  # the highest count
 _MOST_MONEY = 10_000_000_000  # multiplied by a number of orders, it still fits the ledger's columns
 
-COUNTRY_PATTERN, LANGUAGE_PATTERN = r"^[A-Z]{2}$", r"^[a-z]{2,3}(-[A-Za-z]{2,4})?$"
+COUNTRY_PATTERN = r"^[A-Z]{2}$"
 Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]  # ISO 3166-1 alpha-2
-Language = Annotated[str, StringConstraints(pattern=LANGUAGE_PATTERN)]  # BCP 47, as the store writes it
 Within = Annotated[
     Duration | None, Field(description="Only what happened in this time until now.", examples=["90d"])
 ]

@@ -98,7 +98,9 @@ def claims_of(campaign: Campaign, texts: Mapping[str, str]) -> Iterator[tuple[Pa
 
 
 def _parts(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each part of an e-mail in each language: its file, or empty for a subject, and its text."""
     yield "", message.subject
+    yield from (("", subject) for subject in message.subjects.values())
     folder = f"templates/{message.template}/"
     yield from ((path, text) for path, text in texts.items() if path.startswith(folder))
 

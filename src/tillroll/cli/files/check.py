@@ -164,12 +164,15 @@ def _template_faults(book: Book) -> Iterator[Finding]:
     from tillroll.rendering.convert import convert_all, source_of  # slow to import, like the trial
 
     sources = {
-        f"templates/{message.template}": source_of(revision.template_files(message.template))
+        (f"templates/{message.template}", language): source_of(
+            revision.template_files(message.template, language), language
+        )
         for revision in book.revisions.values()
         for message in messages_of(revision.campaign)
+        for language in ("", *message.subjects)
     }
     faulty = set()
-    for (folder, source), layout in zip(sources.items(), convert_all(sources.values()), strict=True):
+    for ((folder, _), source), layout in zip(sources.items(), convert_all(sources.values()), strict=True):
         if layout.fault:
             faulty.add(folder)
             problem = f"the template can't be compiled: {layout.fault}"
@@ -182,7 +185,11 @@ def _template_faults(book: Book) -> Iterator[Finding]:
 def _rendering_faults(revision: Revision) -> Iterator[Finding]:
     """Yield what a trial of a campaign's e-mails shows; most need none."""
     texts = (text for path, text in revision.files.items() if path.startswith("templates/"))
-    subjects = (message.subject for message in messages_of(revision.campaign))
+    subjects = (
+        subject
+        for message in messages_of(revision.campaign)
+        for subject in (message.subject, *message.subjects.values())
+    )
     if all(map(is_plain, chain(subjects, texts))):
         return
     from tillroll.rendering.trial import refusals_of

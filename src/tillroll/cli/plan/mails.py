@@ -16,26 +16,32 @@ _MOST = 3  # e-mails, unless recipients are named
 Mails = list[tuple[Recipient, Rendered]]
 
 
-def mails_of(preview: PlanPreview, store: Store) -> Mails:
+def mails_of(preview: PlanPreview, store: Store, language: str = "") -> Mails:
     """Return the e-mails of the recipients that were named, or else of a few, from the first to the last."""
     people = preview.chosen or preview.sample[:: max(1, len(preview.sample) // _MOST)][:_MOST]
     subject = PreviewSubject(
-        store=store, revision=preview.revision, proposal=preview.proposal, now=preview.timing.begins
+        store=store,
+        revision=preview.revision,
+        proposal=preview.proposal,
+        now=preview.timing.begins,
+        language=language,
     )
     return _render(subject, people)
 
 
-def mails_of_steps(preview: FlowPreview, store: Store) -> list[Mails]:
+def mails_of_steps(preview: FlowPreview, store: Store, language: str = "") -> list[Mails]:
     """Return the e-mails of each step, one list a step.
 
     They are for the person the event happens to, or, for an event of a product, for some of the audience.
     """
     if preview.by.person is None:
-        return [mails_of(step.preview, store) for step in preview.steps]
-    return [_mails_of_step(step, preview, preview.by.person, store) for step in preview.steps]
+        return [mails_of(step.preview, store, language) for step in preview.steps]
+    return [_mails_of_step(step, preview, preview.by.person, store, language) for step in preview.steps]
 
 
-def _mails_of_step(step: StepPreview, preview: FlowPreview, person: Recipient, store: Store) -> Mails:
+def _mails_of_step(
+    step: StepPreview, preview: FlowPreview, person: Recipient, store: Store, language: str
+) -> Mails:
     """Return the person's e-mail, even if this step would leave the person out."""
     plan = step.preview
     giver = preview.steps[step.shows_code_of - 1] if step.shows_code_of is not None else None
@@ -45,6 +51,7 @@ def _mails_of_step(step: StepPreview, preview: FlowPreview, person: Recipient, s
         proposal=plan.proposal,
         now=plan.timing.begins,
         earlier=_earlier_code(giver, person) if giver is not None else None,
+        language=language,
     )
     return _render(subject, plan.sample[:1] or (person,))
 

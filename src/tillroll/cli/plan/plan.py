@@ -60,6 +60,12 @@ class _Presentation:
     help="Show this recipient's e-mail; may be repeated. Default: the e-mails of three recipients.",
 )
 @click.option(
+    "--language",
+    default="",
+    metavar="LANGUAGE",
+    help="Show the e-mails as readers of this language get them, like de. Default: each in the recipient's language.",
+)
+@click.option(
     "--html",
     "target",
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
@@ -68,7 +74,9 @@ class _Presentation:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as one JSON object.")
 @for_store
-def plan(name: str, at: str | None, to: tuple[str, ...], target: Path | None, as_json: bool) -> None:
+def plan(
+    name: str, at: str | None, to: tuple[str, ...], language: str, target: Path | None, as_json: bool
+) -> None:
     """Show what a run of the campaign NAME would do: who, what, when, at what cost. Nothing changes in the ledger
     or the store, and nothing is sent.
 
@@ -83,6 +91,7 @@ def plan(name: str, at: str | None, to: tuple[str, ...], target: Path | None, as
       tillroll plan winback
       tillroll plan winback --at "2026-12-01 09:00"
       tillroll plan winback --to eva@mail.example --html winback.html
+      tillroll plan winback --language de
       tillroll plan abandoned-cart
     """
     if target is not None and as_json:
@@ -92,7 +101,7 @@ def plan(name: str, at: str | None, to: tuple[str, ...], target: Path | None, as
         revision = _revision(services, store, name)
         require_customers(store)
         now = services.clock.now()
-        presentation = _look_ahead(services, store, revision, now, at=at, to=to)
+        presentation = _look_ahead(services, store, revision, now, at=at, to=to, language=language)
     if target is not None:
         _write(target, presentation.page(now))
     elif as_json:
@@ -111,6 +120,7 @@ def _look_ahead(
     *,
     at: str | None,
     to: tuple[str, ...],
+    language: str,
 ) -> _Presentation:
     """Make the plan of a run, or of each step of a flow, ready to be shown."""
     request = PreviewRequest(
@@ -123,12 +133,12 @@ def _look_ahead(
         per_minute=services.settings.requests_per_minute,
     )
     if revision.campaign.when.on is not None and not only_fills_pool(revision.campaign):
-        return _present_event(preview_flow(request), store)
-    return _present_run(preview_plan(request), store)
+        return _present_event(preview_flow(request), store, language)
+    return _present_run(preview_plan(request), store, language)
 
 
-def _present_run(preview: PlanPreview, store: Store) -> _Presentation:
-    mails = mails_of(preview, store)
+def _present_run(preview: PlanPreview, store: Store, language: str) -> _Presentation:
+    mails = mails_of(preview, store, language)
     return _Presentation(
         page=lambda made_at: as_html(preview, mails, made_at=made_at),
         json=lambda: as_json_object(preview, mails),
@@ -137,8 +147,8 @@ def _present_run(preview: PlanPreview, store: Store) -> _Presentation:
     )
 
 
-def _present_event(preview: FlowPreview, store: Store) -> _Presentation:
-    mails = mails_of_steps(preview, store)
+def _present_event(preview: FlowPreview, store: Store, language: str) -> _Presentation:
+    mails = mails_of_steps(preview, store, language)
     return _Presentation(
         page=lambda made_at: event_as_html(preview, mails, made_at=made_at),
         json=lambda: event_as_json_object(preview, mails),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -101,7 +101,15 @@ def what_rows(proposal: Proposal) -> dict[str, str]:
         rows[f"arm {arm.name}"] = f"{recipients}: {arm.offer}; {arm.template}: {arm.subject}"
     if proposal.template and not proposal.arms:
         rows["e-mail"] = f"{proposal.template}: {proposal.subject}"
+    if proposal.languages:
+        rows["languages"] = say_languages(proposal.languages)
     return rows
+
+
+def say_languages(languages: Mapping[str, int]) -> str:
+    """Return how many recipients get which language, most first: `de: 210, en: 95`."""
+    ordered = sorted(languages.items(), key=lambda entry: (-entry[1], entry[0]))
+    return ", ".join(f"{language}: {count:,}" for language, count in ordered)
 
 
 def when_rows(timing: Timing) -> Iterator[tuple[str, str]]:

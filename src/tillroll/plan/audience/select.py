@@ -20,6 +20,7 @@ from tillroll.campaign.figures.holdout import arm_of, is_held_back
 from tillroll.campaign.figures.spread import Spread
 from tillroll.campaign.frozen.names import usable_name
 from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS
+from tillroll.campaign.language.translations import choose_translation
 from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.queries.exposure import left_lately
@@ -54,6 +55,9 @@ class Selection:
     largest_average: Decimal = Decimal(0)  # the largest average order of a recipient
     averages: Spread = field(default_factory=Spread)  # the average order of each recipient
     arms: Counter[str] = field(default_factory=Counter)  # recipients by arm
+    languages: Counter[str] = field(
+        default_factory=Counter
+    )  # by the translation they get; empty: the campaign's own
     values: dict[str, Decimal] = field(default_factory=dict)  # the sum of their own values, by arm
     least_value: Decimal | None = None
     most_value: Decimal | None = None
@@ -98,6 +102,7 @@ class RecipientFilter:
         self.request, self.selection = request, selection
         revision = request.revision
         self._cleans_names = revision.guardrails.clean_names
+        self._translations = _translations(request)
         self._weights = [(variant.name, variant.weight) for variant in revision.campaign.variants]
         self._offers = {arm: revision.as_run(step=request.step, arm=arm).offer for arm in revision.arms}
         self.own_values = any(
@@ -116,6 +121,8 @@ class RecipientFilter:
             self.selection.excluded[reason] += 1
             return None
         self.selection.take(row, arm, value)
+        if self._translations:
+            self.selection.languages[choose_translation(row.language, self._translations[arm])] += 1
         frozen = {name: getattr(row, name) for name in RECIPIENT_FIELDS}
         if self._cleans_names:
             frozen |= {"name": usable_name(row.name), "first_name": usable_name(row.first_name)}
@@ -141,6 +148,17 @@ class RecipientFilter:
         figures = figures_of(row, self.request.facts, self.request.now)
         value = offer.value_for(figures, self.request.unit)
         return value, "too little for a code" if value is None else ""
+
+
+def _translations(request: AudienceRequest) -> Mapping[str, frozenset[str]]:
+    """Return the languages that each arm's e-mail is translated to; empty if none is."""
+    revision = request.revision
+    messages = {arm: revision.as_run(step=request.step, arm=arm).message for arm in revision.arms}
+    translations = {
+        arm: revision.translations(message.template) if message is not None else frozenset[str]()
+        for arm, message in messages.items()
+    }
+    return translations if any(translations.values()) else {}
 
 
 class AudienceQuery:

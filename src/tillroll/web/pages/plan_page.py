@@ -47,13 +47,17 @@ def timing_of(connection: Connection, run: Run, plan: StoredPlan | None, *, now:
 
 
 def mails_of(
-    connection: Connection, run_id: int, *, customer_id: int | None = None
+    connection: Connection, run_id: int, *, customer_id: int | None = None, language: str = ""
 ) -> tuple[list[tuple[RecipientFacts, Rendered]], str]:
-    """Return some of a run's e-mails, or that of one customer, and why there are none if they can't be rendered."""
+    """Return some of a run's e-mails, or that of one customer, and why there are none if they can't be rendered.
+
+    `language`: as readers of that language get them; empty: each recipient in their own.
+    """
 
     def rendered() -> tuple[list[tuple[RecipientFacts, Rendered]], str]:
         try:
-            return previews(connection, run_id, now=request_context.now(), customer_id=customer_id), ""
+            now = request_context.now()
+            return previews(connection, run_id, now=now, customer_id=customer_id, language=language), ""
         except Refused as fault:
             return [], fault.message
 

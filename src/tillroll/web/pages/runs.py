@@ -84,6 +84,10 @@ def runs() -> str:
     )
 
 
+_LONGEST_LANGUAGE = 12
+"""Characters of a language's tag, like `zh-Hant`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _DecisionForm:
     """Whether the signed-in person can decide on the run's plan now, and if not, why."""
@@ -128,7 +132,8 @@ def _whole_page(
 
     progress = run_progress(connection, run_id)
     decisions = list_decisions(connection, run_id)
-    mails, mail_fault = mails_of(connection, run_id, customer_id=chosen)
+    language = inputs.query_text("language", longest=_LONGEST_LANGUAGE)
+    mails, mail_fault = mails_of(connection, run_id, customer_id=chosen, language=language)
     changes = _changes_of(connection, run)
     return render_template(
         "run.html",
@@ -139,6 +144,7 @@ def _whole_page(
         decisions=decisions,
         decision=_decision_form(connection, run, plan, decisions),
         chosen=chosen,
+        language=language,
         mails=mails,
         mail_fault=mail_fault,
         changes=changes,
@@ -187,7 +193,12 @@ def preview(run_id: int, number: int) -> Response:
     """Show the HTML of one e-mail, for a frame without scripts."""
     with reading(request_context.services().engine) as connection:
         load_run(connection, run_id)
-        mails, _fault = mails_of(connection, run_id, customer_id=inputs.query_number("customer"))
+        mails, _fault = mails_of(
+            connection,
+            run_id,
+            customer_id=inputs.query_number("customer"),
+            language=inputs.query_text("language", longest=_LONGEST_LANGUAGE),
+        )
     if not 1 <= number <= len(mails):
         abort(404)
     response = make_response(mails[number - 1][1].html)
