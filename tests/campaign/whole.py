@@ -21,15 +21,17 @@ stops: {stock_below: 5}
 announce: true
 codes: {format: whole, prefix: TEA, ahead: 2h, delete_after: 90d}
 message:
-  template: plain
+  template: both
   subject: "{{ code.text }}"
+  language: en
+  subjects: {de: Hallo}
   send:
     via: smtp
     quiet_hours: "21:00-08:00"
     quiet_days: [2026-12-24]
     rate: 50/s
     if_unknown: resend
-  reminder: {before_expiry: 3d, template: plain, subject: Soon}
+  reminder: {before_expiry: 3d, template: both, subject: Soon, subjects: {de: Bald}}
 approval: {by: 2, expires: 24h, auto_when: {codes: 10, worst_case: 100}}
 budget: {worst_case: 1000}
 variants:
@@ -43,7 +45,7 @@ variants:
       uses: once_per_customer
       customers: any
       valid: {for: 3d}
-    message: {template: plain, subject: Other}
+    message: {template: both, subject: Other, subjects: {de: Anders}}
   - {name: two}
 environments:
   sandbox: {who: {limit: 5}}
@@ -187,6 +189,8 @@ LISTS = {"rules/lists/press.csv": "email\nana@shop.example\n"}
 
 TEMPLATES = {
     "templates/plain/message.html.j2": "<p>{{ code.text }}</p>",
+    "templates/both/message.html.j2": "<p>{{ code.text }}</p>",
+    "templates/both/message.de.html.j2": "<p>{{ code.text }}</p>",
     "templates/note/message.html.j2": "<p>{{ customer.first_name or 'friend' }}</p>",
 }
 

@@ -33,7 +33,7 @@ class Translated:
     def of(cls, revision: Revision, message: MessageSettings, shop: StoreFacts) -> Translated:
         """Compile an e-mail in every language. Raises `Refused` when one of its templates is faulty."""
         own = replace(shop, language=message.language or shop.language)
-        translations = revision.translations(message.template) & message.subjects.keys()
+        translations = frozenset(message.subjects) & revision.translations(message.template)
         translated = cls(revision=revision, message=message, shop=own, translations=translations)
         for translation in ("", *sorted(translations)):
             translated._version(translation, translation or own.language)
