@@ -34,6 +34,7 @@ from tests.store import running
 from tillroll.campaign.states import MessageState
 from tillroll.ledger.database_watch import DatabaseWatch
 from tillroll.ledger.engine import open_engine
+from tillroll.ledger.job_queue import conninfo
 from tillroll.ledger.tables import messages
 from tillroll.send.deliver import send_slice
 from tillroll.send.transports.smtp import Smtp, SmtpServer
@@ -233,6 +234,44 @@ def test_a_commit_is_on_disk_although_the_server_would_not_wait_for_it(postgresq
     with engine.connect() as connection:
         assert connection.scalar(sa.text("show synchronous_commit")) == "on"
     engine.dispose()
+
+
+@pytest.mark.postgres
+def test_the_queues_commits_are_on_disk_too(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    with psycopg.connect(conninfo(engine)) as connection:
+        assert connection.execute("show synchronous_commit").fetchone() == ("on",)
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_a_job_whose_end_the_database_forgot_does_not_keep_its_store_waiting(tmp_path: Path) -> None:
+    forgotten = (
+        "insert into procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args, status, worker_id) "
+        "select 'lanes', 'advance', 'lane 1', 'lane 1', '{\"store_id\": 1}', 'doing', min(id) "
+        "from procrastinate_workers returning id"
+    )
+    with (
+        own_postgresql() as (_, url),
+        running(tmp_path / "store") as store,
+        installation(store, url, tmp_path) as (parts, environment),
+        long_running([["worker"]], {**environment, "TILLROLL_ENGINE": "distributed"}, tmp_path) as workers,
+        psycopg.connect(conninfo(parts.engine), autocommit=True) as connection,
+    ):
+        workers.wait_for("worker.started")
+
+        def rows(where: str) -> int:
+            found = connection.execute(f"select count(*) from procrastinate_{where}").fetchone()  # type: ignore[call-overload]
+            assert found is not None
+            return int(found[0])
+
+        wait_until(lambda: rows("workers") == 3, lambda: str(workers.logs()))
+        (job_id,) = connection.execute(forgotten).fetchone() or (0,)
+        assert job_id
+        wait_until(lambda: rows(f"jobs where id = {job_id}") == 0, lambda: str(workers.logs()))
+        assert workers.lines("job.stalled") == [1]
+        wait_until(lambda: rows("jobs") == 0, lambda: str(workers.logs()))  # the turn that was added instead
+        workers.check_quiet()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")

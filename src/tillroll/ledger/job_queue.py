@@ -58,6 +58,10 @@ def _run(connection: Connection, first: str, script: str, name: str) -> None:
 
 
 def conninfo(engine: Engine) -> str:
-    """Return the address for the queue's own connections: the ledger's database, with the queue's schema."""
+    """Return the address for the queue's own connections: the ledger's database, with the queue's schema.
+
+    A commit is on disk before it is reported, whatever the server's setting: a server that forgot in a crash that a job had
+    ended would keep the job's store waiting.
+    """
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return make_conninfo(url, options=f"-c search_path={SCHEMA}")
+    return make_conninfo(url, options=f"-c search_path={SCHEMA} -c synchronous_commit=on")

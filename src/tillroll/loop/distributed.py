@@ -24,6 +24,7 @@ from tillroll.ledger.engine import touch
 from tillroll.ledger.job_queue import conninfo
 from tillroll.ledger.locks.store_lock import MOST_SENDERS
 from tillroll.loop.jobs import ADVANCE, CLOSE, MAIL, POOL, SEND, SLOW, TURNS, Queue, WorkerJobs
+from tillroll.loop.own_jobs import OwnJobs
 from tillroll.loop.registration import note_lost_locks, register_store
 from tillroll.loop.stages.sending import send_context
 from tillroll.loop.store_workers import PATIENCE, SLICE, StoreWorkers, exit_now
@@ -58,6 +59,7 @@ class DistributedWorker:
         self._workers = StoreWorkers(services, share_out=self._share_out)
         self._queue = Queue(services.engine)
         self._has_lost_job = False  # a job of this session ended, and its row is still there
+        self._own_jobs = OwnJobs()
         self._registered: list[QueueWorker] = []  # of this session, and of earlier ones without a sign-off
 
     def stop(self) -> None:
@@ -210,7 +212,8 @@ class DistributedWorker:
 
     async def _rescue_once(self, jobs_of_all: JobManager) -> None:
         await jobs_of_all.prune_stalled_workers(STALLED)
-        for job in await jobs_of_all.get_stalled_jobs(seconds_since_heartbeat=STALLED):
+        stalled = await jobs_of_all.get_stalled_jobs(seconds_since_heartbeat=STALLED)
+        for job in (*stalled, *await self._ended_jobs(jobs_of_all)):
             try:
                 await jobs_of_all.finish_job(job, jobs.Status.FAILED, delete_job=True)
             except exceptions.ConnectorException:
@@ -219,7 +222,19 @@ class DistributedWorker:
             if job.task_name == ADVANCE:  # shares are added again by the holder of the store's lock
                 await asyncio.to_thread(self._queue.add_turn, int(str(job.task_kwargs["store_id"])))
 
-    def _advance(self, _context: JobContext, store_id: int) -> None:
+    async def _ended_jobs(self, jobs_of_all: JobManager) -> list[jobs.Job]:
+        """Return the jobs that the queue says this worker runs, although they have ended (`own_jobs.py`)."""
+        workers = {worker.worker_id for worker in self._registered}
+        running = await jobs_of_all.list_jobs_async(status=jobs.Status.DOING.value)
+        rows = {job.id: job for job in running if job.id is not None and job.worker_id in workers}
+        now = self._services.clock.monotonic()
+        return [rows[job_id] for job_id in self._own_jobs.ended(rows, now=now, after=STALLED)]
+
+    def _advance(self, context: JobContext, store_id: int) -> None:
+        with self._own_jobs.running(context.job.id):
+            self._give_turns(store_id)
+
+    def _give_turns(self, store_id: int) -> None:
         """Give one store turns while it has work, for its fair share of time; then queue its next one."""
         clock = self._services.clock
         began = clock.now()
@@ -243,15 +258,19 @@ class DistributedWorker:
         self._queue.add_shares(store_id=store_id, run_id=run_id, of=self._services.settings.senders)
 
     def _send(self, context: JobContext, store_id: int, run_id: int, index: int, of: int) -> None:
-        """Send a share of a run's e-mails, for a slice. The holder of the store's lock shares the rest out again."""
         number = (context.job.id or 0) % (MOST_SENDERS - 1) + 1
+        with self._own_jobs.running(context.job.id):
+            self._send_share(store_id, run_id, Share(index=index, of=of), number)
+
+    def _send_share(self, store_id: int, run_id: int, share: Share, number: int) -> None:
+        """Send a share of a run's e-mails, for a slice. The holder of the store's lock shares the rest out again."""
         try:
             if not self._workers.may_send(store_id):
                 return
             send_share(
                 send_context(self._services),
                 run_id=run_id,
-                share=Share(index=index, of=of),
+                share=share,
                 number=number,
                 until=self._services.clock.now() + SLICE,
             )
