@@ -199,6 +199,7 @@ def test_a_cart_is_read_and_becomes_an_order(client: Client) -> None:
     assert carts
     cart = client.carts.get(carts[0].cart_id)
     assert cart.items
+    assert all(item.name and item.picture.startswith("http") for item in cart.items)
     assert cart.email
     assert cart.recovered_order is None
     client.connection.write("POST", f"/carts/{cart.cart_id}/place")
@@ -234,6 +235,12 @@ def test_a_product_and_its_variations_are_made_changed_and_deleted(
     assert client.products.variations(product_id) == ()
     client.products.delete(product_id)
     assert [one.id for one in client.products.deleted(soon_ago())] == [str(product_id)]
+
+
+def test_a_product_has_a_page_and_a_picture(client: Client) -> None:
+    product = next(iter(client.products.every()))
+    assert product.url.startswith("http")
+    assert product.picture.startswith("http")
 
 
 def test_products_are_searched_and_unlimited_stock_is_none(client: Client) -> None:

@@ -271,7 +271,7 @@ def test_a_good_review_enters_when_it_is_published(ledger: Engine) -> None:
     assert looked(ledger, store_id) == ["review 1"]
     assert entered(ledger)[0].facts == {
         "review": {"rating": 5},
-        "product": {"id": 5, "name": "Sencha 5", "sku": "TEA-5", "price": "12.00"},
+        "product": {"id": 5, "name": "Sencha 5", "sku": "TEA-5", "price": "12.00", "url": "", "picture": ""},
     }
 
 

@@ -40,7 +40,15 @@ class Source:
         return Decimal(50)
 
     def product(self, *, plentiful: bool = False) -> dict[str, Any]:
-        return {"id": 1, "name": "Pot", "sku": "POT", "price": "10", "plentiful": plentiful}
+        return {
+            "id": 1,
+            "name": "Pot",
+            "sku": "POT",
+            "price": "10",
+            "url": "",
+            "picture": "",
+            "plentiful": plentiful,
+        }
 
 
 def test_every_event_of_a_campaign_file_has_exactly_one_record() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 
@@ -11,7 +13,8 @@ from tillroll.campaign.folder.template_words import VARIABLES
 from tillroll.campaign.language.models import Offer
 from tillroll.errors import Refused
 from tillroll.rendering.compile import Rendered, compile_message
-from tillroll.rendering.facts import CodeFacts, RecipientFacts, StoreFacts, facts_for, filters_for
+from tillroll.rendering.facts import CodeFacts, RecipientFacts, StoreFacts, cart_link, facts_for, filters_for
+from tillroll.rendering.preview import with_amounts
 
 SHOP = StoreFacts(
     name="Sample <Shop>",
@@ -21,6 +24,7 @@ SHOP = StoreFacts(
     timezone="Europe/Ljubljana",
     language="en",
 )
+READER = RecipientFacts(email="a@example.com", name="", first_name="", language="", country="")
 NAMES = ["Živa", "محمد", "<script>alert(1)</script>", "さくら 🍵", "", 'O\'Brien & "Co"']
 
 
@@ -55,6 +59,23 @@ def test_every_sample_e_mail_shows_the_code_to_every_recipient(name: str, first_
         assert "December 7, 2026" in part or "December 7, 2026" in part.replace("\xa0", " ")
     assert "\n" not in rendered.subject
     assert rendered.subject.strip()
+
+
+def test_a_cart_is_linked_with_what_is_in_it() -> None:
+    goods = [{"id": 7, "quantity": 2, "options": {"Größe": "L"}}, {"id": None, "quantity": 1}]
+    link = cart_link("https://shop.example/", goods)
+    address, _, wanted = link.partition("#!/~/cart/create=")
+    assert address == "https://shop.example"
+    assert json.loads(unquote(wanted)) == {"products": [{"id": 7, "quantity": 2, "options": {"Größe": "L"}}]}
+    assert cart_link("https://shop.example/", []) == "https://shop.example/"
+
+
+def test_facts_of_an_older_entry_have_what_a_template_may_show() -> None:
+    cart = with_amounts({"cart": {"id": "C", "total": "30"}, "product": {"name": "Pot", "price": "5"}})
+    assert cart is not None
+    facts = facts_for(shop=SHOP, title="", reader=READER, code=None, event=cart)
+    assert (facts["cart"]["goods"], facts["cart"]["url"]) == ([], SHOP.url)
+    assert (facts["product"]["url"], facts["product"]["picture"]) == (SHOP.url, "")
 
 
 def test_a_name_is_escaped_in_html_and_not_in_the_subject() -> None:
@@ -129,11 +150,11 @@ def test_an_e_mail_provides_exactly_the_documented_variables() -> None:
     ("kind", "value", "language", "said"),
     [
         ("percent", 10, "en", "10% off"),
-        ("percent", 10, "sl", "10 % off"),
+        ("percent", 10, "sl", "10 % popusta"),
         ("amount", 10, "en", "€10 off"),
         ("amount", "10.50", "en", "€10.50 off"),
         ("free_shipping", None, "en", "free shipping"),
-        ("amount_and_shipping", 5, "de", "5 € off and free shipping"),
+        ("amount_and_shipping", 5, "de", "5 € Rabatt und kostenloser Versand"),
     ],
 )
 def test_a_discount_is_short_enough_for_a_subject(kind: str, value: object, language: str, said: str) -> None:

@@ -193,3 +193,24 @@ def test_a_translation_is_read_against_the_offer() -> None:
     book = book_with(**{f"{FOLDER}/message.de.mjml.j2": BODY.format("Sie sparen 15 % {{ code.text }}")})
     (warning,) = (each for each in book.warnings if each.file == f"{FOLDER}/message.de.mjml.j2")
     assert "says 15 %, but the offer is 10 %" in warning.problem
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "warned"),
+    [
+        ("nl", "{{ offer.discount }}", True),
+        ("nl", "{{ offer.conditions }}", True),
+        ("de", "{{ offer.discount }} {{ offer.conditions }}", False),
+        ("de-AT", "{{ offer.conditions }}", False),
+        ("fr", "{{ offer.text }}", True),
+        ("en-GB", "{{ offer.text }}", False),
+    ],
+)
+def test_english_words_in_another_language_are_warned_of(language: str, words: str, warned: bool) -> None:
+    campaign = CAMPAIGN.replace("subject: Hello", f"subject: Hello, language: {language}").replace(
+        "winback", "own"
+    )
+    files = {"campaigns/hello.yaml": campaign, "templates/own/message.mjml.j2": BODY.format(words)}
+    book = with_files(files)
+    assert not book.findings
+    assert [f"are in {language}" in each.problem for each in book.warnings] == [True] * warned

@@ -55,7 +55,7 @@ class _StoreSource:
         query = sa.select(products).where(products.c.store_id == self.store_id)
         row = self.connection.execute(query.order_by(*order).limit(1)).first()
         if row is None:
-            return {"id": 0, "name": "a product", "sku": "SAMPLE", "price": None}
+            return {"id": 0, "name": "a product", "sku": "SAMPLE", "price": None, "url": "", "picture": ""}
         return product_facts(row)
 
 

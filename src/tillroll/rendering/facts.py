@@ -1,20 +1,24 @@
-"""The variables that a template may use, and the two filters that format money and dates for the store (Babel)."""
+"""The variables that a template may use, and the filters that format money and dates (Babel)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_currency, format_percent
+from babel.numbers import format_currency
 
 from tillroll.campaign.language.events.event import EVENT_VARIABLES
-from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, SHIPPING_KINDS, Offer
+from tillroll.campaign.language.models import Offer
+from tillroll.campaign.sentences.offer_words import say_conditions, say_discount
+from tillroll.campaign.text.percent import say_percent
 from tillroll.campaign.text.zones import zone_of
 
 EXAMPLE_CODE = "EXAMPLE-0000"
@@ -54,6 +58,7 @@ class CodeFacts:
     offer: Offer
     value: Decimal | None  # of the discount: the recipient's own, or the offer's
     offer_text: str  # the sentence that the plan was approved with, with this recipient's value
+    goods: str = ""  # what the offer is limited to, by the store's names; empty: nothing
 
 
 def facts_for(
@@ -81,6 +86,10 @@ def facts_for(
     }
     for name in EVENT_VARIABLES.keys() & (event or {}).keys():
         facts[name] = (event or {})[name]
+    if "cart" in facts:
+        facts["cart"] = {**facts["cart"], "url": cart_link(shop.url, facts["cart"].get("goods", ()))}
+    if "product" in facts:  # a product that was never read from the store has no page
+        facts["product"] = {**facts["product"], "url": facts["product"].get("url") or shop.url}
     if code is not None:
         facts["code"] = {
             "text": code.text,
@@ -92,23 +101,46 @@ def facts_for(
         facts["offer"] = {
             "kind": code.offer.kind.value,
             "value": code.value,
-            "discount": _discount(code, shop),
             "text": code.offer_text,
+            **_say_offer(code, shop),
         }
     return facts
 
 
-def _discount(code: CodeFacts, shop: StoreFacts) -> str:
-    """Say what the code takes off, short enough for a subject line: `10% off and free shipping`."""
-    locale, kind, parts = _locale(shop.language), code.offer.kind, []
-    if code.value is not None and kind in PERCENT_KINDS:
-        share = format_percent(code.value / 100, locale=locale, decimal_quantization=False)
-        parts.append(f"{share} off")
-    if code.value is not None and kind in AMOUNT_KINDS:
-        parts.append(f"{_amount(code.value, shop.currency, locale)} off")
-    if kind in SHIPPING_KINDS:
-        parts.append("free shipping")
-    return " and ".join(parts)
+def cart_link(storefront: str, goods: Sequence[Mapping[str, Any]]) -> str:
+    """Return a link that fills a cart with these goods (dossier section 1.8); the storefront's own without any."""
+    lines = [
+        {"id": good["id"], "quantity": good["quantity"], "options": good.get("options") or {}}
+        for good in goods
+        if good.get("id")
+    ]
+    if not lines or not storefront:
+        return storefront
+    wanted = json.dumps({"products": lines}, ensure_ascii=False, separators=(",", ":"))
+    return f"{storefront.rstrip('/')}#!/~/cart/create={quote(wanted, safe='')}"
+
+
+def _say_offer(code: CodeFacts, shop: StoreFacts) -> dict[str, str]:
+    """Say what the code gives and what it asks for, in the language of the e-mail."""
+    locale = _locale(shop.language)
+    last_day = ""
+    if code.valid_until is not None:
+        last_day = format_date(
+            code.valid_until.astimezone(zone_of(shop.timezone)), format="long", locale=locale
+        )
+
+    def percent(value: Decimal) -> str:
+        return say_percent(value, locale)
+
+    def money(value: Decimal) -> str:
+        return _amount(value, shop.currency, locale)
+
+    return {
+        "discount": say_discount(code.offer, code.value, shop.language, percent=percent, money=money),
+        "conditions": say_conditions(
+            code.offer, shop.language, until=last_day, goods=code.goods, money=money
+        ),
+    }
 
 
 def _amount(amount: Decimal, currency: str, locale: Locale) -> str:

@@ -165,13 +165,15 @@ def _example_code(subject: PreviewSubject, recipient: Recipient) -> CodeFacts | 
         offer = offer.model_copy(update={"value": without_zeros(value)})
     shared = revision.as_run(step=subject.step).codes.shared
     start, end = validity(offer.valid, zone_of(subject.store.timezone), subject.now)
+    goods = subject.proposal.goods_of(recipient.arm)
     return CodeFacts(
         text=shared or EXAMPLE_CODE,
         valid_from=subject.valid_from or (earlier and earlier.valid_from) or start,
         valid_until=subject.valid_until or (earlier and earlier.valid_until) or end,
         offer=offer,
         value=offer.fixed_value,
-        offer_text=say_offer(offer, subject.proposal.currency, subject.proposal.goods_of(recipient.arm)),
+        offer_text=say_offer(offer, subject.proposal.currency, goods),
+        goods=goods.named if goods is not None else "",
     )
 
 
@@ -182,7 +184,7 @@ def _latest_earlier_offer(revision: Revision, step: int, arm: str) -> Offer | No
 
 
 def with_amounts(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return an event's facts with their amounts as numbers again: in JSON they are text."""
+    """Return an event's facts with their amounts as numbers again: in JSON they are text. Older entries know less of goods."""
     if facts is None:
         return None
     restored = dict(facts)
@@ -190,6 +192,11 @@ def with_amounts(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         group = restored.get(name)
         if isinstance(group, dict) and group.get(key) is not None:
             restored[name] = {**group, key: Decimal(str(group[key]))}
+    if isinstance(cart := restored.get("cart"), dict):
+        goods = [{**good, "price": Decimal(str(good["price"]))} for good in cart.get("goods", ())]
+        restored["cart"] = {**cart, "goods": goods}
+    if isinstance(product := restored.get("product"), dict):
+        restored["product"] = {"url": "", "picture": "", **product}
     return restored
 
 

@@ -36,6 +36,7 @@ _FACTS: Mapping[str, Any] = {
     "value": Decimal(10),
     "minimum_subtotal": Decimal(30),
     "discount": "10% off",
+    "conditions": "Valid until January 1, 2026. Can be used once.",
     "kind": "percent",
     "email": "ana@customer.example",
     "name": "Ana Novak",
@@ -49,6 +50,8 @@ _FACTS: Mapping[str, Any] = {
     "price": Decimal("12.50"),
     "sku": "EXAMPLE-1",
     "rating": 5,
+    "goods": [{"name": "Example", "quantity": 2, "price": Decimal("12.50"), "picture": ""}],
+    "picture": "https://shop.example/picture.jpg",
 }
 
 

@@ -74,7 +74,7 @@ def _code_facts(sending: Sending, due: DueMessage, arm: ArmMessage) -> CodeFacts
     offer, text = arm.offer, arm.offer_text
     if due.code_value is not None:
         offer = offer.model_copy(update={"value": without_zeros(due.code_value)})
-        text = say_offer(offer, sending.shop.currency, sending.goods)
+        text = say_offer(offer, sending.shop.currency, arm.goods)
     return CodeFacts(
         text=due.code,
         valid_from=due.valid_from,
@@ -82,4 +82,5 @@ def _code_facts(sending: Sending, due: DueMessage, arm: ArmMessage) -> CodeFacts
         offer=offer,
         value=offer.fixed_value,
         offer_text=text,
+        goods=arm.goods.named if arm.goods is not None else "",
     )

@@ -51,6 +51,7 @@ class ArmMessage:
     email: Translated
     offer: Offer | None
     offer_text: str  # the offer as the plan says it
+    goods: Goods | None  # that the offer is limited to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,6 @@ class Sending:
     shows: ShownCode
     code_id: int | None  # if all its messages show one code: that code
     event: Mapping[str, Any] | None  # facts of the event that the run is about
-    goods: Goods | None  # that the offer is limited to
     over: str = ""  # why the order or cart that an offer is about is over: then its e-mail is held
 
     @property
@@ -131,7 +131,6 @@ def open_sending(connection: Connection, context: SendContext, run: Run, kind: M
         shows=shows,
         code_id=code_id,
         event=with_amounts(plan.proposal.facts),
-        goods=plan.proposal.goods,
         over=_why_over(connection, run, kind, plan.proposal.facts),
     )
 
@@ -159,6 +158,7 @@ class _EarlierOffer:
 
     offer: Offer
     text: str
+    goods: Goods | None
 
 
 def _shown_code(
@@ -187,7 +187,11 @@ def _earlier_code(connection: Connection, run: Run) -> tuple[ShownCode, int | No
     return (
         ShownCode.EARLIER,
         code.id,
-        _EarlierOffer(offer=offer, text=_approved_text(plan.proposal, code.arm)),
+        _EarlierOffer(
+            offer=offer,
+            text=_approved_text(plan.proposal, code.arm),
+            goods=plan.proposal.goods_of(code.arm),
+        ),
     )
 
 
@@ -204,9 +208,10 @@ def _arm_message(
     if kind is MessageKind.REMINDER:
         message = message.as_reminder or message
     offer, text = revision.as_run(step=step, arm=arm).offer, _approved_text(proposal, arm)
+    goods = proposal.goods_of(arm)
     if earlier is not None:
-        offer, text = earlier.offer, earlier.text
-    return ArmMessage(email=Translated.of(revision, message, shop), offer=offer, offer_text=text)
+        offer, text, goods = earlier.offer, earlier.text, earlier.goods
+    return ArmMessage(email=Translated.of(revision, message, shop), offer=offer, offer_text=text, goods=goods)
 
 
 def _approved_text(proposal: Proposal, arm: str) -> str:

@@ -26,7 +26,8 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
     },
     "offer": {
         "discount": "short, for subjects: `10% off and free shipping`, `€10 off`",
-        "text": "the full offer as approved in the plan, with all limits",
+        "conditions": "until when, from what amount, on what, how often: in short sentences",
+        "text": "the full offer as approved in the plan, in English",
         "kind": "as in the campaign file",
         "value": "like `code.value`",
     },

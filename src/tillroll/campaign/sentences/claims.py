@@ -19,6 +19,8 @@ from tillroll.campaign.language.models import (
     Offer,
     OfferKind,
 )
+from tillroll.campaign.language.translations import language_of
+from tillroll.campaign.sentences.offer_words import has_words
 from tillroll.campaign.sentences.shown import Shown, fields_shown, percents_written
 from tillroll.campaign.text.source import Path
 
@@ -29,6 +31,7 @@ _FIRST_NAME = (
     "some customers have no first name; write {{ customer.first_name or 'friend' }}, or what you call them"
 )
 _VALUES = frozenset({"code.value", "offer.value"})
+_WORDED = frozenset({"offer.discount", "offer.conditions"})
 
 
 class MismatchKind(StrEnum):
@@ -37,6 +40,7 @@ class MismatchKind(StrEnum):
     OFFER = "offer"
     FIRST_NAME = "first name"  # that its reader may not have
     LENGTH = "length"  # that is shown of an e-mail
+    LANGUAGE = "language"  # of the words around it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,31 @@ def greetings(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mi
             )
 
 
+def foreign_words(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mismatch]:
+    """Yield what an e-mail would show in English between words of another language."""
+    own = message.language or ""
+    parts = [
+        ("", subject, language) for language, subject in {own: message.subject, **message.subjects}.items()
+    ]
+    parts += [
+        (file, text, language_of(file.rpartition("/")[2]) or own)
+        for file, text in _parts(message, texts)
+        if file
+    ]
+    for file, text, language in parts:
+        if not language or language.partition("-")[0].lower() == "en":
+            continue
+        for each in fields_shown(text):
+            if each.name == "offer.text" or (each.name in _WORDED and not has_words(language)):
+                problem = (
+                    f"{{{{ {each.name} }}}} is in English, and the words around it are in {language}; "
+                    "write them out, with {{ code.value }} and {{ code.valid_until | date }}"
+                )
+                yield Mismatch(
+                    file=file, line=each.line, kind=MismatchKind.LANGUAGE, problem=problem, is_wrong=False
+                )
+
+
 def claims(message: MessageSettings, offer: Offer, texts: Mapping[str, str], arm: str) -> Iterator[Mismatch]:
     """Yield what an e-mail says of an offer that it doesn't give. `arm` names the arm that has both; empty: there is one."""
     whose = f"the arm {arm}" if arm else "the offer"
@@ -88,7 +117,7 @@ def claims_of(campaign: Campaign, texts: Mapping[str, str]) -> Iterator[tuple[Pa
             run = campaign.as_run(step=number, arm=arm)
             if run.message is None:
                 continue
-            found = list(greetings(run.message, texts))
+            found = [*greetings(run.message, texts), *foreign_words(run.message, texts)]
             found += claims(run.message, run.offer, texts, arm) if run.offer is not None else []
             for claim in found:
                 key = (claim.file or str(path), claim.line, claim.problem)

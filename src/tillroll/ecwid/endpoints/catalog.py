@@ -34,13 +34,14 @@ from tillroll.ecwid.http.wire import (
     parts,
     seconds_out,
     text,
+    web_address,
     wholes,
 )
 
 _PRODUCT_FIELDS = (
     "total,count,offset,limit,items(id,sku,name,price,costPrice,quantity,unlimited,inStock,warningLimit,enabled,"
     "discountsAllowed,categoryIds,combinations(id,sku,price,quantity,unlimited,inStock,warningLimit,options(name,value)),"
-    "created,updated)"
+    "url,imageUrl,thumbnailUrl,created,updated)"
 )
 
 LONGEST_NAME = 1024
@@ -76,6 +77,8 @@ class Product:
     discounts_allowed: bool
     category_ids: tuple[int, ...]
     variations: tuple[Variation, ...]
+    url: CleanText  # of its page in the storefront; empty: not known
+    picture: CleanText  # the address of its main picture; empty: none
     created_at: datetime | None
     updated_at: datetime | None
 
@@ -198,6 +201,8 @@ def _product(raw: Raw, keys: Keys) -> Product:
         discounts_allowed=raw.get("discountsAllowed") is not False,
         category_ids=wholes(raw.get("categoryIds")),
         variations=tuple(_variation(each, keys) for each in parts(raw, "combinations")),
+        url=web_address(raw.get("url")),
+        picture=web_address(raw.get("thumbnailUrl")) or web_address(raw.get("imageUrl")),
         created_at=date_in(raw.get("created")),
         updated_at=date_in(raw.get("updated")),
     )

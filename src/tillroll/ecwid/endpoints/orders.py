@@ -33,8 +33,13 @@ from tillroll.ecwid.http.wire import (
     parts,
     seconds_out,
     text,
+    web_address,
 )
 
+_CART_ITEM_FIELDS = (
+    "items(productId,combinationId,sku,name,quantity,price,couponApplied,imageUrl,smallThumbnailUrl,"
+    "selectedOptions(name,value))"
+)
 _ITEM_FIELDS = "items(productId,combinationId,sku,name,quantity,price,couponApplied)"
 _ORDER_FIELDS = (
     "total,count,offset,limit,items(id,internalId,orderNumber,customerId,email,total,totalBeforeGiftCardRedemption,giftCardRedemption,storeCredit,"
@@ -44,7 +49,7 @@ _ORDER_FIELDS = (
 _CART_FIELDS = (
     "total,count,offset,limit,items(cartId,customerId,email,acceptMarketing,lang,total,totalBeforeGiftCardRedemption,"
     "giftCardRedemption,storeCredit,subtotal,discountCoupon(code),"
-    f"{_ITEM_FIELDS},hidden,recoveredOrderId,recoveryEmailSentTimestamp,createDate,updateDate)"
+    f"{_CART_ITEM_FIELDS},hidden,recoveredOrderId,recoveryEmailSentTimestamp,createDate,updateDate)"
 )
 
 
@@ -59,6 +64,10 @@ class Item:
     quantity: int
     price: Decimal  # of one, before discounts
     coupon_applied: bool
+    picture: CleanText  # its address; empty: none, or a line of an order, where it isn't asked for
+    options: tuple[
+        tuple[CleanText, CleanText], ...
+    ]  # as chosen by the buyer: name and value; empty in orders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +186,11 @@ def _items(raw: Raw, keys: Keys) -> tuple[Item, ...]:
             quantity=count(item.get("quantity")),
             price=decimal(item.get("price")),
             coupon_applied=item.get("couponApplied") is True,
+            picture=web_address(item.get("smallThumbnailUrl")) or web_address(item.get("imageUrl")),
+            options=tuple(
+                (text(option.get("name")), text(option.get("value")))
+                for option in parts(item, "selectedOptions")
+            ),
         )
         for item in parts(raw, "items")
     )

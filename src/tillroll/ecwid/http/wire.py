@@ -6,6 +6,7 @@ Source: docs.ecwid.com/api-reference (general rules).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -19,6 +20,8 @@ _YEARS = range(1970, 9000)  # moments a few years before and after are still dat
 _MOST_WHOLE = 2**63 - 1
 _MOST_COUNTED = 2**31 - 1
 _MOST_MONEY = Decimal(10**14)
+_LONGEST_ADDRESS = 2_000  # of a web page
+_NOT_IN_ADDRESS = re.compile(r"[\s<>\"'\\\x00-\x1f\x7f]")
 
 Raw = Mapping[str, Any]
 
@@ -94,6 +97,13 @@ def maybe_flag(raw: Any) -> bool | None:
 def text(raw: Any, *, longest: int = LONGEST_LINE) -> CleanText:
     """Return a text that people read as one clean line; empty when it is missing, or no text and no number."""
     return clean_line(_plain(raw), longest=longest)
+
+
+def web_address(raw: Any) -> CleanText:
+    """Return the address of a page or picture; empty when it is missing or anything else, since e-mails link to it."""
+    address = clean_line(_plain(raw), longest=_LONGEST_ADDRESS)
+    is_whole = isinstance(raw, str) and len(raw) < _LONGEST_ADDRESS and not _NOT_IN_ADDRESS.search(raw)
+    return address if is_whole and address.startswith(("https://", "http://")) else clean_line("", longest=1)
 
 
 def key_text(raw: Any, what: str) -> CleanText:

@@ -81,6 +81,10 @@ def same_product(table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(products.c.store_id == table.c.store_id, products.c.product_id == table.c.product_id)
 
 
+SHOWN = tuple(products.c[name] for name in ("name", "sku", "price", "url", "picture"))
+"""The columns of a product that `product_facts` needs beside its id."""
+
+
 def product_facts(row: EventRow) -> dict[str, Any]:
     """Return what messages may use of a product, from a row with its columns."""
     return {
@@ -88,4 +92,6 @@ def product_facts(row: EventRow) -> dict[str, Any]:
         "name": row.name or "",
         "sku": row.sku or "",
         "price": None if row.price is None else str(row.price),
+        "url": row.url or "",
+        "picture": row.picture or "",
     }

@@ -14,6 +14,7 @@ from tillroll.campaign.language.events.opinions import (
     ReviewLeft,
 )
 from tillroll.flows.finders.finder import (
+    SHOWN,
     EventFinder,
     EventWindow,
     StoreEvent,
@@ -30,7 +31,7 @@ def _reviews_left(
     connection: Connection, window: EventWindow, conditions: ReviewLeft
 ) -> Iterator[StoreEvent]:
     query = (
-        sa.select(reviews, products.c.name, products.c.sku, products.c.price)
+        sa.select(reviews, *SHOWN)
         .outerjoin(products, same_product(reviews))
         .where(
             *new_rows(reviews, reviews.c.created_at, window),
@@ -51,7 +52,7 @@ def _reviews_left(
 
 def _favourites_added(connection: Connection, window: EventWindow, _: FavouriteAdded) -> Iterator[StoreEvent]:
     query = (
-        sa.select(favourites, products.c.name, products.c.sku, products.c.price)
+        sa.select(favourites, *SHOWN)
         .join(
             customers,
             sa.and_(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,8 +86,26 @@ def _carts_abandoned(
             customer_id=row.customer_id,
             email=row.email,
             happened_at=_as_moment(row.changed_at),
-            facts={"cart": {"id": row.cart_id, "total": str(row.total)}},
+            facts={
+                "cart": {
+                    "id": row.cart_id,
+                    "total": str(row.total),
+                    "goods": [_good(item) for item in row.items],
+                }
+            },
         )
+
+
+def _good(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what messages may use of one line of a cart."""
+    return {
+        "id": item["product_id"],
+        "name": item["name"] or item["sku"],
+        "quantity": item["quantity"],
+        "price": item["price"],
+        "picture": item["picture"],
+        "options": dict(item["options"]),
+    }
 
 
 def _spent_reached(

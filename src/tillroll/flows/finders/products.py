@@ -16,6 +16,7 @@ from tillroll.campaign.language.events.products import (
     Overstocked,
 )
 from tillroll.flows.finders.finder import (
+    SHOWN,
     EventFinder,
     EventWindow,
     StoreEvent,
@@ -28,7 +29,7 @@ from tillroll.ledger.tables import products, stock_changes
 
 def _back_in_stock(connection: Connection, window: EventWindow, _: BackInStock) -> Iterator[StoreEvent]:
     query = (
-        sa.select(stock_changes, products.c.name, products.c.sku, products.c.price)
+        sa.select(stock_changes, *SHOWN)
         .join(products, same_product(stock_changes))
         .where(
             stock_changes.c.store_id == window.store_id,

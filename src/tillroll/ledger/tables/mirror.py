@@ -118,6 +118,7 @@ carts = sa.Table(
     sa.Column("hidden", sa.Boolean, nullable=False),
     sa.Column("recovered_order", sa.BigInteger),
     sa.Column("recovery_email_at", UtcDateTime),
+    sa.Column("items", sa.JSON, nullable=False, server_default="[]"),  # as the API gives them, prices as text
     sa.Column("created_at", UtcDateTime),
     sa.Column("updated_at", UtcDateTime),
     sa.Column("seen_at", UtcDateTime, nullable=False),
@@ -139,6 +140,8 @@ products = sa.Table(
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("discounts_allowed", sa.Boolean, nullable=False),
     sa.Column("category_ids", sa.JSON, nullable=False),
+    text("url", ""),
+    text("picture", ""),
     sa.Column("created_at", UtcDateTime),
     sa.Column("updated_at", UtcDateTime),
     sa.Column("seen_at", UtcDateTime, nullable=False),

@@ -14,9 +14,10 @@ from tillroll.campaign.states import WITHDRAWN
 from tillroll.campaign.text.clean import CleanText
 from tillroll.ecwid.endpoints.catalog import Product
 from tillroll.ecwid.endpoints.customers import Customer
-from tillroll.ecwid.endpoints.orders import Order
+from tillroll.ecwid.endpoints.orders import Cart, Order
 from tillroll.ledger.engine import upsert
 from tillroll.ledger.tables import (
+    carts,
     customer_fields,
     customers,
     favourites,
@@ -32,6 +33,8 @@ from tillroll.track.results.undone import doubt_codes_of_orders
 
 Write = Callable[[Connection, int, Sequence[Any], datetime], None]
 """Write values of a store (by its number in the ledger) as rows that were seen at a moment."""
+
+_MOST_IN_CART = 20  # that e-mails show
 
 Remove = Callable[[Connection, int, Sequence[str]], None]
 """Remove the rows of a store with these ids."""
@@ -49,6 +52,20 @@ def writes(table: sa.Table) -> Write:
 
 def _fitting(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name in table.c}
+
+
+def write_carts(connection: Connection, store_id: int, values: Sequence[Cart], now: datetime) -> None:
+    """Write carts with what is in them."""
+    rows = [
+        {
+            **asdict(cart),
+            "store_id": store_id,
+            "seen_at": now,
+            "items": [{**asdict(item), "price": str(item.price)} for item in cart.items[:_MOST_IN_CART]],
+        }
+        for cart in values
+    ]
+    upsert(connection, carts, [_fitting(carts, row) for row in rows])
 
 
 def write_customers(connection: Connection, store_id: int, values: Sequence[Customer], now: datetime) -> None:

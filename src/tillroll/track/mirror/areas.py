@@ -38,6 +38,7 @@ from tillroll.track.mirror.area_rows import (
     Write,
     removes,
     removes_orders,
+    write_carts,
     write_customers,
     write_orders,
     write_products,
@@ -164,6 +165,7 @@ CARTS = replace(
         changed_at=lambda stats: _latest(
             stats.carts, stats.orders
         ),  # a cart changes when it becomes an order
+        write=write_carts,
     ),
     deleted=None,  # a cart is hidden, not deleted
 )

@@ -71,6 +71,12 @@ def _sample(conditions: OrderPlaced | CartAbandoned, source: SampleSource) -> Fa
     return {"id": "SAMPLE", "total": str(total)}
 
 
+def _sample_good(cart: CartAbandoned, source: SampleSource) -> Facts:
+    product, total = source.product(), _sample(cart, source)["total"]
+    shown = {name: product[name] for name in ("id", "name", "picture")}
+    return {**shown, "quantity": 1, "price": product["price"] or total, "options": {}}
+
+
 ORDER_PLACED = EventKind(
     name="order_placed",
     conditions=OrderPlaced,
@@ -82,12 +88,20 @@ ORDER_PLACED = EventKind(
 CART_ABANDONED = EventKind(
     name="cart_abandoned",
     conditions=CartAbandoned,
-    variables={"cart": {"total": "`{{ cart.total | money }}`"}},
+    variables={
+        "cart": {
+            "total": "`{{ cart.total | money }}`",
+            "goods": "what is in it: `{% for item in cart.goods %}`, each with name, quantity, price and picture",
+            "url": "a link that fills the cart again",
+        }
+    },
     say_awaited=lambda cart, currency, after: say_when(
         f"a cart{say_or_more(cart.total_at_least, currency)} is abandoned", after
     ),
     say_happened=_say_cart_happened,
-    sample=lambda cart, source: {"cart": _sample(cart, source)},
+    sample=lambda cart, source: {
+        "cart": {**_sample(cart, source), "goods": [_sample_good(cart, source)], "url": ""}
+    },
     default_delay=timedelta(hours=1),
 )
 SPENT_REACHED = EventKind(

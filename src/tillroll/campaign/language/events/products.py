@@ -13,7 +13,13 @@ from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.units import Whole
 
 PRODUCT: Mapping[str, Mapping[str, str]] = {
-    "product": {"name": "", "sku": "", "price": "`{{ product.price | money }}`"}
+    "product": {
+        "name": "",
+        "sku": "",
+        "price": "`{{ product.price | money }}`",
+        "url": "its page in the shop",
+        "picture": "the address of its picture; empty: none",
+    }
 }
 """The variable of every event that names a product."""
 
