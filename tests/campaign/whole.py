@@ -61,7 +61,7 @@ steps:
   - wait: 2d
     unless: [code_used]
     unless_in: [other]
-    offer: {kind: percent, value: {formula: "min(10, orders)", at_most: 10}, valid: {for: 7d}}
+    offer: {kind: percent, value: {formula: "min(10, orders)", at_most: 10%}, valid: {for: 7d}}
     codes: {prefix: CART}
     message: {template: plain, subject: Two}
   - same_code: true
@@ -83,6 +83,17 @@ who: {segment: whole}
 offer: {kind: percent, value: 10, uses: once_per_customer, valid: {for: 3d}}
 codes: {shared: SUMMER26}
 message: {template: plain, subject: Now}
+""",
+    "capped": """
+title: A percentage of at most an amount
+owner: ana@shop.example
+when: {at: 2026-11-27 09:00}
+who: {segment: whole}
+offer: {kind: percent, value: 15, at_most: EUR 30, usual_basket: 60, valid: {for: 3d}}
+message: {template: plain, subject: "{{ offer.text }}"}
+variants:
+  - {name: a, offer: {at_most: 20, usual_basket: 40}}
+  - {name: b}
 """,
     "every": """
 title: Every two weeks

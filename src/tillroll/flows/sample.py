@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.events.kind import Facts
-from tillroll.campaign.language.models import Offer
+from tillroll.campaign.language.models import Campaign, Figure
+from tillroll.campaign.text.money import smallest_unit
 from tillroll.flows.finders.finder import product_facts
 from tillroll.ledger.engine import reading
 from tillroll.ledger.tables import customers, products
@@ -66,9 +67,19 @@ def sample_facts(engine: Engine, *, store_id: int, event: Event, now: datetime, 
         return event.kind.sample(event.conditions, source)
 
 
-def sample_recipient(language: str, *, arm: str, offer: Offer | None) -> Recipient:
-    """Return a made-up customer; their own value, if the offer has one, is the largest there is."""
-    value = offer.largest_value if offer is not None and offer.per_customer is not None else None
+def sample_recipient(
+    language: str, *, arm: str, campaign: Campaign | None, facts: Facts | None = None, currency: str = ""
+) -> Recipient:
+    """Return a made-up customer; their own value, if the run's offer has one, is the largest there is.
+
+    That of a capped percentage is what the cart of the event comes to, if `facts` has one.
+    """
+    value = None
+    if campaign is not None and campaign.offer is not None and campaign.has_own_values:
+        value = campaign.offer.largest_off
+        if campaign.offer.at_most is not None and "cart" in (facts or {}):
+            figures = {Figure.CART_TOTAL.value: Decimal(str((facts or {})["cart"]["total"]))}
+            value = campaign.offer.value_for(figures, smallest_unit(currency)) or value
     return Recipient(
         customer_id=0,
         email="eva.sample@example.com",

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.frozen.proposal import Goods
 from tillroll.campaign.language.models import AllowedCustomers, Offer, OfferKind, Uses
+from tillroll.campaign.text.money import smallest_unit
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.endpoints.coupons import Coupon, CouponRequest
 from tillroll.ecwid.http.errors import StoreSaysNotFound
@@ -69,6 +70,8 @@ class CouponPattern:
     """What the coupons of a run have in common: one request for each arm."""
 
     arms: Mapping[str, CouponRequest]
+    offers: Mapping[str, Offer]  # of the same arms, as in the campaign's file
+    unit: Decimal  # the smallest of the store's currency
 
     def request(self, code: CodeValues) -> CouponRequest:
         """Return the request for one code: its arm's, with the code's own value and period if it has any."""
@@ -76,7 +79,10 @@ class CouponPattern:
         if code.valid_until is not None:
             start = cast("datetime", code.valid_from)  # set together with the end
             request = replace(request, launches_at=start, expires_at=code.valid_until)
-        return request if code.value is None else replace(request, discount=code.value)
+        if code.value is None:
+            return request
+        minimum = self.offers[code.arm].minimum_with(code.value, self.unit)
+        return replace(request, discount=code.value, minimum_subtotal=minimum)
 
 
 def load_pattern(connection: Connection, run: Run) -> CouponPattern:
@@ -85,16 +91,18 @@ def load_pattern(connection: Connection, run: Run) -> CouponPattern:
     if plan is None or run.valid_from is None:
         raise Conflict(f"Run {run.id} has not begun to mint.")
     revision = load_revision(connection, plan.revision_id)
+    unit = smallest_unit(plan.proposal.currency)
+    offers = {arm: revision.offer(step=run.step, arm=arm) for arm in ("", *revision.arms)}
     arms = {
         arm: _request(
             revision.campaign.title,
-            revision.offer(step=run.step, arm=arm),
+            offer.applied(None, unit),
             plan.proposal.goods_of(arm) or Goods(),
             run,
         )
-        for arm in ("", *revision.arms)
+        for arm, offer in offers.items()
     }
-    return CouponPattern(arms=arms)
+    return CouponPattern(arms=arms, offers=offers, unit=unit)
 
 
 def _request(title: str, offer: Offer, goods: Goods, run: Run) -> CouponRequest:

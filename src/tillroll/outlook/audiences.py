@@ -116,9 +116,9 @@ def _take(audience: CampaignAudience, row: CustomerRow, key: bytes, one_in: int,
     if is_held_back(campaign=revision.name, customer_id=customer, share=campaign.who.holdout, key=key):
         return False
     arm = arm_of(campaign=revision.name, customer_id=customer, arms=audience.arms, key=key)
-    offer, value = revision.as_run(arm=arm).offer, None
-    if offer is not None and offer.per_customer is not None:
-        value = offer.value_for(figures_of(row, {}, now), audience.unit)
+    as_run, value = revision.as_run(arm=arm), None
+    if as_run.offer is not None and as_run.has_own_values:
+        value = as_run.offer.value_for(figures_of(row, {}, now), audience.unit)
         if value is None:
             return False
     selection.take(row, arm, value)

@@ -127,9 +127,9 @@ def _made_up_for(request: PreviewRequest, customer_id: int) -> ChosenExample:
 def _made_up_person(request: PreviewRequest) -> Recipient:
     """Return a made-up customer in the first arm, with a value if the first offer of the flow has one for each customer."""
     arm = request.revision.arms[0]
-    offers = (request.revision.as_run(step=step, arm=arm).offer for step in step_numbers(request.revision))
-    offer = next((each for each in offers if each is not None), None)
-    return sample_recipient(request.store.language, arm=arm, offer=offer)
+    steps = (request.revision.as_run(step=step, arm=arm) for step in step_numbers(request.revision))
+    with_offer = next((each for each in steps if each.offer is not None), None)
+    return sample_recipient(request.store.language, arm=arm, campaign=with_offer)
 
 
 def _customer_asked_for(request: PreviewRequest) -> int | None:

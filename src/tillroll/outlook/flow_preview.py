@@ -170,8 +170,13 @@ def _preview_step(
     if person is None or person.customer_id:
         return preview_subject(request, subject, begins=due, to=to)
     overlaps = overlap_counter(request.engine, subject, today=request.now)
-    offer = request.revision.as_run(step=subject.step, arm=person.arm).offer
-    recipient = sample_recipient(request.store.language, arm=person.arm, offer=offer)
+    recipient = sample_recipient(
+        request.store.language,
+        arm=person.arm,
+        campaign=request.revision.as_run(step=subject.step, arm=person.arm),
+        facts=subject.facts,
+        currency=request.store.currency,
+    )
     read = ReadAudience(selection=selection_of(recipient), digest=AudienceDigest().hex(), overlaps=overlaps)
     return preview_audience(request, subject, read, begins=due, sample=(recipient,))
 

@@ -184,7 +184,7 @@ class _CampaignReader:
             offer = self.revision.as_run(step=step, arm=arm).offer
             selection = replace(self.selection, count=1, arms=Counter({arm: 1}), values={})
             if offer is not None:
-                selection.values[arm] = offer.largest_value
+                selection.values[arm] = offer.largest_off
             costs.append(self._money(selection, step))
         is_unlimited = any(cost.worst is None for cost in costs)
         likely = [cost.expected for cost in costs if cost.expected is not None]

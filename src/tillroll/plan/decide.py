@@ -75,11 +75,11 @@ def worst_case(offer: Offer | None, guardrails: Guardrails, figures: Figures) ->
         guardrails.largest_basket, figures.largest_average_order, offer.minimum_subtotal or Decimal(0)
     )
     amount, parts = _discounts(offer, basket, figures), []
-    if offer.kind in PERCENT_KINDS:
+    if offer.coupon_kind in PERCENT_KINDS:
         parts.append(
             f"{_mean(offer, figures, say_percent)} of the largest basket allowed for, {say_money(basket, figures.currency)}"
         )
-    if offer.kind in AMOUNT_KINDS:
+    if offer.coupon_kind in AMOUNT_KINDS:
         parts.append(f"{_mean(offer, figures, partial(say_money, currency=figures.currency))} each")
     if offer.kind in SHIPPING_KINDS:
         amount += guardrails.largest_shipping * figures.codes
@@ -157,13 +157,13 @@ def add_expected(costs: Sequence[ExpectedCost]) -> ExpectedCost:
 
 def _discounts(offer: Offer, basket: Decimal, figures: Figures) -> Decimal:
     """Return the discount on one such basket a code, without shipping."""
-    if offer.kind in PERCENT_KINDS:
+    if offer.coupon_kind in PERCENT_KINDS:
         return basket * figures.values / 100
-    return min(figures.values, basket * figures.codes) if offer.kind in AMOUNT_KINDS else Decimal(0)
+    return min(figures.values, basket * figures.codes) if offer.coupon_kind in AMOUNT_KINDS else Decimal(0)
 
 
 def _mean(offer: Offer, figures: Figures, say: Callable[[Decimal], str]) -> str:
     """Return the value of one code, or the average of values that differ, as text."""
-    if offer.per_customer is None or not figures.codes:
-        return say(offer.largest_value)
+    if (offer.per_customer is None and offer.at_most is None) or not figures.codes:
+        return say(offer.largest_off)
     return f"on average {say((figures.values / figures.codes).quantize(_CENT))}"

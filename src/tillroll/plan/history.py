@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.figures.uptake import EarlierRun, Uptake, uptake
 from tillroll.campaign.language.models import Offer, OfferKind
 from tillroll.campaign.states import RunState
+from tillroll.campaign.text.money import smallest_unit
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.plans import load_revision
 from tillroll.ledger.tables import customers, plans, redemptions, runs
@@ -39,12 +40,11 @@ def figures_by_arm(
     with reading(engine) as connection:
         baskets = _baskets(connection, subject.store.id, selection)
         uptakes = {arm: _uptake(connection, subject, offer, now) for arm, offer in offers.items()}
-    figures = {}
+    figures, unit = {}, smallest_unit(subject.store.currency)
     for arm, offer in offers.items():
         count = selection.arms[arm]
-        fixed = (
-            offer.fixed_value * count if offer is not None and offer.fixed_value is not None else Decimal(0)
-        )
+        value = offer.applied(None, unit).fixed_value if offer is not None else None
+        fixed = value * count if value is not None else Decimal(0)
         figures[arm] = decide.Figures(
             currency=subject.store.currency,
             codes=count,
@@ -77,7 +77,7 @@ def _uptake(connection: Connection, subject: Subject, offer: Offer | None, now: 
     name = runs.c.campaign
     own = _ended(subject, now).where(name == subject.revision.name, runs.c.step == subject.step)
     others = _ended(subject, now).where(name != subject.revision.name)
-    kind = offer.kind if offer is not None else None
+    kind = offer.coupon_kind if offer is not None else None
     return uptake(
         [run.uptake() for run in _read(connection, own.limit(_MOST_OWN))],
         list(_with_similar_offers(connection, others.limit(_MOST_SIMILAR), kind)),
@@ -106,7 +106,7 @@ def _with_similar_offers(
     """Yield the runs whose offer is of the same kind."""
     for run in _read(connection, query):
         offer = load_revision(connection, run.revision_id).as_run(step=run.step).offer
-        if offer is not None and offer.kind is kind:
+        if offer is not None and offer.coupon_kind is kind:
             yield run.uptake()
 
 

@@ -21,6 +21,7 @@ from tillroll.plan import decide
 from tillroll.plan import verdicts as guardrail_verdicts
 from tillroll.plan.audience.select import Selection
 from tillroll.plan.audience.subject import Subject
+from tillroll.plan.caps import say_caps
 from tillroll.plan.freeze import ReadAudience
 from tillroll.plan.goods.catalog import find_goods
 from tillroll.plan.goods.margin import below_margin
@@ -81,7 +82,7 @@ def propose(
         verdicts=verdicts,
         per_minute=per_minute,
     )
-    return replace(proposal, crossings=crossings)
+    return replace(proposal, crossings=crossings, cap=say_caps(subject, read.selection))
 
 
 def _proposal(

@@ -16,6 +16,7 @@ from tillroll.campaign.frozen.proposal import Proposal
 from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.language.models import Offer
 from tillroll.campaign.sentences.offers import say_offer
+from tillroll.campaign.text.money import smallest_unit
 from tillroll.campaign.text.zones import zone_of
 from tillroll.campaign.timing.validity import validity
 from tillroll.ledger.queries.given import earlier_code
@@ -161,8 +162,8 @@ def _example_code(subject: PreviewSubject, recipient: Recipient) -> CodeFacts | 
         value = earlier.value if earlier is not None else None
     if offer is None:
         return None
-    if value is not None:
-        offer = offer.model_copy(update={"value": without_zeros(value)})
+    unit = smallest_unit(subject.proposal.currency)
+    offer = offer.applied(without_zeros(value) if value is not None else None, unit)
     shared = revision.as_run(step=subject.step).codes.shared
     start, end = validity(offer.valid, zone_of(subject.store.timezone), subject.now)
     goods = subject.proposal.goods_of(recipient.arm)

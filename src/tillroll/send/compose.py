@@ -9,6 +9,7 @@ from decimal import Decimal
 from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.sentences.offers import say_offer
 from tillroll.campaign.states import CodeState
+from tillroll.campaign.text.money import smallest_unit
 from tillroll.rendering.facts import CodeFacts, facts_for
 from tillroll.rendering.mime import Outgoing, build
 from tillroll.rendering.preview import recipient_facts, without_zeros
@@ -71,9 +72,9 @@ def _code_facts(sending: Sending, due: DueMessage, arm: ArmMessage) -> CodeFacts
     """Return the code that the e-mail shows, with the recipient's own value; None for an e-mail without a code."""
     if due.code is None or arm.offer is None:
         return None
-    offer, text = arm.offer, arm.offer_text
-    if due.code_value is not None:
-        offer = offer.model_copy(update={"value": without_zeros(due.code_value)})
+    value = without_zeros(due.code_value) if due.code_value is not None else None
+    offer, text = arm.offer.applied(value, smallest_unit(sending.shop.currency)), arm.offer_text
+    if offer is not arm.offer:
         text = say_offer(offer, sending.shop.currency, arm.goods)
     return CodeFacts(
         text=due.code,

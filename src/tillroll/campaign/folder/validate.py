@@ -13,6 +13,7 @@ from tillroll.campaign.language.models import LINE_PATTERN, SHARED_PATTERN
 from tillroll.campaign.language.translations import LANGUAGE_PATTERN
 from tillroll.campaign.segments.conditions import COUNTRY_PATTERN
 from tillroll.campaign.segments.iso_codes import country_fault, language_fault
+from tillroll.campaign.text.block import Block
 from tillroll.campaign.text.findings import MOST_FINDINGS, Finding, nearest
 from tillroll.campaign.text.source import Path, Source
 from tillroll.campaign.text.units import KeyFault, show_value
@@ -81,6 +82,8 @@ def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> F
         listed = f"; valid here: {', '.join(sorted(valid_keys))}" if valid_keys else ""
         word = nearest(str(path[-1]), valid_keys)
         is_key = path in source.keys  # else a word that is short for a block with that key
+        if meant := _meant_at(model, path):
+            return source.finding(path, f"unknown key; {meant}", at_key=True)
         return source.finding(
             path,
             f"unknown {'key' if is_key else 'word'}{'' if word else listed}",
@@ -186,6 +189,13 @@ def _first_model(annotation: Any) -> type[BaseModel] | None:
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
     block = _model_at(model, path)
     return [field.alias or name for name, field in block.model_fields.items()] if block else []
+
+
+def _meant_at(model: type[BaseModel], path: Path) -> str:
+    """Return what to write instead of a key that people write here; empty if it is no such key."""
+    block = _model_at(model, path[:-1])
+    word = "_".join(str(path[-1]).lower().replace("-", " ").replace("_", " ").split())
+    return block.meant.get(word, "") if block is not None and issubclass(block, Block) else ""
 
 
 def _choices(model: type[BaseModel], path: Path) -> list[str]:

@@ -47,6 +47,7 @@ POLICY = "policy"
 """The approver recorded for an approval by the campaign's `auto_when`."""
 
 _DEFAULTS: Mapping[str, Any] = {
+    "cap": "",
     "goods": None,
     "codes": None,
     "arms": (),
@@ -101,6 +102,9 @@ class Proposal:
     languages: Mapping[str, int] = field(
         default_factory=dict
     )  # of the e-mail → recipients; empty: it has one only
+    cap: str = (
+        ""  # what the till does with a percentage of at most an amount, as sentences; empty: there is no cap
+    )
 
     @property
     def code_count(self) -> int:

@@ -131,6 +131,14 @@ class Campaign(Block):
         _check_variants(self)
         return self
 
+    @property
+    def has_own_values(self) -> bool:
+        """Whether each recipient of a run has a value of their own."""
+        if self.offer is None:
+            return False
+        is_capped = self.offer.at_most is not None and self.codes.shared is None and self.codes.pool is None
+        return is_capped or self.offer.per_customer is not None
+
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:
         """Return the campaign for one step and one arm: with their offer and message, without steps and variants.
 
@@ -148,9 +156,19 @@ class Campaign(Block):
                 for block in ("offer", "message"):
                     if variant.get(block) and body.get(block):
                         body[block] = {**body[block], **variant[block]}
-                        if block == "offer" and variant[block].get("kind") == OfferKind.FREE_SHIPPING:
-                            body[block].pop("value", None)  # the campaign's own, which free shipping has not
+                        if block == "offer":
+                            _drop_foreign(body[block], variant[block])
         return Campaign.model_validate(body)
+
+
+def _drop_foreign(offer: dict[str, Any], change: dict[str, Any]) -> None:
+    """Drop what an arm's offer has of the campaign's own and its other kind can't have: a value, or a cap of a percentage."""
+    kind = change.get("kind")
+    foreign = ["value"] if kind == OfferKind.FREE_SHIPPING else []
+    if kind is not None and kind not in PERCENT_KINDS:
+        foreign += [key for key in ("at_most", "usual_basket") if key not in change]
+    for key in foreign:
+        offer.pop(key, None)
 
 
 def _check_shape(campaign: Campaign) -> None:

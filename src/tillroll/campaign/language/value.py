@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal, DecimalException
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from tillroll.campaign.text.block import Block
-from tillroll.campaign.text.money import Amount
+from tillroll.campaign.text.money import Amount, Limit
 from tillroll.campaign.text.units import KeyFault, Number, parse_decimal, show_value
 
 _CENT = Decimal("0.01")
@@ -167,11 +167,28 @@ class Table(Block):
 class PerCustomer(Block):
     """A value for each customer, from a table or a formula, within limits."""
 
+    meant: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("percent", "percentage", "rate", "share"),
+            "for a percentage of at most an amount, write in offer: kind: percent, value: 15 and at_most: 30",
+        ),
+        **dict.fromkeys(
+            ("cap", "max", "maximum", "limit", "up_to", "upto"), "write at_most: for the highest value"
+        ),
+        **dict.fromkeys(("min", "minimum"), "write at_least: for the lowest value"),
+        **dict.fromkeys(
+            ("round", "rounding", "round_to", "multiple_of"), "write step: with the amount to round down to"
+        ),
+    }
+
     table: Table | None = None
     formula: Formula | None = Field(default=None, examples=["min(0.15 * average_order, 20)"])
-    at_least: Number = Field(default=_CENT, gt=0, description="Customers whose value is lower get no code.")
-    at_most: Number | None = Field(
-        default=None, gt=0, description="The highest value; required with a formula."
+    at_least: Limit = Field(default=_CENT, gt=0, description="Customers whose value is lower get no code.")
+    at_most: Limit | None = Field(
+        default=None,
+        gt=0,
+        description="The highest value; required with a formula. Of a percentage, it is written with its sign.",
+        examples=[20, "20%"],
     )
     step: Number = Field(
         default=_CENT, ge=_CENT, description="Values are rounded down to a multiple of this."
@@ -190,12 +207,19 @@ class PerCustomer(Block):
     @property
     def largest(self) -> Decimal:
         """The largest value that any customer can get."""
-        most = self.at_most
+        most = None if self.at_most is None else Decimal(self.at_most)
         if self.table is not None:
             top = max(row.value for row in self.table.rows)
             return top if most is None else min(top, most)
         assert most is not None  # noqa: S101 - the model refuses a formula without it
         return most
+
+    @property
+    def limits(self) -> Iterator[tuple[str, Decimal]]:
+        """The limits that the file gives, each with its key."""
+        for name in ("at_least", "at_most"):
+            if name in self.model_fields_set and getattr(self, name) is not None:
+                yield name, getattr(self, name)
 
     def amounts(self) -> Iterator[tuple[str, Decimal | None]]:
         """Yield the values that the file gives, each with its key."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from decimal import Decimal
 
-from tillroll.campaign.language.models import AMOUNT_KINDS, Campaign, Offer
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, Offer
+from tillroll.campaign.text.money import Percent
 from tillroll.campaign.text.source import Path
 from tillroll.campaign.text.units import say_duration
 
@@ -34,6 +35,7 @@ def advice_on(campaign: Campaign) -> Iterator[Advice]:
     for path, offer in _offers(campaign):
         yield from _on_validity(path, offer)
         yield from _on_amount(path, offer)
+        yield from _on_limit(path, offer)
 
 
 def _on_schedule(campaign: Campaign) -> Iterator[Advice]:
@@ -91,3 +93,16 @@ def _on_amount(path: Path, offer: Offer) -> Iterator[Advice]:
             f"write minimum_subtotal: {most:f} or more, unless you mean it"
         )
         yield Advice(rule="free_goods", path=(*path, "minimum_subtotal"), problem=problem)
+
+
+def _on_limit(path: Path, offer: Offer) -> Iterator[Advice]:
+    """Yield advice on the highest percentage of a formula or table that may be taken for an amount: `at_most: 30`."""
+    each = offer.per_customer if offer.kind in PERCENT_KINDS else None
+    if each is None or each.at_most is None or isinstance(each.at_most, Percent):
+        return
+    most = f"{each.at_most:f}"
+    problem = (
+        f"{most} is meant in percent here: write at_most: {most}%. To cap it at an amount, write kind: amount "
+        f"and a formula of amounts, like 'min(0.15 * average_order, {most})'"
+    )
+    yield Advice(rule="percent_limit", path=(*path, "value", "at_most"), problem=problem)

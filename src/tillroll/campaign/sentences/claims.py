@@ -21,7 +21,7 @@ from tillroll.campaign.language.models import (
 )
 from tillroll.campaign.language.translations import language_of
 from tillroll.campaign.sentences.offer_words import has_words
-from tillroll.campaign.sentences.shown import Shown, fields_shown, percents_written
+from tillroll.campaign.sentences.shown import Shown, fields_shown, mentions, percents_written
 from tillroll.campaign.text.source import Path
 
 CLIPPED_FROM = 102 * 1024
@@ -32,6 +32,7 @@ _FIRST_NAME = (
 )
 _VALUES = frozenset({"code.value", "offer.value"})
 _WORDED = frozenset({"offer.discount", "offer.conditions"})
+_MINIMUMS = frozenset({"code.minimum_subtotal", "offer.conditions", "offer.text"})
 
 
 class MismatchKind(StrEnum):
@@ -106,6 +107,7 @@ def claims(message: MessageSettings, offer: Offer, texts: Mapping[str, str], arm
                     file=file, line=each.line, kind=MismatchKind.OFFER, problem=problem, is_wrong=True
                 )
         yield from _of_percents(file, text, offer, whose)
+    yield from _of_minimum(message, offer, texts, whose)
 
 
 def claims_of(campaign: Campaign, texts: Mapping[str, str]) -> Iterator[tuple[Path, Mismatch]]:
@@ -114,16 +116,41 @@ def claims_of(campaign: Campaign, texts: Mapping[str, str]) -> Iterator[tuple[Pa
     for number in range(1, max(1, len(campaign.steps)) + 1):
         path: Path = ("steps", number - 1, "message") if campaign.steps else ("message",)
         for arm in [variant.name for variant in campaign.variants] or [""]:
-            run = campaign.as_run(step=number, arm=arm)
-            if run.message is None:
-                continue
-            found = [*greetings(run.message, texts), *foreign_words(run.message, texts)]
-            found += claims(run.message, run.offer, texts, arm) if run.offer is not None else []
-            for claim in found:
-                key = (claim.file or str(path), claim.line, claim.problem)
-                if key not in seen:
-                    seen.add(key)
-                    yield path, claim
+            for place, message in _messages(campaign.as_run(step=number, arm=arm), path):
+                offer = _offer_shown(campaign, number, arm)
+                found = [*greetings(message, texts), *foreign_words(message, texts)]
+                found += claims(message, offer, texts, arm) if offer is not None else []
+                for claim in found:
+                    key = (claim.file or str(place), claim.line, claim.problem)
+                    if key not in seen:
+                        seen.add(key)
+                        yield place, claim
+
+
+def _messages(run: Campaign, path: Path) -> Iterator[tuple[Path, MessageSettings]]:
+    """Yield the e-mail of a run and its reminder, each with its place in the file."""
+    message = run.message
+    if message is None:
+        return
+    yield path, message
+    if (reminder := message.reminder) is not None:
+        yield (
+            (*path, "reminder"),
+            MessageSettings(
+                template=reminder.template,
+                subject=reminder.subject,
+                subjects=reminder.subjects,
+                language=message.language,
+            ),
+        )
+
+
+def _offer_shown(campaign: Campaign, step: int, arm: str) -> Offer | None:
+    """Return the offer whose code a step's e-mail shows: its own, or that of the latest earlier step."""
+    shows_earlier = bool(campaign.steps) and campaign.steps[step - 1].same_code
+    steps = range(step - 1, 0, -1) if shows_earlier else (step,)
+    offers = (campaign.as_run(step=number, arm=arm).offer for number in steps)
+    return next((offer for offer in offers if offer is not None), None)
 
 
 def _parts(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -136,7 +163,7 @@ def _parts(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[tuple
 
 def _problem_with(shown: Shown, offer: Offer, whose: str) -> str:
     """Return what is wrong with a field that an e-mail shows; empty if nothing is."""
-    if shown.name == "code.minimum_subtotal" and offer.minimum_subtotal is None:
+    if shown.name == "code.minimum_subtotal" and offer.minimum_subtotal is None and offer.at_most is None:
         return (
             f"{whose} has no minimum_subtotal, so this shows nothing; "
             "put it between {% if code.minimum_subtotal %} and {% endif %}"
@@ -146,9 +173,10 @@ def _problem_with(shown: Shown, offer: Offer, whose: str) -> str:
     instead = "write {{ offer.discount }}, which says what each arm gives"
     if offer.kind is OfferKind.FREE_SHIPPING:
         return f"{whose} is free shipping and has no value, so this shows nothing; {instead}"
-    if offer.kind in AMOUNT_KINDS and shown.after.startswith("%"):
-        return f"{whose} takes an amount off, not a percentage; {instead}"
-    if offer.kind in PERCENT_KINDS and "money" in shown.filters:
+    if offer.coupon_kind in AMOUNT_KINDS and shown.after.startswith("%"):
+        capped = ", since its percentage has a cap" if offer.at_most is not None else ""
+        return f"{whose} takes an amount off, not a percentage{capped}; {instead}"
+    if offer.coupon_kind in PERCENT_KINDS and "money" in shown.filters:
         return f"{whose} takes a percentage off, not an amount; {instead}"
     return ""
 
@@ -156,8 +184,16 @@ def _problem_with(shown: Shown, offer: Offer, whose: str) -> str:
 def _of_percents(file: str, text: str, offer: Offer, whose: str) -> Iterator[Mismatch]:
     """Yield the percentages in the words of an e-mail that are not the offer's."""
     for written in percents_written(text):
-        number = Decimal(written.number)
-        if offer.kind in PERCENT_KINDS:
+        number, is_wrong = Decimal(written.number), False
+        if offer.at_most is not None:
+            is_wrong = number == offer.largest_value
+            if not is_wrong and number == 100:
+                continue
+            problem = (
+                f"says {number:f} %, but the percentage of {whose} has a cap, so each code takes an amount off, from a minimum "
+                "on; write {{ offer.discount }} and {{ offer.conditions }}"
+            )
+        elif offer.kind in PERCENT_KINDS:
             if offer.per_customer is not None or number == offer.largest_value:
                 continue
             problem = f"says {number:f} %, but {whose} is {offer.largest_value:f} %"
@@ -165,4 +201,28 @@ def _of_percents(file: str, text: str, offer: Offer, whose: str) -> Iterator[Mis
             continue
         else:
             problem = f"says {number:f} %, but {whose} takes no percentage off"
-        yield Mismatch(file=file, line=written.line, kind=MismatchKind.OFFER, problem=problem, is_wrong=False)
+        yield Mismatch(
+            file=file, line=written.line, kind=MismatchKind.OFFER, problem=problem, is_wrong=is_wrong
+        )
+
+
+def _of_minimum(
+    message: MessageSettings, offer: Offer, texts: Mapping[str, str], whose: str
+) -> Iterator[Mismatch]:
+    """Yield the languages in which an e-mail keeps quiet about the minimum that the cap of a percentage gives each code."""
+    if offer.at_most is None:
+        return
+    of_language = {"": [message.subject]}
+    for language, subject in message.subjects.items():
+        of_language.setdefault(language, []).append(subject)
+    folder = f"templates/{message.template}/"
+    for path, text in texts.items():
+        if path.startswith(folder):
+            of_language.setdefault(language_of(path.removeprefix(folder)), []).append(text)
+    for language, parts in of_language.items():
+        if not any(mentions(text, _MINIMUMS) for text in parts):
+            problem = (
+                f"{f'in {language}, it ' if language else ''}says no minimum, but the percentage of {whose} has a cap, so each "
+                "code works from a minimum on; show {{ code.minimum_subtotal | money }} or {{ offer.conditions }}"
+            )
+            yield Mismatch(file="", line=0, kind=MismatchKind.OFFER, problem=problem, is_wrong=True)

@@ -43,6 +43,7 @@ def say_offer(offer: Offer, currency: str, goods: Goods | None = None) -> str:
 
 def _say_discount(offer: Offer, currency: str, goods: Goods | None) -> str:
     value, upto = offer.largest_value, "up to " if offer.per_customer is not None else ""
+    cap = f" (at most {say_price(offer.at_most, currency)})" if offer.at_most is not None else ""
     on = _say_goods(goods, offer.applies_to)
     least = (
         f"orders of {say_price(offer.minimum_subtotal, currency)} or more" if offer.minimum_subtotal else ""
@@ -53,10 +54,10 @@ def _say_discount(offer: Offer, currency: str, goods: Goods | None) -> str:
         f"{on}, with free shipping{',' if least else ''}{on_least}" if on else f" and free shipping{on_least}"
     )
     return {
-        OfferKind.PERCENT: f"{upto}{say_percent(value)} off{plain}",
+        OfferKind.PERCENT: f"{upto}{say_percent(value)} off{cap}{plain}",
         OfferKind.AMOUNT: f"{upto}{say_price(value, currency)} off{plain}",
         OfferKind.FREE_SHIPPING: f"free shipping{on_least}",
-        OfferKind.PERCENT_AND_SHIPPING: f"{upto}{say_percent(value)} off{shipping}",
+        OfferKind.PERCENT_AND_SHIPPING: f"{upto}{say_percent(value)} off{cap}{shipping}",
         OfferKind.AMOUNT_AND_SHIPPING: f"{upto}{say_price(value, currency)} off{shipping}",
     }[offer.kind]
 

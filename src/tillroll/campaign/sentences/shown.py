@@ -57,6 +57,18 @@ def percents_written(text: str) -> tuple[PercentWritten, ...]:
     )
 
 
+@lru_cache(maxsize=4_000)
+def mentions(text: str, names: frozenset[str]) -> bool:
+    """Return whether a template shows one of these fields, whatever it asks before."""
+    if "{{" not in text:
+        return False
+    try:
+        outputs = Environment(autoescape=True).parse(text).find_all(nodes.Output)
+        return any(_fields_of(part) & names for output in outputs for part in output.nodes)
+    except (TemplateError, RecursionError):
+        return True  # `check` reports it
+
+
 def _blank(match: re.Match[str]) -> str:
     """Return blanks in place of a match, which keep the lines."""
     return "\n" * match[0].count("\n") + " "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -22,6 +23,9 @@ class Block(BaseModel):
     """Base of every block of a YAML file: frozen, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    meant: ClassVar[Mapping[str, str]] = {}
+    """Keys that people write here, and what to write instead, as a sentence."""
 
     def as_written(self) -> dict[str, Any]:
         """Return the keys that the file has, by their names in the file; the values can be validated again."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, PlainValidator, WithJsonSchema
 
 from tillroll.campaign.text.units import parse_decimal, show_value
-from tillroll.campaign.text.written.habits import amount_meant, number_meant
+from tillroll.campaign.text.written.habits import amount_meant, cap_meant, number_meant
 
 _WITH_CURRENCY = re.compile(r"(?:([A-Z]{3})\s*([0-9.]+)|([0-9.]+)\s*([A-Z]{3}))")
 
@@ -38,6 +38,8 @@ def parse_amount(raw: Any) -> Decimal:
     try:
         return parse_decimal(raw)
     except ValueError:
+        if isinstance(raw, str) and (lines := cap_meant(raw)):
+            raise ValueError(f"{show_value(raw)}: write two keys, {lines}") from None
         if isinstance(raw, str) and "%" in raw:
             raise ValueError(
                 f"{show_value(raw)}: write only the number, {number_meant(raw) or 'like 15'}"
@@ -48,19 +50,56 @@ def parse_amount(raw: Any) -> Decimal:
         raise
 
 
-Amount = Annotated[
+class Percent(Decimal):
+    """A number that was written with a percent sign."""
+
+
+def parse_limit(raw: Any) -> Decimal:
+    """Parse the limit of a value, which is a percentage or an amount as the value is: `20`, `20%` or `EUR 20`."""
+    if isinstance(raw, Percent):
+        return raw
+    text = raw.strip() if isinstance(raw, str) else ""
+    if text.endswith("%"):
+        return Percent(parse_decimal(text[:-1]))
+    return parse_amount(raw)
+
+
+def parse_cap(raw: Any) -> Decimal:
+    """Parse the amount that caps a percentage; a second percentage is refused."""
+    if isinstance(raw, str) and "%" in raw:
+        raise ValueError(
+            f"{show_value(raw)} is no amount: at_most: is the most money that an order gets off, like 30 or EUR 30"
+        )
+    return parse_amount(raw)
+
+
+_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "number"},
+            {"type": "string", "pattern": r"^\s*([A-Z]{3}\s*)?[0-9]+([.][0-9]+)?(\s*[A-Z]{3})?\s*$"},
+        ]
+    }
+)
+Amount = Annotated[Decimal, PlainValidator(parse_amount), _SCHEMA]
+"""An amount in the store's currency, with or without the currency code."""
+
+CapAmount = Annotated[Decimal, PlainValidator(parse_cap), _SCHEMA]
+"""An amount that caps a percentage."""
+
+Limit = Annotated[
     Decimal,
-    PlainValidator(parse_amount),
+    PlainValidator(parse_limit),
     WithJsonSchema(
         {
             "anyOf": [
                 {"type": "number"},
-                {"type": "string", "pattern": r"^\s*([A-Z]{3}\s*)?[0-9]+([.][0-9]+)?(\s*[A-Z]{3})?\s*$"},
+                {"type": "string", "pattern": r"^\s*([A-Z]{3}\s*)?[0-9]+([.][0-9]+)?(\s*([A-Z]{3}|%))?\s*$"},
             ]
         }
     ),
 ]
-"""An amount in the store's currency, with or without the currency code."""
+"""The limit of a value for each customer: a percentage with its sign, or an amount."""
 
 
 def other_currencies(value: Any, store_currency: str, *, at: str = "") -> Iterator[str]:

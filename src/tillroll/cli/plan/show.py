@@ -91,6 +91,8 @@ def what_rows(proposal: Proposal) -> dict[str, str]:
     rows = {"because": proposal.happened} if proposal.happened else {}
     if proposal.offer:
         rows |= {"offer": proposal.offer, "valid": proposal.valid}
+        if proposal.cap:
+            rows["at the till"] = proposal.cap
         rows["codes"] = f"{proposal.code_count:,} like {proposal.code_example}"
         if proposal.strength is not None:
             rows["guessing"] = proposal.strength.sentence()

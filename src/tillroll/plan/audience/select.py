@@ -20,6 +20,7 @@ from tillroll.campaign.figures.holdout import arm_of, is_held_back
 from tillroll.campaign.figures.spread import Spread
 from tillroll.campaign.frozen.names import usable_name
 from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS
+from tillroll.campaign.language.capped import expected_basket
 from tillroll.campaign.language.translations import choose_translation
 from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
@@ -43,6 +44,25 @@ _HAD_ENOUGH = 1 << 15  # a flag beside the number of an exclusion
 
 
 @dataclass(kw_only=True)
+class CapCount:
+    """What the recipients of an arm get of a percentage with a cap."""
+
+    full: int = 0  # how many get the whole cap
+    unknown: int = 0  # of all, how many have no expected basket
+    least: Decimal | None = None  # of those who get less than the cap
+    most: Decimal | None = None
+
+    def take(self, value: Decimal, cap: Decimal, *, is_known: bool) -> None:
+        """Count one recipient."""
+        self.unknown += not is_known
+        if value == cap:
+            self.full += 1
+            return
+        self.least = value if self.least is None else min(self.least, value)
+        self.most = value if self.most is None else max(self.most, value)
+
+
+@dataclass(kw_only=True)
 class Selection:
     """What was counted while an audience was read."""
 
@@ -61,6 +81,7 @@ class Selection:
     values: dict[str, Decimal] = field(default_factory=dict)  # the sum of their own values, by arm
     least_value: Decimal | None = None
     most_value: Decimal | None = None
+    caps: dict[str, CapCount] = field(default_factory=dict)  # by arm, of offers that have a cap
 
     def take(self, row: CustomerRow, arm: str, value: Decimal | None) -> None:
         """Count one recipient; `value` is their own value of the offer, if they have one."""
@@ -104,10 +125,9 @@ class RecipientFilter:
         self._cleans_names = revision.guardrails.clean_names
         self._translations = _translations(request)
         self._weights = [(variant.name, variant.weight) for variant in revision.campaign.variants]
-        self._offers = {arm: revision.as_run(step=request.step, arm=arm).offer for arm in revision.arms}
-        self.own_values = any(
-            offer is not None and offer.per_customer is not None for offer in self._offers.values()
-        )
+        campaigns = {arm: revision.as_run(step=request.step, arm=arm) for arm in revision.arms}
+        self._offers = {arm: each.offer for arm, each in campaigns.items() if each.has_own_values}
+        self.own_values = bool(self._offers)
 
     def recipient(self, row: CustomerRow, flags: int) -> dict[str, Any] | None:
         """Return a customer of the segment as a recipient, or None; `flags` is what `AudienceQuery.every` answers."""
@@ -116,7 +136,7 @@ class RecipientFilter:
         reason = _why_excluded(row, self.request, flags, self.selection.count)
         value = None
         if not reason and self.own_values:
-            value, reason = self._value(row, arm)
+            value, reason = self._value(row, arm, count=True)
         if reason:
             self.selection.excluded[reason] += 1
             return None
@@ -140,13 +160,16 @@ class RecipientFilter:
         name, key = self.request.revision.name, self.request.key
         return arm_of(campaign=name, customer_id=customer_id, arms=self._weights, key=key)
 
-    def _value(self, row: CustomerRow, arm: str) -> tuple[Decimal | None, str]:
-        """Return a customer's own value of the offer, and why they get nothing, if so."""
-        offer = self._offers[arm]
-        if offer is None or offer.per_customer is None:
+    def _value(self, row: CustomerRow, arm: str, *, count: bool = False) -> tuple[Decimal | None, str]:
+        """Return a customer's own value of the offer, and why they get nothing, if so. `count`: count what a cap does to it."""
+        offer = self._offers.get(arm)
+        if offer is None:
             return None, ""
         figures = figures_of(row, self.request.facts, self.request.now)
         value = offer.value_for(figures, self.request.unit)
+        if count and value is not None and offer.at_most is not None:
+            caps = self.selection.caps.setdefault(arm, CapCount())
+            caps.take(value, offer.at_most, is_known=expected_basket(figures) is not None)
         return value, "too little for a code" if value is None else ""
 
 

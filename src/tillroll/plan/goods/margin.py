@@ -22,7 +22,8 @@ def below_margin(
     """Return the products that the offer at its largest value sells below the margin, each bought alone.
 
     A percentage is taken off the price. An amount is taken off the whole basket, so a product bears its share of it in the
-    smallest basket that the offer allows: the minimum subtotal, or the product by itself.
+    smallest basket that the offer allows: the minimum subtotal, or the product by itself. A percentage with a cap takes an amount
+    that is never more than the percentage of the basket, nor than the cap.
     """
     where = [products.c.store_id == store_id, products.c.cost_price.is_not(None), products.c.price > 0]
     if goods is not None:
@@ -52,7 +53,11 @@ def _sold_below(offer: Offer, margin: Decimal) -> sa.ColumnElement[bool]:
     )  # how much of the discounted price may be cost, in hundredths of a percent
     if offer.kind in PERCENT_KINDS:
         kept = int((100 - offer.largest_value) * 100)
-        return sa.cast(price * kept, sa.Numeric) * left < sa.cast(cost, sa.Numeric) * _FINE * _FINE
+        by_share = sa.cast(price * kept, sa.Numeric) * left < sa.cast(cost, sa.Numeric) * _FINE * _FINE
+        if offer.at_most is None:
+            return by_share
+        cap = int((offer.at_most * _FINE).to_integral_value(ROUND_CEILING))
+        return sa.and_(by_share, (price - cap) * left < cost * _FINE)
     if offer.kind not in AMOUNT_KINDS:
         return cost * _FINE > price * left
     off = int((offer.largest_value * _FINE).to_integral_value(ROUND_CEILING))

@@ -48,7 +48,7 @@ def _of_offers(held: VerdictList, guardrails: Guardrails, offers: Sequence[Offer
         value, most = max(percents), guardrails.largest_percent
         text = f"{say_percent(value)} off exceeds the {say_percent(most)} allowed"
         held.at_most("largest_percent", value, most, text, say_percent)
-    if amounts := [offer.largest_value for offer in offers if offer.kind in AMOUNT_KINDS]:
+    if amounts := [offer.largest_off for offer in offers if offer.coupon_kind in AMOUNT_KINDS]:
         value, most = max(amounts), guardrails.largest_amount
         held.at_most("largest_amount", value, most, f"{value} off exceeds the {most} allowed")
     least = guardrails.lowest_basket

@@ -35,6 +35,35 @@ _SYMBOLS = {
 }
 _SYMBOL = re.compile(r"([€£$¥₤]|zł|kč)?\s*([0-9][0-9.,' ]*)\s*([€£$¥₤]|zł|kč)?", re.IGNORECASE)
 _PERCENT = re.compile(r"([0-9][0-9.,]*)\s*(?:%|percent|prozent)(?:\s+off)?", re.IGNORECASE)
+_CAP_WORD = r"(?:max(?:imum|imal|\.)?|up\s*to|at\s*most|capped(?:\s*at)?|cap|limit(?:ed\s*to)?|bis(?:\s*zu)?|höchstens)"
+_SHARE = r"(?P<share>[0-9][0-9.,]*)\s*(?:%|percent|prozent)(?:\s*off)?"
+_MOST = rf"{_CAP_WORD}\s*:?\s*(?P<most>[^%]{{1,30}}?)(?:\s*off)?"
+_CAPPED = (
+    re.compile(rf"{_SHARE}\s*[,;(]?\s*(?:but\s+)?{_MOST}\s*\)?", re.IGNORECASE),
+    re.compile(rf"{_MOST}\s*[,;]?\s*{_SHARE}", re.IGNORECASE),
+)
+
+
+def cap_meant(text: str) -> str:
+    """Return the keys of a percentage with a cap that a text names: `value: 15 and at_most: EUR 30`; empty if it names none."""
+    for pattern in _CAPPED if len(text) <= _LONGEST else ():
+        if match := pattern.fullmatch(text.strip()):
+            share = number_meant(f"{match['share']}%")
+            most = match["most"].strip()
+            written = re.fullmatch(r"(?:([A-Z]{3})\s*)?([0-9.]+)(?:\s*([A-Z]{3}))?", most)
+            amount = amount_meant(most) or (most if written else "")
+            amount = amount or _with_word(most)
+            return f"value: {share} and at_most: {amount}" if share and amount else ""
+    return ""
+
+
+def _with_word(text: str) -> str:
+    """Return an amount whose currency is a word: `EUR 30` for `30 euros`; empty if it has none."""
+    match = re.fullmatch(r"([0-9][0-9.,' ]*)\s*(euros?|dollars?|pounds?|yen|francs?)", text, re.IGNORECASE)
+    if match is None:
+        return ""
+    code = {"eur": "EUR", "dol": "USD", "pou": "GBP", "yen": "JPY", "fra": "CHF"}[match[2][:3].lower()]
+    return f"{code} {number_meant(match[1]) or match[1].strip()}"
 
 
 def length_meant(text: str) -> str:
