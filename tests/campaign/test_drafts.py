@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
+import yaml
 
 from tillroll.campaign import parse_book
-from tillroll.campaign.folder.drafts import draft, kinds
+from tillroll.campaign.folder.drafts import _read, draft, fill_ins, kinds, languages
 from tillroll.campaign.frozen.revision import messages_of
 from tillroll.campaign.language.models import Status
 from tillroll.errors import NotFound
 from tillroll.rendering.compile import compile_message
 from tillroll.rendering.facts import StoreFacts, filters_for
+from tillroll.rendering.trial import refusals_of
 
 TODAY = date(2026, 11, 23)
+MARK = re.compile(r"@[A-Z_ a-z0-9-]+@")
 SHOP = StoreFacts(name="S", url="https://s.example", email="", currency="EUR", timezone="UTC", language="en")
 
 
@@ -51,3 +55,59 @@ def test_an_unknown_kind_suggests_the_nearest() -> None:
     with pytest.raises(NotFound) as missing:
         draft("winbak", name="x", today=TODAY)
     assert "winback" in missing.value.hint
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_a_draft_in_any_language_has_neither_faults_nor_warnings(kind: str, language: str) -> None:
+    other = "de" if language == "en" else "en"
+    for wanted in ((language,), (language, other)):
+        files = draft(kind, name="mine", today=TODAY, wanted=wanted)
+        book = parse_book({path: text.encode() for path, text in files.items()})
+        assert [finding.render() for finding in (*book.findings, *book.warnings)] == []
+        assert not any(MARK.search(text) for text in files.values())
+        assert list(refusals_of(book.revisions["mine"])) == []
+
+
+@pytest.mark.parametrize("language", languages())
+def test_an_e_mail_with_a_code_states_the_conditions(language: str) -> None:
+    for kind in kinds():
+        for path, text in draft(kind, name="mine", today=TODAY, wanted=(language,)).items():
+            if path.startswith("templates/"):
+                assert ("{{ offer.conditions }}" in text) == ("{{ code.text }}" in text), path
+
+
+def test_every_language_has_every_text() -> None:
+    words = {language: yaml.safe_load(_read("emails", f"{language}.yaml")) for language in languages()}
+    shape = {email: text.keys() for email, text in words["en"].items()}
+    assert len(words) == 6
+    for each in words.values():
+        assert {email: text.keys() for email, text in each.items()} == shape
+
+
+def test_a_cart_is_shown_and_linked_and_so_is_a_product() -> None:
+    cart = draft("abandoned-cart", name="mine", today=TODAY)["templates/mine-1/message.mjml.j2"]
+    assert "{% for item in cart.goods %}" in cart
+    assert 'href="{{ cart.url }}"' in cart
+    for kind in ("back-in-stock", "overstock"):
+        shown = draft(kind, name="mine", today=TODAY)["templates/mine/message.mjml.j2"]
+        assert 'src="{{ product.picture }}"' in shown
+        assert 'href="{{ product.url }}"' in shown
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_a_draft_says_what_to_fill_in(kind: str) -> None:
+    text = draft(kind, name="mine", today=TODAY)["campaigns/mine.yaml"]
+    places = fill_ins(text)
+    assert places[0].key == "owner"
+    assert [text.splitlines()[place.line - 1].count("# fill in: ") for place in places] == [1] * text.count(
+        "# fill in: "
+    )
+    if "offer:" in text:
+        assert "value" in {place.key for place in places}
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(NotFound) as missing:
+        draft("welcome", name="x", today=TODAY, wanted=("ger",))
+    assert "There are de, en, es, fr, it, sl" in missing.value.hint

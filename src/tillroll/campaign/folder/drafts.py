@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
+from tillroll.campaign.language.translations import file_in
 from tillroll.campaign.text.block import NAME_PATTERN
 from tillroll.campaign.text.findings import nearest
 from tillroll.errors import NotFound, Refused
 
 _LIBRARY = files("tillroll.campaign.folder") / "library"
+_SHOWS = {
+    "abandoned-cart-1": "cart",
+    "abandoned-cart-2": "cart",
+    "abandoned-cart-3": "cart",
+    "back-in-stock": "product",
+    "overstock": "product",
+}
+"""What e-mails show beside their words; their buttons lead to it too."""
+_SUBJECT = re.compile(r"^( *)@SUBJECT ([a-z0-9-]+)@$", re.MULTILINE)
+_FILL_IN = re.compile(r"^\s*(?P<key>[a-z_]+):.*# fill in: (?P<what>.+)$")
 _SCHEMA = "# yaml-language-server: $schema=../schema/campaign.json\n"
 
 
@@ -27,22 +39,45 @@ def kinds() -> Mapping[str, str]:
     return descriptions
 
 
-def draft(kind: str, *, name: str, today: date) -> dict[str, str]:
+def languages() -> tuple[str, ...]:
+    """Return the languages that the starter e-mails are written in."""
+    return tuple(sorted(path.name.removesuffix(".yaml") for path in (_LIBRARY / "emails").iterdir()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FillIn:
+    """A line of a draft that its owner decides on."""
+
+    line: int
+    key: str
+    what: str
+
+
+def fill_ins(campaign: str) -> tuple[FillIn, ...]:
+    """Return the lines of a drafted campaign file that are marked to be filled in."""
+    matches = ((number, _FILL_IN.match(line)) for number, line in enumerate(campaign.splitlines(), start=1))
+    return tuple(
+        FillIn(line=number, key=match["key"], what=match["what"]) for number, match in matches if match
+    )
+
+
+def draft(kind: str, *, name: str, today: date, wanted: Sequence[str] = ("en",)) -> dict[str, str]:
     """Return the files of a new campaign: relative path → text.
 
-    Raises `NotFound` for an unknown draft and `Refused` for an invalid name.
+    `wanted` are the languages of its e-mails, the campaign's own first. Raises `NotFound` for an unknown draft or language, and
+    `Refused` for an invalid name.
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise Refused(
             f"{name!r} is not a valid name for a campaign.",
             hint="Use lower-case letters, digits and hyphens, like black-friday.",
         )
-    available = kinds()
-    if kind not in available:
-        word = nearest(kind, available)
-        hint = f"Did you mean {word}?" if word else f"There are {', '.join(available)}."
-        raise NotFound(f"There is no template campaign {kind!r}.", hint=hint)
+    _require("template campaign", kind, kinds())
+    for language in wanted:
+        _require("starter e-mail in the language", language, languages())
+    emails = {language: yaml.safe_load(_read("emails", f"{language}.yaml")) for language in wanted}
     text = _SCHEMA + _read("campaigns", f"{kind}.yaml")
+    text = _SUBJECT.sub(lambda mark: _subject(mark[1], mark[2], emails), text)
     tomorrow = today + timedelta(days=1)
     for mark, value in (
         ("@NAME@", name),
@@ -56,13 +91,40 @@ def draft(kind: str, *, name: str, today: date) -> dict[str, str]:
         drafted[f"rules/segments/{segment}.yaml"] = _read("segments", f"{segment}.yaml")
     if "shared" not in body.get("codes", {}):
         drafted["rules/codes/short.yaml"] = _read("codes", "short.yaml")
-    for email, words in yaml.safe_load(_read("emails.yaml")).items():
-        if email == kind or email.startswith(f"{kind}-"):
-            folder = f"templates/{name}{email.removeprefix(kind)}"
-            with_code = _has_code(body, email, kind)
-            drafted[f"{folder}/message.mjml.j2"] = _email("mjml", words, with_code)
-            drafted[f"{folder}/message.txt.j2"] = _email("txt", words, with_code)
+    for number, (language, words) in enumerate(emails.items()):
+        own = "" if number == 0 else language
+        for email in words:
+            if email == kind or email.startswith(f"{kind}-"):
+                folder = f"templates/{name}{email.removeprefix(kind)}"
+                with_code = _has_code(body, email, kind)
+                for form in ("mjml", "txt"):
+                    file = file_in(f"message.{form}.j2", own)
+                    drafted[f"{folder}/{file}"] = _email(form, email, words, language, with_code)
     return drafted
+
+
+def _require(what: str, word: str, available: Collection[str]) -> None:
+    if word not in available:
+        likely = nearest(word, available)
+        hint = f"Did you mean {likely}?" if likely else f"There are {', '.join(available)}."
+        raise NotFound(f"There is no {what} {word!r}.", hint=hint)
+
+
+def _subject(indent: str, email: str, emails: Mapping[str, Any]) -> str:
+    """Return the lines of a campaign file that give an e-mail its subject in each language."""
+    (own, words), *others = emails.items()
+    lines = [f"{indent}subject: {_quoted(words[email]['subject'])}"]
+    if own != "en" or others:
+        is_reminder = email.endswith("-reminder")
+        lines += [] if is_reminder else [f"{indent}language: {own}"]
+    if others:
+        lines.append(f"{indent}subjects:")
+        lines += [f"{indent}  {language}: {_quoted(each[email]['subject'])}" for language, each in others]
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
 
 
 def _has_code(body: Mapping[str, object], email: str, kind: str) -> bool:
@@ -79,15 +141,20 @@ def _segments(body: Mapping[str, object]) -> list[str]:
     return [str(who["segment"])] if isinstance(who, dict) and "segment" in who else []
 
 
-def _email(form: str, words: Mapping[str, Any], with_code: bool) -> str:
+def _email(form: str, email: str, words: Mapping[str, Any], language: str, with_code: bool) -> str:
+    """Return one part of an e-mail, put together from its language's words."""
+    own, frame, shows = words[email], words["frame"], _SHOWS.get(email, "")
     text = _read(f"email.{form}.j2")
-    code = _read(f"code.{form}.j2") if with_code else ""
     for mark, value in (
-        ("@CODE@", code),
-        ("@PREVIEW@", words["preview"]),
-        ("@HEADLINE@", words["headline"]),
-        ("@BODY@", _paragraphs(form, words["body"])),
-        ("@BUTTON@", words["button"]),
+        ("@SHOWN@", _read(f"{shows}.{form}.j2") if shows else ""),
+        ("@CODE@", _read(f"code.{form}.j2") if with_code else ""),
+        ("@LINK@", f"{{{{ {shows or 'store'}.url }}}}"),
+        ("@LANGUAGE@", language),
+        ("@PREVIEW@", own["preview"]),
+        ("@HEADLINE@", own["headline"]),
+        ("@BODY@", _paragraphs(form, own["body"])),
+        ("@BUTTON@", own["button"]),
+        *((f"@{name.upper()}@", value) for name, value in frame.items()),
     ):
         text = text.replace(mark, value)
     return text

@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from tillroll.campaign.folder.drafts import draft, kinds
+from tillroll.campaign.folder.drafts import draft, fill_ins, kinds, languages
 from tillroll.campaign.text.source import read_source
 from tillroll.cli.support.output import out, write_file
 from tillroll.clock import SystemClock
@@ -21,7 +21,14 @@ from tillroll.settings import from_environment
 @click.command()
 @click.argument("kind", required=False)
 @click.option("--name", "--as", "name", help="The campaign's name. Default: its kind.")
-def new(kind: str | None, name: str | None) -> None:
+@click.option(
+    "--language",
+    "wanted",
+    multiple=True,
+    metavar="LANGUAGE",
+    help=f"A language of its e-mails; may be repeated, the campaign's own first: {', '.join(languages())}. Default: en.",
+)
+def new(kind: str | None, name: str | None, wanted: tuple[str, ...]) -> None:
     """Write a new campaign of a common KIND, with its e-mails: a draft to read, change and activate.
 
     Without KIND, list the kinds. Existing files are never overwritten.
@@ -30,6 +37,7 @@ def new(kind: str | None, name: str | None) -> None:
     Example:
       tillroll new winback
       tillroll new flash-sale --name black-friday
+      tillroll new welcome --language de --language fr
     """
     console = out()
     if kind is None:
@@ -40,7 +48,7 @@ def new(kind: str | None, name: str | None) -> None:
         return
     name = name or kind
     root = from_environment().folder
-    files = draft(kind, name=name, today=SystemClock().now().date())
+    files = draft(kind, name=name, today=SystemClock().now().date(), wanted=wanted or ("en",))
     if (root / "campaigns" / f"{name}.yaml").exists():
         raise Refused(
             f"There is a campaign {name!r} already.",
@@ -51,7 +59,10 @@ def new(kind: str | None, name: str | None) -> None:
             console.print(Text.assemble(("✓ ", "green"), path))
         else:
             console.print(Text.assemble(("· ", "dim"), f"{path} exists already and was left unchanged"))
-    console.print(f"\n{_next_steps(name, files)}")
+    console.print(f"\nFill in, in campaigns/{name}.yaml:", soft_wrap=True)
+    for place in fill_ins(files[f"campaigns/{name}.yaml"]):
+        console.print(Text(f"  line {place.line}, {place.key}: {place.what}"), soft_wrap=True)
+    console.print(f"\n{_next_steps(name, files)}", soft_wrap=True)
     if not (root / "schema" / "campaign.json").exists():
         console.print("For completion and checks in your editor: tillroll schema --write schema")
 
