@@ -91,17 +91,21 @@ def load_pattern(connection: Connection, run: Run) -> CouponPattern:
     if plan is None or run.valid_from is None:
         raise Conflict(f"Run {run.id} has not begun to mint.")
     revision = load_revision(connection, plan.revision_id)
-    unit = smallest_unit(plan.proposal.currency)
-    offers = {arm: revision.offer(step=run.step, arm=arm) for arm in ("", *revision.arms)}
-    arms = {
-        arm: _request(
-            revision.campaign.title,
-            offer.applied(None, unit),
-            plan.proposal.goods_of(arm) or Goods(),
-            run,
-        )
-        for arm, offer in offers.items()
-    }
+    return pattern_for(
+        title=revision.campaign.title,
+        offers={arm: revision.offer(step=run.step, arm=arm) for arm in ("", *revision.arms)},
+        goods={arm: plan.proposal.goods_of(arm) or Goods() for arm in ("", *revision.arms)},
+        currency=plan.proposal.currency,
+        run=run,
+    )
+
+
+def pattern_for(
+    *, title: str, offers: Mapping[str, Offer], goods: Mapping[str, Goods], currency: str, run: Run
+) -> CouponPattern:
+    """Return what the coupons of a run have in common; `offers` and `goods` are by arm."""
+    unit = smallest_unit(currency)
+    arms = {arm: _request(title, offer.applied(None, unit), goods[arm], run) for arm, offer in offers.items()}
     return CouponPattern(arms=arms, offers=offers, unit=unit)
 
 
