@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 
 from tillroll.approve.decide import Person
 from tillroll.campaign import Book, parse_book
+from tillroll.campaign.text.addresses import mailbox_of
 from tillroll.ledger.engine import writing
 from tillroll.ledger.queries.runs import load_run
 from tillroll.ledger.records import Run
@@ -97,6 +98,7 @@ def add_customers(engine: Engine, store_id: int, *rows: dict[str, Any]) -> None:
     filled = [{**plain, **row} for row in rows]
     for row in filled:
         row["email"] = row["email"] or f"customer{row['customer_id']}@example.com"
+        row["mailbox"] = mailbox_of(row["email"])
     with writing(engine) as connection:
         connection.execute(sa.insert(customers), filled)
 

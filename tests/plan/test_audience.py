@@ -12,7 +12,8 @@ from sqlalchemy.engine import Engine
 from tests.shop import NOW, add_customers, add_store, lapsed, sample_book
 from tillroll.campaign.segments.segment import Segment
 from tillroll.ledger.tables import customers
-from tillroll.plan.audience.select import AudienceRequest, Selection, select_recipients
+from tillroll.plan.audience.query import AudienceRequest
+from tillroll.plan.audience.select import Selection, select_recipients
 from tillroll.plan.segments.query import SegmentQuery
 from tillroll.plan.segments.question import ask
 

@@ -18,8 +18,9 @@ from tillroll.ledger.queries.plans import Recount, load_plan, recount_plan
 from tillroll.ledger.tables import plans, recipients, runs, stores
 from tillroll.mint.issue.begin import begin
 from tillroll.outlook.plan_preview import PreviewRequest, preview_plan
+from tillroll.plan.audience.query import AudienceRequest
 from tillroll.plan.audience.reader import PIECE
-from tillroll.plan.audience.select import AudienceRequest, Selection, select_recipients
+from tillroll.plan.audience.select import Selection, select_recipients
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.freeze import split_key
 from tillroll.plan.make import Planning, make_plan

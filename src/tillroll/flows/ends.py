@@ -17,7 +17,9 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign import Revision
 from tillroll.campaign.language.models import Unless
 from tillroll.campaign.states import NO_SALE, EntryState
+from tillroll.campaign.text.addresses import SamePerson
 from tillroll.ledger.mirror.event_subject import why_subject_is_over
+from tillroll.ledger.mirror.same_person import ids_of_person
 from tillroll.ledger.records import Entry
 from tillroll.ledger.tables import carts, codes, customers, entries, messages, orders, redemptions, runs
 from tillroll.plan.segments.membership import segments_of_customer
@@ -84,7 +86,7 @@ def _why_unless(connection: Connection, entry: Entry, revision: Revision, step: 
     if 0 < step <= len(campaign.steps):
         settings = campaign.steps[step - 1]
         unless, segments = (*unless, *settings.unless), settings.unless_in
-    if Unless.ORDERED in unless and _has_ordered_since(connection, entry):
+    if Unless.ORDERED in unless and _has_ordered_since(connection, entry, revision.guardrails.same_person):
         return "they ordered"
     if Unless.CODE_USED in unless and _has_used_code(connection, entry):
         return "they used their code"
@@ -102,12 +104,15 @@ def _why_unless(connection: Connection, entry: Entry, revision: Revision, step: 
     return ""
 
 
-def _has_ordered_since(connection: Connection, entry: Entry) -> bool:
-    """Return whether the customer has placed an order since the event, other than the event's own."""
+def _has_ordered_since(connection: Connection, entry: Entry, same: SamePerson) -> bool:
+    """Return whether the person has placed an order since the event, other than the event's own."""
+    if entry.customer_id is None:
+        return False
     own = entry.facts.get("order", {}).get("id", "")
+    ids = ids_of_person(connection, entry.store_id, entry.customer_id, same)
     where = (
         orders.c.store_id == entry.store_id,
-        orders.c.customer_id == entry.customer_id,
+        orders.c.customer_id.in_(ids),
         orders.c.created_at > entry.happened_at,
         orders.c.order_id != own,
         orders.c.payment_status.not_in(NO_SALE),

@@ -23,6 +23,7 @@ from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.faults.boundary import contained
 from tillroll.ledger.faults.pieces import write_pieces
 from tillroll.ledger.faults.rows import FaultyItem
+from tillroll.ledger.mirror.same_person import same_person_ids
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import campaigns, customers, entries
@@ -33,7 +34,10 @@ _LAG = timedelta(minutes=10)  # more than the mirror may be behind the store
 _LISTED_AFTER = timedelta(minutes=2)  # a new customer is in the store's lists by then
 
 EarlierEntries = dict[int, tuple[int, datetime]]
-"""By customer (or product): how often they entered a campaign, and when their last event happened."""
+"""By person (or product): how often they entered a campaign, and when their last event happened."""
+
+People = Mapping[int, tuple[int, ...]]
+"""By customer who shares an address with others: the ids of all of them, who are one person."""
 
 
 def waits_for_events(connection: Connection, store_id: int) -> bool:
@@ -100,7 +104,9 @@ def _enter_all(
         if not new:
             return 0, 0
         customer_ids = customers_of(connection, store.id, new)
-        earlier = _earlier_entries(connection, store.id, name, new, customer_ids)
+        same = active.revision.guardrails.same_person
+        people = same_person_ids(connection, store.id, set(customer_ids.values()), same)
+        earlier = _earlier_entries(connection, store.id, name, new, customer_ids, people)
     postponed = 0
     rows: list[dict[str, Any]] = []
 
@@ -109,7 +115,7 @@ def _enter_all(
 
     for event in new:
         with contained(engine, entry_item(event.key), stage=Stage.ENTER, now=now) as outcome:
-            columns = _columns_of(event, store, active, customer_ids, earlier)
+            columns = _columns_of(event, store, active, customer_ids, people, earlier)
             if columns is None:
                 postponed += 1
             elif columns:
@@ -135,6 +141,7 @@ def _columns_of(
     store: Store,
     active: ActiveCampaign,
     customer_ids: Mapping[str, int],
+    people: People,
     earlier: EarlierEntries,
 ) -> dict[str, Any] | None:
     """Return the columns of an event's entry; empty if it brings nobody in, None if it must be looked at again."""
@@ -145,14 +152,20 @@ def _columns_of(
             return None  # they may be a new customer, whom the mirror does not have yet
         return _left(event, EntryCause.UNKNOWN_CUSTOMER)
     zone = campaign.when.zone(store.timezone)
-    if not may_enter(campaign.when.how_often, earlier.get(subject), event.happened_at, zone):
+    person = subject if event.product_id is not None else _person(subject, people)
+    if not may_enter(campaign.when.how_often, earlier.get(person), event.happened_at, zone):
         return {}
     forgone = active.record.forgone_until
     is_forgone = forgone is not None and event.happened_at <= forgone
     first = _maybe_answered(event, subject) if is_forgone else _first_step(campaign, event, subject)
-    times, last = earlier.get(subject, (0, event.happened_at))
-    earlier[subject] = (times + 1, max(last, event.happened_at))
+    times, last = earlier.get(person, (0, event.happened_at))
+    earlier[person] = (times + 1, max(last, event.happened_at))
     return first
+
+
+def _person(customer_id: int, people: People) -> int:
+    """Return the oldest of the customers who are the same person as this one."""
+    return people.get(customer_id, (customer_id,))[0]
 
 
 def may_enter(
@@ -260,15 +273,21 @@ def _earlier_entries(
     name: str,
     events: Sequence[StoreEvent],
     customer_ids: Mapping[str, int],
+    people: People,
 ) -> EarlierEntries:
-    """Return how often the events' customers have entered, or their products: a campaign is about one or the other."""
+    """Return how often the events' people have entered, or their products: a campaign is about one or the other."""
     product_ids = [event.product_id for event in events if event.product_id is not None]
+    everybody = {*customer_ids.values(), *(each for ids in people.values() for each in ids)}
     column, ids = (
-        (entries.c.product_id, product_ids)
-        if product_ids
-        else (entries.c.customer_id, [*customer_ids.values()])
+        (entries.c.product_id, product_ids) if product_ids else (entries.c.customer_id, [*everybody])
     )
     query = sa.select(column, sa.func.count(), sa.func.max(entries.c.happened_at)).where(
         entries.c.store_id == store_id, entries.c.campaign == name, column.in_(ids)
     )
-    return {subject: (times, last) for subject, times, last in connection.execute(query.group_by(column))}
+    persons = {each: ids[0] for ids in people.values() for each in ids}
+    earlier: EarlierEntries = {}
+    for subject, times, last in connection.execute(query.group_by(column)):
+        person = subject if product_ids else persons.get(subject, subject)
+        before, latest = earlier.get(person, (0, last))
+        earlier[person] = (before + times, max(latest, last))
+    return earlier

@@ -20,8 +20,10 @@ from tillroll.campaign.text.money import smallest_unit
 from tillroll.ledger.bulk.statistics import refresh_statistics
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import approvals, plans, recipients
+from tillroll.plan.audience.people import people_of
+from tillroll.plan.audience.query import AudienceRequest
 from tillroll.plan.audience.reader import PIECE, read_segment, recipients_of_piece
-from tillroll.plan.audience.select import AudienceRequest, RecipientFilter, Selection, select_recipients
+from tillroll.plan.audience.select import RecipientFilter, Selection, select_recipients
 from tillroll.plan.audience.subject import Subject
 from tillroll.plan.overlap.overlaps import OverlapCounter
 
@@ -103,7 +105,9 @@ def _pieces(
         yield list(recipients_of(engine, subject, selection, now))
         return
     request = _request(subject, now)
-    recipient_filter = RecipientFilter(request, selection)
+    with reading(engine) as connection:
+        recipient_filter = RecipientFilter(request, selection, people_of(connection, request))
+    yield []
     with reading(engine) as connection:
         waiting = read_segment(connection, request)
     yield []

@@ -34,6 +34,7 @@ from tillroll.send.context import MessageKind, SendContext, Sending, ShownCode
 from tillroll.send.decide import Decision, ShownCodeNow, may_send
 from tillroll.send.outcomes import message_item, release, write
 from tillroll.send.prepare import is_used
+from tillroll.send.same_person import NO_OTHERS, OtherCustomers, others_of
 
 _ALL_OF_THEM = 10
 """If so many messages are looked at and every one of them fails, the fault is the run's, not theirs."""
@@ -56,13 +57,14 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
     context = sending.context
     with reading(context.engine) as connection:
         rows = connection.execute(_next_messages(sending, now, most)).all()
+        others = others_of(connection, sending, [row.customer_id for row in rows], now)
     judged: list[_Judged] = []
     broken: list[tuple[int, Exception]] = []
     for row in rows:
         if (judged or broken) and (context.clock.now() > until or context.database.stopped):
             break
         try:
-            judged.append(_judge(sending, row, now))
+            judged.append(_judge(sending, row, others.get(row.customer_id, NO_OTHERS), now))
         except Exception as fault:
             if concerns_everybody(fault):
                 raise
@@ -85,9 +87,9 @@ class _Judged:
     not_before: datetime | None = None  # it waits until then
 
 
-def _judge(sending: Sending, row: sa.Row[Any], now: datetime) -> _Judged:  # one of many thousands of rows
-    """Decide about one message, and build it if it may go."""
-    message = _due_message(sending, row)
+def _judge(sending: Sending, row: sa.Row[Any], others: OtherCustomers, now: datetime) -> _Judged:
+    """Decide about one message, and build it if it may go. There may be many thousands of rows, so they stay plain."""
+    message = _due_message(sending, row, others)
     decision = _decide(sending, message, now)
     if decision.wait_until is not None:
         return _Judged(message_id=message.id, reason=decision.reason, not_before=decision.wait_until)
@@ -250,9 +252,12 @@ def _sent_this_week(sending: Sending, now: datetime) -> list[sa.ColumnElement[An
     ]
 
 
-def _due_message(sending: Sending, row: sa.Row[Any]) -> DueMessage:  # one of many thousands of rows
+def _due_message(sending: Sending, row: sa.Row[Any], others: OtherCustomers) -> DueMessage:
     limit = sending.revision.guardrails.messages_per_person_per_week
-    has_reached_limit = limit is not None and row.week_count >= limit
+    allowed_from = None
+    if limit is not None and row.week_count + others.week_count >= limit:
+        began = [first for first in (row.week_first, others.week_first) if first is not None]
+        allowed_from = min(began) + WEEK
     return DueMessage(
         id=row.message_id,
         key=row.message_key,
@@ -262,11 +267,11 @@ def _due_message(sending: Sending, row: sa.Row[Any]) -> DueMessage:  # one of ma
         code_value=row.code_value,
         valid_from=row.valid_from,
         valid_until=row.valid_until,
-        consent=row.accepts_marketing,
+        consent=False if others.refused else row.accepts_marketing,
         is_customer=row.known_customer_id is not None,
         email_now=row.email_now or "",
         is_used=bool(row.is_used),
-        allowed_from=row.week_first + WEEK if has_reached_limit else None,
+        allowed_from=allowed_from,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from tillroll.campaign.text.addresses import SamePerson
 from tillroll.campaign.text.block import Block
 from tillroll.campaign.text.money import Amount
 from tillroll.campaign.text.units import Number, Share, Whole
@@ -98,6 +99,11 @@ class Guardrails(Block):
         default=Strictness.WARN,
         description="Whether a segment that names a field, group, country, language or place that no customer has is a warning "
         "or a refusal.",
+    )
+    same_person: SamePerson = Field(
+        default=SamePerson.ADDRESS,
+        description="When two customers are one person, who gets one code and one e-mail: `address`, if their addresses "
+        "differ in case at most; `mailbox`, also if they differ in what follows a plus, or at Gmail in dots.",
     )
     clean_names: bool = Field(
         default=True,

@@ -13,6 +13,7 @@ customers = sa.Table(
     of("stores"),
     sa.Column("customer_id", sa.BigInteger, nullable=False),
     text("email", ""),
+    text("mailbox", ""),  # of that address, by which customers who are one person are found; empty: not known
     text("name", ""),
     text("first_name", ""),
     text("language", ""),
@@ -30,6 +31,7 @@ customers = sa.Table(
     sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "customer_id"),
     sa.Index(None, "store_id", "last_order_at"),
+    sa.Index(None, "store_id", "mailbox"),
 )
 
 favourites = sa.Table(

@@ -17,14 +17,8 @@ from sqlalchemy.engine import Connection
 
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import customers
-from tillroll.plan.audience.select import (
-    COLUMNS,
-    FIGURES,
-    AudienceQuery,
-    AudienceRequest,
-    RecipientFilter,
-    Selection,
-)
+from tillroll.plan.audience.query import AudienceQuery, AudienceRequest
+from tillroll.plan.audience.select import COLUMNS, FIGURES, RecipientFilter, Selection
 
 PIECE = 5_000
 """Customers in a piece."""

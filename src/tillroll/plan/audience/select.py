@@ -15,7 +15,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign import Revision
 from tillroll.campaign.figures.holdout import arm_of, is_held_back
 from tillroll.campaign.figures.spread import Spread
 from tillroll.campaign.frozen.names import usable_name
@@ -24,10 +23,9 @@ from tillroll.campaign.language.capped import expected_basket
 from tillroll.campaign.language.translations import choose_translation
 from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
-from tillroll.ledger.queries.exposure import left_lately
 from tillroll.ledger.tables import customers
-from tillroll.plan.segments.query import SegmentQuery
-from tillroll.plan.segments.question import ask
+from tillroll.plan.audience.people import Person, people_of
+from tillroll.plan.audience.query import HAD_ENOUGH, AudienceQuery, AudienceRequest
 
 FIGURES = (customers.c.orders, customers.c.spent, customers.c.last_order_at)
 """The columns that a customer's own value is computed from."""
@@ -38,9 +36,6 @@ COLUMNS = (*(customers.c[name] for name in RECIPIENT_FIELDS), customers.c.accept
 
 CustomerRow = sa.Row[Any]
 """A row with `COLUMNS`, plain since there may be hundreds of thousands."""
-
-_CENT = Decimal("0.01")
-_HAD_ENOUGH = 1 << 15  # a flag beside the number of an exclusion
 
 
 @dataclass(kw_only=True)
@@ -99,28 +94,17 @@ class Selection:
             self.most_value = value if self.most_value is None else max(self.most_value, value)
 
 
-@dataclass(frozen=True, kw_only=True)
-class AudienceRequest:
-    """Whose recipients are selected, and when."""
-
-    store_id: int
-    revision: Revision
-    step: int = 1
-    only: int | None = None  # the customer that the run's event happened to
-    facts: Mapping[str, Any] = field(default_factory=dict)  # of that event
-    unit: Decimal = _CENT  # the smallest of the store's currency
-    key: bytes  # of the splits (`plan.freeze.split_key`)
-    now: datetime
-
-
 class RecipientFilter:
     """Decides which customers of a segment are recipients, and counts the others by reason in the selection.
 
     Customers without consent or address are never recipients, whatever the segment says.
     """
 
-    def __init__(self, request: AudienceRequest, selection: Selection) -> None:
+    def __init__(
+        self, request: AudienceRequest, selection: Selection, people: Mapping[int, Person] | None = None
+    ) -> None:
         self.request, self.selection = request, selection
+        self._people = people or {}
         revision = request.revision
         self._cleans_names = revision.guardrails.clean_names
         self._translations = _translations(request)
@@ -132,8 +116,9 @@ class RecipientFilter:
     def recipient(self, row: CustomerRow, flags: int) -> dict[str, Any] | None:
         """Return a customer of the segment as a recipient, or None; `flags` is what `AudienceQuery.every` answers."""
         self.selection.matched += 1
-        arm = self._arm(row.customer_id)
-        reason = _why_excluded(row, self.request, flags, self.selection.count)
+        person = self._people.get(row.customer_id)
+        arm = self._arm(row.customer_id if person is None else person.first)
+        reason = _why_excluded(row, self.request, flags, self.selection.count, person)
         value = None
         if not reason and self.own_values:
             value, reason = self._value(row, arm, count=True)
@@ -184,68 +169,16 @@ def _translations(request: AudienceRequest) -> Mapping[str, frozenset[str]]:
     return translations if any(translations.values()) else {}
 
 
-class AudienceQuery:
-    """The query for a run's segment and exclusions, on one connection."""
-
-    def __init__(self, connection: Connection, request: AudienceRequest) -> None:
-        revision = request.revision
-        who, segments = revision.campaign.who, revision.segments
-        names = (*who.exclude, *([who.segment] if who.segment else []))
-        question = ask(
-            connection,
-            store_id=request.store_id,
-            segments=[segments[name] for name in names],
-            lists=revision.lists,
-            now=request.now,
-            only=request.only,
-        )
-        self._query = SegmentQuery(question)
-        self._excluded = [self._query.flag(segments[name]) for name in who.exclude]
-        self._in_segment = self._query.matches(segments[who.segment]) if who.segment else sa.true()
-        most = revision.guardrails.messages_per_person_per_week
-        self._had_enough = sa.false() if most is None else _emails_lately(request) >= most
-
-    def every(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        """Select columns of everybody in the segment, and `flags`, in ascending order of their ids.
-
-        The flags hold the number (from 1) of the first exclusion a customer is in, and `_HAD_ENOUGH` if they had all the e-mails
-        that they may get.
-        """
-        cases = [(flag, index) for index, flag in enumerate(self._excluded, start=1)]
-        exclusion = sa.case(*cases, else_=0) if cases else sa.literal(0)
-        flags = (exclusion + sa.case((self._had_enough, _HAD_ENOUGH), else_=0)).label("flags")
-        query = sa.select(*columns, flags).select_from(self._query.source)
-        return query.where(self._query.scope, self._in_segment).order_by(customers.c.customer_id)
-
-    def included(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        """Select columns of those in the segment whom nothing in the database excludes, in ascending order of their ids."""
-        query = sa.select(*columns).select_from(self._query.source)
-        return query.where(
-            self._query.scope,
-            self._in_segment,
-            *(sa.not_(flag) for flag in self._excluded),
-            customers.c.accepts_marketing.is_(sa.true()),
-            customers.c.email.contains("@"),
-            sa.not_(self._had_enough),
-        ).order_by(customers.c.customer_id)
-
-
 def select_recipients(
     connection: Connection, request: AudienceRequest, selection: Selection
 ) -> Iterator[dict[str, Any]]:
     """Yield the recipients in the order of their customer ids; `selection` counts them, and the others by reason."""
-    recipient_filter = RecipientFilter(request, selection)
+    recipient_filter = RecipientFilter(request, selection, people_of(connection, request))
     with streaming(connection, AudienceQuery(connection, request).every(*COLUMNS)) as rows:
         for row in rows:
             recipient = recipient_filter.recipient(row, row.flags)
             if recipient is not None:
                 yield recipient
-
-
-def _emails_lately(request: AudienceRequest) -> sa.ScalarSelect[Any]:
-    """Return how many e-mails a customer had in the last 7 days."""
-    customer = customers.c.customer_id
-    return left_lately(sa.func.count(), store_id=request.store_id, customer=customer, now=request.now)
 
 
 def figures_of(row: CustomerRow, facts: Mapping[str, Any], now: datetime) -> dict[str, Decimal]:
@@ -261,20 +194,29 @@ def figures_of(row: CustomerRow, facts: Mapping[str, Any], now: datetime) -> dic
     return {figure.value: number for figure, number in figures.items()}
 
 
-def _why_excluded(row: CustomerRow, request: AudienceRequest, flags: int, so_far: int) -> str:
-    """Return why a customer of the segment gets nothing; empty if they are a recipient."""
+def _why_excluded(
+    row: CustomerRow, request: AudienceRequest, flags: int, so_far: int, person: Person | None
+) -> str:
+    """Return why a customer of the segment gets nothing; empty if they are a recipient.
+
+    What excludes one customer of a person excludes them all.
+    """
     who = request.revision.campaign.who
-    if exclusion := flags & ~_HAD_ENOUGH:
+    if exclusion := (flags & ~HAD_ENOUGH) or (person.exclusion if person is not None else 0):
         return f"in {who.exclude[exclusion - 1]}"
     if row.accepts_marketing is not True:
         return "no consent to e-mails"
+    if person is not None and person.refused:
+        return "refused e-mails as another customer with the same address"
     if "@" not in row.email:
         return "no e-mail address"
-    if flags & _HAD_ENOUGH:
+    if flags & HAD_ENOUGH or (person is not None and person.had_enough):
         most = request.revision.guardrails.messages_per_person_per_week or 0
         return f"had {most} e-mail{'s' if most > 1 else ''} in the last 7 days"
-    name = request.revision.name
-    if is_held_back(campaign=name, customer_id=row.customer_id, share=who.holdout, key=request.key):
+    if person is not None and person.chosen != row.customer_id:
+        return "same person"
+    first = row.customer_id if person is None else person.first
+    if is_held_back(campaign=request.revision.name, customer_id=first, share=who.holdout, key=request.key):
         return "control group"
     if who.limit is not None and so_far >= who.limit:
         return f"over the limit of {who.limit}"

@@ -28,8 +28,8 @@ from tillroll.ledger.queries.given import works_until
 from tillroll.ledger.queries.predicates import was_used
 from tillroll.ledger.tables import codes, messages, plans, recipients, runs
 from tillroll.ledger.tables.types import UtcDateTime
+from tillroll.plan.audience.query import AudienceRequest
 from tillroll.plan.audience.reader import recipient_ids
-from tillroll.plan.audience.select import AudienceRequest
 from tillroll.plan.audience.subject import Subject
 from tillroll.plan.due.pool import only_fills_pool
 from tillroll.plan.goods.catalog import find_goods

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import WITHDRAWN
+from tillroll.campaign.text.addresses import mailbox_of
 from tillroll.campaign.text.clean import CleanText
 from tillroll.ecwid.endpoints.catalog import Product
 from tillroll.ecwid.endpoints.customers import Customer
@@ -70,7 +71,11 @@ def write_carts(connection: Connection, store_id: int, values: Sequence[Cart], n
 
 def write_customers(connection: Connection, store_id: int, values: Sequence[Customer], now: datetime) -> None:
     """Write customers, and replace their favourites and extra fields."""
-    writes(customers)(connection, store_id, values, now)
+    rows = [
+        {**asdict(value), "mailbox": mailbox_of(value.email), "store_id": store_id, "seen_at": now}
+        for value in values
+    ]
+    upsert(connection, customers, [_fitting(customers, row) for row in rows])
     ids = [customer.customer_id for customer in values]
     for table in (favourites, customer_fields):
         connection.execute(sa.delete(table).where(table.c.store_id == store_id, table.c.customer_id.in_(ids)))
