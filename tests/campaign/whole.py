@@ -184,6 +184,7 @@ messages_per_person_per_week: 3
 clean_names: false
 holds_code_already: refuse
 unknown_names: refuse
+repeats: refuse
 same_person: mailbox
 approvers:
   - {worst_case: EUR 5000, by: 2}

@@ -72,6 +72,7 @@ def propose(
     verdicts += guardrail_verdicts.again_verdicts(
         crossings, subject.revision.guardrails, campaign=subject.revision.name, count=selection.count
     )
+    verdicts += _repeat_verdicts(subject, read)
     proposal = _proposal(
         subject,
         read,
@@ -248,6 +249,18 @@ def _word_verdicts(subject: Subject, selection: Selection) -> tuple[Verdict, ...
             message, revision.files, nameless=selection.nameless, count=selection.count
         )
     return found
+
+
+def _repeat_verdicts(subject: Subject, read: ReadAudience) -> tuple[Verdict, ...]:
+    """Check whether the campaign gives codes to the same people again and again."""
+    revision = subject.revision
+    return guardrail_verdicts.repeat_verdicts(
+        read.overlaps.repeats(),
+        revision.guardrails,
+        campaign=revision.name,
+        count=read.selection.count,
+        zone=revision.campaign.when.zone(subject.store.timezone),
+    )
 
 
 def _name_verdicts(engine: Engine, subject: Subject) -> tuple[Verdict, ...]:

@@ -137,8 +137,12 @@ def _has_code(body: Mapping[str, object], email: str, kind: str) -> bool:
 
 
 def _segments(body: Mapping[str, object]) -> list[str]:
+    """Return the names of the segments that a draft selects or excludes."""
     who = body.get("who")
-    return [str(who["segment"])] if isinstance(who, dict) and "segment" in who else []
+    if not isinstance(who, dict):
+        return []
+    selected = [who["segment"]] if "segment" in who else []
+    return [str(name) for name in (*selected, *who.get("exclude", ()))]
 
 
 def _email(form: str, email: str, words: Mapping[str, Any], language: str, with_code: bool) -> str:

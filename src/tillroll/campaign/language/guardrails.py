@@ -95,6 +95,11 @@ class Guardrails(Block):
         default=Strictness.WARN,
         description="Whether a plan for people who hold an unused code of the same campaign is a warning or a refusal.",
     )
+    repeats: Strictness = Field(
+        default=Strictness.WARN,
+        description="Whether a plan is a warning or a refusal if it gives codes of a campaign to people who got one before, or "
+        "who would get another one at its next slot.",
+    )
     unknown_names: Strictness = Field(
         default=Strictness.WARN,
         description="Whether a segment that names a field, group, country, language or place that no customer has is a warning "

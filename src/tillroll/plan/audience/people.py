@@ -23,7 +23,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
+class SharedAddress:
     """Customers of one store who are the same person."""
 
     first: int  # the oldest of them, by whom the person is assigned to an arm and to the control group
@@ -33,13 +33,13 @@ class Person:
     had_enough: bool  # together they had all the e-mails that they may get
 
 
-def people_of(connection: Connection, request: AudienceRequest) -> dict[int, Person]:
+def people_of(connection: Connection, request: AudienceRequest) -> dict[int, SharedAddress]:
     """Return, by each customer's id, the people whom the store knows as several customers; most stores have few."""
     rows = _of_everybody(connection, request) if request.only is None else _of_one(connection, request)
     by_key: dict[str, list[sa.Row[Any]]] = {}
     for row in rows:
         by_key.setdefault(person_key(row.email, request.revision.guardrails.same_person), []).append(row)
-    people: dict[int, Person] = {}
+    people: dict[int, SharedAddress] = {}
     for same in by_key.values():
         if len(same) > 1:
             people |= dict.fromkeys((row.customer_id for row in same), _person(same, request))
@@ -68,13 +68,13 @@ def _of_one(connection: Connection, request: AudienceRequest) -> Iterable[sa.Row
         yield from connection.execute(query.sharing())
 
 
-def _person(same: Sequence[sa.Row[Any]], request: AudienceRequest) -> Person:
+def _person(same: Sequence[sa.Row[Any]], request: AudienceRequest) -> SharedAddress:
     """Return the person that these customers are, in ascending order of their ids."""
     most = request.revision.guardrails.messages_per_person_per_week
     candidates = [row for row in same if row.in_segment and row.accepts_marketing is True]
     latest = max(candidates, key=lambda row: row.last_order_at or _NEVER, default=None)
     chosen = latest.customer_id if latest is not None else None
-    return Person(
+    return SharedAddress(
         first=same[0].customer_id,
         chosen=chosen if request.only is None else request.only,
         exclusion=min((row.exclusion for row in same if row.exclusion), default=0),

@@ -24,7 +24,7 @@ from tillroll.campaign.language.translations import choose_translation
 from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import customers
-from tillroll.plan.audience.people import Person, people_of
+from tillroll.plan.audience.people import SharedAddress, people_of
 from tillroll.plan.audience.query import HAD_ENOUGH, AudienceQuery, AudienceRequest
 
 FIGURES = (customers.c.orders, customers.c.spent, customers.c.last_order_at)
@@ -101,7 +101,10 @@ class RecipientFilter:
     """
 
     def __init__(
-        self, request: AudienceRequest, selection: Selection, people: Mapping[int, Person] | None = None
+        self,
+        request: AudienceRequest,
+        selection: Selection,
+        people: Mapping[int, SharedAddress] | None = None,
     ) -> None:
         self.request, self.selection = request, selection
         self._people = people or {}
@@ -195,7 +198,7 @@ def figures_of(row: CustomerRow, facts: Mapping[str, Any], now: datetime) -> dic
 
 
 def _why_excluded(
-    row: CustomerRow, request: AudienceRequest, flags: int, so_far: int, person: Person | None
+    row: CustomerRow, request: AudienceRequest, flags: int, so_far: int, person: SharedAddress | None
 ) -> str:
     """Return why a customer of the segment gets nothing; empty if they are a recipient.
 

@@ -34,8 +34,10 @@ from tillroll.plan.audience.subject import Subject
 from tillroll.plan.due.pool import only_fills_pool
 from tillroll.plan.goods.catalog import find_goods
 from tillroll.plan.goods.same_goods import products_on, share_products
+from tillroll.plan.overlap.repeats import count_common, count_repeats
 from tillroll.plan.overlap.same_week import BEGAN, WEEK, WeekContacts, others_than
 from tillroll.plan.record.revisions import without_broken
+from tillroll.plan.verdicts.again import Repeats
 
 _PIECE = 5_000
 _REACHED = (MessageState.READY, MessageState.SENDING, MessageState.SENT, MessageState.UNKNOWN)
@@ -79,6 +81,10 @@ class OverlapCounter:
             own = products_on(connection, self.subject.store.id, goods) if offer is not None else frozenset()
             overlaps = [*self._of_runs(connection, own), *self._of_due(connection, own)]
         return largest_first(overlaps)
+
+    def repeats(self) -> Repeats:
+        """Return how often the campaign itself writes to the audience; call it after the last `take`."""
+        return count_repeats(self.engine, self.subject, self._everyone, key=self.key)
 
     def _count_piece(self) -> None:
         """Count which of the recipients taken so far are reached by existing runs."""
@@ -204,15 +210,3 @@ def _coming(connection: Connection, subject: Subject, today: datetime) -> Iterat
         at = planning.get(active.name) or next((slot.at for slot in to_come), None)
         if at is not None:
             yield active.revision, at
-
-
-def count_common(ids: array[int], others: Iterator[int]) -> int:
-    """Return how many ids two ascending sequences share."""
-    count = index = 0
-    for other in others:
-        while index < len(ids) and ids[index] < other:
-            index += 1
-        if index == len(ids):
-            break
-        count += ids[index] == other
-    return count

@@ -1,6 +1,6 @@
 """Verdicts: a plan's figures compared with each guardrail, with the figure and the limit. Pure."""
 
-from tillroll.plan.verdicts.again import again_verdicts
+from tillroll.plan.verdicts.again import again_verdicts, repeat_verdicts
 from tillroll.plan.verdicts.codes import strength_on
 from tillroll.plan.verdicts.days import calendar_verdicts
 from tillroll.plan.verdicts.goods import BelowMargin, goods_verdicts, margin_verdicts
@@ -21,6 +21,7 @@ __all__ = [
     "greeting_verdicts",
     "margin_verdicts",
     "name_verdicts",
+    "repeat_verdicts",
     "strength_on",
     "verdicts",
 ]
