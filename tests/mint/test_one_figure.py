@@ -36,6 +36,10 @@ RUN = replace(
 )
 
 FORMULAS = ("average_order / 7", "round(average_order / 7)", "min(0.15 * cart_total, 30)", "spent * 0.0333")
+STEPS: tuple[dict[str, str], ...] = (
+    {},
+    *({"step": step} for step in ("0.01", "0.05", "0.25", "0.3", "1", "5")),
+)
 OFFERS: Mapping[str, dict[str, Any]] = {
     "percent": {"kind": "percent", "value": "12.5"},
     "percent by formula": {
@@ -54,12 +58,12 @@ OFFERS: Mapping[str, dict[str, Any]] = {
         "value": {"table": {"by": "spent", "rows": [{"from": 0, "value": 5}, {"from": 500, "value": 9}]}},
     },
     **{
-        f"amount by {formula}, steps of {step}": {
+        f"amount by {formula}, {step or 'no step'}": {
             "kind": "amount",
-            "value": {"formula": formula, "at_most": 9000, "step": step},
+            "value": {"formula": formula, "at_most": 9000, **step},
         }
         for formula in FORMULAS
-        for step in ("0.01", "0.05", "0.25", "0.3", "1", "5")
+        for step in STEPS
     },
     "free shipping": {"kind": "free_shipping"},
     "capped": {"kind": "percent", "value": 15, "at_most": 30},
