@@ -153,3 +153,36 @@ def test_an_e_mail_that_is_cut_off_is_warned_of() -> None:
     assert not [each for each in parse_book(files | {path: b"x " * 51_000}).warnings if each.file == path]
     (warning,) = (each for each in parse_book(files | {path: b"x " * 53_000}).warnings if each.file == path)
     assert warning.problem.startswith("has 106 kB, and Gmail shows only the first 102 kB")
+
+
+HTML = "templates/winback/message.mjml.j2"
+
+
+@pytest.mark.parametrize("address", ["/tea", "", "www.shop.example", "javascript:alert(1)"])
+def test_a_link_that_leads_nowhere_is_refused_with_its_line(address: str) -> None:
+    body = f'<mjml><mj-body><mj-section><mj-column><mj-text>\n<a href="{address}">Tea</a>\n'
+    files = changed()
+    files[HTML] = f"{body}</mj-text></mj-column></mj-section></mj-body></mjml>".encode()
+    (fault,) = parse_book(files).findings
+    assert (fault.file, fault.line if address else 2) == (HTML, 2)
+
+
+def test_a_link_made_of_variables_is_left_to_the_finished_e_mail() -> None:
+    files = changed()
+    files[HTML] = files[HTML].replace(b"</mj-text>", b'<a href="{{ store.url }}/tea">Tea</a></mj-text>', 1)
+    assert not parse_book(files).findings
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [("until 31 December 2026", 1), ("until 12/31/2026", 1), ("until 7 December", 0), ("since 1987", 0)],
+)
+def test_another_day_than_the_codes_last_one_is_a_warning(words: str, count: int) -> None:
+    until = ("valid: {for: 14d}", "valid: {until: 2026-12-07}")
+    _, warnings = findings(until, template=f"Hello\n{words}\n")
+    assert [(warning.line, "2026-12-07" in warning.problem) for warning in warnings] == [(2, True)] * count
+
+
+def test_a_greeting_by_the_full_name_is_a_warning_too() -> None:
+    _, (warning,) = findings(subject("Hello {{ customer.name }}"))
+    assert "customer.name or 'friend'" in warning.problem

@@ -182,6 +182,7 @@ least_margin: 5
 out_of_stock: refuse
 messages_per_person_per_week: 3
 clean_names: false
+emails: {gaps: warn, greeting: refuse, figures: warn, dates: warn, links: warn, style: refuse}
 holds_code_already: refuse
 unknown_names: refuse
 repeats: refuse

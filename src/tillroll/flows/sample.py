@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -98,4 +98,5 @@ def selection_of(recipient: Recipient) -> Selection:
     if recipient.value is not None:
         selection.values[recipient.arm] = recipient.value
         selection.least_value = selection.most_value = recipient.value
+    selection.awkward.take(asdict(recipient))
     return selection

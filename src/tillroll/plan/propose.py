@@ -22,6 +22,7 @@ from tillroll.plan import verdicts as guardrail_verdicts
 from tillroll.plan.audience.select import Selection
 from tillroll.plan.audience.subject import Subject
 from tillroll.plan.caps import say_caps
+from tillroll.plan.emails.read import read_emails
 from tillroll.plan.freeze import ReadAudience
 from tillroll.plan.goods.catalog import find_goods
 from tillroll.plan.goods.margin import below_margin
@@ -36,6 +37,7 @@ from tillroll.plan.offered import (
     values_on,
 )
 from tillroll.plan.segments.names import unknown_names
+from tillroll.rendering.preview import PreviewSubject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ def propose(
     strength = guardrail_verdicts.strength_on(subject.campaign, subject.code_format, codes, others)
     verdicts = _guardrail_verdicts(subject, codes, worst, others)
     verdicts += _goods_verdicts(engine, subject, goods)
-    verdicts += _calendar_verdicts(subject) + _word_verdicts(subject, selection)
+    verdicts += _calendar_verdicts(subject) + _word_verdicts(subject)
     verdicts += _name_verdicts(engine, subject)
     crossings = read.overlaps.counted(next(iter(subject.offers.values())), goods.shown)
     verdicts += guardrail_verdicts.again_verdicts(
@@ -83,7 +85,8 @@ def propose(
         verdicts=verdicts,
         per_minute=per_minute,
     )
-    return replace(proposal, crossings=crossings, cap=say_caps(subject, read.selection))
+    verdicts += _email_verdicts(engine, subject, selection, proposal, now)
+    return replace(proposal, crossings=crossings, verdicts=verdicts, cap=say_caps(subject, read.selection))
 
 
 def _proposal(
@@ -236,19 +239,34 @@ def _calendar_verdicts(subject: Subject) -> tuple[Verdict, ...]:
     return guardrail_verdicts.calendar_verdicts(subject.revision.calendar, day, by_event=by_event)
 
 
-def _word_verdicts(subject: Subject, selection: Selection) -> tuple[Verdict, ...]:
-    """Check what the files say: amounts in the store's currency, words with two meanings, and the greeting."""
-    revision, message = subject.revision, subject.campaign.message
+def _word_verdicts(subject: Subject) -> tuple[Verdict, ...]:
+    """Check what the files say: amounts in the store's currency, words with two meanings, values that the offer doesn't have."""
+    revision = subject.revision
     offers = [offer for offer in subject.offers.values() if offer is not None]
-    found = guardrail_verdicts.currency_verdicts(revision, offers, subject.store.currency)
-    found += guardrail_verdicts.advice_verdicts(revision.campaign) + guardrail_verdicts.claim_verdicts(
-        revision
+    return (
+        *guardrail_verdicts.currency_verdicts(revision, offers, subject.store.currency),
+        *guardrail_verdicts.advice_verdicts(revision.campaign),
+        *guardrail_verdicts.claim_verdicts(revision),
     )
-    if message is not None and not subject.makes_pool:
-        found += guardrail_verdicts.greeting_verdicts(
-            message, revision.files, nameless=selection.nameless, count=selection.count
-        )
-    return found
+
+
+def _email_verdicts(
+    engine: Engine, subject: Subject, selection: Selection, proposal: Proposal, now: datetime
+) -> tuple[Verdict, ...]:
+    """Fill in the e-mails for awkward recipients, and read them."""
+    revision = subject.revision
+    if subject.makes_pool or subject.campaign.message is None:
+        return ()
+    shown = PreviewSubject(store=subject.store, revision=revision, proposal=proposal, now=now)
+    faults = read_emails(engine, shown, selection.awkward, selection.arms)
+    refused = {verdict.measured for verdict in proposal.refusals if verdict.rule == "e-mail"}
+    return guardrail_verdicts.email_verdicts(
+        faults,
+        revision.guardrails.emails,
+        steps=len(revision.campaign.steps),
+        arms=subject.arms,
+        refused=refused,
+    )
 
 
 def _repeat_verdicts(subject: Subject, read: ReadAudience) -> tuple[Verdict, ...]:

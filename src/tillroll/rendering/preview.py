@@ -138,20 +138,26 @@ def render_previews(
     }
     render_previews = []
     for recipient in people:
-        reader = recipient_facts(recipient)
-        version = emails[recipient.arm].for_reader(subject.language or reader.language)
-        facts = facts_for(
-            shop=version.shop,
-            title=revision.campaign.title,
-            reader=reader,
-            code=_example_code(subject, recipient),
-            event=with_amounts(subject.proposal.facts),
-        )
-        render_previews.append((reader, version.compiled.render(facts)))
+        version = emails[recipient.arm].for_reader(subject.language or recipient.language)
+        facts = preview_facts(subject, recipient, example_code(subject, recipient), version.shop)
+        render_previews.append((recipient_facts(recipient), version.compiled.render(facts)))
     return render_previews
 
 
-def _example_code(subject: PreviewSubject, recipient: Recipient) -> CodeFacts | None:
+def preview_facts(
+    subject: PreviewSubject, recipient: Recipient, code: CodeFacts | None, shop: StoreFacts
+) -> dict[str, Any]:
+    """Return the variables of a recipient's e-mail, with a code that stands for their own; `shop` in the e-mail's language."""
+    return facts_for(
+        shop=shop,
+        title=subject.revision.campaign.title,
+        reader=recipient_facts(recipient),
+        code=code,
+        event=with_amounts(subject.proposal.facts),
+    )
+
+
+def example_code(subject: PreviewSubject, recipient: Recipient) -> CodeFacts | None:
     """Return an example code with the recipient's own value; None if the e-mail shows no code."""
     revision, steps = subject.revision, subject.revision.campaign.steps
     offer, value = revision.as_run(step=subject.step, arm=recipient.arm).offer, recipient.value
@@ -163,6 +169,8 @@ def _example_code(subject: PreviewSubject, recipient: Recipient) -> CodeFacts | 
     if offer is None:
         return None
     unit = smallest_unit(subject.proposal.currency)
+    if value is None and offer.per_customer is not None and offer.at_most is None:
+        value = offer.largest_value  # theirs isn't known yet
     offer = offer.applied(without_zeros(value) if value is not None else None, unit)
     shared = revision.as_run(step=subject.step).codes.shared
     start, end = validity(offer.valid, zone_of(subject.store.timezone), subject.now)

@@ -116,6 +116,15 @@ def messages_of(campaign: Campaign) -> tuple[MessageSettings, ...]:
     return (*messages, *(reminder for reminder in reminders if reminder is not None))
 
 
+def with_reminder(message: MessageSettings) -> tuple[MessageSettings, ...]:
+    """Return an e-mail, and its reminder as an e-mail of its own."""
+    if message.reminder is None:
+        return (message,)
+    reminder = message.reminder
+    words = {"template": reminder.template, "subject": reminder.subject, "subjects": reminder.subjects}
+    return message, message.model_copy(update=words)
+
+
 def templates_of(campaign: Campaign) -> frozenset[str]:
     """Return the names of the template folders that a campaign uses."""
     return frozenset(message.template for message in messages_of(campaign))

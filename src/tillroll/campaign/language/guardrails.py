@@ -40,6 +40,34 @@ class ApproversFrom(Block):
         return by_money or (self.codes is not None and codes >= self.codes)
 
 
+class EmailRules(Block):
+    """What a plan's e-mails may say. Every e-mail is filled in for recipients without a name, with the longest one and so on."""
+
+    gaps: Strictness = Field(
+        default=Strictness.REFUSE,
+        description="`None`, `nan`, an empty subject or part, a piece of the template.",
+    )
+    greeting: Strictness = Field(
+        default=Strictness.WARN, description="A name that some recipients don't have, shown as nothing."
+    )
+    figures: Strictness = Field(
+        default=Strictness.REFUSE,
+        description="A percentage or an amount that is promised and isn't the offer's; others are warnings.",
+    )
+    dates: Strictness = Field(
+        default=Strictness.REFUSE,
+        description="Another day than the code's last one, where that one isn't said; otherwise a warning.",
+    )
+    links: Strictness = Field(
+        default=Strictness.REFUSE,
+        description="A link that leads nowhere, or to goods that the store doesn't have.",
+    )
+    style: Strictness = Field(
+        default=Strictness.WARN,
+        description="A long subject, more than 102 kB, no file for the text part, a part without the code.",
+    )
+
+
 class Guardrails(Block):
     """Limits for every plan. Amounts are in the store's currency."""
 
@@ -109,6 +137,9 @@ class Guardrails(Block):
         default=SamePerson.ADDRESS,
         description="When two customers are one person, who gets one code and one e-mail: `address`, if their addresses "
         "differ in case at most; `mailbox`, also if they differ in what follows a plus, or at Gmail in dots.",
+    )
+    emails: EmailRules = Field(
+        default=EmailRules(), description="Whether faults in e-mails are warnings or refusals."
     )
     clean_names: bool = Field(
         default=True,

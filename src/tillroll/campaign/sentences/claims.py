@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from tillroll.campaign.frozen.revision import templates_of
 from tillroll.campaign.language.models import (
     AMOUNT_KINDS,
     PERCENT_KINDS,
@@ -20,16 +21,20 @@ from tillroll.campaign.language.models import (
     OfferKind,
 )
 from tillroll.campaign.language.translations import language_of
+from tillroll.campaign.reading.days import days_in
+from tillroll.campaign.reading.email import CLIPPED_FROM
+from tillroll.campaign.reading.expected import Expected
+from tillroll.campaign.reading.faults import EmailPart
+from tillroll.campaign.reading.links import links_in
+from tillroll.campaign.reading.visible import line_with, own_words
 from tillroll.campaign.sentences.offer_words import has_words
 from tillroll.campaign.sentences.shown import Shown, fields_shown, mentions, percents_written
 from tillroll.campaign.text.source import Path
 
-CLIPPED_FROM = 102 * 1024
-"""Bytes of an e-mail's HTML that Gmail shows; it hides the rest behind a link (support.google.com, "clipped" messages)."""
-
-_FIRST_NAME = (
-    "some customers have no first name; write {{ customer.first_name or 'friend' }}, or what you call them"
-)
+_NAMES = {
+    "customer.first_name": "some customers have no first name; write {{ customer.first_name or 'friend' }}",
+    "customer.name": "some customers have no name; write {{ customer.name or 'friend' }}",
+}
 _VALUES = frozenset({"code.value", "offer.value"})
 _WORDED = frozenset({"offer.discount", "offer.conditions"})
 _MINIMUMS = frozenset({"code.minimum_subtotal", "offer.conditions", "offer.text"})
@@ -42,6 +47,8 @@ class MismatchKind(StrEnum):
     FIRST_NAME = "first name"  # that its reader may not have
     LENGTH = "length"  # that is shown of an e-mail
     LANGUAGE = "language"  # of the words around it
+    LINK = "link"  # that leads nowhere from a mailbox
+    DAY = "day"  # that isn't the code's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +71,22 @@ def greetings(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mi
                 f"has {size // 1000} kB, and Gmail shows only the first 102 kB of an e-mail; make it shorter"
             )
             yield Mismatch(file=file, line=1, kind=MismatchKind.LENGTH, problem=problem, is_wrong=False)
-        line = next((each.line for each in fields_shown(text) if each.name == "customer.first_name"), 0)
-        if line:
-            yield Mismatch(
-                file=file, line=line, kind=MismatchKind.FIRST_NAME, problem=_FIRST_NAME, is_wrong=False
-            )
+        for field, problem in _NAMES.items():
+            line = next((each.line for each in fields_shown(text) if each.name == field), 0)
+            if line:
+                yield Mismatch(
+                    file=file,
+                    line=line,
+                    kind=MismatchKind.FIRST_NAME,
+                    problem=f"{problem}, or what you call them",
+                    is_wrong=False,
+                )
+        for fault in links_in(text, "") if file and "<a" in text else ():
+            if "{{" not in fault.literal and "{%" not in fault.literal:  # else the finished e-mail tells
+                line = line_with(text, fault.literal) or 1
+                yield Mismatch(
+                    file=file, line=line, kind=MismatchKind.LINK, problem=fault.problem, is_wrong=True
+                )
 
 
 def foreign_words(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mismatch]:
@@ -107,12 +125,15 @@ def claims(message: MessageSettings, offer: Offer, texts: Mapping[str, str], arm
                     file=file, line=each.line, kind=MismatchKind.OFFER, problem=problem, is_wrong=True
                 )
         yield from _of_percents(file, text, offer, whose)
+        yield from _of_days(file, text, offer)
     yield from _of_minimum(message, offer, texts, whose)
 
 
 def claims_of(campaign: Campaign, texts: Mapping[str, str]) -> Iterator[tuple[Path, Mismatch]]:
     """Yield every claim of a campaign's e-mails that doesn't fit, in all steps and arms, with the e-mail's place in the file."""
     seen: set[tuple[str, int, str]] = set()
+    folders = tuple(f"templates/{name}/" for name in templates_of(campaign))
+    texts = {path: text for path, text in texts.items() if path.startswith(folders)}
     for number in range(1, max(1, len(campaign.steps)) + 1):
         path: Path = ("steps", number - 1, "message") if campaign.steps else ("message",)
         for arm in [variant.name for variant in campaign.variants] or [""]:
@@ -226,3 +247,22 @@ def _of_minimum(
                 "code works from a minimum on; show {{ code.minimum_subtotal | money }} or {{ offer.conditions }}"
             )
             yield Mismatch(file="", line=0, kind=MismatchKind.OFFER, problem=problem, is_wrong=True)
+
+
+def _of_days(file: str, text: str, offer: Offer) -> Iterator[Mismatch]:
+    """Yield the days in the words of an e-mail, where the campaign gives the codes' last day and it is another one."""
+    if offer.valid.until is None:
+        return
+    until, start = offer.valid.until.date(), offer.valid.from_ or offer.valid.until
+    expected = Expected(
+        today=start.date(),
+        language="en",
+        currency="",
+        store_url="",
+        ends=until,
+        days=frozenset({until, start.date()}),
+    )
+    words = own_words(text)
+    for fault in days_in(words, words, expected, EmailPart.TEXT):
+        line = line_with(text, fault.literal) or 1
+        yield Mismatch(file=file, line=line, kind=MismatchKind.DAY, problem=fault.problem, is_wrong=False)

@@ -10,6 +10,9 @@ from functools import lru_cache
 from jinja2 import Environment, TemplateError, nodes
 
 _TAG = re.compile(r"<[^>]*>|&nbsp;")
+_TEMPLATE_TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})", re.DOTALL)
+_LOOKED_AT = 500  # characters after a value
+_environment = Environment(autoescape=True)
 _STYLE = re.compile(r"<(style|script|mj-style|mj-head)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
 _PERCENT = re.compile(r"(?<![\w.,#])(\d{1,3}(?:[.,]\d+)?)\s?%(?![\w;])")
 
@@ -32,15 +35,32 @@ class PercentWritten:
     line: int
 
 
-@lru_cache(maxsize=4_000)
 def fields_shown(text: str) -> tuple[Shown, ...]:
     """Return the fields that a template shows unasked; none for a template that can't be parsed, which `check` reports."""
-    if "{{" not in text:
-        return ()
+    return _fields_shown(_only_tags(text)) if "{{" in text else ()
+
+
+@lru_cache(maxsize=4_000)
+def _fields_shown(text: str) -> tuple[Shown, ...]:
     try:
-        return tuple(_shown(Environment(autoescape=True).parse(text), frozenset()))
+        return tuple(_shown(_environment.parse(text), frozenset()))
     except (TemplateError, RecursionError):
         return ()
+
+
+def _only_tags(text: str) -> str:
+    """Return a template's tags, each on its line, with the words right after each value: many templates have the same."""
+    pieces = _TEMPLATE_TAG.split(text)
+    for index in range(0, len(pieces), 2):
+        lines = "\n" * pieces[index].count("\n")
+        is_after_value = index > 0 and pieces[index - 1].startswith("{{")
+        pieces[index] = (_after(pieces[index]) if is_after_value else "") + lines
+    return "".join(pieces)
+
+
+def _after(text: str) -> str:
+    """Return the words right after a value."""
+    return " ".join(_TAG.sub("", text[:_LOOKED_AT]).split())[:20]
 
 
 @lru_cache(maxsize=4_000)
@@ -81,7 +101,7 @@ def _shown(node: nodes.Node, asked: frozenset[str]) -> Iterator[Shown]:
             for index, part in enumerate(parts):
                 follows = parts[index + 1] if index + 1 < len(parts) else None
                 after = follows.data if isinstance(follows, nodes.TemplateData) else ""
-                yield from _of_expression(part, asked, after=" ".join(_TAG.sub("", after).split())[:20])
+                yield from _of_expression(part, asked, after=_after(after))
         case nodes.If(test=test, body=body, elif_=others, else_=rest):
             inside = asked | _fields_of(test)
             for inner in (*body, *others, *rest):

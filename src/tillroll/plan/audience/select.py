@@ -24,6 +24,7 @@ from tillroll.campaign.language.translations import choose_translation
 from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import customers
+from tillroll.plan.audience.awkward import AwkwardPeople
 from tillroll.plan.audience.people import SharedAddress, people_of
 from tillroll.plan.audience.query import HAD_ENOUGH, AudienceQuery, AudienceRequest
 
@@ -77,6 +78,7 @@ class Selection:
     least_value: Decimal | None = None
     most_value: Decimal | None = None
     caps: dict[str, CapCount] = field(default_factory=dict)  # by arm, of offers that have a cap
+    awkward: AwkwardPeople = field(default_factory=AwkwardPeople)  # recipients to try the e-mails with
 
     def take(self, row: CustomerRow, arm: str, value: Decimal | None) -> None:
         """Count one recipient; `value` is their own value of the offer, if they have one."""
@@ -134,8 +136,10 @@ class RecipientFilter:
         frozen = {name: getattr(row, name) for name in RECIPIENT_FIELDS}
         if self._cleans_names:
             frozen |= {"name": usable_name(row.name), "first_name": usable_name(row.first_name)}
-        self.selection.nameless += not frozen["first_name"]
-        return {**frozen, "arm": arm, "value": value}
+        recipient = {**frozen, "arm": arm, "value": value}
+        self.selection.nameless += not recipient["first_name"]
+        self.selection.awkward.take(recipient)
+        return recipient
 
     def is_recipient(self, row: CustomerRow) -> bool:
         """Return whether a customer whom `AudienceQuery.included` finds is a recipient, apart from the limit."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tillroll.campaign.frozen.proposal import Verdict, VerdictLevel
 from tillroll.campaign.frozen.revision import Revision
-from tillroll.campaign.language.models import Campaign, MessageSettings, Offer
+from tillroll.campaign.language.models import Campaign, Offer
 from tillroll.campaign.sentences.advice import advice_on
-from tillroll.campaign.sentences.claims import MismatchKind, claims_of, greetings
-from tillroll.campaign.text.counts import count_of
+from tillroll.campaign.sentences.claims import MismatchKind, claims_of
 from tillroll.campaign.text.money import other_currencies, smallest_unit
+from tillroll.plan.emails.found import SUBJECT
 
 
 def currency_verdicts(revision: Revision, offers: Sequence[Offer], currency: str) -> tuple[Verdict, ...]:
@@ -47,40 +47,15 @@ def advice_verdicts(campaign: Campaign) -> tuple[Verdict, ...]:
 
 
 def claim_verdicts(revision: Revision) -> tuple[Verdict, ...]:
-    """Refuse e-mails that say what their offer doesn't give, and warn of those that may."""
-    found = [
-        claim
-        for _, claim in claims_of(revision.campaign, revision.files)
-        if claim.kind is not MismatchKind.FIRST_NAME
-    ]
+    """Refuse e-mails that show what their offer doesn't have; the rest is read in the finished e-mails (`plan/emails/`)."""
     return tuple(
         Verdict(
             rule="e-mail",
             level=VerdictLevel.REFUSE if claim.is_wrong else VerdictLevel.WARN,
-            measured=claim.file or "subject",
+            measured=claim.file or SUBJECT,
             limit="the offer",
-            text=f"{f'{claim.file}, line {claim.line}' if claim.file else 'the subject'}: {claim.problem}",
+            text=f"{f'{claim.file}, line {claim.line}' if claim.file else SUBJECT}: {claim.problem}",
         )
-        for claim in found
+        for _, claim in claims_of(revision.campaign, revision.files)
+        if claim.is_wrong or claim.kind is MismatchKind.LANGUAGE
     )
-
-
-def greeting_verdicts(
-    message: MessageSettings, files: Mapping[str, str], *, nameless: int, count: int
-) -> tuple[Verdict, ...]:
-    """Warn of an e-mail that greets by a first name which `nameless` of its `count` recipients don't have."""
-    bare = (
-        [claim for claim in greetings(message, files) if claim.kind is MismatchKind.FIRST_NAME]
-        if nameless
-        else []
-    )
-    places = [claim.file or "the subject" for claim in bare]
-    if not places:
-        return ()
-    people, have = count_of(nameless, "recipient"), "has" if nameless == 1 else "have"
-    text = (
-        f"{people} of {count:,} {have} no first name, and {' and '.join(places)} says nothing else to them; "
-        "write {{ customer.first_name or 'friend' }}"
-    )
-    measured = f"{nameless} without a name"
-    return (Verdict(rule="first_name", level=VerdictLevel.WARN, measured=measured, limit="0", text=text),)

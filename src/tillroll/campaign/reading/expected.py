@@ -1,0 +1,30 @@
+"""What an e-mail may say: the figures, days and links that are true of its offer, its code, its event and its store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from tillroll.campaign.language.models import OfferKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """The facts that the words of one e-mail are compared with."""
+
+    today: date  # by the store's clock
+    language: str  # of the store, like `en`
+    currency: str
+    store_url: str
+    names: tuple[str, ...] = ()  # of the recipient, which may hold anything
+    kind: OfferKind | None = None  # None: the e-mail shows no code
+    code: str = ""
+    value: Decimal | None = None  # the recipient's own
+    percents: frozenset[Decimal] = frozenset()  # that the offer gives to this recipient or to others
+    off: frozenset[Decimal] = frozenset()  # amounts that the offer takes off
+    amounts: frozenset[Decimal] = frozenset()  # other amounts: the minimum, the event's totals and prices
+    ends: date | None = None  # the last day of the code
+    days: frozenset[date] = field(
+        default_factory=frozenset
+    )  # all days that are true: first, last, the event's

@@ -1,0 +1,85 @@
+"""What an e-mail may say, from the facts that it is filled in with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Offer, PerCustomer
+from tillroll.campaign.reading.expected import Expected
+from tillroll.campaign.text.zones import zone_of
+from tillroll.rendering.facts import CodeFacts, RecipientFacts, StoreFacts
+
+
+def expected_of(
+    *,
+    shop: StoreFacts,
+    reader: RecipientFacts,
+    code: CodeFacts | None,
+    offer: Offer | None,
+    event: Mapping[str, Any] | None,
+    now: datetime,
+    goods: str = "",
+) -> Expected:
+    """Return what a recipient's e-mail may say. `offer` is the campaign's, with the values of others; `goods` names its goods."""
+    zone = zone_of(shop.timezone)
+    values = list(_values_of(event or {}))
+    texts = [value for value in values if isinstance(value, str)]
+    days = {value for value in map(_day_in, values) if value is not None}
+    amounts = {Decimal(value) for value in values if isinstance(value, int | Decimal)}
+    facts: dict[str, Any] = {
+        "today": now.astimezone(zone).date(),
+        "language": shop.language,
+        "currency": shop.currency,
+        "store_url": shop.url,
+        "names": tuple(
+            filter(None, (reader.name, reader.first_name, reader.email, shop.name, goods, *texts))
+        ),
+    }
+    if code is None:
+        return Expected(**facts, amounts=frozenset(amounts))
+    kind, gives = code.offer.kind, frozenset(_gives(code, offer))
+    period = {moment.astimezone(zone).date() for moment in (code.valid_from, code.valid_until) if moment}
+    least = {code.offer.minimum_subtotal} if code.offer.minimum_subtotal is not None else set()
+    return Expected(
+        **facts,
+        kind=kind,
+        code=code.text,
+        value=code.value,
+        percents=gives if kind in PERCENT_KINDS else frozenset(),
+        off=gives if kind in AMOUNT_KINDS else frozenset(),
+        amounts=frozenset(amounts | least),
+        ends=code.valid_until.astimezone(zone).date() if code.valid_until else None,
+        days=frozenset(days | period),
+    )
+
+
+def _gives(code: CodeFacts, offer: Offer | None) -> Iterator[Decimal]:
+    """Yield the values that the code gives, and those that others get of the same offer: “up to 20 %”."""
+    if code.value is not None:
+        yield code.value
+    value = offer.value if offer is not None and offer.kind is code.offer.kind else None
+    if isinstance(value, PerCustomer):
+        yield value.largest
+        yield from (row.value for row in (value.table.rows if value.table is not None else ()))
+
+
+def _values_of(facts: Mapping[str, Any]) -> Iterator[Any]:
+    for value in facts.values():
+        if isinstance(value, Mapping):
+            yield from _values_of(value)
+        elif not isinstance(value, bool):
+            yield value
+
+
+def _day_in(value: Any) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value[:10]) if isinstance(value, str) else None
+    except ValueError:
+        return None
