@@ -15,6 +15,7 @@ from tillroll import __version__
 from tillroll.errors import NeedsPerson, OutcomeUnknown, Refused, TillrollError, TryLater
 
 COMMANDS = {  # ordered as a campaign's path, not by the alphabet
+    "init": ("files.init", "init", "Make a folder of campaigns, with samples."),
     "check": ("files.check", "check", "Check the campaign, rule and template files."),
     "new": ("files.new", "new", "Write a new campaign of a common kind."),
     "schema": ("files.schema", "schema", "Print the JSON Schemas of the files, for editors."),

@@ -89,7 +89,8 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
     if not (root / "campaigns").is_dir():
         raise FaultyFiles(
             f"There is no campaigns folder in {root.resolve()}.",
-            hint="Start Tillroll in the folder with campaigns/, rules/ and templates/, or set TILLROLL_FOLDER.",
+            hint="Start Tillroll in the folder with campaigns/, rules/ and templates/, or set TILLROLL_FOLDER. To make one: "
+            "tillroll init",
         )
     for place, patterns in _PLACES:
         for path in sorted({path for pattern in patterns for path in (root / place).glob(pattern)}):

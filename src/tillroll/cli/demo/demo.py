@@ -11,13 +11,15 @@ from typing import Any
 
 import click
 
-from tillroll.campaign import fingerprint, read_book
+from tillroll.campaign import read_book
 from tillroll.campaign.language.models import Status
 from tillroll.campaign.text.counts import count_of
 from tillroll.cli.demo.folder import DemoFolder, open_folder, remove_folder
 from tillroll.cli.demo.once import run_once
 from tillroll.cli.demo.store import running_store
 from tillroll.cli.demo.watch import watch
+from tillroll.cli.files.new import write_new
+from tillroll.cli.files.samples import sample_files
 from tillroll.cli.operations.ports import PORT, port_is_free
 from tillroll.cli.operations.processes import ProcessGroup, web_command
 from tillroll.cli.support.output import err, out, print_json
@@ -63,7 +65,8 @@ _FIRST_PORT = 8000
 def demo(once: bool, as_json: bool, customers: int, folder: Path, port: int | None, forget: bool) -> None:
     """Try everything on this machine: a sandbox store, the pages and the worker, on SQLite under var/.
 
-    Run it where the campaigns are, or set TILLROLL_FOLDER. A second demo continues where the first stopped.
+    It runs the active campaigns of the current folder (or TILLROLL_FOLDER), or the samples where there are none. A second demo
+    continues where the first stopped.
 
     \b
     Example:
@@ -75,9 +78,10 @@ def demo(once: bool, as_json: bool, customers: int, folder: Path, port: int | No
         remove_folder(folder)
         out().print(f"The demo in {folder} was deleted.")
         return
-    fingerprint(from_environment().folder)  # before anything is made: it says so where there are no campaigns
     place = open_folder(folder)
+    campaigns = _campaigns_for(place)
     with running_store(place, customers) as environment:
+        environment = {**environment, "TILLROLL_FOLDER": str(campaigns)}
         settings = from_mapping(environment)
         configure_logging("error")
         with build(settings) as services:
@@ -86,6 +90,21 @@ def demo(once: bool, as_json: bool, customers: int, folder: Path, port: int | No
                 _run_once(services, store_id, folder, as_json=as_json)
             else:
                 _serve(services, store_id, place, environment, port)
+
+
+def _campaigns_for(place: DemoFolder) -> Path:
+    """Return the folder of the campaigns to run: the current one's, or the samples where there are none."""
+    own = from_environment().folder
+    if (own / "campaigns").is_dir():
+        return own
+    samples = place.folder / "samples"
+    for _ in write_new(samples, sample_files()):
+        pass
+    err().print(
+        f"There is no campaigns folder here, so the demo runs the samples, in {samples}. To have your own: tillroll init",
+        soft_wrap=True,
+    )
+    return samples
 
 
 def _prepare(services: Services, place: DemoFolder) -> int:
@@ -104,9 +123,13 @@ def _prepare(services: Services, place: DemoFolder) -> int:
     store_id = register_store(services)
     assert store_id is not None  # noqa: S101 - the demo's environment names one
     record_book(services.engine, store_id=store_id, book=book, now=now)
-    for name, revision in sorted(book.revisions.items()):
-        if revision.campaign.status is Status.ACTIVE:
-            _start(services, store_id, name, now)
+    active = [
+        name for name in sorted(book.revisions) if book.revisions[name].campaign.status is Status.ACTIVE
+    ]
+    for name in active:
+        _start(services, store_id, name, now)
+    if not active:
+        err().print("No campaign is active. Write status: active into one, in campaigns/.", soft_wrap=True)
     return store_id
 
 
@@ -150,7 +173,7 @@ def _serve(
         raise Misconfigured(
             f"The demo's {ended} process ended by itself.", hint=f"Its last output is in {log}"
         )
-    err().print("The demo has stopped. `make demo` continues it; `make clean-demo` deletes it.")
+    err().print("The demo has stopped. `tillroll demo` continues it; `tillroll demo --forget` deletes it.")
 
 
 def _choose_port(wanted: int | None) -> int:
