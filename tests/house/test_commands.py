@@ -74,6 +74,7 @@ READS = {
 """Commands that change nothing, whoever gives them."""
 
 OTHERS = {
+    "init": "writes sample files, with every campaign a draft",
     "new": "writes campaign files, which a plan's approval covers",
     "schema": "writes schemas for editors",
     "demo": "works in a folder of its own, with a sandbox store",
