@@ -27,6 +27,7 @@ ASKS = {
     "codes find": "ABC",
     "codes export": "1",
     "codes take": "winback",
+    "codes import": "spring.csv --campaign winback",
     "codes pause": "1 --yes",
     "codes resume": "1 --yes",
     "codes extend": "1 --until 2099-01-01 --yes",

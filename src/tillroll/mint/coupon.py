@@ -111,19 +111,26 @@ def pattern_for(
 
 def _request(title: str, offer: Offer, goods: Goods, run: Run) -> CouponRequest:
     assert run.valid_from is not None  # noqa: S101 - fixed as minting begins
+    request = request_for(offer, goods, start=run.valid_from, end=run.valid_until)
+    status = "PAUSED" if run.launch_at is not None else "ACTIVE"  # made ahead: switched on at its time
+    return replace(request, name=coupon_name(title, run.id), status=status)
+
+
+def request_for(offer: Offer, goods: Goods, *, start: datetime, end: datetime | None) -> CouponRequest:
+    """Return the coupon that gives an offer, without name and code. The offer is as the till applies it."""
     return CouponRequest(
-        name=coupon_name(title, run.id),
+        name="",
         code="",
         discount_type=DISCOUNT_TYPES[offer.kind],
         discount=offer.fixed_value or Decimal(0),
-        launches_at=run.valid_from,
-        expires_at=run.valid_until,
+        launches_at=start,
+        expires_at=end,
         minimum_subtotal=offer.minimum_subtotal,
         uses_limit=_USES[offer.uses],
         application_limit=_CUSTOMERS[offer.customers],
         products=tuple(product.product_id for product in goods.products),
         categories=tuple(category.category_id for category in goods.categories),
-        status="PAUSED" if run.launch_at is not None else "ACTIVE",  # made ahead: switched on at its time
+        status="ACTIVE",
     )
 
 

@@ -20,6 +20,7 @@ from tillroll.campaign.frozen.proposal import Proposal
 from tillroll.campaign.language.models import Status
 from tillroll.campaign.sentences.events import say_happened
 from tillroll.campaign.states import RunState
+from tillroll.campaign.text.counts import count_of
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.pools import POOL
@@ -30,7 +31,7 @@ from tillroll.ledger.tables import entries, plans, runs
 from tillroll.plan.audience.select import Selection
 from tillroll.plan.audience.subject import Subject
 from tillroll.plan.diff import compare_with_approved
-from tillroll.plan.due.pool import codes_lacking, only_fills_pool
+from tillroll.plan.due.pool import codes_imported, codes_lacking, only_fills_pool
 from tillroll.plan.freeze import Overtaken, delete_stale_plans, freeze_audience
 from tillroll.plan.goods.catalog import reason_goods_unread
 from tillroll.plan.propose import propose
@@ -166,13 +167,15 @@ def _subject(
 ) -> Subject:
     """Return the run as the subject of a plan: with its event, if it is about one, or its codes, if it fills a pool."""
     entry: Entry | None = None
-    pool_codes = 0
+    pool_codes = imported = 0
     with reading(engine) as connection:
         if run.entry_id is not None:
             row = connection.execute(sa.select(entries).where(entries.c.id == run.entry_id)).one()
             entry = Entry.from_row(row)
+        if run.kind == POOL:
+            imported = codes_imported(connection, run.id)
     if run.kind == POOL:
-        pool_codes = codes_lacking(engine, run.store_id, revision, now=now)
+        pool_codes = imported or codes_lacking(engine, run.store_id, revision, now=now)
     return Subject(
         run_id=run.id,
         slot_key=run.slot_key,
@@ -185,10 +188,17 @@ def _subject(
         only=entry.customer_id if entry is not None else None,
         happened=say_happened(revision.campaign.when.on, entry.facts, store.currency)
         if entry is not None
-        else "",
+        else _say_imported(imported),
         facts=entry.facts if entry is not None else None,
         pool_codes=pool_codes,
+        imports=bool(imported),
     )
+
+
+def _say_imported(count: int) -> str:
+    """Return what an import brought; empty if the run is none."""
+    were = "was" if count == 1 else "were"
+    return f"{count_of(count, 'code')} that {were} made elsewhere {were} imported" if count else ""
 
 
 def _outcome(

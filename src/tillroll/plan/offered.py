@@ -16,8 +16,13 @@ from tillroll.plan.audience.subject import Subject
 
 
 def example_code(subject: Subject) -> str:
-    """Return a code of the right form whose drawn symbols are dots, so that it can never work; a shared code as it is."""
+    """Return a code of the right form whose drawn symbols are dots, so that it can never work; a shared code as it is.
+
+    Empty for codes that were made elsewhere.
+    """
     codes = subject.campaign.codes
+    if subject.imports:
+        return ""
     if codes.shared is not None:
         return codes.shared
     return subject.code_format.format_code(codes.prefix, "•" * subject.code_format.symbols)

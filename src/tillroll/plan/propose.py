@@ -65,7 +65,8 @@ def propose(
     worst, likely = sum_costs(subject, subject.offers, figures)
     goods = _find_goods(engine, subject)
     others = _other_runs(engine, subject, codes, now)
-    strength = guardrail_verdicts.strength_on(subject.campaign, subject.code_format, codes, others)
+    drawn = 0 if subject.imports else codes
+    strength = guardrail_verdicts.strength_on(subject.campaign, subject.code_format, drawn, others)
     verdicts = _guardrail_verdicts(subject, codes, worst, others)
     verdicts += _goods_verdicts(engine, subject, goods)
     verdicts += _calendar_verdicts(subject) + _word_verdicts(subject)

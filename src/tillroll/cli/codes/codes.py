@@ -10,6 +10,7 @@ from tillroll.campaign.text.counts import count_of
 from tillroll.cli.codes.change import CHANGE_COMMANDS
 from tillroll.cli.codes.changes import changes_command, recycle_command
 from tillroll.cli.codes.find import find
+from tillroll.cli.codes.imports import import_command
 from tillroll.cli.support.family import Family
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import NUMBER, PERSON
@@ -117,7 +118,7 @@ def take(campaign: str, count: int, receiver: str, email: str | None, as_json: b
         )
 
 
-for command in (*CHANGE_COMMANDS, recycle_command, changes_command, find):
+for command in (*CHANGE_COMMANDS, import_command, recycle_command, changes_command, find):
     codes.add_command(command)
 
 

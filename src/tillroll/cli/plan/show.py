@@ -93,7 +93,8 @@ def what_rows(proposal: Proposal) -> dict[str, str]:
         rows |= {"offer": proposal.offer, "valid": proposal.valid}
         if proposal.cap:
             rows["at the till"] = proposal.cap
-        rows["codes"] = f"{proposal.code_count:,} like {proposal.code_example}"
+        like = f"like {proposal.code_example}" if proposal.code_example else "made elsewhere"
+        rows["codes"] = f"{proposal.code_count:,} {like}"
         if proposal.strength is not None:
             rows["guessing"] = proposal.strength.sentence()
     if (values := proposal.values) is not None:

@@ -68,9 +68,11 @@ def pools_with_terms(
     return [run_id for run_id, made_on in candidates if made_on is not None and made_on.same_as(terms)]
 
 
-def may_be_handed_out(pools: Sequence[int]) -> tuple[sa.ColumnElement[bool], ...]:
+def may_be_handed_out(pools: Sequence[int], now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions, over `codes`, for codes that may be handed out. `pools` are the runs that made them."""
+    own_end = codes.c.valid_until
     return (
+        sa.or_(own_end.is_(None), own_end > now + LEAST_LEFT),
         codes.c.run_id.in_(pools),
         codes.c.recipient_id.is_(None),
         codes.c.handed_at.is_(None),

@@ -22,6 +22,14 @@ def has_own_code() -> sa.ColumnElement[bool]:
     return sa.exists().where(code.c.recipient_id == recipients.c.id, has_not_clashed(code))
 
 
+def is_imported(code: sa.FromClause = codes) -> sa.ColumnElement[bool]:
+    """Return the condition that a code was imported and its coupon is to be found again, over `codes` or an alias of it.
+
+    A code that Tillroll drew has no coupon while it is reserved.
+    """
+    return sa.and_(code.c.state == CodeState.RESERVED, code.c.coupon_id.is_not(None))
+
+
 def was_used() -> sa.ColumnElement[bool]:
     """Return the condition that a code was used, over `codes`: by an order, or by the word of the store, which may be open."""
     by_order = sa.exists().where(redemptions.c.code_id == codes.c.id)

@@ -79,7 +79,7 @@ def resume(context: MintContext, chunk: Chunk) -> None:
 def intend(context: MintContext, run_id: int) -> Chunk | None:
     """Record the run's next chunk before the store hears of it. Returns None if no code is reserved."""
     now = context.clock.now()
-    reserved = (codes.c.run_id == run_id, codes.c.state == CodeState.RESERVED)
+    reserved = (codes.c.run_id == run_id, codes.c.state == CodeState.RESERVED, codes.c.coupon_id.is_(None))
     with writing(context.engine) as connection:
         next_codes = sa.select(codes.c.id).where(*reserved).order_by(codes.c.id).limit(CHUNK)
         ids = list(connection.scalars(next_codes))

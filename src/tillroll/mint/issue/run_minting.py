@@ -13,6 +13,7 @@ from tillroll.campaign.states import CodeState
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.plans import load_plan, load_revision
 from tillroll.ledger.queries.pools import POOL
+from tillroll.ledger.queries.predicates import is_imported
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import codes
 from tillroll.mint.context import MintContext
@@ -38,6 +39,7 @@ class RunMinting:
     waiting: bool  # there may be codes to push, or to hand out
     may_finish: bool = True  # whether to check if the run is done; cleared until something was settled
     reserved: bool = False  # every code is drawn
+    imported: bool = False  # it has codes that were made elsewhere, whose coupons are to be found again
     _pattern: CouponPattern | None = None
 
     def pattern(self, context: MintContext) -> CouponPattern:
@@ -59,8 +61,12 @@ def open_run_minting(context: MintContext, run: Run) -> RunMinting:
     """Read what minting needs to know of a run in `minting`."""
     with reading(context.engine) as connection:
         source, planned, shared = _source(connection, run)
+        some = sa.select(codes.c.id).where(codes.c.run_id == run.id, is_imported()).limit(1)
+        imported = run.kind == POOL and connection.execute(some).first() is not None
     waiting = source is not CodeSource.NONE
-    return RunMinting(run=run, source=source, planned=planned, shared=shared, waiting=waiting)
+    return RunMinting(
+        run=run, source=source, planned=planned, shared=shared, waiting=waiting, imported=imported
+    )
 
 
 def _source(connection: Connection, run: Run) -> tuple[CodeSource, int, str | None]:

@@ -21,6 +21,7 @@ from tillroll.ledger.records import Chunk, Run
 from tillroll.ledger.tables import chunks
 from tillroll.mint.context import MintContext
 from tillroll.mint.fair_share import Claim, choose_claim
+from tillroll.mint.issue.confirm import confirm_imported
 from tillroll.mint.issue.finish import finish
 from tillroll.mint.issue.lookup import look_up, oldest_lost
 from tillroll.mint.issue.poll import ask, oldest_in_flight
@@ -108,7 +109,14 @@ def mint_turn(context: MintContext, *, until: datetime) -> TurnResult:
             resume(context, chunk)
             active.wake(chunk.owner_id)
     while True:
-        steps = [_look_up(active), _ask(active), _push(active), _hand_out(active), _finish(active)]
+        steps = [
+            _look_up(active),
+            _ask(active),
+            _push(active),
+            _confirm(active),
+            _hand_out(active),
+            _finish(active),
+        ]
         if not any(steps):
             active.result.next_at = _next_at(active)
             return active.result
@@ -161,6 +169,17 @@ def _push(active: _ActiveRuns) -> bool:
         minting.waiting = push(context, minting.run, minting.pattern(context)) or not minting.reserved
         memory.count_chunk(claim)
     return True
+
+
+def _confirm(active: _ActiveRuns) -> bool:
+    """Look up imported codes of the runs that have some. Returns whether there were any."""
+    moved = False
+    for minting in [each for each in active.by_id.values() if each.imported]:
+        with active.one_run(minting.run):
+            minting.imported = confirm_imported(active.context, minting.run)
+            minting.may_finish = True
+            moved = True
+    return moved
 
 
 def _in_flight(context: MintContext) -> int:

@@ -18,6 +18,7 @@ from tillroll.errors import NotFound, Refused
 from tillroll.ledger import audit
 from tillroll.ledger.bulk.rows import change_many
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.queries.given import works_until
 from tillroll.ledger.queries.plans import load_revision
 from tillroll.ledger.queries.pools import Terms, may_be_handed_out, pools_with_terms, terms_of
 from tillroll.ledger.queries.predicates import has_own_code
@@ -109,7 +110,7 @@ def _current_terms(connection: Connection, store_id: int, campaign: str) -> Term
 
 def _in_clear(connection: Connection, ids: list[int]) -> list[dict[str, Any]]:
     query = (
-        sa.select(codes.c.code, runs.c.valid_until)
+        sa.select(codes.c.code, works_until().label("valid_until"))
         .join(runs, runs.c.id == codes.c.run_id)
         .where(codes.c.id.in_(ids))
         .order_by(codes.c.id)
@@ -124,8 +125,10 @@ def _ready(
     pools = pools_with_terms(connection, store_id, campaign, terms, now) if terms is not None and most else []
     if not pools:
         return []
-    query = sa.select(codes.c.id).join(runs, runs.c.id == codes.c.run_id).where(*may_be_handed_out(pools))
-    return list(connection.scalars(query.order_by(runs.c.valid_until, codes.c.id).limit(most)))
+    query = (
+        sa.select(codes.c.id).join(runs, runs.c.id == codes.c.run_id).where(*may_be_handed_out(pools, now))
+    )
+    return list(connection.scalars(query.order_by(works_until(), codes.c.id).limit(most)))
 
 
 def _give(connection: Connection, code_id: int, now: datetime) -> bool:

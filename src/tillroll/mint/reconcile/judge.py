@@ -120,7 +120,7 @@ class CouponJudge:
             self._record_differences(connection, desired, coupon, code)
         elif code.state in _GONE and coupon.coupon_id == code.coupon_id:
             self._record(connection, DriftKind.STILL_THERE, coupon, code, [])
-        elif code.state in _NOT_MADE and run_id_in_name(coupon.name) != code.run_id:
+        elif code.state in _NOT_MADE and code.terms is None and run_id_in_name(coupon.name) != code.run_id:
             self._record(connection, DriftKind.CLASH, coupon, code, [])
 
     def _record_use(self, connection: Connection, coupon: Coupon, code: ComparedCode) -> None:

@@ -30,6 +30,7 @@ class Subject:
     happened: str = ""  # that event as a sentence
     facts: Mapping[str, Any] | None = None  # that event's facts; None: the run is about no event
     pool_codes: int = 0  # how many codes a run that fills a pool makes
+    imports: bool = False  # these codes were made elsewhere
 
     @property
     def campaign(self) -> Campaign:

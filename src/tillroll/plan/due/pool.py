@@ -15,6 +15,7 @@ from tillroll.campaign.states import CODE_OPEN, RUN_OPEN, RunState, Stage
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.faults.boundary import contained
 from tillroll.ledger.queries.pools import POOL, Terms, may_be_handed_out, pools_with_terms
+from tillroll.ledger.queries.predicates import is_imported
 from tillroll.ledger.tables import codes, runs
 from tillroll.plan.goods.catalog import find_goods
 from tillroll.plan.record.revisions import campaign_item, readable_campaigns
@@ -65,6 +66,12 @@ def codes_lacking(engine: Engine, store_id: int, revision: Revision, *, now: dat
     return max(0, pool.size - _left(engine, store_id, revision, now)) if pool is not None else 0
 
 
+def codes_imported(connection: Connection, run_id: int) -> int:
+    """Return how many codes were imported for a run that fills a pool."""
+    query = sa.select(sa.func.count()).where(codes.c.run_id == run_id, is_imported())
+    return int(connection.scalar(query) or 0)
+
+
 def run_filling_pool(connection: Connection, store_id: int, name: str) -> int | None:
     """Return the run that is refilling the campaign's pool now, if any."""
     of_pool = (runs.c.store_id == store_id, runs.c.campaign == name, runs.c.kind == POOL)
@@ -97,6 +104,6 @@ def _left(engine: Engine, store_id: int, revision: Revision, now: datetime) -> i
     with reading(engine) as connection:
         pools = pools_with_terms(connection, store_id, revision.name, terms, now)
         on_the_way = (codes.c.run_id.in_(pools), codes.c.state.in_(CODE_OPEN))
-        ready = sa.and_(*may_be_handed_out(pools))
+        ready = sa.and_(*may_be_handed_out(pools, now))
         count = sa.select(sa.func.count()).where(sa.or_(ready, sa.and_(*on_the_way)))
         return int(connection.scalar(count) or 0)
