@@ -21,7 +21,7 @@ from tillroll.ledger.tables import codes, customers, messages, recipients, runs
 from tillroll.mint.issue.reserve import reserve
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.context import SendContext
-from tillroll.send.deliver import send_slice
+from tillroll.send.slices.deliver import send_slice
 from tillroll.send.transports.outbox import Outbox
 
 WAITING = (10_000, 100_000)

@@ -35,7 +35,8 @@ from tillroll.ledger.records import Store
 from tillroll.ledger.sealing import Sealer
 from tillroll.send.transport import Transport
 from tillroll.send.transports.outbox import Outbox
-from tillroll.send.transports.smtp import Smtp, SmtpServer
+from tillroll.send.transports.smtp import Smtp
+from tillroll.send.transports.smtp_server import SmtpServer
 from tillroll.settings import Settings
 
 log = structlog.get_logger("tillroll")

@@ -68,8 +68,8 @@ OLD_KEY = (
 """The points of a chunk that was intended more than an hour ago."""
 
 SENDING = (
-    _point("messages written down", "send.prepare:prepare", "left"),
-    _point("claimed", "send.claim:claim", "left"),
+    _point("messages written down", "send.slices.prepare:prepare", "left"),
+    _point("claimed", "send.slices.claim:claim", "left"),
     _point("some e-mails written, none noted", "send.transports.outbox:Outbox._write_file", "left", 40),
     _point("handed over", "send.transports.outbox:Outbox._append", "left"),
     _point("half of what became of them written, not committed", "send.outcomes:_write_sent", "left", 50),
@@ -83,7 +83,7 @@ ONE_BY_ONE = (
     _point("one by one: made, the answer not written", "ecwid.endpoints.coupons:Coupons.create", "left"),
     _point("one by one: some recorded, the chunk open", "mint.issue.settle:settle", "left"),
     _point("one by one: the chunk closed", "mint.issue.settle:close_chunk", "left"),
-    _point("the last e-mail recorded, the run still sending", "send.deliver:_finish", "entered"),
+    _point("the last e-mail recorded, the run still sending", "send.slices.deliver:_finish", "entered"),
     _point("compared with the store, not noted", "mint.reconcile.hourly:record_reconciled", "entered"),
 )
 """The points of a run with a few codes."""

@@ -49,7 +49,7 @@ from tillroll.outlook.plan_preview import PreviewRequest, preview_plan
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
-from tillroll.send.deliver import send_slice
+from tillroll.send.slices.deliver import send_slice
 from tillroll.track.results.overview import list_campaigns
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -27,7 +27,7 @@ def _deliveries(module: Module) -> Iterator[int]:
 
 
 def test_e_mails_are_made_in_two_places() -> None:
-    assert _places(lambda module: uses_of(MAKING, module)) == {"send/compose.py", "loop/notices.py"}
+    assert _places(lambda module: uses_of(MAKING, module)) == {"send/slices/compose.py", "loop/notices.py"}
 
 
 def test_e_mails_are_handed_over_in_two_places() -> None:

@@ -20,7 +20,8 @@ from tillroll.ledger.tables import audit, roles, roles_users, stores, users
 from tillroll.loop.advance import StoreWorker, advance
 from tillroll.loop.notices import Notice, send_notice
 from tillroll.sandbox.serve import Sandbox
-from tillroll.send.transports.smtp import Smtp, SmtpServer
+from tillroll.send.transports.smtp import Smtp
+from tillroll.send.transports.smtp_server import SmtpServer
 from tillroll.track.connect import reconnect
 from tillroll.track.mirror.sync import sync_profile
 from tillroll.wiring import Services

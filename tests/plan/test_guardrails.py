@@ -31,7 +31,7 @@ from tillroll.plan.freeze import PIECE
 from tillroll.plan.goods.margin import below_margin
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
-from tillroll.send.deliver import send_slice
+from tillroll.send.slices.deliver import send_slice
 
 CAMPAIGN = """title: Hello
 owner: ana@shop.example

@@ -28,10 +28,10 @@ from tillroll.campaign.states import FaultState, ItemKind, MessageState, RunStat
 from tillroll.errors import Conflict
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import faults, messages, runs
-from tillroll.send.compose import DueMessage
 from tillroll.send.context import MessageKind, open_sending
-from tillroll.send.deliver import send_slice
-from tillroll.send.prepare import prepare
+from tillroll.send.slices.compose import DueMessage
+from tillroll.send.slices.deliver import send_slice
+from tillroll.send.slices.prepare import prepare
 
 PEOPLE = 100
 
@@ -142,7 +142,7 @@ def test_a_message_that_failed_leaves_once_when_it_is_tried_again(ledger: Engine
     mailing = Mailing(ledger, tmp_path)
     broken = LineTracer(
         is_victim=mailing.is_victim,
-        raises=lambda place: KeyError("odd") if place[0] == "send/compose.py" else None,
+        raises=lambda place: KeyError("odd") if place[0] == "send/slices/compose.py" else None,
     )
     mailing.send(broken)
     (fault,) = told(ledger, mailing.clock.now())
@@ -160,7 +160,7 @@ def test_a_fault_of_every_message_is_the_runs(ledger: Engine, tmp_path: Path) ->
     mailing = Mailing(ledger, tmp_path)
     every = LineTracer(
         is_victim=lambda name, _value: name == "sending",
-        raises=lambda place: KeyError("odd") if place[0] == "send/compose.py" else None,
+        raises=lambda place: KeyError("odd") if place[0] == "send/slices/compose.py" else None,
     )
     with pytest.raises(KeyError):
         mailing.send(every)

@@ -36,8 +36,9 @@ from tillroll.ledger.database_watch import DatabaseWatch
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.job_queue import conninfo
 from tillroll.ledger.tables import messages
-from tillroll.send.deliver import send_slice
-from tillroll.send.transports.smtp import Smtp, SmtpServer
+from tillroll.send.slices.deliver import send_slice
+from tillroll.send.transports.smtp import Smtp
+from tillroll.send.transports.smtp_server import SmtpServer
 
 KINDS = (["worker"], ["clock"])
 """The processes of the distributed engine besides the pages."""

@@ -34,7 +34,8 @@ from tillroll.rendering.look import HEADERS, LONGEST_LINE, refuse_unsound
 from tillroll.rendering.mime import Outgoing, build
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.transports.outbox import Outbox
-from tillroll.send.transports.smtp import Smtp, SmtpServer
+from tillroll.send.transports.smtp import Smtp
+from tillroll.send.transports.smtp_server import SmtpServer
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 INJECTING = "=?utf-8?q?Ana=0D=0ABcc:=20mallory@evil.example=0D=0A=0D=0A<b>gift</b>?="

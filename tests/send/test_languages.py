@@ -24,8 +24,8 @@ from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
 from tillroll.rendering.preview import previews
-from tillroll.send.deliver import send_slice
-from tillroll.send.remind import remind_slice
+from tillroll.send.slices.deliver import send_slice
+from tillroll.send.slices.remind import remind_slice
 
 LANGUAGES = ("de", "de-AT", "DE_ch", "en-GB", "fr", "", "sl", "x-odd")
 FOLDER = "templates/greeting"

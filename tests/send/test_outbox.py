@@ -66,10 +66,10 @@ def test_a_line_cut_off_by_a_crash_is_removed(tmp_path: Path, outbox: Outbox) ->
     assert [line["key"] for line in lines(tmp_path)] == ["r1-1-abc", "r1-2-abc"]
 
 
-def test_messages_are_for_later_when_the_outbox_cannot_be_written(tmp_path: Path) -> None:
+def test_no_message_is_tried_when_the_outbox_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file where the folder should be")
     outbox = Outbox(tmp_path / "outbox", SystemClock())
-    assert [one.outcome for one in outbox.deliver([message()])] == [DeliveryOutcome.LATER]
+    assert [one.outcome for one in outbox.deliver([message()])] == [DeliveryOutcome.UNTRIED]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tillroll.campaign.states import CodeState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import codes, messages, recipients
 from tillroll.send.context import MessageKind, SendContext, open_sending
-from tillroll.send.prepare import prepare
+from tillroll.send.slices.prepare import prepare
 
 
 def written_down(engine: Engine, context: SendContext, run_id: int) -> int:

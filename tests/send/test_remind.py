@@ -17,9 +17,9 @@ from tillroll.campaign.states import MessageState, RunState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import messages
 from tillroll.send.context import MessageKind, SendContext, open_sending
-from tillroll.send.deliver import send_slice
-from tillroll.send.prepare import prepare
-from tillroll.send.remind import remind_slice
+from tillroll.send.slices.deliver import send_slice
+from tillroll.send.slices.prepare import prepare
+from tillroll.send.slices.remind import remind_slice
 
 SOON = CAMPAIGN.replace(
     "subject: Hello}",

@@ -20,7 +20,7 @@ from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, messages
 from tillroll.plan.make import make_plan
 from tillroll.rendering.preview import previews
-from tillroll.send.deliver import send_slice
+from tillroll.send.slices.deliver import send_slice
 from tillroll.track.results.redeem import end_runs
 
 FLOW = """title: Your cart

@@ -16,8 +16,8 @@ from tests.shop import NOW, add_customers, lapsed
 from tillroll.campaign.text.addresses import mailbox_of
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import customers, messages
-from tillroll.send.deliver import send_slice
-from tillroll.send.remind import remind_slice
+from tillroll.send.slices.deliver import send_slice
+from tillroll.send.slices.remind import remind_slice
 
 NEW = "customer1@other.example"
 

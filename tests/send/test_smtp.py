@@ -11,7 +11,9 @@ from aiosmtpd.controller import Controller
 from tests.send.room import message
 from tillroll.errors import Misconfigured
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.transports.smtp import Smtp, SmtpServer
+from tillroll.send.transports.smtp import Smtp
+from tillroll.send.transports.smtp_server import SmtpServer
+from tillroll.send.trouble import Trouble
 
 
 class Post:
@@ -64,12 +66,13 @@ def test_a_connection_lost_after_the_data_leaves_the_outcome_unknown(post: tuple
     handler, smtp = post
     handler.hang_up_after_data = True
     outcomes = [one.outcome for one in smtp.deliver([message(1), message(4)])]
-    assert outcomes == [DeliveryOutcome.UNKNOWN, DeliveryOutcome.LATER]
+    assert outcomes == [DeliveryOutcome.UNKNOWN, DeliveryOutcome.UNKNOWN], "each on a connection of its own"
 
 
-def test_messages_are_for_later_when_the_server_cannot_be_reached() -> None:
+def test_no_message_is_tried_when_the_server_cannot_be_reached() -> None:
     smtp = Smtp(SmtpServer.from_url("smtp://127.0.0.1:1"))
-    assert [one.outcome for one in smtp.deliver([message(1)])] == [DeliveryOutcome.LATER]
+    (only,) = smtp.deliver([message(1)])
+    assert (only.outcome, only.trouble) == (DeliveryOutcome.UNTRIED, Trouble.UNREACHABLE)
     assert smtp.delivered(["k"]) is None
 
 

@@ -20,7 +20,8 @@ from cryptography.x509.oid import NameOID
 
 from tests.send.room import message
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.transports.smtp import Smtp, SmtpServer
+from tillroll.send.transports.smtp import Smtp
+from tillroll.send.transports.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Requiring AUTH while not requiring TLS"
@@ -109,7 +110,7 @@ def test_another_server_gets_neither(tmp_path: Path, name: str, ended: bool, is_
     post, files = Post(), certificate(tmp_path, name, ended=ended)
     with mail_server(post, files) as port:
         outcome, reason = sent_to(port, files[0] if is_trusted else None)
-        assert outcome is DeliveryOutcome.LATER
+        assert outcome is DeliveryOutcome.UNTRIED
         assert "certificate" in reason.lower()
         assert post.passwords == []
         assert sent_to(port, None, "smtp+insecure")[0] is DeliveryOutcome.SENT
@@ -119,7 +120,7 @@ def test_no_password_goes_out_unencrypted(tmp_path: Path) -> None:
     post = Post()
     with mail_server(post, None) as port:
         outcome, reason = sent_to(port, None)
-        assert outcome is DeliveryOutcome.LATER
+        assert outcome is DeliveryOutcome.UNTRIED
         assert "offers no encryption, so the password isn't given to it" in reason
         assert post.passwords == []
         assert sent_to(port, None, "smtp+insecure")[0] is DeliveryOutcome.SENT

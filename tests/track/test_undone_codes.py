@@ -20,7 +20,7 @@ from tillroll.ledger.mirror.store_use import record_store_use
 from tillroll.ledger.tables import codes, messages, recipients, runs
 from tillroll.mint.issue.reserve import reserve
 from tillroll.sandbox.serve import Sandbox
-from tillroll.send.prepare import is_used
+from tillroll.send.slices.prepare import is_used
 from tillroll.track.code_lookup import find_code
 from tillroll.track.mirror.areas import ORDERS
 from tillroll.track.mirror.sync import sync

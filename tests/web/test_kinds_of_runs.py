@@ -20,7 +20,7 @@ from tillroll.ledger.tables import codes, redemptions
 from tillroll.plan.due.pool import fill_pools
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
-from tillroll.send.deliver import send_slice
+from tillroll.send.slices.deliver import send_slice
 
 TWO = """variants:
   - {name: ten, weight: 1}

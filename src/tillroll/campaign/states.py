@@ -156,6 +156,14 @@ class MessageState(StrEnum):
     HELD = "held"  # not allowed (consent withdrawn, no code); the reason says why
 
 
+class WireState(StrEnum):
+    """How far a claimed e-mail came, for a transport that keeps no log of its own."""
+
+    UNMARKED = ""  # not claimed, or claimed by a version that left no mark
+    WAITING = "waiting"  # claimed; it has surely not left
+    LEAVING = "leaving"  # its end is being sent; it may have left
+
+
 MESSAGE_OPEN = frozenset({MessageState.READY, MessageState.SENDING})
 
 

@@ -28,6 +28,7 @@ COMMANDS = {  # ordered as a campaign's path, not by the alphabet
     "halt": ("runs.halt", "halt_command", "Stop a run or a campaign."),
     "restart": ("runs.halt", "restart_command", "Continue a halted run or campaign."),
     "status": ("runs.status", "status", "Show the store, the campaigns and the open runs."),
+    "send": ("runs.send", "send", "Show whether e-mails can leave, or have it tried again."),
     "codes": ("codes.codes", "codes", "Find, export, take, pause, resume, extend, revoke and recycle codes."),
     "faults": ("runs.faults", "faults", "List what failed unexpectedly, or have it tried again."),
     "drift": ("codes.drift", "drift", "List, fix or accept coupons that differ from the ledger."),

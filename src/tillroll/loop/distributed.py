@@ -30,7 +30,7 @@ from tillroll.loop.stages.sending import send_context
 from tillroll.loop.store_workers import PATIENCE, SLICE, StoreWorkers, exit_now
 from tillroll.recovery.fence import FenceTaken
 from tillroll.send.context import Share
-from tillroll.send.share import send_share
+from tillroll.send.slices.share import send_share
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.worker")

@@ -14,7 +14,7 @@ from tillroll.ledger.queries.runs import runs_in
 from tillroll.ledger.tables import codes, messages, runs
 from tillroll.recovery.decide import RunStage, StoreRecord
 from tillroll.recovery.doubt import IN_DOUBT
-from tillroll.send.prepare import MAY_HAVE_LEFT
+from tillroll.send.slices.prepare import MAY_HAVE_LEFT
 from tillroll.send.transport import Transport
 
 _PIECE = 1_000

@@ -10,8 +10,19 @@ from tillroll.campaign.figures.retry import RetryPolicy
 from tillroll.campaign.language.models import IfUnknown
 from tillroll.campaign.states import CodeState, MessageState
 
-MESSAGE_RETRIES = RetryPolicy(attempts=5, first_pause=timedelta(minutes=1), growth=4)
-"""Of handing one e-mail over: 1, 4, 16 and 64 minutes apart."""
+MESSAGE_RETRIES = RetryPolicy(
+    attempts=32, first_pause=timedelta(minutes=1), growth=4, longest_pause=timedelta(hours=4)
+)
+"""Of handing one e-mail over: 1, 4, 16 and 64 minutes apart, then every four hours, for four days and a half.
+
+RFC 5321, section 4.5.4.1: a client gives up after four or five days.
+"""
+
+DOUBTFUL_RETRIES = RetryPolicy(attempts=3, first_pause=timedelta(minutes=5), growth=6)
+"""Of an e-mail that was refused, perhaps for a reason that passes: again after 5 and after 30 minutes."""
+
+RESENDS = RetryPolicy(attempts=5)
+"""Of an e-mail that may have left, where the campaign says to send it again."""
 
 PAUSED_CHECK = timedelta(minutes=1)
 """How long an e-mail waits before its paused code is checked again."""
@@ -90,8 +101,10 @@ class DeliveryOutcome(StrEnum):
     """What a transport reports about one message."""
 
     SENT = "sent"
-    FAILED = "failed"  # refused for good
+    FAILED = "failed"  # refused for good: this recipient can't be reached
+    DOUBTFUL = "doubtful"  # refused, but perhaps not because of the recipient
     LATER = "later"  # not accepted; try again later
+    UNTRIED = "untried"  # it surely did not leave, and the trouble is not its own: this was no attempt
     UNKNOWN = "unknown"  # it may have left
 
 
@@ -102,8 +115,19 @@ def next_state(outcome: DeliveryOutcome, *, attempts: int, if_unknown: IfUnknown
             return MessageState.SENT
         case DeliveryOutcome.FAILED:
             return MessageState.FAILED
+        case DeliveryOutcome.UNTRIED:
+            return MessageState.READY
+        case DeliveryOutcome.DOUBTFUL:
+            return MessageState.READY if DOUBTFUL_RETRIES.may_try_again(attempts) else MessageState.FAILED
         case DeliveryOutcome.LATER:
             return MessageState.READY if MESSAGE_RETRIES.may_try_again(attempts) else MessageState.FAILED
         case DeliveryOutcome.UNKNOWN:
-            again = if_unknown is IfUnknown.RESEND and MESSAGE_RETRIES.may_try_again(attempts)
+            again = if_unknown is IfUnknown.RESEND and RESENDS.may_try_again(attempts)
             return MessageState.READY if again else MessageState.UNKNOWN
+
+
+def pause_after(outcome: DeliveryOutcome, *, attempts: int) -> timedelta | None:
+    """Return how long a message waits after an outcome before it is tried again; None: not at all."""
+    if outcome is DeliveryOutcome.LATER:
+        return MESSAGE_RETRIES.pause_before(attempts)
+    return DOUBTFUL_RETRIES.pause_before(attempts) if outcome is DeliveryOutcome.DOUBTFUL else None

@@ -1,7 +1,8 @@
 """Handing claimed messages to the transport: a message at which the transport fails costs the others nothing.
 
-A transport yields one outcome after the other, in order (`transport.py`). So when it fails, the message at hand is the first
-without an outcome: it may have left, unless the transport's own log says otherwise. The messages behind it are handed over again.
+The gate hears of each outcome before the next message leaves. A transport yields one outcome after the other, in order
+(`transport.py`). So when it fails, the message at hand is the first without an outcome: it may have left, unless the transport's
+own log says otherwise. The messages behind it are handed over again.
 """
 
 from __future__ import annotations
@@ -15,37 +16,36 @@ from tillroll.rendering.mime import Outgoing
 from tillroll.send.context import SendContext
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.outcomes import message_item
-from tillroll.send.transport import Delivery, MayLeave, always
+from tillroll.send.transport import Delivery
+from tillroll.send.wire import Wire
 
 
-def hand_over(
-    context: SendContext, run: Run, claimed: Sequence[Outgoing], may_leave: MayLeave = always
-) -> list[Delivery]:
-    """Hand each message over once, as long as they may leave. Returns an outcome for each that did not stay.
+def hand_over(context: SendContext, run: Run, claimed: Sequence[Outgoing], gate: Wire) -> None:
+    """Hand each message over once, as long as they may leave. The gate is given an outcome for each that did not stay.
 
     A fault that concerns everybody is raised. Messages that were handed over by then stay claimed, and are settled as those of a
     process that died.
     """
-    outcomes: list[Delivery] = []
     remaining = list(claimed)
     while remaining:
+        settled: set[int] = set()
         try:
-            for delivery in context.transport.deliver(remaining, may_leave):
-                outcomes.append(delivery)
-            return outcomes
+            for delivery in context.transport.deliver(remaining, gate):
+                settled.add(delivery.message_id)
+                gate.note(delivery)
+            return
         except Exception as fault:
             if concerns_everybody(fault):
                 raise
-            settled = {delivery.message_id for delivery in outcomes}
             unsettled = [message for message in remaining if message.message_id not in settled]
-            outcomes += _settle_at_hand(context, run, unsettled, fault, alone=len(remaining) == 1)
-            settled = {delivery.message_id for delivery in outcomes}
+            for delivery in _settle_at_hand(context, run, unsettled, fault, alone=len(remaining) == 1):
+                settled.add(delivery.message_id)
+                gate.note(delivery)
             remaining = [message for message in unsettled if message.message_id not in settled]
             if len(remaining) == len(unsettled):  # nobody knows which one it was: each alone
-                return outcomes + [
-                    each for message in remaining for each in hand_over(context, run, [message], may_leave)
-                ]
-    return outcomes
+                for message in remaining:
+                    hand_over(context, run, [message], gate)
+                return
 
 
 def _settle_at_hand(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.language.models import IfUnknown
-from tillroll.campaign.states import ItemKind, MessageState, Stage
+from tillroll.campaign.states import ItemKind, MessageState, Stage, WireState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.pieces import write_pieces
 from tillroll.ledger.faults.rows import FaultyItem, is_set_aside
@@ -18,7 +18,7 @@ from tillroll.ledger.locks.store_lock import store_lock
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import messages
 from tillroll.send.context import MessageKind, SendContext
-from tillroll.send.decide import MESSAGE_RETRIES, DeliveryOutcome, next_state
+from tillroll.send.decide import DeliveryOutcome, next_state, pause_after
 from tillroll.send.lease import is_left_over
 from tillroll.send.transport import Delivery
 
@@ -60,7 +60,7 @@ def _write_where(
     now: datetime,
     also: dict[str, Any],
 ) -> bool:
-    values = {"state": to, "changed_at": now, "not_before": None, **also}
+    values = {"state": to, "changed_at": now, "not_before": None, "wire": WireState.UNMARKED, **also}
     return connection.execute(sa.update(messages).where(*where).values(values)).rowcount == 1
 
 
@@ -94,23 +94,40 @@ def record(
     whole ledger can't be written the outcomes stay in memory, since nobody could find them out again. After such an outage this
     raises what it met, so that the sender ends its turn before it sends anything more.
     """
-    now = context.clock.now()
-    outcomes = [(delivery, (owner, claimed_at[delivery.message_id])) for delivery in deliveries]
     stayed = claimed_at.keys() - {delivery.message_id for delivery in deliveries}
 
     def write_all() -> None:
-        write_pieces(
-            context.engine,
-            outcomes,
-            lambda connection, some: _write_outcomes(connection, some, if_unknown, now),
-            name=lambda outcome: message_item(run, outcome[0].message_id),
-            stage=Stage.SEND,
-            now=now,
-        )
+        record_now(context, run, deliveries, claimed_at, if_unknown=if_unknown, owner=owner)
         _write_back(context, {message_id: claimed_at[message_id] for message_id in stayed})
         _write_back(context, maybe_at or {})
 
     insist(context, write_all)
+
+
+def record_now(
+    context: SendContext,
+    run: Run,
+    deliveries: Sequence[Delivery],
+    claimed_at: Mapping[int, datetime],
+    *,
+    if_unknown: IfUnknown,
+    owner: int,
+    also: Callable[[Connection], None] | None = None,
+) -> None:
+    """Record what became of some claimed messages, without waiting for a database that is away. Safe to repeat.
+
+    `also` writes something in the same transaction.
+    """
+    now = context.clock.now()
+    write_pieces(
+        context.engine,
+        [(delivery, (owner, claimed_at[delivery.message_id])) for delivery in deliveries],
+        lambda connection, some: _write_outcomes(connection, some, if_unknown, now),
+        name=lambda outcome: message_item(run, outcome[0].message_id),
+        stage=Stage.SEND,
+        now=now,
+        also=None if also is None else lambda connection, _failed: also(connection),
+    )
 
 
 def _write_outcomes(
@@ -124,8 +141,11 @@ def _write_outcomes(
         also: dict[str, Any] = {"reason": delivery.reason}
         if state is MessageState.SENT:
             also["sent_at"] = now
-        elif state is MessageState.READY and delivery.outcome is DeliveryOutcome.LATER:
-            also["not_before"] = now + MESSAGE_RETRIES.pause_before(attempts)
+        elif state is MessageState.READY:
+            pause = pause_after(delivery.outcome, attempts=attempts)
+            also["not_before"] = now + pause if pause is not None else None
+            if delivery.outcome is DeliveryOutcome.UNTRIED:
+                also["attempts"] = attempts - 1
         _write_sent(connection, delivery.message_id, claimed_by, state, now, **also)
 
 
@@ -144,6 +164,7 @@ def _write_back(context: SendContext, claimed_at: Mapping[int, datetime]) -> Non
         "state": MessageState.READY,
         "changed_at": context.clock.now(),
         "attempts": messages.c.attempts - 1,
+        "wire": WireState.UNMARKED,
     }
     with writing(context.engine) as connection:
         for moment in set(claimed_at.values()):
@@ -154,6 +175,35 @@ def _write_back(context: SendContext, claimed_at: Mapping[int, datetime]) -> Non
                 messages.c.sending_at == moment,
             )
             connection.execute(sa.update(messages).where(*ours).values(values))
+
+
+def take_back(context: SendContext, claimed_at: Mapping[int, datetime]) -> None:
+    """Undo the attempts of messages whose refusal turned out to be the transport's trouble: they go again, as if untried.
+
+    Only outcomes of these very claims are undone.
+    """
+    if not claimed_at:
+        return
+    values = {
+        "state": MessageState.READY,
+        "changed_at": context.clock.now(),
+        "not_before": None,
+        "attempts": messages.c.attempts - 1,
+    }
+
+    def undo() -> None:
+        with writing(context.engine) as connection:
+            for message_id, at in claimed_at.items():
+                refused = (
+                    messages.c.id == message_id,
+                    messages.c.state.in_((MessageState.READY, MessageState.FAILED)),
+                    messages.c.owner == context.owner,
+                    messages.c.sending_at == at,
+                    messages.c.attempts > 0,
+                )
+                connection.execute(sa.update(messages).where(*refused).values(values))
+
+    insist(context, undo)
 
 
 def insist(context: SendContext, action: Callable[[], None]) -> None:
@@ -201,20 +251,15 @@ def are_leaving(run: Run, kind: MessageKind) -> tuple[sa.ColumnElement[bool], ..
 def _settle_claimed(
     context: SendContext, run: Run, kind: MessageKind, owner: int, if_unknown: IfUnknown
 ) -> None:
-    """Ask the transport which of an owner's claimed messages left. If it can't tell, they are unknown."""
+    """Settle an owner's claimed messages: by the transport's log, or else by the mark of those that were about to leave."""
     now = context.clock.now()
     with reading(context.engine) as connection:
         where = (*are_leaving(run, kind), messages.c.owner == owner, is_left_over(context, now))
-        columns = (messages.c.id, messages.c.message_key, messages.c.sending_at)
+        columns = (messages.c.id, messages.c.message_key, messages.c.sending_at, messages.c.wire)
         rows: list[sa.Row[Any]] = list(connection.execute(sa.select(*columns).where(*where)))
     delivered = context.transport.delivered([row.message_key for row in rows])
     if delivered is None:
-        reason = "the process died while it was being sent"
-        unknown = [
-            Delivery(message_id=row.id, outcome=DeliveryOutcome.UNKNOWN, reason=reason) for row in rows
-        ]
-        claimed_at = {row.id: row.sending_at for row in rows}
-        record(context, run, unknown, claimed_at, if_unknown=if_unknown, owner=owner)
+        _settle_by_mark(context, run, rows, owner, if_unknown)
         return
 
     def write_found(connection: Connection, some: Sequence[sa.Row[Any]]) -> None:
@@ -232,3 +277,21 @@ def _settle_claimed(
         stage=Stage.SEND,
         now=now,
     )
+
+
+def _settle_by_mark(
+    context: SendContext, run: Run, rows: Sequence[sa.Row[Any]], owner: int, if_unknown: IfUnknown
+) -> None:
+    """A message that was about to leave is unknown. One that waited for its turn has not left: that was no attempt."""
+    outcomes = [
+        Delivery(message_id=row.id, outcome=DeliveryOutcome.UNTRIED)
+        if row.wire == WireState.WAITING
+        else Delivery(
+            message_id=row.id,
+            outcome=DeliveryOutcome.UNKNOWN,
+            reason="the process died while it was being sent",
+        )
+        for row in rows
+    ]
+    claimed_at = {row.id: row.sending_at for row in rows}
+    record(context, run, outcomes, claimed_at, if_unknown=if_unknown, owner=owner)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
+from tillroll.send.trouble import Trouble
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,8 @@ class Delivery:
     message_id: int  # the ledger's row
     outcome: DeliveryOutcome
     reason: str = ""  # for people; empty when it was sent
+    trouble: Trouble | None = None  # if the reason is, or may be, nobody's but the transport's
+    status: str = ""  # the codes of the answer: two of the same status say the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +34,33 @@ class Departed:
     at: datetime
 
 
-MayLeave = Callable[[Sequence[Outgoing]], bool]
-"""Whether these messages may leave right now. Once it says no, nothing more may leave."""
+class Gate(Protocol):
+    """What a transport asks before something leaves."""
+
+    def may_leave(self, messages: Sequence[Outgoing]) -> bool:
+        """Return whether these messages may leave right now. Once it says no, nothing more may leave."""
+        ...
+
+    def leaves(self, message: Outgoing) -> bool:
+        """Note that the first byte of a message's content leaves now, and return whether it may. A no is as good as one above.
+
+        Asked by transports that keep no log: whatever is not noted so has surely not left.
+        """
+        ...
 
 
-def always(_messages: Sequence[Outgoing]) -> bool:
-    """Let everything leave: e-mails to people of the shop are nobody else's to send."""
-    return True
+class _Open:
+    """Lets everything leave."""
+
+    def may_leave(self, messages: Sequence[Outgoing]) -> bool:
+        return True
+
+    def leaves(self, message: Outgoing) -> bool:
+        return True
+
+
+OPEN: Gate = _Open()
+"""For e-mails to people of the shop: they are nobody else's to send."""
 
 
 class Transport(Protocol):
@@ -46,13 +69,16 @@ class Transport(Protocol):
     name: str
     """What `message.send.via` calls it; stored with each message."""
 
-    def deliver(self, messages: Sequence[Outgoing], may_leave: MayLeave = always) -> Iterator[Delivery]:
+    keeps_log: bool
+    """Whether `delivered` and `since` can tell what left."""
+
+    def deliver(self, messages: Sequence[Outgoing], gate: Gate = OPEN) -> Iterator[Delivery]:
         """Try each message once and yield one `Delivery` for each, whatever happens.
 
-        `may_leave` is asked right before messages leave. When it says no, they and those behind them stay, and have no outcome.
+        The gate is asked right before messages leave. When it says no, they and those behind them stay, and have no outcome.
 
-        Network and server faults are outcomes; they are not raised. A transport whose `delivered` can't tell yields each outcome
-        before it touches the next message, in their order: so a fault of its own is known to be about the next one.
+        Network and server faults are outcomes; they are not raised. A transport that keeps no log yields each outcome before it
+        touches the next message, in their order: so a fault of its own is known to be about the next one.
         """
         ...
 

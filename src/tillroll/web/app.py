@@ -79,6 +79,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
         broken_parts=parts.broken_parts,
         may_connect=request_context.may_connect,
         on_hold=request_context.on_hold,
+        transport_holds=request_context.transport_holds,
     )
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]

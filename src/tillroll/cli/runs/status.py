@@ -15,6 +15,7 @@ from tillroll.campaign.states import RUN_OPEN, RunState
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
 from tillroll.cli.runs.faults import fault_json
+from tillroll.cli.runs.send import hold_json
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
 from tillroll.cli.support.output import STATE_STYLE, list_table, local_clock, out, print_json
@@ -25,6 +26,7 @@ from tillroll.ledger.faults.sentences import say_fault
 from tillroll.ledger.mirror.unread import UnreadRow, list_unread
 from tillroll.ledger.people.requests import open_requests
 from tillroll.ledger.records import PrivacyRequest, Store
+from tillroll.send.hold import list_holds
 from tillroll.track.connect import CONNECTED
 from tillroll.track.results.overview import (
     CampaignLine,
@@ -60,16 +62,20 @@ def status(as_json: bool) -> None:
             unread = list_unread(connection, store.id, limit=_MOST_UNREAD + 1)
             asked = open_requests(connection, store.id)
             faults = list_faults(connection, store.id, now=services.clock.now())
+            held = list_holds(connection)
     if as_json:
         body = _status_json(store, campaigns, runs, progress)
         told = {
             "unread": [row.sentence for row in unread[:_MOST_UNREAD]],
             "privacy_requests": [_request_json(request) for request in asked],
+            "holds": [hold_json(one) for one in held],
         }
         print_json({**body, **told, "faults": [fault_json(fault) for fault in faults]})
         return
     console = out()
     _show_store(console, store)
+    for one in held:
+        console.print(Text(one.sentence, style="red"), soft_wrap=True)
     for request in asked:
         console.print(Text(f"Privacy: {request.sentence}", style="yellow"), soft_wrap=True)
     _show_unread(console, unread)

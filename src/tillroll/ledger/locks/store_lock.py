@@ -2,8 +2,8 @@
 
 It is a lock on a file beside the SQLite database, or a session's advisory lock on PostgreSQL. It is released when its process
 dies, so a killed worker blocks nobody. Rows that the holder finds half done are therefore left over from a dead process, never
-work in progress. Other senders may send messages beside the holder (`send/deliver.py`). Each has a lock of its own, and its rows
-are left over once that lock is free.
+work in progress. Other senders may send messages beside the holder (`send/slices/deliver.py`). Each has a lock of its own, and
+its rows are left over once that lock is free.
 """
 
 from __future__ import annotations

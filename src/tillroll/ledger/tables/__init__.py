@@ -46,7 +46,7 @@ from tillroll.ledger.tables.events import entries, privacy_requests, reviews, st
 from tillroll.ledger.tables.faults import faults
 from tillroll.ledger.tables.imports import import_chunks, import_rows, imports
 from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
-from tillroll.ledger.tables.messages import messages, redemptions
+from tillroll.ledger.tables.messages import holds, messages, redemptions
 from tillroll.ledger.tables.mirror import (
     carts,
     categories,
@@ -108,6 +108,7 @@ __all__ = [
     "faults",
     "favourites",
     "fences",
+    "holds",
     "import_chunks",
     "import_rows",
     "imports",

@@ -29,12 +29,24 @@ messages = sa.Table(
         "owner", sa.BigInteger, nullable=False, server_default="0"
     ),  # the sender that claimed it; 0: the holder of the store's lock
     sa.Column("sending_at", UtcDateTime),
+    text("wire", ""),  # how far a claimed one came (`WireState`)
     sa.Column("sent_at", UtcDateTime),
     sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("recipient_id", "kind"),
     sa.Index(None, "run_id", "state", "id"),  # in the order they leave
     # answers who got what lately without reading each message; planning asks for half a million at a time
     sa.Index("ix_messages_left", "store_id", "sending_at", "state", "run_id", "code_id", "recipient_id"),
+)
+
+holds = sa.Table(
+    "transport_holds",
+    metadata,
+    sa.Column("transport", sa.Text, primary_key=True),
+    text("trouble"),  # why it takes no e-mails
+    text("answer", ""),  # what it said
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("probe_at", UtcDateTime, nullable=False),  # when one e-mail is tried next
+    count("probes"),  # in vain so far
 )
 
 redemptions = sa.Table(

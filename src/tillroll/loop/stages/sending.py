@@ -15,9 +15,10 @@ from tillroll.loop.stages.refresh import refresh_consent, refresh_one_customer
 from tillroll.loop.stages.set_aside import RETRY_AFTER
 from tillroll.loop.stages.store_worker import STAGE_TIME, StoreWorker
 from tillroll.send.context import SendContext
-from tillroll.send.deliver import send_slice
-from tillroll.send.remind import remind_slice
-from tillroll.send.share import prepare_to_share
+from tillroll.send.hold import load_hold
+from tillroll.send.slices.deliver import send_slice
+from tillroll.send.slices.remind import remind_slice
+from tillroll.send.slices.share import prepare_to_share
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.loop")
@@ -55,7 +56,9 @@ def _send_run(worker: StoreWorker, run: Run, until: datetime) -> datetime | None
     next_at = send_slice(send_context(services), run_id=run.id, until=min(until, now + STAGE_TIME))
     if next_at is not None and next_at > services.clock.now() + RETRY_AFTER:
         with writing(services.engine) as connection:
-            defer_run(connection, run.id, until=next_at, reason="its messages wait for their hour")
+            held = load_hold(connection, services.transport.name)
+            reason = held.sentence if held is not None else "its messages wait for their hour"
+            defer_run(connection, run.id, until=next_at, reason=reason)
     return next_at
 
 

@@ -77,10 +77,17 @@ class BoundedSmtp(smtplib.SMTP):
                 self.sock.settimeout(max(0.001, ends - _CLOCK.monotonic()))
             super().send(sent[start : start + _PIECE])
 
-    def send_content(self, content: bytes) -> tuple[int, bytes]:
-        """Send a message after the server's 354 and return its reply. `content` has CRLF line ends (RFC 5321, section 4.5.2)."""
+    def send_content(self, content: bytes) -> None:
+        """Send a message after the server's 354, but not yet its end: the server can't take it before `end_content`.
+
+        `content` has CRLF line ends (RFC 5321, section 4.5.2).
+        """
         dotted = re.sub(rb"(?m)^\.", b"..", content)
-        self.send(dotted + (b"" if dotted.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+        self.send(dotted + (b"" if dotted.endswith(b"\r\n") else b"\r\n"))
+
+    def end_content(self) -> tuple[int, bytes]:
+        """Send the end of a message, and return the server's reply to it."""
+        self.send(b".\r\n")
         return self.getreply()
 
 

@@ -20,20 +20,22 @@ from tillroll.clock import Clock
 from tillroll.ledger.at_rest.private_files import open_private
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.transport import Delivery, Departed, MayLeave, always
+from tillroll.send.transport import OPEN, Delivery, Departed, Gate
+from tillroll.send.trouble import Trouble
 
 
 class Outbox:
     """A transport that writes messages to a folder."""
 
     name = Via.OUTBOX.value
+    keeps_log = True
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
         self._lines = folder / "messages.jsonl"
         self._clock = clock
 
-    def deliver(self, messages: Sequence[Outgoing], may_leave: MayLeave = always) -> Iterator[Delivery]:
+    def deliver(self, messages: Sequence[Outgoing], gate: Gate = OPEN) -> Iterator[Delivery]:
         """Write the files, then the lines of all of them at once: only then have they left."""
         written: list[tuple[Outgoing, bytes]] = []
         at = self._clock.now().isoformat(timespec="seconds")
@@ -41,11 +43,11 @@ class Outbox:
             try:
                 written.append((message, _line(message, self._write_file(message), at)))
             except OSError as fault:
-                yield _outcome(message, DeliveryOutcome.LATER, f"outbox: {fault.strerror}")
+                yield _untried(message, fault)
             except Exception as fault:  # this message can't be written, whatever it is
                 yield _outcome(message, DeliveryOutcome.FAILED, f"outbox: {type(fault).__name__}")
         try:
-            if not self._append(written, may_leave):
+            if not self._append(written, gate):
                 return
         except OSError as fault:
             for message, _ in written:
@@ -96,7 +98,7 @@ class Outbox:
         draft.replace(path)
         return relative
 
-    def _append(self, written: Sequence[tuple[Outgoing, bytes]], may_leave: MayLeave) -> bool:
+    def _append(self, written: Sequence[tuple[Outgoing, bytes]], gate: Gate) -> bool:
         """Append the lines, unless the messages may not leave any more. Returns whether they have left.
 
         It is asked while the file is locked: whoever looks for the lines (`delivered`) finds them, or they are never written.
@@ -104,7 +106,7 @@ class Outbox:
         if not written:
             return True
         with self._locked_lines() as log:
-            if not may_leave([message for message, _ in written]):
+            if not gate.may_leave([message for message, _ in written]):
                 return False
             log.write(b"".join(line for _, line in written))
             log.flush()
@@ -146,3 +148,12 @@ def _line(message: Outgoing, file: str, at: str) -> bytes:
 
 def _outcome(message: Outgoing, outcome: DeliveryOutcome, reason: str = "") -> Delivery:
     return Delivery(message_id=message.message_id, outcome=outcome, reason=reason)
+
+
+def _untried(message: Outgoing, fault: OSError) -> Delivery:
+    return Delivery(
+        message_id=message.message_id,
+        outcome=DeliveryOutcome.UNTRIED,
+        reason=f"outbox: {fault.strerror}",
+        trouble=Trouble.STORAGE,
+    )

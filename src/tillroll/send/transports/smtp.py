@@ -1,75 +1,37 @@
-"""SMTP: messages leave through a mail server, with one connection for each call of `deliver`.
+"""SMTP: messages leave through a mail server, with one connection for each call of `deliver`, and another if the server ends it.
 
 The server's certificate is checked, and no password goes to a server without encryption, unless the address begins with
 `smtp+insecure://`.
 
-If the connection is lost after the data was sent, the outcome is unknown and recorded as such (RFC 5321, section 4.5.3.2.6: the
-wait for the last reply is where duplicates come from).
+Until the line that ends a message is on its way, nothing has left. If the connection is lost after that, the outcome is unknown
+and recorded as such (RFC 5321, section 4.5.3.2.6: the wait for the last reply is where duplicates come from). A message during
+which the server ends a connection before that is handed over once more on the next one, at no cost to it.
 """
 
 from __future__ import annotations
 
 import smtplib
 import ssl
+from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import unquote, urlsplit
 
 from tillroll.campaign.language.models import Via
 from tillroll.campaign.text.clean import clean_line
-from tillroll.errors import Misconfigured, Refused
+from tillroll.clock import SystemClock
+from tillroll.errors import Refused
 from tillroll.rendering.addresses import mailbox, sender_of
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
-from tillroll.send.transport import Delivery, Departed, MayLeave, always
+from tillroll.send.transport import OPEN, Delivery, Departed, Gate
 from tillroll.send.transports.bounded_smtp import BoundedSmtp, BoundedSmtpTls
+from tillroll.send.transports.replies import CLOSING, GO_ON, Judgement, SmtpReply, SmtpStep, judge
+from tillroll.send.transports.smtp_server import SmtpServer, trusting
+from tillroll.send.trouble import Trouble
 
+_CLOCK = SystemClock()
 _SECONDS = 30.0  # for a connection, for a reply, and for a message to be taken
-_GO_ON, _CLOSING = 354, 421
-
-
-@dataclass(frozen=True, kw_only=True)
-class SmtpServer:
-    """The mail server that messages are handed to."""
-
-    host: str
-    port: int
-    user: str  # empty: no login
-    password: str
-    tls: bool  # encrypted from the first byte (smtps)
-    starttls: bool  # encrypted if the server offers it
-    is_checked: bool = True  # its certificate; and no password goes to it without encryption
-
-    @classmethod
-    def from_url(cls, url: str) -> SmtpServer:
-        """Read `smtp://user:password@host:587` (STARTTLS if offered) or `smtps://…:465`. Raises `Misconfigured`.
-
-        `smtp+insecure://` and `smtps+insecure://` accept any certificate, and give the password without encryption too.
-        """
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as fault:
-            raise Misconfigured(
-                "SMTP_URL is not a valid address.", hint="Write it like smtp://user:password@host:587"
-            ) from fault
-        scheme, _, insecure = parts.scheme.partition("+")
-        if scheme not in {"smtp", "smtps"} or insecure not in {"", "insecure"} or not parts.hostname:
-            raise Misconfigured(
-                "SMTP_URL must begin with smtp:// or smtps:// and name a host.",
-                hint="Write it like smtp://user:password@host:587",
-            )
-        tls = scheme == "smtps"
-        return cls(
-            host=parts.hostname,
-            port=port or (465 if tls else 587),
-            user=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
-            tls=tls,
-            starttls=not tls,
-            is_checked=not insecure,
-        )
 
 
 class _NotEncrypted(Exception):
@@ -80,18 +42,23 @@ class _NotEncrypted(Exception):
         return f"it offers no encryption, so the password isn't given to it; {advice}"
 
 
-def _trusting(server: SmtpServer) -> ssl.SSLContext:
-    """Return how the server's certificate is checked: by the machine's list of authorities, and for the server's name."""
-    context = ssl.create_default_context()
-    if not server.is_checked:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+@dataclass(frozen=True, kw_only=True)
+class _Handed:
+    """What came of handing one message over."""
+
+    delivery: (
+        Delivery | None
+    )  # None: the connection was lost before the message left; or it may not leave any more
+    is_lost: bool  # no other message can go by this connection
+    has_hung: bool = False  # the server said nothing for as long as it may: nothing else is tried now
+    may_not: bool = False  # the gate is closed: nothing more leaves
 
 
 class Smtp:
     """A transport that hands messages to one mail server."""
 
     name = Via.SMTP.value
+    keeps_log = False
 
     def __init__(
         self, server: SmtpServer, *, seconds: float = _SECONDS, context: ssl.SSLContext | None = None
@@ -101,25 +68,43 @@ class Smtp:
         `context`: which certificates are trusted; by default, those that the machine trusts.
         """
         self._server, self._seconds = server, seconds
-        self._context = context or _trusting(server)
+        self._context = context or trusting(server)
 
-    def deliver(self, messages: Sequence[Outgoing], may_leave: MayLeave = always) -> Iterator[Delivery]:
-        """Hand the messages over on one connection. If it fails or is lost, the remaining messages are for later."""
-        try:
-            connection = self._connect()
-        except Exception as fault:  # whatever it is, it isn't the fault of a message
-            yield from _all_later(messages, f"the mail server can't be reached: {_describe(fault)}")
-            return
-        remaining = list(messages)
-        try:
-            while remaining and may_leave(remaining[:1]):
-                delivery, is_lost = self._hand_over(connection, remaining.pop(0))
-                yield delivery
-                if is_lost:
-                    yield from _all_later(remaining, "the mail server closed the connection")
-                    return
-        finally:
-            connection.close()
+    def deliver(self, messages: Sequence[Outgoing], gate: Gate = OPEN) -> Iterator[Delivery]:
+        """Hand the messages over, one after the other, on as many connections as it takes.
+
+        Each connection must settle a message; a message that two connections end at waits, and the others go on.
+        """
+        remaining, is_second = deque(messages), False
+        while remaining:
+            try:
+                connection = self._connect()
+            except Exception as fault:  # whatever it is, it isn't the fault of a message
+                reason = f"the mail server can't be reached: {_describe(fault)}"
+                yield from _untried(remaining, _why_unreachable(fault), reason)
+                return
+            try:
+                while remaining:
+                    handed = self._hand_over(connection, remaining[0], gate)
+                    if handed.may_not:
+                        return
+                    if handed.delivery is not None:
+                        remaining.popleft()
+                        is_second = False
+                        yield handed.delivery
+                    elif is_second and not handed.has_hung:
+                        yield _ended_at(remaining.popleft())
+                        is_second = False
+                    else:
+                        is_second = True
+                    if handed.has_hung:
+                        reason = "the mail server doesn't answer"
+                        yield from _untried(remaining, Trouble.UNREACHABLE, reason)
+                        return
+                    if handed.is_lost:
+                        break
+            finally:
+                connection.close()
 
     def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
         """Return None: a mail server can't be asked."""
@@ -151,36 +136,40 @@ class Smtp:
             raise
         return connection
 
-    def _hand_over(self, connection: BoundedSmtp, message: Outgoing) -> tuple[Delivery, bool]:
-        """Hand one message over. Returns what became of it, and whether the connection is lost.
-
-        Until its data is on the way, nothing has left: a lost connection costs it nothing, and a fault is its own.
-        """
-        is_leaving = is_lost = False
+    def _hand_over(self, connection: BoundedSmtp, message: Outgoing, gate: Gate) -> _Handed:
+        """Hand one message over. Until its end is on the way nothing has left, and a lost connection costs it nothing."""
+        if not gate.may_leave([message]):
+            return _Handed(delivery=None, is_lost=True, may_not=True)
+        is_leaving, began = False, _CLOCK.monotonic()
         try:
-            reply = self._open(connection, message)
-            if reply.code == _GO_ON:
+            step, reply = self._open(connection, message)
+            if reply.code == GO_ON:
+                connection.send_content(message.content)
+                if not gate.leaves(message):
+                    return _Handed(delivery=None, is_lost=True, may_not=True)
                 is_leaving = True
-                reply = _Reply(*connection.send_content(message.content))
-            outcome, reason = reply.outcome, reply.reason
-            if outcome is DeliveryOutcome.SENT and not is_leaving:
-                outcome, reason = DeliveryOutcome.LATER, "the mail server did not ask for the message"
-            is_lost = reply.code == _CLOSING
+                step, reply = SmtpStep.CONTENT, SmtpReply.of(connection.end_content())
         except (smtplib.SMTPServerDisconnected, OSError) as fault:
-            outcome = DeliveryOutcome.UNKNOWN if is_leaving else DeliveryOutcome.LATER
-            what = "the reply was lost" if is_leaving else "the connection was lost"
-            reason, is_lost = f"{what}: {_describe(fault)}", True
+            has_hung = _CLOCK.monotonic() - began >= self._seconds
+            if not is_leaving:
+                return _Handed(delivery=None, is_lost=True, has_hung=has_hung)
+            return _Handed(delivery=_lost(message, fault), is_lost=True, has_hung=has_hung)
         except Refused as refusal:
-            outcome, reason = DeliveryOutcome.FAILED, refusal.message
+            delivery = _delivery(message, DeliveryOutcome.FAILED, refusal.message)
+            return _Handed(delivery=delivery, is_lost=not _is_ready(connection))
         except Exception as fault:
             outcome = DeliveryOutcome.UNKNOWN if is_leaving else DeliveryOutcome.FAILED
-            reason, is_lost = f"{type(fault).__name__}: {_describe(fault)}", is_leaving
-        if outcome is not DeliveryOutcome.SENT and not is_lost:
-            is_lost = not _is_ready(connection)
-        return Delivery(message_id=message.message_id, outcome=outcome, reason=reason), is_lost
+            reason = f"{type(fault).__name__}: {_describe(fault)}"
+            is_lost = is_leaving or not _is_ready(connection)
+            return _Handed(delivery=_delivery(message, outcome, reason), is_lost=is_lost)
+        if reply.code == CLOSING:  # it takes no more on this connection, and did not take this one
+            return _Handed(delivery=None, is_lost=True)
+        delivery = _judged(message, judge(step, reply), step, reply)
+        is_lost = delivery.outcome is not DeliveryOutcome.SENT and not _is_ready(connection)
+        return _Handed(delivery=delivery, is_lost=is_lost)
 
-    def _open(self, connection: BoundedSmtp, message: Outgoing) -> _Reply:
-        """Name the sender and the one recipient, and ask to send. Returns the server's last reply.
+    def _open(self, connection: BoundedSmtp, message: Outgoing) -> tuple[SmtpStep, SmtpReply]:
+        """Name the sender and the one recipient, and ask to send. Returns the server's last reply, and to what.
 
         Raises `Refused` for an address.
         """
@@ -193,33 +182,26 @@ class Smtp:
         connection.command_encoding = "utf-8" if needs_utf8 else "ascii"
         options = [f"SIZE={len(message.content)}"] if connection.has_extn("size") else []
         options += ["BODY=8BITMIME", "SMTPUTF8"] if needs_utf8 else []
-        reply = _Reply(*connection.docmd("MAIL", " ".join([f"FROM:<{sender.address}>", *options])))
-        if reply.outcome is DeliveryOutcome.SENT:
-            reply = _Reply(*connection.docmd("RCPT", f"TO:<{reader.address}>"))
-        return _Reply(*connection.docmd("DATA")) if reply.outcome is DeliveryOutcome.SENT else reply
+        reply = SmtpReply.of(connection.docmd("MAIL", " ".join([f"FROM:<{sender.address}>", *options])))
+        if not reply.is_good:
+            return SmtpStep.SENDER, reply
+        reply = SmtpReply.of(connection.docmd("RCPT", f"TO:<{reader.address}>"))
+        if not reply.is_good:
+            return SmtpStep.RECIPIENT, reply
+        return SmtpStep.DATA, SmtpReply.of(connection.docmd("DATA"))
 
 
-@dataclass(frozen=True)
-class _Reply:
-    """What the server said to a command."""
-
-    code: int
-    text: bytes | str
-
-    @property
-    def outcome(self) -> DeliveryOutcome:
-        """What it means for the message."""
-        if 200 <= self.code < 300:
-            return DeliveryOutcome.SENT
-        return DeliveryOutcome.FAILED if self.code >= 500 else DeliveryOutcome.LATER
-
-    @property
-    def reason(self) -> str:
-        """The reply, for people; empty if the message was sent."""
-        if self.outcome is DeliveryOutcome.SENT:
-            return ""
-        text = self.text.decode(errors="replace") if isinstance(self.text, bytes) else self.text
-        return clean_line(f"{self.code} {text}")
+def _judged(message: Outgoing, judgement: Judgement, step: SmtpStep, reply: SmtpReply) -> Delivery:
+    if judgement.outcome is DeliveryOutcome.SENT and step is not SmtpStep.CONTENT:
+        return _later(message, "the mail server did not ask for the message")
+    reason = "" if judgement.outcome is DeliveryOutcome.SENT else reply.say()
+    return Delivery(
+        message_id=message.message_id,
+        outcome=judgement.outcome,
+        reason=reason,
+        trouble=judgement.trouble,
+        status=reply.status,
+    )
 
 
 def _is_ready(connection: BoundedSmtp) -> bool:
@@ -230,12 +212,59 @@ def _is_ready(connection: BoundedSmtp) -> bool:
         return False
 
 
-def _all_later(messages: Sequence[Outgoing], reason: str) -> Iterator[Delivery]:
+def _delivery(message: Outgoing, outcome: DeliveryOutcome, reason: str) -> Delivery:
+    return Delivery(message_id=message.message_id, outcome=outcome, reason=reason)
+
+
+def _later(message: Outgoing, reason: str) -> Delivery:
+    return _delivery(message, DeliveryOutcome.LATER, reason)
+
+
+def _lost(message: Outgoing, fault: Exception) -> Delivery:
+    """Return what became of a message whose end was sent, but whose answer never came."""
+    return Delivery(
+        message_id=message.message_id,
+        outcome=DeliveryOutcome.UNKNOWN,
+        reason=f"the reply was lost: {_describe(fault)}",
+        trouble=Trouble.UNREACHABLE,
+    )
+
+
+def _ended_at(message: Outgoing) -> Delivery:
+    """Return what became of a message at which two connections ended: it may be the cause, or the server is in trouble."""
+    reason = "the mail server ended two connections at it"
+    return Delivery(
+        message_id=message.message_id,
+        outcome=DeliveryOutcome.LATER,
+        reason=reason,
+        trouble=Trouble.UNREACHABLE,
+    )
+
+
+def _untried(messages: Collection[Outgoing], trouble: Trouble, reason: str) -> Iterator[Delivery]:
     for message in messages:
-        yield Delivery(message_id=message.message_id, outcome=DeliveryOutcome.LATER, reason=reason)
+        yield Delivery(
+            message_id=message.message_id,
+            outcome=DeliveryOutcome.UNTRIED,
+            reason=reason,
+            trouble=trouble,
+        )
+
+
+def _why_unreachable(fault: Exception) -> Trouble:
+    """Return why no connection could be made."""
+    if isinstance(fault, (_NotEncrypted, ssl.SSLError)):
+        return Trouble.ENCRYPTION
+    if isinstance(fault, smtplib.SMTPAuthenticationError) and fault.smtp_code != CLOSING:
+        return (
+            judge(SmtpStep.LOGIN, SmtpReply.of((fault.smtp_code, fault.smtp_error))).trouble or Trouble.LOGIN
+        )
+    if isinstance(fault, smtplib.SMTPNotSupportedError):  # the server offers no login
+        return Trouble.LOGIN
+    return Trouble.UNREACHABLE
 
 
 def _describe(fault: Exception) -> str:
     if isinstance(fault, smtplib.SMTPResponseException):
-        return _Reply(fault.smtp_code, fault.smtp_error).reason
+        return SmtpReply.of((fault.smtp_code, fault.smtp_error)).say()
     return clean_line(str(fault)) or type(fault).__name__

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.ledger.engine import reading
 from tillroll.ledger.mirror.unread import count_unread_by_store
 from tillroll.ledger.queries.stores import all_stores
+from tillroll.send.hold import list_holds
 from tillroll.track.results.metrics import count_by_state, count_waiting_events
 from tillroll.web.support import request_context
 
@@ -53,6 +54,7 @@ class LedgerCollector(Collector):
             yield from _states(connection)
             yield _waiting_events(connection)
             yield _unread_rows(connection)
+            yield _held_transports(connection)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Yield nothing: the metrics are not known before they are collected."""
@@ -96,4 +98,14 @@ def _unread_rows(connection: Connection) -> GaugeMetricFamily:
     )
     for ecwid_id, area, count in count_unread_by_store(connection):
         gauge.add_metric([str(ecwid_id), area], float(count))
+    return gauge
+
+
+def _held_transports(connection: Connection) -> GaugeMetricFamily:
+    """1 for each transport that takes no e-mails now, and why."""
+    gauge = GaugeMetricFamily(
+        "tillroll_transport_held", "Transports that take no e-mails", labels=["transport", "trouble"]
+    )
+    for held in list_holds(connection):
+        gauge.add_metric([held.transport, held.trouble.value], 1.0)
     return gauge

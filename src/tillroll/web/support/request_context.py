@@ -16,6 +16,7 @@ from tillroll.ledger.queries.accounts import roles_of_account, store_roles_of_ac
 from tillroll.ledger.queries.runs import store_id_of_run
 from tillroll.ledger.queries.stores import all_stores
 from tillroll.ledger.records import Store
+from tillroll.send.hold import Hold, list_holds
 from tillroll.track.results.overview import OnHold, count_on_hold
 from tillroll.wiring import Services
 
@@ -136,3 +137,9 @@ def on_hold() -> OnHold:
     assert store is not None  # noqa: S101 - only a page with a store shows it
     with reading(services().engine) as connection:
         return count_on_hold(connection, store.id)
+
+
+def transport_holds() -> list[Hold]:
+    """Return the transports that take no e-mails: every page tells of them."""
+    with reading(services().engine) as connection:
+        return list_holds(connection)

@@ -5,8 +5,9 @@ Crash points, by name:
 - *claimed*: some rows say `sending`, nothing left yet.
 - *handed over*: all or some left, the rows still say `sending`.
 
-Afterwards both look the same. The holder of the store's lock asks the transport (the outbox knows what it took). If the transport
-can't tell, the message is unknown, and the campaign's `if_unknown` decides.
+Afterwards the holder of the store's lock asks the transport (the outbox knows what it took). If the transport can't tell, the
+mark of each row does (`wire.py`): only the one message that was about to leave is unknown, and the campaign's `if_unknown`
+decides about it.
 
 Several senders may work at once (`share.py`): each claimed row names its owner, and the holder of the store's lock settles the
 rows of senders that died.
@@ -27,12 +28,14 @@ from tillroll.ledger.queries.runs import load_run, move_run
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import messages
 from tillroll.ledger.tables.types import UtcDateTime
-from tillroll.send.claim import Claimed, claim, count_allowed_by_rate
 from tillroll.send.context import MessageKind, SendContext, Sending, open_sending
 from tillroll.send.hand_over import hand_over
+from tillroll.send.hold import Hold, give_probe_back, hold, load_hold, release, take_probe
 from tillroll.send.lease import Lease
-from tillroll.send.outcomes import are_leaving, record, settle_interrupted
-from tillroll.send.prepare import prepare
+from tillroll.send.outcomes import are_leaving, settle_interrupted
+from tillroll.send.slices.claim import Claimed, claim, count_allowed_by_rate
+from tillroll.send.slices.prepare import prepare
+from tillroll.send.wire import Wire
 
 _BATCH = 100
 _FIRST_BATCH = 20  # of a slice: with a slow mail server few e-mails are built in vain, and few are claimed when a process dies
@@ -66,38 +69,49 @@ def send_ready(sending: Sending, *, until: datetime) -> datetime | None:
         start = _earliest(sending, now)
         if start > now:
             return start
-        most, next_at = _allowed_now(sending, now, batch)
-        if most <= 0:
+        held = _load_hold(context)
+        if held is not None and not take_probe(context.engine, held, now=now):
+            return max(held.probe_at, now + _WAIT_FOR_OTHERS)
+        most, next_at = _allowed_now(sending, now, 1 if held is not None else batch)
+        claimed = claim(sending, now, most, until) if most > 0 else None
+        if held is not None and (claimed is None or not claimed.emails):
+            give_probe_back(context.engine, held)
+        if claimed is None:
             return next_at
-        claimed = claim(sending, now, most, until)
         if not claimed.looked_at:
             return None
-        if _send_claimed(sending, claimed, until) or context.clock.now() >= until:
+        if _send_claimed(sending, claimed, until, held) or context.clock.now() >= until:
             return context.clock.now()
         batch = min(_BATCH, 2 * batch)
 
 
-def _send_claimed(sending: Sending, claimed: Claimed, until: datetime) -> bool:
+def _load_hold(context: SendContext) -> Hold | None:
+    with reading(context.engine) as connection:
+        return load_hold(connection, context.transport.name)
+
+
+def _send_claimed(sending: Sending, claimed: Claimed, until: datetime, held: Hold | None) -> bool:
     """Hand claimed messages over, and give back those that may not leave any more. Returns whether the slice is over.
 
-    Raises what the database failed with meanwhile, once the outcomes are written.
+    `held`: the transport was in trouble, and one message shows whether it still is. Raises what the database failed with
+    meanwhile, once the outcomes are written.
     """
     context, run = sending.context, sending.run
     lease = Lease(context, run, claimed.emails, claimed_at=claimed.at, until=until)
-    outcomes = hand_over(context, run, claimed.emails, lease.may_leave)
     if_unknown = sending.message.send.if_unknown
-    record(
-        context,
-        run,
-        outcomes,
-        lease.claimed_at,
-        if_unknown=if_unknown,
-        owner=context.owner,
-        maybe_at=lease.maybe_at,
-    )
-    if lease.fault is not None:
-        raise lease.fault
-    return lease.has_ended
+    wire = Wire(context, run, lease, if_unknown=if_unknown, is_probe=held is not None)
+    try:
+        hand_over(context, run, claimed.emails, wire)
+    finally:
+        wire.settle()
+    now, trouble = context.clock.now(), wire.trouble
+    if trouble is not None and trouble.trouble is not None:
+        name = context.transport.name
+        hold(context.engine, transport=name, trouble=trouble.trouble, answer=trouble.reason, now=now)
+        return False  # the next look finds the hold
+    if held is not None and wire.was_answered:
+        release(context.engine, held, now=now)
+    return wire.has_ended
 
 
 def _earliest(sending: Sending, now: datetime) -> datetime:

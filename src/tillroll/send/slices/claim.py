@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.frozen.recipient import Recipient
-from tillroll.campaign.states import CodeState, ItemKind, MessageState, RunState, Stage
+from tillroll.campaign.states import CodeState, ItemKind, MessageState, RunState, Stage, WireState
 from tillroll.campaign.text.units import Rate
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading, writing
@@ -29,12 +29,12 @@ from tillroll.ledger.tables import codes, customers, messages, recipients, runs
 from tillroll.ledger.tables.types import UtcDateTime
 from tillroll.rendering.compile import TemplateRefused
 from tillroll.rendering.mime import Outgoing
-from tillroll.send.compose import DueMessage, compose
 from tillroll.send.context import MessageKind, SendContext, Sending, ShownCode
 from tillroll.send.decide import Decision, ShownCodeNow, may_send
 from tillroll.send.outcomes import message_item, release, write
-from tillroll.send.prepare import is_used
 from tillroll.send.same_person import NO_OTHERS, OtherCustomers, others_of
+from tillroll.send.slices.compose import DueMessage, compose
+from tillroll.send.slices.prepare import is_used
 
 _ALL_OF_THEM = 10
 """If so many messages are looked at and every one of them fails, the fault is the run's, not theirs."""
@@ -186,6 +186,7 @@ def _write_claim(connection: Connection, context: SendContext, email: Outgoing, 
         size=len(email.content),
         attempts=messages.c.attempts + 1,
         sending_at=now,
+        wire=WireState.WAITING,
     )
 
 

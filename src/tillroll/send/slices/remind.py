@@ -20,8 +20,8 @@ from tillroll.ledger.queries.runs import defer_run, load_run
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import codes, messages, recipients, runs
 from tillroll.send.context import MessageKind, SendContext, open_sending
-from tillroll.send.deliver import send_ready
-from tillroll.send.prepare import is_used, prepare
+from tillroll.send.slices.deliver import send_ready
+from tillroll.send.slices.prepare import is_used, prepare
 
 _LONG = timedelta(days=365)
 _SHORT = timedelta(minutes=1)

@@ -1,0 +1,69 @@
+"""Trouble that is nobody's but the transport's: no recipient is at fault, so sending holds until it is over. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+from tillroll.campaign.figures.retry import RetryPolicy
+
+IN_A_ROW = 3
+"""So many recipients in a row get the same answer, which may be about none of them: then it is the transport's trouble."""
+
+MOST_LOST = 2
+"""So many answers in a row are lost, after the e-mails' ends were sent: then nothing more is sent for now."""
+
+
+class Trouble(StrEnum):
+    """Why a transport takes no e-mails."""
+
+    UNREACHABLE = "unreachable"
+    ENCRYPTION = "encryption"
+    LOGIN = "login"
+    SENDER = "sender"
+    LIMIT = "limit"
+    SIZE = "size"
+    POLICY = "policy"
+    STORAGE = "storage"
+
+
+_SENTENCES = {
+    Trouble.UNREACHABLE: "The mail server can't be reached, or ends the conversation",
+    Trouble.ENCRYPTION: "The connection to the mail server is not safe",
+    Trouble.LOGIN: "The mail server refuses the login",
+    Trouble.SENDER: "The mail server refuses the sender's address",
+    Trouble.LIMIT: "The mail server takes no more e-mails for now",
+    Trouble.SIZE: "The e-mails are larger than the mail server takes",
+    Trouble.POLICY: "The mail server refuses one e-mail after the other with the same answer",
+    Trouble.STORAGE: "The outbox can't be written",
+}
+_TO_DO = {
+    Trouble.UNREACHABLE: "Check the host and port in SMTP_URL, and whether the server runs.",
+    Trouble.ENCRYPTION: "Check the server's certificate and its name in SMTP_URL; use smtps:// or a port that offers STARTTLS.",
+    Trouble.LOGIN: "Check the user and password in SMTP_URL.",
+    Trouble.SENDER: "Set MAIL_FROM to an address that this mail server may send from.",
+    Trouble.LIMIT: "Nothing needs to be done, unless the limit of your plan is too low.",
+    Trouble.SIZE: "Make the template smaller, or ask the mail server's owner for a higher limit.",
+    Trouble.POLICY: "Read the answer, and ask the mail server's owner what it means.",
+    Trouble.STORAGE: "Check the disk's free space and the folder's permissions.",
+}
+_PROBES = {
+    Trouble.LOGIN: RetryPolicy(first_pause=timedelta(minutes=2), longest_pause=timedelta(minutes=15)),
+    Trouble.LIMIT: RetryPolicy(first_pause=timedelta(minutes=1), longest_pause=timedelta(minutes=30)),
+}
+_PROBE = RetryPolicy(first_pause=timedelta(seconds=15), longest_pause=timedelta(minutes=10))
+
+
+def say_trouble(trouble: Trouble) -> str:
+    """Return what is wrong, as a sentence without its full stop."""
+    return _SENTENCES[trouble]
+
+
+def say_what_to_do(trouble: Trouble) -> str:
+    """Return what a person can do about it."""
+    return _TO_DO[trouble]
+
+
+def probe_pause(trouble: Trouble, probes: int) -> timedelta:
+    """Return how long to wait before the next e-mail is tried, when `probes` were in vain. A wrong password is tried rarely."""
+    return _PROBES.get(trouble, _PROBE).pause_before(probes + 1)
