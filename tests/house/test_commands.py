@@ -24,6 +24,7 @@ ASKS = {
     "reject": "1 --digest x --note n",
     "halt": "1",
     "restart": "1",
+    "words": "1 --digest x",
     "codes find": "ABC",
     "codes export": "1",
     "codes take": "winback",

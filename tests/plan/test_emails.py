@@ -17,10 +17,10 @@ from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import writing
 from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import looks, products
-from tillroll.plan.audience.awkward import Awkward, AwkwardPeople
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
+from tillroll.rendering.reading.people import Awkward, AwkwardPeople
 
 TEXT, MJML = "templates/winback/message.txt.j2", "templates/winback/message.mjml.j2"
 PLAIN = "Hello {{ customer.first_name or 'friend' }}, {{ code.text }} takes {{ offer.discount }}.\n"

@@ -27,6 +27,7 @@ COMMANDS = {  # ordered as a campaign's path, not by the alphabet
     "reject": ("runs.decide", "reject_command", "Reject a run's plan."),
     "halt": ("runs.halt", "halt_command", "Stop a run or a campaign."),
     "restart": ("runs.halt", "restart_command", "Continue a halted run or campaign."),
+    "words": ("runs.words", "mend_words_command", "Mend the e-mails of a run that haven't left."),
     "status": ("runs.status", "status", "Show the store, the campaigns and the open runs."),
     "send": ("runs.send", "send", "Show whether e-mails can leave, or have it tried again."),
     "codes": ("codes.codes", "codes", "Find, export, take, pause, resume, extend, revoke and recycle codes."),

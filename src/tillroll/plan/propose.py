@@ -22,7 +22,6 @@ from tillroll.plan import verdicts as guardrail_verdicts
 from tillroll.plan.audience.select import Selection
 from tillroll.plan.audience.subject import Subject
 from tillroll.plan.caps import say_caps
-from tillroll.plan.emails.read import read_emails
 from tillroll.plan.freeze import ReadAudience
 from tillroll.plan.goods.catalog import find_goods
 from tillroll.plan.goods.margin import below_margin
@@ -38,6 +37,7 @@ from tillroll.plan.offered import (
 )
 from tillroll.plan.segments.names import unknown_names
 from tillroll.rendering.preview import PreviewSubject
+from tillroll.rendering.reading.read import read_emails
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,7 +112,7 @@ def previews(
         rows = list(connection.execute(sa.select(recipients).where(*same)).all())
     subject = PreviewSubject(
         store=load_store(connection, run.store_id),
-        revision=load_revision(connection, plan.revision_id),
+        revision=load_revision(connection, run.words_id or plan.revision_id),
         proposal=plan.proposal,
         now=now,
         valid_from=run.valid_from,

@@ -83,6 +83,7 @@ class Sending:
     kind: MessageKind
     run: Run
     revision: Revision
+    words_id: int | None  # the revision that its words are from, if they were mended; None: the plan's
     shop: StoreFacts
     arms: Mapping[str, ArmMessage]  # by name; empty for recipients without an arm
     shows: ShownCode
@@ -115,6 +116,7 @@ def open_sending(connection: Connection, context: SendContext, run: Run, kind: M
     if plan is None:
         raise Refused(f"Run {run.id} has no plan.", hint="To plan it again, edit its campaign file.")
     revision = load_revision(connection, plan.revision_id)
+    words = revision if run.words_id is None else load_revision(connection, run.words_id)
     shop = store_facts(load_store(connection, run.store_id))
     _check_transport(revision.message(step=run.step), context.transport)
     shows, code_id, earlier = _shown_code(connection, run, revision)
@@ -123,9 +125,10 @@ def open_sending(connection: Connection, context: SendContext, run: Run, kind: M
         kind=kind,
         run=run,
         revision=revision,
+        words_id=run.words_id,
         shop=shop,
         arms={
-            arm: _arm_message(revision, run.step, arm, kind, plan.proposal, shop, earlier)
+            arm: _arm_message(revision, words, run.step, arm, kind, plan.proposal, shop, earlier)
             for arm in ("", *revision.arms)
         },
         shows=shows,
@@ -197,6 +200,7 @@ def _earlier_code(connection: Connection, run: Run) -> tuple[ShownCode, int | No
 
 def _arm_message(
     revision: Revision,
+    words: Revision,
     step: int,
     arm: str,
     kind: MessageKind,
@@ -204,14 +208,15 @@ def _arm_message(
     shop: StoreFacts,
     earlier: _EarlierOffer | None,
 ) -> ArmMessage:
-    message = revision.message(step=step, arm=arm)
+    """Return an arm's e-mail: its words from one revision, its offer from the plan's."""
+    message = words.message(step=step, arm=arm)
     if kind is MessageKind.REMINDER:
         message = message.as_reminder or message
     offer, text = revision.as_run(step=step, arm=arm).offer, _approved_text(proposal, arm)
     goods = proposal.goods_of(arm)
     if earlier is not None:
         offer, text, goods = earlier.offer, earlier.text, earlier.goods
-    return ArmMessage(email=Translated.of(revision, message, shop), offer=offer, offer_text=text, goods=goods)
+    return ArmMessage(email=Translated.of(words, message, shop), offer=offer, offer_text=text, goods=goods)
 
 
 def _approved_text(proposal: Proposal, arm: str) -> str:

@@ -23,6 +23,7 @@ class Message(Record):
     reason: str  # why it is in that state, for people
     transport: str  # the one that took it
     message_key: str  # part of its Message-ID; the same at every attempt
+    words_id: int | None  # the revision whose words it was made from; None: its plan's, or not made yet
     subject: str  # as it was sent; empty until then
     body_digest: str  # SHA-256 of what was handed over
     size: int  # bytes handed over

@@ -25,6 +25,7 @@ class Run(Record):
     step: int  # of the campaign's flow, from 1
     started_by: str  # who started it; `schedule`, `event` or `pool` if nobody did
     plan_id: int | None  # the plan in force
+    words_id: int | None  # the revision whose words its e-mails have, once they were mended; None: its plan's
     valid_from: datetime | None  # when its codes begin to work, fixed as minting begins
     valid_until: datetime | None  # when they expire
     extended_until: datetime | None  # the latest moment to which some of its codes were extended

@@ -20,6 +20,9 @@ messages = sa.Table(
     text("reason", ""),
     text("transport", ""),
     text("message_key", ""),  # part of the Message-ID; the same at every attempt
+    sa.Column(
+        "words_id", sa.BigInteger
+    ),  # the revision whose words it was made from; none: its plan's, or not made yet
     text("subject", ""),
     text("body_digest", ""),  # SHA-256 of what the transport got
     count("size"),  # bytes

@@ -89,6 +89,9 @@ runs = sa.Table(
     sa.Column("step", sa.Integer, nullable=False, server_default="1"),  # of the campaign's flow
     text("started_by", ""),  # who started it; `schedule`, `event` or `pool` if nobody did
     sa.Column("plan_id", Identity),  # the plan in force; no foreign key, since plans refer to runs
+    sa.Column(
+        "words_id", sa.BigInteger
+    ),  # the revision whose subjects and templates its e-mails have since these were mended; none: its plan's
     sa.Column("valid_from", UtcDateTime),  # when its codes begin to work, fixed as minting begins
     sa.Column("valid_until", UtcDateTime),
     sa.Column("extended_until", UtcDateTime),  # the latest moment to which some of its codes were extended

@@ -24,9 +24,9 @@ from tillroll.campaign.language.translations import choose_translation
 from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import customers
-from tillroll.plan.audience.awkward import AwkwardPeople
 from tillroll.plan.audience.people import SharedAddress, people_of
 from tillroll.plan.audience.query import HAD_ENOUGH, AudienceQuery, AudienceRequest
+from tillroll.rendering.reading.people import AwkwardPeople
 
 FIGURES = (customers.c.orders, customers.c.spent, customers.c.last_order_at)
 """The columns that a customer's own value is computed from."""

@@ -3,12 +3,12 @@
 from tillroll.plan.verdicts.again import again_verdicts, repeat_verdicts
 from tillroll.plan.verdicts.codes import strength_on
 from tillroll.plan.verdicts.days import calendar_verdicts
-from tillroll.plan.verdicts.emails import email_verdicts
 from tillroll.plan.verdicts.goods import BelowMargin, goods_verdicts, margin_verdicts
 from tillroll.plan.verdicts.held import OtherRuns
 from tillroll.plan.verdicts.names import name_verdicts
 from tillroll.plan.verdicts.run import verdicts
 from tillroll.plan.verdicts.words import advice_verdicts, claim_verdicts, currency_verdicts
+from tillroll.rendering.reading.verdicts import email_verdicts
 
 __all__ = [
     "BelowMargin",

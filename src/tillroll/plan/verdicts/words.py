@@ -10,7 +10,7 @@ from tillroll.campaign.language.models import Campaign, Offer
 from tillroll.campaign.sentences.advice import advice_on
 from tillroll.campaign.sentences.claims import MismatchKind, claims_of
 from tillroll.campaign.text.money import other_currencies, smallest_unit
-from tillroll.plan.emails.found import SUBJECT
+from tillroll.rendering.reading.found import SUBJECT
 
 
 def currency_verdicts(revision: Revision, offers: Sequence[Offer], currency: str) -> tuple[Verdict, ...]:
@@ -47,7 +47,7 @@ def advice_verdicts(campaign: Campaign) -> tuple[Verdict, ...]:
 
 
 def claim_verdicts(revision: Revision) -> tuple[Verdict, ...]:
-    """Refuse e-mails that show what their offer doesn't have; the rest is read in the finished e-mails (`plan/emails/`)."""
+    """Refuse e-mails that show what their offer doesn't have; the rest is read in the finished e-mails (`rendering/reading/`)."""
     return tuple(
         Verdict(
             rule="e-mail",

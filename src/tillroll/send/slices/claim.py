@@ -56,6 +56,10 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
     """
     context = sending.context
     with reading(context.engine) as connection:
+        if _words_now(connection, sending) != sending.words_id:
+            return Claimed(
+                emails=[], at=now, looked_at=0
+            )  # they were mended: the next slice has the new ones
         rows = connection.execute(_next_messages(sending, now, most)).all()
         others = others_of(connection, sending, [row.customer_id for row in rows], now)
     judged: list[_Judged] = []
@@ -116,7 +120,9 @@ def _write_judged(
             if each.email is None:
                 also = {"not_before": each.not_before, "reason": each.reason}
                 write(connection, each.message_id, MessageState.READY, each.state, now, **also)
-            elif _write_claim(connection, context, each.email, now):
+            elif _words_now(connection, sending) == sending.words_id and _write_claim(
+                connection, sending, each.email, now
+            ):
                 claimed[each.message_id] = each.email
 
     try:
@@ -172,7 +178,14 @@ def _decide(sending: Sending, message: DueMessage, now: datetime) -> Decision:
     )
 
 
-def _write_claim(connection: Connection, context: SendContext, email: Outgoing, now: datetime) -> bool:
+def _words_now(connection: Connection, sending: Sending) -> int | None:
+    """Return the revision that the run's words are from now."""
+    words_id: int | None = connection.scalar(sa.select(runs.c.words_id).where(runs.c.id == sending.run.id))
+    return words_id
+
+
+def _write_claim(connection: Connection, sending: Sending, email: Outgoing, now: datetime) -> bool:
+    context = sending.context
     return write(
         connection,
         email.message_id,
@@ -181,6 +194,7 @@ def _write_claim(connection: Connection, context: SendContext, email: Outgoing, 
         now,
         transport=context.transport.name,
         owner=context.owner,
+        words_id=sending.words_id,
         subject=email.subject,
         body_digest=email.digest,
         size=len(email.content),

@@ -9,17 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time
 
-from flask import Blueprint, abort, url_for
+from flask import Blueprint, abort, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
 from tillroll.approve.change import AUDIT_ACTIONS, ChangePreview, preview_change, request_change
 from tillroll.approve.halt import halt_campaign, restart, restart_campaign
+from tillroll.approve.mend_words import mend_words, propose_words
 from tillroll.campaign.states import ChangeKind
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.units import parse_day
 from tillroll.campaign.text.zones import zone_of
-from tillroll.errors import Refused
+from tillroll.errors import Conflict, Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.agreements import PendingAgreement
 from tillroll.ledger.queries.changes import Scope
@@ -109,6 +110,40 @@ def restart_run(run_id: int) -> ResponseReturnValue:
         return f"Run {run_id} continues. Its codes are switched on first."
 
     return act_and_return(url_for("runs.run", run_id=run_id), restart_it)
+
+
+@pages.get("/runs/<int:run_id>/words")
+def words(run_id: int) -> str:
+    """Show what would change in the e-mails of a run that haven't left, if they were made from the files as they are now."""
+    services = request_context.services()
+    with reading(services.engine) as connection:
+        run = load_run(connection, run_id)
+    try:
+        proposal = propose_words(services.engine, run_id=run_id, now=request_context.now())
+    except (Conflict, Refused) as reason:
+        return render_template("words.html", words=None, run=run, reason=reason)
+    return render_template("words.html", words=proposal, run=run)
+
+
+@pages.post("/runs/<int:run_id>/words")
+def mend(run_id: int) -> ResponseReturnValue:
+    """Let the e-mails that haven't left be made from the files as they are now."""
+
+    def mend_them() -> str:
+        outcome = mend_words(
+            request_context.services().engine,
+            run_id=run_id,
+            digest=inputs.form_text("digest"),
+            person=request_context.person(),
+            note=inputs.note(),
+            now=request_context.now(),
+        )
+        if isinstance(outcome, PendingAgreement):
+            return str(outcome)
+        again = f" {count_of(outcome.freed, 'e-mail')} that had failed go again." if outcome.freed else ""
+        return f"Run {run_id} has the new words from now on.{again}"
+
+    return act_and_return(url_for("runs.run", run_id=run_id), mend_them)
 
 
 @pages.post("/campaigns/<name>/<what>")

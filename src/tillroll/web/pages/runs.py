@@ -21,6 +21,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
 from tillroll.approve.decide import reasons_against
+from tillroll.approve.mend_words import has_other_words
 from tillroll.approve.people import people_behind
 from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import RUN_BEGUN, RUN_FINAL, MessageState, RunState
@@ -139,6 +140,7 @@ def _whole_page(
         "run.html",
         run=run,
         plan=plan,
+        other_words=safe("the words", partial(has_other_words, connection, run, plan), broken=False),
         faults=faults,
         progress=progress,
         decisions=decisions,

@@ -11,7 +11,7 @@ from tillroll.campaign.frozen.revision import with_reminder
 from tillroll.campaign.language.models import MessageSettings
 from tillroll.campaign.language.translations import file_in
 from tillroll.campaign.reading.faults import EmailPart, WordFault
-from tillroll.plan.audience.awkward import Awkward
+from tillroll.rendering.reading.people import Awkward
 
 SUBJECT = "the subject"
 

@@ -17,9 +17,6 @@ from tillroll.campaign.reading.gaps import MARKERS
 from tillroll.campaign.reading.links import goods_linked
 from tillroll.campaign.reading.visible import line_with
 from tillroll.errors import Refused
-from tillroll.plan.audience.awkward import Awkward, AwkwardPeople, AwkwardPerson
-from tillroll.plan.emails.found import SUBJECT, EmailFault, PlannedEmail, emails_of
-from tillroll.plan.emails.goods import faults_of_goods
 from tillroll.rendering.compile import Compiled, TemplateRefused
 from tillroll.rendering.expected import expected_of
 from tillroll.rendering.preview import (
@@ -30,6 +27,9 @@ from tillroll.rendering.preview import (
     recipient_facts,
     store_facts,
 )
+from tillroll.rendering.reading.found import SUBJECT, EmailFault, PlannedEmail, emails_of
+from tillroll.rendering.reading.goods import faults_of_goods
+from tillroll.rendering.reading.people import Awkward, AwkwardPeople, AwkwardPerson
 from tillroll.rendering.translated import Translated
 
 _MOST_FAULTS = 3  # of a kind, in one part of an e-mail

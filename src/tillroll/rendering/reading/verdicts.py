@@ -8,8 +8,8 @@ from tillroll.campaign.frozen.proposal import Verdict, VerdictLevel
 from tillroll.campaign.language.guardrails import EmailRules, Strictness
 from tillroll.campaign.reading.faults import WordFault, WordKind
 from tillroll.campaign.text.counts import count_of
-from tillroll.plan.audience.awkward import Awkward
-from tillroll.plan.emails.found import SUBJECT, EmailFault
+from tillroll.rendering.reading.found import SUBJECT, EmailFault
+from tillroll.rendering.reading.people import Awkward
 
 _RULES = {
     WordKind.FAILS: "email_fails",
