@@ -165,6 +165,10 @@ group: 4
 check_symbol: true
 unwanted: [ACME]
 """,
+    "rules/codes/patterned.yaml": """
+title: In a pattern
+pattern: SUMMER-#####-#####-VIP
+""",
     "rules/guardrails.yaml": """
 largest_percent: 30
 largest_amount: 25

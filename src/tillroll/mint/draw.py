@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from tillroll.campaign.codes.check_symbol import check_symbol
-from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.codes.format import RANDOM, CodeFormat
 from tillroll.campaign.codes.unwanted import compile_search, fold_lookalikes, forbidden_starts, unwanted_words
 
 _T = TypeVar("_T")
@@ -30,7 +30,7 @@ def draw_codes(count: int, *, code_format: CodeFormat, prefix: str) -> list[str]
     result: set[str] = set()
     while len(result) < count:
         drawn = _some(min(_BLOCK, count - len(result)), drawing)
-        if code_format.group is not None:
+        if code_format.group is not None or code_format.pattern is not None:
             drawn = [code_format.format_code(prefix, symbols) for symbols in drawn]
         elif prefix:
             drawn = [prefix + symbols for symbols in drawn]
@@ -51,6 +51,8 @@ class _Drawing:
     words: re.Pattern[bytes]
     forbidden_starts: tuple[bytes, ...]
     could_be_digits: bool
+    form: str  # prefix and pattern without hyphens; empty: the format has no pattern
+    whole_words: re.Pattern[str]  # finds every unwanted word from its start, for codes with a pattern
 
 
 @lru_cache(maxsize=64)
@@ -61,8 +63,9 @@ def _drawing(code_format: CodeFormat, prefix: str) -> _Drawing:
     for symbol in alphabet:
         looks[ord(symbol)] = ord(fold_lookalikes(symbol))
     words = unwanted_words(code_format.unwanted)
+    form = (prefix + code_format.pattern).replace("-", "") if code_format.pattern is not None else ""
     return _Drawing(
-        length=code_format.length,
+        length=code_format.drawn,
         alphabet=alphabet,
         checked=code_format.check_symbol,
         symbols=bytes(ord(alphabet[byte % size]) if byte < fair else 0 for byte in range(256)),
@@ -70,7 +73,9 @@ def _drawing(code_format: CodeFormat, prefix: str) -> _Drawing:
         looks=bytes(looks),
         words=compile_search(words),
         forbidden_starts=tuple(start.encode() for start in forbidden_starts(words, prefix)),
-        could_be_digits=prefix.isdigit() or not prefix,
+        could_be_digits=not any(map(str.isalpha, form or prefix)),
+        form=form,
+        whole_words=re.compile(f"(?=({'|'.join(words)}))") if form and words else re.compile(r"(?!)"),
     )
 
 
@@ -82,7 +87,7 @@ def _some(count: int, drawing: _Drawing) -> list[str]:
     if drawing.checked:
         checked = ((text, check_symbol(text, drawing.alphabet)) for text in drawn)
         drawn = [text + symbol for text, symbol in checked if symbol]
-    for place in _unwanted(drawn, drawing):
+    for place in _unwanted_in_form(drawn, drawing) if drawing.form else _unwanted(drawn, drawing):
         drawn[place] = ""
     if drawing.could_be_digits:
         return [text for text in drawn if text and not text.isdigit()]
@@ -114,6 +119,25 @@ def _unwanted(drawn: Sequence[str], drawing: _Drawing) -> set[int]:
     if drawing.forbidden_starts:
         starts = (block[at : at + length] for at in range(0, len(block), length))
         unwanted |= {place for place, text in enumerate(starts) if text.startswith(drawing.forbidden_starts)}
+    return unwanted
+
+
+def _unwanted_in_form(drawn: Sequence[str], drawing: _Drawing) -> set[int]:
+    """Return the positions of texts that complete an unwanted word in their pattern.
+
+    All codes are searched as one block. Each with a match is searched again by itself: a word of the pattern's own characters
+    alone was chosen by a person.
+    """
+    form, size = drawing.form, len(drawing.form)
+    template, gaps = form.replace(RANDOM, "%s"), [place for place, char in enumerate(form) if char == RANDOM]
+    whole = [fold_lookalikes(template % tuple(text)) if text else " " * size for text in drawn]
+    block, unwanted, at = "".join(whole).encode("ascii"), set[int](), 0
+    while match := drawing.words.search(block, at):
+        place = match.start() // size
+        for word in drawing.whole_words.finditer(whole[place]):
+            if any(word.start(1) <= gap < word.end(1) for gap in gaps):
+                unwanted.add(place)
+        at = (place + 1) * size
     return unwanted
 
 

@@ -199,11 +199,9 @@ def _other_runs(engine: Engine, subject: Subject, codes: int, now: datetime) -> 
     draws_codes = codes and subject.campaign.codes.shared is None
     with reading(engine) as connection:
         held = held_by_runs(connection, store_id=store_id, campaign=subject.revision.name, now=now)
-        length = subject.code_format.code_length(prefix)
+        length, head = subject.code_format.code_length(prefix), subject.code_format.head(prefix)
         alike = (
-            count_codes_like(connection, store_id=store_id, prefix=prefix, length=length)
-            if draws_codes
-            else 0
+            count_codes_like(connection, store_id=store_id, prefix=head, length=length) if draws_codes else 0
         )
     return guardrail_verdicts.OtherRuns(
         live=held.live,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tillroll.campaign.codes.check_symbol import modulus
-from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.codes.format import RANDOM, CodeFormat
 from tillroll.campaign.codes.unwanted import WordMatcher, fold_lookalikes, unwanted_words
 from tillroll.campaign.text.percent import say_percent
 
@@ -54,14 +54,15 @@ def bits_of(code_format: CodeFormat, prefix: str = "") -> float:
     that is shown.
     """
     alphabet, count = code_format.alphabet, code_format.symbols
-    start = _matcher(code_format.unwanted).after(prefix)
-    kept = _share_kept(code_format.unwanted, start, alphabet, count)
-    if prefix.isdigit() or not prefix:
+    form = code_format.format_code("", RANDOM * count).replace("-", "")
+    kept = _share_kept(code_format.unwanted, prefix, form, alphabet)
+    fixed = prefix + form.replace(RANDOM, "")
+    if fixed.isdigit() or not fixed:
         digits = "".join(char for char in alphabet if char.isdigit())
         all_digits = (len(digits) / len(alphabet)) ** count
-        kept -= _share_kept(code_format.unwanted, start, digits, count) * all_digits
+        kept -= _share_kept(code_format.unwanted, prefix, form, digits) * all_digits
     fits = len(alphabet) / modulus(len(alphabet)) if code_format.check_symbol else 1.0
-    whole = code_format.length * math.log2(len(alphabet))
+    whole = code_format.drawn * math.log2(len(alphabet))
     return whole + math.log2(kept * fits) if kept > 0 else 0.0
 
 
@@ -71,15 +72,18 @@ def _matcher(unwanted: tuple[str, ...]) -> WordMatcher:
 
 
 @lru_cache(maxsize=1024)
-def _share_kept(unwanted: tuple[str, ...], start: str, symbols: str, count: int) -> float:
-    """Return the share of all texts of `count` symbols that complete no unwanted word after the matcher state `start`."""
-    matcher, states = _matcher(unwanted), {start: 1.0}
-    chances = {char: number / len(symbols) for char, number in Counter(fold_lookalikes(symbols)).items()}
-    for _ in range(count):
+def _share_kept(unwanted: tuple[str, ...], prefix: str, form: str, symbols: str) -> float:
+    """Return the share of the codes of a form, each `#` one of the symbols, in which no unwanted word has a drawn symbol."""
+    matcher = _matcher(unwanted)
+    states, run = {matcher.after(prefix): 1.0}, len(prefix)
+    drawn = {char: number / len(symbols) for char, number in Counter(fold_lookalikes(symbols)).items()}
+    for place in form:
+        run = 0 if place == RANDOM else run + 1
+        chances = {fold_lookalikes(place): 1.0} if run else drawn
         following: dict[str, float] = {}
         for state, share in states.items():
             for char, chance in chances.items():
-                after = matcher.read(state, char)
+                after = matcher.read_fixed(state, char, run) if run else matcher.read(state, char)
                 if after is not None:
                     following[after] = following.get(after, 0.0) + share * chance
         states = following
@@ -132,11 +136,17 @@ def guess_chance(bits: float, live: int) -> float:
 def sufficient_length(
     code_format: CodeFormat, prefix: str, *, live: int, least_bits: float, most_chance: float
 ) -> int | None:
-    """Return the smallest length with enough bits and a small enough chance for guesses; None if there is none."""
-    first = max(code_format.length, math.ceil(least_bits / math.log2(len(code_format.alphabet))))
+    """Return the smallest number of random symbols with enough bits and a small enough chance for guesses; None: none has."""
+    first = max(code_format.drawn, math.ceil(least_bits / math.log2(len(code_format.alphabet))))
     for length in range(first, _LONGEST + 1):
-        longer = code_format.model_copy(update={"length": length})
-        bits = bits_of(longer, prefix)
+        bits = bits_of(code_format.with_drawn(length), prefix)
         if bits >= least_bits and guess_chance(bits, live) <= most_chance:
             return length
     return None
+
+
+def say_sufficient(code_format: CodeFormat, drawn: int) -> str:
+    """Return what to write for so many random symbols: `length: 9 would suffice`."""
+    if code_format.pattern is None:
+        return f"length: {drawn} would suffice"
+    return f"pattern: {code_format.with_drawn(drawn).pattern} would suffice"

@@ -88,6 +88,16 @@ class WordMatcher:
             self._next[state, char] = self._read(state + char)
         return self._next[state, char]
 
+    def read_fixed(self, state: str, char: str, run: int) -> str | None:
+        """Return the state after a character that every code has; None when it completes a word with a drawn one in it.
+
+        `run` is how many such characters stand in a row, with this one. A word of these alone was chosen by a person.
+        """
+        text = state + char
+        if any(text[start:] in self._words for start in range(len(text) - run)):
+            return None
+        return next(self._longest_starts(text))
+
     def after(self, prefix: str) -> str:
         """Return the state of the search once it has read a prefix. Words inside the prefix don't count: a person chose it."""
         return next(self._longest_starts(fold_lookalikes(prefix)))

@@ -10,6 +10,7 @@ from tillroll.campaign.folder.folder_reader import (
     CALENDAR,
     GUARDRAILS,
     FolderReader,
+    check_formats,
     check_segments,
     claim_name,
     folder_of,
@@ -77,6 +78,7 @@ def parse_book(
     for path in sorted(reader.files):
         read_shared(reader, path)
     check_segments(reader)
+    check_formats(reader)
     campaigns = _read_campaigns(reader)
     revisions = {
         name: revision

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.codes.strength import bits_of, floor_bits, say_sufficient, sufficient_length
 from tillroll.campaign.folder.links import check_segment_names
 from tillroll.campaign.folder.template_words import HTML, MJML, PARTS, TEXT
 from tillroll.campaign.folder.templates import check_template
@@ -159,6 +160,21 @@ def check_segments(reader: FolderReader) -> None:
             reader.add(
                 path, check_segment_names(source, segment, lists=reader.lists, campaigns=known_campaigns)
             )
+
+
+def check_formats(reader: FolderReader) -> None:
+    """Report patterns of codes that can be guessed: a plan with such codes would be refused."""
+    least = reader.models.get(GUARDRAILS, Guardrails()).least_bits
+    for path in reader.formats.values() if reader.whole else ():
+        code_format = reader.models.get(path)
+        if code_format is None or code_format.pattern is None:
+            continue
+        bits = bits_of(code_format)
+        if bits < least:
+            drawn = sufficient_length(code_format, "", live=1, least_bits=least, most_chance=1.0)
+            instead = say_sufficient(code_format, drawn) if drawn is not None else "use more symbols"
+            problem = f"codes of this pattern can be guessed: {floor_bits(bits)} bits, and least_bits is {least:g}; {instead}"
+            reader.add(path, [reader.sources[path].finding(("pattern",), problem)])
 
 
 def open_source(reader: FolderReader, path: str) -> Source | None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tillroll.campaign.codes.format import ALPHABET_PATTERN, WORD_PATTERN
+from tillroll.campaign.codes.format import ALPHABET_PATTERN, FORM_PATTERN, WORD_PATTERN
 from tillroll.campaign.language.models import LINE_PATTERN, SHARED_PATTERN
 from tillroll.campaign.language.translations import LANGUAGE_PATTERN
 from tillroll.campaign.segments.conditions import COUNTRY_PATTERN
@@ -42,6 +42,7 @@ _PATTERNS = {
     "^[A-Z0-9]{0,12}$": "at most 12 capital letters and digits, like BACK",
     COUNTRY_PATTERN: "a country is two capital letters, like SI",
     ALPHABET_PATTERN: "10 to 36 different digits and capital letters",
+    FORM_PATTERN: "4 to 80 capital letters, digits, hyphens, and # for each random symbol, like SUMMER-##########-VIP",
     WORD_PATTERN: "a word of 3 to 32 capital letters and digits, like ACME",
     SHARED_PATTERN: "a shared code has 3 to 36 capital letters, digits and hyphens, like SUMMER26",
     LINE_PATTERN: "one line of text, not blank, without control characters",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -55,6 +56,11 @@ class Pool(Block):
 
 class Codes(Block):
     """The codes: one per recipient (the default), a pool, or one shared code."""
+
+    meant: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("pattern", "suffix", "postfix", "length", "alphabet", "mask"),
+        "it belongs in a code format: rules/codes/NAME.yaml with pattern: 'SUMMER-##########-VIP', and format: NAME here",
+    )
 
     format: Name = Field(default="short", description="A file in rules/codes/.")
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{0,12}$")] = Field(

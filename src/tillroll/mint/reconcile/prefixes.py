@@ -10,13 +10,16 @@ from tillroll.ledger.tables import campaigns
 
 
 def our_prefixes(connection: Connection, store_id: int) -> tuple[str, ...]:
-    """Return the prefixes of all campaigns that have one."""
+    """Return what the codes of all campaigns begin with, where they all begin with the same."""
     query = sa.select(campaigns.c.revision_id).where(
         campaigns.c.store_id == store_id, campaigns.c.revision_id.is_not(None)
     )
     prefixes: set[str] = set()
     for revision_id in connection.scalars(query).all():
-        campaign = load_revision(connection, revision_id).campaign
+        revision = load_revision(connection, revision_id)
+        campaign = revision.campaign
         blocks = [campaign.codes, *(step.codes for step in campaign.steps if step.codes is not None)]
-        prefixes |= {block.prefix for block in blocks if block.prefix}
-    return tuple(sorted(prefixes))
+        prefixes |= {block.prefix for block in blocks}
+        formats = ((block, revision.code_formats.get(block.format)) for block in blocks)
+        prefixes |= {code_format.head(block.prefix) for block, code_format in formats if code_format}
+    return tuple(sorted(prefix for prefix in prefixes if prefix))

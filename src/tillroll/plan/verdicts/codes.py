@@ -8,6 +8,7 @@ from tillroll.campaign.codes.strength import (
     bits_of,
     guess_chance,
     say_chance,
+    say_sufficient,
     strength_of,
     sufficient_length,
 )
@@ -38,7 +39,7 @@ def add_code_verdicts(
         code_format, prefix, live=strength.live, least_bits=guardrails.least_bits, most_chance=most
     )
     instead = (
-        f"length: {sufficient} would suffice"
+        say_sufficient(code_format, sufficient)
         if sufficient is not None
         else "no length suffices: use more symbols"
     )
