@@ -31,8 +31,9 @@ _FORMS = (  # part of a pattern in the schema → its description
 _EMAILS = """## An e-mail: `templates/NAME/`
 
 A folder has `message.mjml.j2` ([MJML](https://mjml.io)) or `message.html.j2`, and optionally `message.txt.j2`:
-[Jinja](https://jinja.palletsprojects.com) templates. They and every subject can use the variables below; `| money` formats an
-amount and `| date` a date in the store's currency, time zone and language.
+[Jinja](https://jinja.palletsprojects.com) templates; [e-mails.md](e-mails.md) shows how they are written. They and every subject
+can use the variables below; `| money` formats an amount and `| date` a date, in the store's currency and time zone and in the
+language of the e-mail. `message.de.mjml.j2` beside `message.mjml.j2` is the same e-mail in German; its subject is in `subjects:`.
 
 A template may use ifs, loops, macros and Jinja's filters, except `attr`, `pprint` and `random`. What it does is counted: one that
 takes 50,000 steps, makes a million characters or calls itself 50 times deep is refused with its file and line. So is whatever

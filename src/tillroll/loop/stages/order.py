@@ -128,7 +128,7 @@ def _do_background_work(
     now = clock.now()
     worker.idle_since = worker.idle_since or now
     if now - worker.idle_since < _IDLE_FOR:
-        return None
+        return worker.idle_since + _IDLE_FOR if store.customers_at is None else None
     slice_ends = min(until, now + _BACKGROUND_TIME)
     if calls.call(Stage.MIRROR, lambda: _read_more(worker, store, slice_ends), failed=False):
         return clock.now()
