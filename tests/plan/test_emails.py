@@ -206,6 +206,14 @@ def test_a_missing_text_part_is_a_warning(ledger: Engine) -> None:
     assert "there is no message.txt.j2" in verdict.text
 
 
+@pytest.mark.parametrize("condition", ["code.value < 20", "code.value > 20", "2 < code.value < 90"])
+def test_a_comparison_works_without_a_file_for_the_text_part(ledger: Engine, condition: str) -> None:
+    body = f"<p>{{% if {condition} %}}small{{% else %}}large{{% endif %}} {{{{ code.text }}}}</p>"
+    files: dict[str, str | None] = {TEXT: None, MJML: None, "templates/winback/message.html.j2": body}
+    state, proposal = planned(ledger, files=files)
+    assert (state, {verdict.rule for verdict in found(proposal)}) == (RunState.WAITING, {"email_style"})
+
+
 def test_each_language_is_read_with_its_own_template(ledger: Engine) -> None:
     subjects = ("  send: {if_unknown", "  subjects: {de: Hallo}\n  send: {if_unknown")
     files: dict[str, str | None] = {

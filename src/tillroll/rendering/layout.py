@@ -60,8 +60,10 @@ def _renew_time() -> None:
 
 def _answer(kind: str, source: str, needs_text: bool) -> dict[str, str]:
     try:
-        html = _from_mjml(source) if kind == "mjml" else _inlined(source)
-        text = _as_text(html) if needs_text else ""
+        tags, marked = _marked(_COMMENT.sub("", source) if kind == "mjml" else source)
+        html = _from_mjml(marked) if kind == "mjml" else _inlined(marked, tags)
+        text = _as_text(_COMMENTED_MARK.sub(r"\1", html)) if needs_text else ""
+        html, text = _restored(html, tags), _restored(text, tags)
     except Exception as fault:
         return {"fault": f"{fault}"[:500] or type(fault).__name__}
     if max(len(html), len(text)) > MOST_OUTPUT:
@@ -69,28 +71,59 @@ def _answer(kind: str, source: str, needs_text: bool) -> dict[str, str]:
     return {"html": html, "text": text}
 
 
-def _from_mjml(source: str) -> str:
-    from mjml import mjml2html
-
-    return str(mjml2html(_COMMENT.sub("", source)))  # a comment before or after <mjml> is not valid MJML
-
-
-def _inlined(source: str) -> str:
-    """Inline the styles of an HTML template. Jinja's tags are replaced meanwhile, so that they aren't moved or escaped."""
-    from css_inline import CSSInliner
-
+def _marked(source: str) -> tuple[list[str], str]:
+    """Replace Jinja's tags by words, so that they aren't moved or escaped: `{% if a < 3 %}` would look like HTML."""
     tags: list[str] = []
 
     def replace(match: re.Match[str]) -> str:
         tags.append(match[0])
-        name = f"tillroll-mark-{len(tags) - 1}-"
-        return f"<!--{name}-->" if match[0].startswith("{%") else name
+        return f"tillroll-mark-{len(tags) - 1}-"
 
-    inlined = CSSInliner(load_remote_stylesheets=False).inline(_JINJA_TAG.sub(replace, source))
-    return _MARK.sub(lambda mark: tags[int(mark[1] or mark[2])], inlined)
+    return tags, _JINJA_TAG.sub(replace, source)
 
 
-_MARK = re.compile(r"<!--tillroll-mark-([0-9]+)--->|tillroll-mark-([0-9]+)-")
+def _restored(text: str, tags: list[str]) -> str:
+    return _ANY_MARK.sub(lambda mark: tags[int(mark[1] or mark[2])], text)
+
+
+def _from_mjml(source: str) -> str:
+    from mjml import mjml2html
+
+    return str(mjml2html(source))
+
+
+def _inlined(source: str, tags: list[str]) -> str:
+    """Inline the styles of an HTML template. Rules that can't be inlined stay, like `@media` and `a:hover`."""
+    from css_inline import CSSInliner
+
+    inside: set[str] = set()
+    for element in _ELEMENT.finditer(source):
+        if _MARK.search(_VALUE.sub("", element[0])):
+            raise ValueError(f"a tag stands between the attributes of <{element[1]}>; write {_INSTEAD}")
+        inside.update(_MARK.findall(element[0]))
+    for style in _STYLE.finditer(source):
+        marks = _MARK.findall(style[0])
+        if any(tags[int(mark)].startswith("{%") for mark in marks):
+            raise ValueError("<style> can't hold {% … %}; choose between classes instead")
+        inside.update(marks)
+
+    def comment(match: re.Match[str]) -> str:
+        is_between = tags[int(match[1])].startswith("{%") and match[1] not in inside
+        return (
+            f"<!--{match[0]}-->" if is_between else match[0]
+        )  # a word between table rows would be moved out
+
+    inliner = CSSInliner(load_remote_stylesheets=False, keep_style_tags=True, remove_inlined_selectors=True)
+    return inliner.inline(_MARK.sub(comment, source))
+
+
+_MARK = re.compile(r"tillroll-mark-([0-9]+)-")
+_COMMENTED_MARK = re.compile(r"<!--(tillroll-mark-[0-9]+-)-->")
+_ANY_MARK = re.compile(r"<!--tillroll-mark-([0-9]+)--->|tillroll-mark-([0-9]+)-")
+_ELEMENT = re.compile(r"<([a-zA-Z][^\s>/]*)(?:\"[^\"]*\"|'[^']*'|[^\"'<>])*>")
+_VALUE = re.compile(r"\"[^\"]*\"|'[^']*'|=\s*[^\s\"'>]+")
+_STYLE = re.compile(r"<style\b.*?</style>", re.DOTALL | re.IGNORECASE)
+_INSTEAD = 'it into a value, like class="{% if … %}a{% endif %}"'
 
 
 def _as_text(html: str) -> str:

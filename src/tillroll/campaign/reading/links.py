@@ -9,8 +9,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from tillroll.campaign.reading.faults import EmailPart, LinkedGoods, WordFault, WordKind
 
-_HREF = re.compile(r"<a\b[^>]*?\shref\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
-_SRC = re.compile(r"<img\b[^>]*?\ssrc\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
+_HREF = re.compile(
+    r"<(?:a|area|mj-button|mj-navbar-link)\b[^>]*?\shref\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE
+)
+_SRC = re.compile(r"<(?:img|mj-image)\b[^>]*?\ssrc\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 _IN_TEXT = re.compile(r"https?://[^\s<>\"')\]]+", re.IGNORECASE)
 _PRODUCT = re.compile(r"(?:-p|/p/|/products?/)(\d{3,})(?:$|[/?&#])|#!/[^/]*/p/(\d+)")
 _CATEGORY = re.compile(r"(?:-c|/c/)(\d{3,})(?:$|[/?&#])|#!/[^/]*/c/(\d+)")
