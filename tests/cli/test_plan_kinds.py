@@ -41,6 +41,15 @@ KINDS = {
     + OFFER
     + MAIL
     + "variants:\n  - {name: ten, weight: 1}\n  - {name: long, weight: 1, offer: {value: 20, valid: {for: 30d}}}\n",
+    "capped": START + WHO + OFFER.replace("value: 10", "value: 10, at_most: 5") + MAIL,
+    "capped-pool": START
+    + OFFER.replace("value: 10", "value: 10, at_most: 5, usual_basket: 20")
+    + "codes: {pool: {size: 10, low_water: 4}}\n",
+    "capped-shared": START
+    + WHO
+    + OFFER.replace("value: 10", "value: 10, at_most: 5, uses: once_per_customer")
+    + MAIL
+    + "codes: {shared: WELCOMEBACK24}\n",
     "own-value": START + WHO + OFFER.replace("value: 10", "value: {formula: orders * 2, at_most: 20}") + MAIL,
 }
 

@@ -224,3 +224,31 @@ def test_a_note_says_why_the_latest_events_brought_nobody_an_e_mail(ledger: Engi
 )
 def test_how_often_is_said_in_words(a_day: str, said: str) -> None:
     assert say_often(Decimal(a_day)) == said
+
+
+@pytest.mark.parametrize(("total", "off"), [(80, "€12 off"), (500, "€30 off")])
+def test_a_capped_percentage_is_shown_as_the_till_applies_it(ledger: Engine, total: int, off: str) -> None:
+    shop(ledger, person(1))
+    add_cart(
+        ledger,
+        1,
+        "c1",
+        total=Decimal(total),
+        subtotal=Decimal(total),
+        created_at=NOW - DAY,
+        updated_at=NOW - DAY,
+    )
+    offer = "offer: {kind: percent, value: 15, at_most: 30, valid: {for: 14d}}"
+    mail = (
+        'message: {template: note, subject: "{{ offer.discount }} from {{ code.minimum_subtotal | money }}"}'
+    )
+    looked_at(ledger, campaign("cart_abandoned", f"{offer}\n{mail}"))
+    assert [subject.partition(" from")[0] for subject in SUBJECTS] == [off]
+
+
+def test_a_made_up_cart_has_the_discount_that_its_total_comes_to(ledger: Engine) -> None:
+    shop(ledger)
+    offer = "offer: {kind: percent, value: 15, at_most: 30, valid: {for: 14d}}"
+    mail = 'message: {template: note, subject: "{{ offer.discount }}, {{ cart.total | money }}: {{ offer.text }}"}'
+    looked_at(ledger, campaign("cart_abandoned", f"{offer}\n{mail}"))
+    assert [subject.partition(":")[0] for subject in SUBJECTS] == ["€7 off, €50.00"]

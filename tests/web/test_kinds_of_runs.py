@@ -56,6 +56,17 @@ def test_the_orders_of_each_arm_are_shown(ledger: Engine, ana: FlaskClient, tmp_
         assert "€0.00" in page.split('data-label="Variant">ten</th>')[1].split("</tr>")[0]
 
 
+def test_a_plan_shows_what_the_till_does_with_a_capped_percentage(ledger: Engine, ana: FlaskClient) -> None:
+    text = CAMPAIGN.replace("value: 10", "value: 10, at_most: 5").replace(
+        "subject: Hello", "subject: New tea"
+    )
+    _, run_id = planned(ledger, text)
+    page = ana.get(f"{SHOP}/runs/{run_id}").text
+    assert "At the till" in page
+    assert "The store can&#39;t cap a percentage, so each code takes an amount off" in page
+    assert "10% off (at most €5), single use" in page
+
+
 def test_a_plan_shows_the_values_per_customer(ledger: Engine, ana: FlaskClient) -> None:
     _, run_id = planned(ledger, OWN)
     page = ana.get(f"{SHOP}/runs/{run_id}").text
