@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -31,7 +33,7 @@ from tests.security.outages import (
 from tests.send.room import context_of, ready_to_send
 from tests.shop import NOW
 from tests.store import running
-from tillroll.campaign.states import MessageState
+from tillroll.campaign.states import MessageState, WireState
 from tillroll.ledger.database_watch import DatabaseWatch
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.job_queue import conninfo
@@ -169,9 +171,10 @@ def send_amid(engine: Engine, folder: Path, take_away: Callable[[], None]) -> No
         with pytest.raises(sa.exc.OperationalError):  # the turn ends, but not before the outcomes are written
             send_slice(context, run_id=run_id, until=clock.now())
         with engine.connect() as connection:
-            states = list(connection.scalars(sa.select(messages.c.state)))
-        assert states == [MessageState.SENT] * len(mailbox.taken)
-        assert send_slice(context, run_id=run_id, until=clock.now()) is None
+            states = Counter(connection.scalars(sa.select(messages.c.state)))
+        assert len(mailbox.taken) == 3, "nothing leaves that the ledger can't note first"
+        assert states == {MessageState.SENT: 3, MessageState.READY: 5}
+        assert send_slice(context, run_id=run_id, until=clock.now() + timedelta(minutes=1)) is None
     assert set(mailbox.taken.values()) == {1}
     assert len(mailbox.taken) == 8
 
@@ -210,12 +213,12 @@ def test_the_outcome_of_an_e_mail_outlives_a_killed_server(tmp_path: Path) -> No
 def test_what_a_sender_knows_replaces_what_another_took_for_unknown(ledger: Engine, tmp_path: Path) -> None:
     clock = FakeClock(NOW)
     run_id = ready_to_send(ledger, clock=clock)
-    claimed = messages.c.state == MessageState.SENDING
+    leaving = messages.c.wire == WireState.LEAVING
 
     def take_for_dead(count: int) -> None:
         if count == 3:
             with ledger.begin() as connection:
-                connection.execute(sa.update(messages).where(claimed).values(state=MessageState.UNKNOWN))
+                connection.execute(sa.update(messages).where(leaving).values(state=MessageState.UNKNOWN))
 
     mailbox = Mailbox(take_for_dead)
     with mail_server(mailbox) as address:
