@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_bytes, policy
 from typing import Any
@@ -13,9 +14,10 @@ from tests.journeys.path import SLICE
 from tests.shop import sample_files
 from tillroll.campaign import Book, fingerprint, parse_book
 from tillroll.campaign.frozen.proposal import StoredPlan
+from tillroll.clock import SystemClock
 from tillroll.ledger.engine import writing
 from tillroll.ledger.queries.plans import load_plan
-from tillroll.ledger.tables import looks, runs, stores
+from tillroll.ledger.tables import looks, orders, runs, stores
 from tillroll.loop.advance import StoreWorker, advance
 from tillroll.plan.record.revisions import record_book
 from tillroll.wiring import Services
@@ -48,13 +50,29 @@ def plan_of(engine: Engine, run_id: int) -> StoredPlan:
     return plan
 
 
-def see_orders(worker: StoreWorker) -> None:
-    """Make the next turn read the store's orders."""
+def see_orders(worker: StoreWorker, order_id: str) -> None:
+    """Let turns read the store's orders until they show this one: its searches show what is new a few seconds late."""
     clock = worker.services.clock
-    with writing(worker.services.engine) as connection:
-        connection.execute(sa.update(looks).values(looked_at=clock.now() - timedelta(hours=1)))
-    worker.following.polled_at = None
-    advance(worker, until=clock.now() + SLICE)
+
+    def is_seen() -> bool:
+        with writing(worker.services.engine) as connection:
+            connection.execute(sa.update(looks).values(looked_at=clock.now() - timedelta(hours=1)))
+        worker.following.polled_at = None
+        advance(worker, until=clock.now() + SLICE)
+        with worker.services.engine.connect() as connection:
+            query = sa.select(orders.c.order_id).where(orders.c.order_id == order_id)
+            return connection.scalar(query) is not None
+
+    wait_for(is_seen)
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    """Wait until the store's searches show what is new."""
+    clock = SystemClock()
+    deadline = clock.monotonic() + 60.0
+    while not holds():
+        assert clock.monotonic() < deadline, "the store never shows it"
+        clock.sleep(0.1)
 
 
 def wake(worker: StoreWorker) -> None:

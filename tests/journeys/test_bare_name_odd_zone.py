@@ -7,7 +7,7 @@ import json
 import sqlalchemy as sa
 
 from tests.journeys.path import agree, finish, outbox, start
-from tests.journeys.steps import book_of, text_of
+from tests.journeys.steps import book_of, text_of, wait_for
 from tillroll.ecwid.client import Client
 from tillroll.ledger.mirror.unread import list_unread
 from tillroll.ledger.queries.stores import load_store
@@ -35,6 +35,7 @@ def test_a_bare_name_reaches_the_e_mail_and_an_unknown_zone_stops_nothing(
         state.keep_fact("profile", json.dumps({**profile, "formatsAndUnits": odd}))
     named = {"email": "nova@example.com", "name": "Nova Kos", "acceptMarketing": True}
     client.connection.write("POST", "/customers", body=named)
+    wait_for(lambda: any(one.email == named["email"] for one in client.customers.every()))
     run_id = start(worker, "hello", book_of(hello=HELLO))
     agree(services, run_id)
     finish(worker, run_id)

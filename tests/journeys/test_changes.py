@@ -30,7 +30,7 @@ from tests.journeys.path import (
     start,
     state,
 )
-from tests.journeys.steps import book_of
+from tests.journeys.steps import book_of, see_orders
 from tests.shop import ANA, EVE, campaign_text, run_row
 from tests.store import buy, lay_faults, turn
 from tillroll.approve.change import request_change
@@ -66,8 +66,8 @@ def test_used_codes_are_not_extended_revoked_or_resumed(
 ) -> None:
     count = sent_run(worker, services)
     line, before = outbox(services)[0], run_row(services.engine, 1).valid_until
-    buy(sandbox, email=line["to"], coupon=line["code"])
-    turn(sandbox, index_lag=0)
+    sold = buy(sandbox, email=line["to"], coupon=line["code"])
+    see_orders(worker, sold["orderId"])
     later = before + timedelta(days=30)
     extended = carried_out(worker, have(services, ChangeKind.EXTEND, valid_until=later))
     assert extended.total == count - 1

@@ -23,6 +23,7 @@ from tests.journeys.coupons import (
     sent_run,
 )
 from tests.journeys.path import agree, compare, finish, outbox, start
+from tests.journeys.steps import see_orders
 from tests.shop import ANA, EVE, run_row
 from tests.store import buy, turn
 from tillroll.approve.change import request_change
@@ -191,9 +192,10 @@ def test_adopted_coupons_are_counted_and_changed_but_never_handed_out(
 ) -> None:
     for code in ("OLD1", "old2", "OTHER1"):
         client.coupons.create(coupon(code=code, name="From before", application_limit="UNLIMITED"))
-    buy(sandbox, email="guest@shop.example", coupon="OLD1")
+    sold = buy(sandbox, email="guest@shop.example", coupon="OLD1")
     agree(services, start(worker))
     finish(worker)
+    see_orders(worker, sold["orderId"])
     assert adopted(worker, dry_run=True).adopted == 2
     assert "OLD1" not in in_ledger(services)
     assert adopted(worker).adopted == 2

@@ -23,13 +23,14 @@ from tests.journeys.path import (
     start,
     state,
 )
+from tests.journeys.steps import see_orders
 from tests.shop import ANA, campaign_text, run_row, sample_book
 from tests.store import buy, counted, lay_faults, turn
 from tillroll.approve.halt import halt
 from tillroll.campaign.states import ChunkState, CodeState, MessageState, RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import chunks, codes, customers, looks, stores
+from tillroll.ledger.tables import chunks, codes, customers, stores
 from tillroll.loop.advance import StoreWorker, advance
 from tillroll.mint.issue.begin import begin
 from tillroll.mint.issue.reserve import reserve
@@ -65,11 +66,8 @@ def test_a_redeemed_code_comes_back_as_a_redemption(
     agree(services, start(worker))
     finish(worker)
     line = outbox(services)[0]
-    buy(sandbox, email=line["to"], coupon=line["code"])
-    with writing(services.engine) as connection:
-        connection.execute(sa.update(looks).values(looked_at=services.clock.now() - timedelta(hours=1)))
-    worker.following.polled_at = None
-    advance(worker, until=services.clock.now() + SLICE)
+    sold = buy(sandbox, email=line["to"], coupon=line["code"])
+    see_orders(worker, sold["orderId"])
     with services.engine.connect() as connection:
         progress = run_progress(connection, 1)
     assert progress.redemptions == 1

@@ -123,8 +123,8 @@ def test_a_run_on_a_pool_waits_until_the_pool_has_enough_codes(
     assert compare(worker).agrees
     lines = outbox(services)
     assert len({line["code"] for line in lines}) == len(lines) == 6
-    buy(sandbox, email=lines[0]["to"], coupon=lines[0]["code"])
-    see_orders(worker)
+    sold = buy(sandbox, email=lines[0]["to"], coupon=lines[0]["code"])
+    see_orders(worker, sold["orderId"])
     with services.engine.connect() as connection:
         assert run_progress(connection, run_id).redemptions == 1
         left = connection.scalars(

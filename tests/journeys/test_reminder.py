@@ -58,8 +58,8 @@ def test_recipients_with_an_unused_code_are_reminded_once(
     assert len(outbox(services)) == 8
 
     used, gone, revoked, *rest = outbox(services)
-    buy(sandbox, email=used["to"], coupon=used["code"])
-    see_orders(worker)
+    sold = buy(sandbox, email=used["to"], coupon=used["code"])
+    see_orders(worker, sold["orderId"])
     with services.engine.connect() as connection:
         who = sa.select(customers.c.customer_id).where(customers.c.email == gone["to"])
         client.customers.set_consent(connection.scalars(who).one(), False)

@@ -82,7 +82,7 @@ def test_each_arm_has_its_own_offer_e_mail_and_results(
     line = next(line for line in lines if who[line["to"]].arm == "twenty")
     sold = buy(sandbox, email=line["to"], sku="POT-01", coupon=line["code"])
     assert sold["couponDiscount"] == pytest.approx(sold["subtotal"] * 0.20, abs=0.01)
-    see_orders(worker)
+    see_orders(worker, sold["orderId"])
     with services.engine.connect() as connection:
         run = connection.exec_driver_sql("select id, plan_id from runs").one()
         results = {one.name: one for one in results_by_arm(connection, run)}
