@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import socket
 import ssl
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -19,7 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.send.room import message
+from tillroll.errors import Misconfigured
 from tillroll.send.decide import DeliveryOutcome
+from tillroll.send.transports.bounded_smtp import BoundedSmtp, InUtf8
 from tillroll.send.transports.smtp import Smtp
 from tillroll.send.transports.smtp_server import SmtpServer
 
@@ -33,6 +37,14 @@ class Post:
 
     def __init__(self) -> None:
         self.passwords: list[bytes] = []
+        self.names: set[str] = set()  # that it was greeted by
+
+    async def handle_EHLO(
+        self, _server: Any, session: Any, _envelope: Any, name: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        self.names.add(name)
+        return responses
 
     def authenticate(self, _server: Any, _session: Any, _envelope: Any, _how: str, given: Any) -> AuthResult:
         self.passwords.append(given.password)
@@ -125,3 +137,33 @@ def test_no_password_goes_out_unencrypted(tmp_path: Path) -> None:
         assert post.passwords == []
         assert sent_to(port, None, "smtp+insecure")[0] is DeliveryOutcome.SENT
     assert post.passwords == [b"secret"]
+
+
+@pytest.mark.parametrize("password", ["geheim-ü", "пароль", "密码🔑", "p%40:/?#"])
+def test_a_password_may_have_any_letters(tmp_path: Path, password: str) -> None:
+    post, files = Post(), certificate(tmp_path, "localhost")
+    with mail_server(post, files) as port:
+        url = f"smtp://ana:{quote(password, safe='')}@localhost:{port}?helo=shop.example"
+        context = ssl.create_default_context(cafile=str(files[0]))
+        (delivery,) = Smtp(SmtpServer.from_url(url), context=context).deliver([message(1)])
+    assert delivery.outcome is DeliveryOutcome.SENT
+    assert post.passwords == [password.encode()]
+    assert post.names == {"shop.example"}
+
+
+def test_a_challenge_is_answered_with_any_letters() -> None:
+    connection = BoundedSmtp()
+    connection.user, connection.password = InUtf8("žiga"), InUtf8("geheim-ü")
+    answer = connection.auth_cram_md5(b"<1@mail>")
+    expected = hmac.new("geheim-ü".encode(), b"<1@mail>", "md5").hexdigest()
+    assert answer is not None
+    assert answer.encode("ascii") == f"žiga {expected}".encode()
+
+
+@pytest.mark.parametrize(
+    "options", ["?helo=", "?helo=two%20words", "?helo=a%0d%0aMAIL", "?hello=x", "?helo=a&b=c"]
+)
+def test_an_option_that_is_not_understood_is_refused(options: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        SmtpServer.from_url(f"smtp://mail.example:25{options}")
+    assert "?helo=shop.example" in refused.value.hint

@@ -52,6 +52,16 @@ class _ReplyReader(io.RawIOBase):
         super().close()
 
 
+class InUtf8(str):
+    """Text of a login. `smtplib` encodes it as ASCII, whose signs UTF-8 has as they are (RFC 4616, section 2)."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """Return it in UTF-8, whatever encoding is named."""
+        return super().encode("utf-8", errors)
+
+
 class BoundedSmtp(smtplib.SMTP):
     """A connection on which each reply, and each command or message that is sent, must be through within `timeout` seconds."""
 
@@ -76,6 +86,16 @@ class BoundedSmtp(smtplib.SMTP):
             if self.sock is not None:
                 self.sock.settimeout(max(0.001, ends - _CLOCK.monotonic()))
             super().send(sent[start : start + _PIECE])
+
+    def auth_plain(self, challenge: Any = None) -> str:
+        return InUtf8(super().auth_plain(challenge))
+
+    def auth_login(self, challenge: Any = None) -> str:
+        return InUtf8(super().auth_login(challenge))
+
+    def auth_cram_md5(self, challenge: Any = None) -> Any:
+        answer = super().auth_cram_md5(challenge)  # None: the server has not challenged us yet
+        return InUtf8(answer) if answer is not None else None
 
     def send_content(self, content: bytes) -> None:
         """Send a message after the server's 354, but not yet its end: the server can't take it before `end_content`.

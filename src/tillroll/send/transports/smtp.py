@@ -25,7 +25,7 @@ from tillroll.rendering.addresses import mailbox, sender_of
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.transport import OPEN, Delivery, Departed, Gate
-from tillroll.send.transports.bounded_smtp import BoundedSmtp, BoundedSmtpTls
+from tillroll.send.transports.bounded_smtp import BoundedSmtp, BoundedSmtpTls, InUtf8
 from tillroll.send.transports.replies import CLOSING, GO_ON, Judgement, SmtpReply, SmtpStep, judge
 from tillroll.send.transports.smtp_server import SmtpServer, trusting
 from tillroll.send.trouble import Trouble
@@ -117,9 +117,11 @@ class Smtp:
     def _connect(self) -> BoundedSmtp:
         server = self._server
         connection = (
-            BoundedSmtpTls(server.host, server.port, timeout=self._seconds, context=self._context)
+            BoundedSmtpTls(
+                server.host, server.port, server.helo, timeout=self._seconds, context=self._context
+            )
             if server.tls
-            else BoundedSmtp(server.host, server.port, timeout=self._seconds)
+            else BoundedSmtp(server.host, server.port, server.helo, timeout=self._seconds)
         )
         try:
             connection.ehlo()
@@ -130,7 +132,7 @@ class Smtp:
             if server.user:
                 if server.is_checked and not is_encrypted:
                     raise _NotEncrypted
-                connection.login(server.user, server.password)
+                connection.login(InUtf8(server.user), InUtf8(server.password))
         except BaseException:
             connection.close()
             raise

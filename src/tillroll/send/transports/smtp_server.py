@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tillroll.errors import Misconfigured
+
+_NAME = re.compile(r"[A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.A-Za-z]{2,64}\]")  # a host, or an address in brackets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +23,14 @@ class SmtpServer:
     tls: bool  # encrypted from the first byte (smtps)
     starttls: bool  # encrypted if the server offers it
     is_checked: bool = True  # its certificate; and no password goes to it without encryption
+    helo: str | None = None  # the name that we greet it by; None: this machine's
 
     @classmethod
     def from_url(cls, url: str) -> SmtpServer:
         """Read `smtp://user:password@host:587` (STARTTLS if offered) or `smtps://…:465`. Raises `Misconfigured`.
 
         `smtp+insecure://` and `smtps+insecure://` accept any certificate, and give the password without encryption too.
+        `?helo=shop.example` is the name that we greet the server by; some want a full one.
         """
         try:
             parts = urlsplit(url)
@@ -41,6 +46,13 @@ class SmtpServer:
                 hint="Write it like smtp://user:password@host:587",
             )
         tls = scheme == "smtps"
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        helo = options.pop("helo", None)
+        if options or (helo is not None and not _NAME.fullmatch(helo)):
+            raise Misconfigured(
+                "SMTP_URL has an option that isn't understood.",
+                hint="The only one is the name that the server is greeted by, like ?helo=shop.example",
+            )
         return cls(
             host=parts.hostname,
             port=port or (465 if tls else 587),
@@ -49,6 +61,7 @@ class SmtpServer:
             tls=tls,
             starttls=not tls,
             is_checked=not insecure,
+            helo=helo,
         )
 
 
