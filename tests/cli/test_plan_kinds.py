@@ -86,3 +86,14 @@ def test_every_kind_of_campaign_is_shown_in_every_form(sqlite_url: str, kind: st
         show_preview(console, preview, mails)
         lines = console.export_text().splitlines()
         assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(
+    ("when", "repeats"),
+    [("{at: 2026-12-01 09:00}", False), ('{cron: "0 9 1 * *"}', True), ("{manual: true}", False)],
+)
+def test_a_campaign_that_runs_once_does_not_repeat_itself(sqlite_url: str, when: str, repeats: bool) -> None:
+    engine = open_engine(sqlite_url)
+    preview = preview_of(engine, (START + WHO + OFFER + MAIL).replace("{manual: true}", when))
+    engine.dispose()
+    assert ("repeats" in {verdict.rule for verdict in preview.proposal.verdicts}) is repeats

@@ -25,11 +25,13 @@ from tests.shop import ANA, ROOT
 from tests.store import QUICK, running, turn
 from tillroll.campaign import read_book
 from tillroll.campaign.folder.drafts import draft, kinds
+from tillroll.campaign.frozen.proposal import VerdictLevel
 from tillroll.campaign.states import RunState
 from tillroll.cli.files.new import write_new
 from tillroll.clock import SystemClock
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.engine import reading
+from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import codes, redemptions
 from tillroll.loop.advance import StoreWorker
@@ -293,9 +295,24 @@ def to_the_till(kind: str, database_url: str, tmp_path: Path) -> None:
         if kind == "winback":
             ends.add(RunState.SKIPPED)  # other people's moments, in the weeks that were slept through
         assert {run.state for run in all_runs(shop.services.engine)} <= ends
+        assert warnings_of(shop) == set()
         assert compare(shop.worker).agrees
         with shop.services.engine.connect() as connection:
             assert first_broken_row(connection) is None
+
+
+def warnings_of(shop: Shop) -> set[tuple[str, str]]:
+    """Return what the plans of all runs warn of."""
+    engine = shop.services.engine
+    with reading(engine) as connection:
+        plans = [load_plan(connection, run.id) for run in all_runs(engine)]
+    return {
+        (verdict.rule, verdict.text)
+        for plan in plans
+        if plan is not None
+        for verdict in plan.proposal.verdicts
+        if verdict.level is not VerdictLevel.PASS
+    }
 
 
 def test_every_template_campaign_is_tried() -> None:

@@ -67,9 +67,14 @@ def _gives(code: CodeFacts, offer: Offer | None) -> Iterator[Decimal]:
 
 
 def _values_of(facts: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield every value of an event's facts, and what a line of goods costs together."""
     for value in facts.values():
         if isinstance(value, Mapping):
             yield from _values_of(value)
+        elif isinstance(value, list):
+            for line in value:
+                yield from _values_of(line)
+                yield line["price"] * line["quantity"]
         elif not isinstance(value, bool):
             yield value
 

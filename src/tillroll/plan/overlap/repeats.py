@@ -88,6 +88,8 @@ def _got_before(
 def _next_slot(connection: Connection, subject: Subject) -> datetime | None:
     """Return when the campaign is due again after this run; None if it isn't, or not within a year or so."""
     when = subject.revision.campaign.when
+    if subject.run_id == 0 and when.at is not None:
+        return None  # its only run is the one that is previewed
     where = (campaigns.c.store_id == subject.store.id, campaigns.c.name == subject.revision.name)
     first_seen = connection.scalar(sa.select(campaigns.c.first_seen_at).where(*where)) or subject.slot_at
     coming = slots(

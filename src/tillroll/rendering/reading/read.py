@@ -26,6 +26,7 @@ from tillroll.rendering.preview import (
     preview_facts,
     recipient_facts,
     store_facts,
+    with_amounts,
 )
 from tillroll.rendering.reading.found import SUBJECT, EmailFault, PlannedEmail, emails_of
 from tillroll.rendering.reading.goods import faults_of_goods
@@ -113,7 +114,7 @@ def _read_for(
         reader=recipient_facts(recipient),
         code=code,
         offer=subject.revision.as_run(step=email.step, arm=email.arm).offer,
-        event=subject.proposal.facts,
+        event=with_amounts(subject.proposal.facts),
         now=subject.now,
         goods=goods.named if goods is not None else "",
     )
