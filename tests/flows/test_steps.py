@@ -412,3 +412,21 @@ def test_a_campaign_that_waits_for_events_cannot_be_started_by_hand(ledger: Engi
     with pytest.raises(Refused, match="not by hand"):
         preview_plan(PreviewRequest(engine=ledger, store=store, revision=revision, now=NOW, per_minute=600))
     assert all_runs(ledger) == []
+
+
+def test_a_cart_that_its_customer_came_back_to_is_shown_as_it_is_now(ledger: Engine) -> None:
+    store_id = flow(ledger)
+    item = {
+        "product_id": 7,
+        "sku": "POT",
+        "name": "Pot",
+        "quantity": 2,
+        "price": "30",
+        "picture": "",
+        "options": {},
+    }
+    change_cart(ledger, "c1", total=Decimal(65), subtotal=Decimal(60), items=[item], updated_at=NOW + HOUR)
+    steps(ledger, store_id, 2 * HOUR)
+    cart = entered(ledger)[0].facts["cart"]
+    assert (Decimal(cart["total"]), Decimal(cart["subtotal"])) == (65, 60)
+    assert [good["name"] for good in cart["goods"]] == ["Pot"]

@@ -102,7 +102,7 @@ def test_the_cart_of_the_event_counts_before_the_average_order(ledger: Engine) -
     offer = "offer: {kind: percent, value: 15, at_most: 30, valid: {for: 7d}}\n"
     text = campaign("cart_abandoned", f"{offer}message: {{template: note, subject: '{{{{ offer.text }}}}'}}")
     store_id = shop_with(ledger, person(1, orders=2, spent=Decimal(800)), cart=text)
-    add_cart(ledger, store_id, "c1")
+    add_cart(ledger, store_id, "c1", total=Decimal("89.90"))  # with shipping
     enroll(ledger, store_id=store_id, now=NOW)
     take_steps(ledger, store_id=store_id, now=NOW + timedelta(hours=3))
     (run,) = all_runs(ledger)
@@ -112,7 +112,7 @@ def test_the_cart_of_the_event_counts_before_the_average_order(ledger: Engine) -
         value = connection.scalar(sa.select(recipients.c.value))
     assert plan is not None
     assert value == 12
-    assert "15% of the total of the customer's cart" in plan.proposal.cap
+    assert "15% of what is in the customer's cart" in plan.proposal.cap
     assert "1 recipient gets €12 off orders of €80 or more" in plan.proposal.cap
 
 

@@ -5,7 +5,7 @@ The campaign says so with `unless:` and `unless_in:`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +31,8 @@ class FlowCart:
 
     cart_id: str
     total: Decimal
+    subtotal: Decimal
+    items: Sequence[Mapping[str, Any]]
     updated_at: datetime | None
 
 
@@ -39,7 +41,7 @@ def cart_of(connection: Connection, entry: Entry) -> FlowCart | None:
     if "cart" not in entry.facts:
         return None
     where = (carts.c.store_id == entry.store_id, carts.c.cart_id == entry.facts["cart"]["id"])
-    columns = (carts.c.cart_id, carts.c.total, carts.c.updated_at)
+    columns = (carts.c.cart_id, carts.c.total, carts.c.subtotal, carts.c["items"], carts.c.updated_at)
     row = connection.execute(sa.select(*columns).where(*where)).first()
     return None if row is None else FlowCart(**row._mapping)
 

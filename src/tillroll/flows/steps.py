@@ -15,6 +15,7 @@ from tillroll.campaign import Revision
 from tillroll.campaign.states import EntryState, ItemKind, RunState, Stage
 from tillroll.campaign.text.units import spell_duration
 from tillroll.flows.ends import FlowCart, cart_of, leave, move_entry, why_flow_ends
+from tillroll.flows.finders.finder import cart_facts
 from tillroll.flows.finders.keys import step_slot
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.faults.boundary import contained
@@ -79,7 +80,7 @@ def _wait_again(
     campaign = revision.campaign
     wait = campaign.steps[0].wait if campaign.steps else None
     due_at = cart.updated_at + (wait if wait is not None else campaign.when.delay)
-    facts = {**entry.facts, "cart": {"id": cart.cart_id, "total": str(cart.total)}}
+    facts = {**entry.facts, "cart": cart_facts(cart)}
     move_entry(connection, entry, now, due_at=due_at, happened_at=cart.updated_at, facts=facts)
 
 

@@ -30,7 +30,7 @@ def say_caps(subject: Subject, selection: Selection) -> str:
 
 def _say_cap_of_each(subject: Subject, offer: Offer) -> str:
     has_cart = "cart" in (subject.facts or {})
-    basket = "the total of the customer's cart" if has_cart else "the customer's average order"
+    basket = "what is in the customer's cart" if has_cart else "the customer's average order"
     percent, cap = say_percent(offer.largest_value), _price(subject, offer.at_most)
     return (
         f"The store can't cap a percentage, so each code takes an amount off, on orders from a minimum: {percent} of {basket}, "

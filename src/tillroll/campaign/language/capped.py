@@ -16,13 +16,16 @@ from tillroll.campaign.language.value import Figure
 
 _WHOLE = Decimal(1)
 
-BASKETS = (Figure.CART_TOTAL, Figure.AVERAGE_ORDER)
+CART_SUBTOTAL = "cart_subtotal"
+"""What is in the cart of the event, before shipping and taxes: a coupon's minimum counts the same. No formula can name it."""
+
+_BASKETS = (CART_SUBTOTAL, Figure.CART_TOTAL, Figure.AVERAGE_ORDER)
 """The figures that tell a customer's expected basket: the first one that is known counts."""
 
 
 def expected_basket(figures: Mapping[str, Decimal]) -> Decimal | None:
     """Return the basket that a customer is expected to have; None if they have no cart and never ordered."""
-    return next((figures[name] for name in BASKETS if figures.get(name)), None)
+    return next((figures[name] for name in _BASKETS if figures.get(name)), None)
 
 
 def amount_for(percent: Decimal, cap: Decimal, basket: Decimal | None, unit: Decimal) -> Decimal:

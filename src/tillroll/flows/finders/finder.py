@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic
+from decimal import Decimal
+from typing import Any, Generic, Protocol
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -94,4 +95,39 @@ def product_facts(row: EventRow) -> dict[str, Any]:
         "price": None if row.price is None else str(row.price),
         "url": row.url or "",
         "picture": row.picture or "",
+    }
+
+
+class CartLike(Protocol):
+    """What `cart_facts` needs of a cart: a row of the mirror, or what a flow read of one."""
+
+    @property
+    def cart_id(self) -> str: ...
+    @property
+    def total(self) -> Decimal: ...
+    @property
+    def subtotal(self) -> Decimal: ...
+    @property
+    def items(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+def cart_facts(cart: CartLike) -> dict[str, Any]:
+    """Return what messages may use of a cart, and its value before shipping and taxes, which a coupon's minimum counts."""
+    return {
+        "id": cart.cart_id,
+        "total": str(cart.total),
+        "subtotal": str(cart.subtotal),
+        "goods": [_good_facts(item) for item in cart.items],
+    }
+
+
+def _good_facts(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what messages may use of one line of a cart."""
+    return {
+        "id": item["product_id"],
+        "name": item["name"] or item["sku"],
+        "quantity": item["quantity"],
+        "price": item["price"],
+        "picture": item["picture"],
+        "options": dict(item["options"]),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,15 @@ from tillroll.campaign.language.events.orders import (
     SpentReached,
 )
 from tillroll.campaign.states import NO_SALE
-from tillroll.flows.finders.finder import EventFinder, EventRow, EventWindow, StoreEvent, new_rows, stream
+from tillroll.flows.finders.finder import (
+    EventFinder,
+    EventRow,
+    EventWindow,
+    StoreEvent,
+    cart_facts,
+    new_rows,
+    stream,
+)
 from tillroll.flows.finders.keys import cart_key, customer_key, order_key
 from tillroll.ledger.tables import carts, customers, orders
 
@@ -86,26 +94,8 @@ def _carts_abandoned(
             customer_id=row.customer_id,
             email=row.email,
             happened_at=_as_moment(row.changed_at),
-            facts={
-                "cart": {
-                    "id": row.cart_id,
-                    "total": str(row.total),
-                    "goods": [_good(item) for item in row.items],
-                }
-            },
+            facts={"cart": cart_facts(row)},
         )
-
-
-def _good(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what messages may use of one line of a cart."""
-    return {
-        "id": item["product_id"],
-        "name": item["name"] or item["sku"],
-        "quantity": item["quantity"],
-        "price": item["price"],
-        "picture": item["picture"],
-        "options": dict(item["options"]),
-    }
 
 
 def _spent_reached(

@@ -19,7 +19,7 @@ from tillroll.campaign.figures.holdout import arm_of, is_held_back
 from tillroll.campaign.figures.spread import Spread
 from tillroll.campaign.frozen.names import usable_name
 from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS
-from tillroll.campaign.language.capped import expected_basket
+from tillroll.campaign.language.capped import CART_SUBTOTAL, expected_basket
 from tillroll.campaign.language.translations import choose_translation
 from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
@@ -198,7 +198,10 @@ def figures_of(row: CustomerRow, facts: Mapping[str, Any], now: datetime) -> dic
     for figure, name in ((Figure.ORDER_TOTAL, "order"), (Figure.CART_TOTAL, "cart")):
         if name in facts:
             figures[figure] = Decimal(str(facts[name]["total"]))
-    return {figure.value: number for figure, number in figures.items()}
+    known = {figure.value: number for figure, number in figures.items()}
+    if subtotal := facts.get("cart", {}).get("subtotal"):
+        known[CART_SUBTOTAL] = Decimal(str(subtotal))
+    return known
 
 
 def _why_excluded(
