@@ -145,6 +145,17 @@ class ChunkState(StrEnum):
     LOST = "lost"  # the batch's results could not be read: its codes were looked up one by one
 
 
+class StoreEmail(StrEnum):
+    """An automated e-mail of the store itself, by its name in the store's profile."""
+
+    ABANDONED_CART = "abandonedCartRecovery"
+    FAVOURITES = "favoriteProductsReminder"
+    FEEDBACK = "feedbackRequest"
+    LOYALTY = "customerLoyaltyAppreciation"
+    INACTIVE = "inactiveCustomerReminder"
+    ANNIVERSARY = "purchaseAnniversary"
+
+
 class MessageState(StrEnum):
     """The state of an e-mail."""
 

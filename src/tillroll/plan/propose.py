@@ -36,6 +36,7 @@ from tillroll.plan.offered import (
     values_on,
 )
 from tillroll.plan.segments.names import unknown_names
+from tillroll.plan.shop_side import shop_verdicts
 from tillroll.rendering.preview import PreviewSubject
 from tillroll.rendering.reading.read import read_emails
 
@@ -71,6 +72,9 @@ def propose(
     verdicts += _goods_verdicts(engine, subject, goods)
     verdicts += _calendar_verdicts(subject) + _word_verdicts(subject)
     verdicts += _name_verdicts(engine, subject)
+    verdicts += shop_verdicts(
+        engine, subject, goods.by_arm, count=selection.count, codes=codes, worst=worst.amount
+    )
     crossings = read.overlaps.counted(next(iter(subject.offers.values())), goods.shown)
     verdicts += guardrail_verdicts.again_verdicts(
         crossings, subject.revision.guardrails, campaign=subject.revision.name, count=selection.count

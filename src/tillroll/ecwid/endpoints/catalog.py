@@ -39,7 +39,7 @@ from tillroll.ecwid.http.wire import (
 )
 
 _PRODUCT_FIELDS = (
-    "total,count,offset,limit,items(id,sku,name,price,costPrice,quantity,unlimited,inStock,warningLimit,enabled,"
+    "total,count,offset,limit,items(id,sku,name,price,compareToPrice,costPrice,quantity,unlimited,inStock,warningLimit,enabled,"
     "discountsAllowed,categoryIds,combinations(id,sku,price,quantity,unlimited,inStock,warningLimit,options(name,value)),"
     "url,imageUrl,thumbnailUrl,created,updated)"
 )
@@ -69,6 +69,7 @@ class Product:
     sku: CleanText
     name: CleanText
     price: Decimal
+    compare_to_price: Decimal | None  # the price it is reduced from; None: not reduced
     cost_price: Decimal | None  # None: not entered
     quantity: int | None  # None: unlimited
     in_stock: bool
@@ -193,6 +194,7 @@ def _product(raw: Raw, keys: Keys) -> Product:
         sku=keys.key(raw.get("sku"), "sku"),
         name=text(raw.get("name"), longest=LONGEST_NAME),
         price=decimal(raw.get("price")),
+        compare_to_price=maybe_decimal(raw.get("compareToPrice")) or None,
         cost_price=maybe_decimal(raw.get("costPrice")),
         quantity=quantity,
         in_stock=raw.get("inStock") is not False and (quantity is None or quantity > 0),

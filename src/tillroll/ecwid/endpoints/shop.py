@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from tillroll.campaign.states import StoreEmail
 from tillroll.campaign.text.clean import CleanText
 from tillroll.campaign.text.zones import zone_name
 from tillroll.ecwid.endpoints.resource import Resource
@@ -27,10 +28,26 @@ from tillroll.ecwid.endpoints.rows import (
     required_number,
 )
 from tillroll.ecwid.http.errors import StoreSaysNo, StoreSaysNotFound
-from tillroll.ecwid.http.wire import Raw, date_in, decimal, maybe_whole, part, parts, seconds_out, text
+from tillroll.ecwid.http.wire import (
+    Raw,
+    date_in,
+    decimal,
+    maybe_decimal,
+    maybe_whole,
+    part,
+    parts,
+    seconds_out,
+    text,
+)
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _URL = re.compile(r"https?://[^\s\"'<>\\]+")  # it becomes a link in e-mails
+_UNLIMITED = {
+    "all",
+    "subtotal",
+    "startDate",
+    "endDate",
+}  # conditions of a promotion that are no limit of their own
 _LONGEST_LANGUAGE = 35  # RFC 5646
 
 
@@ -47,6 +64,7 @@ class Profile:
     language: CleanText
     features: frozenset[CleanText]  # account.availableFeatures
     suspended: bool
+    own_emails: tuple[StoreEmail, ...]  # those of its own automated e-mails that are on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +93,10 @@ class Promotion:
     base: str  # ITEM, SUBTOTAL, SHIPPING
     discount_type: str  # PERCENT, ABSOLUTE, FIXED_PRICE
     amount: Decimal
+    least_subtotal: Decimal | None  # of the baskets that get it; None: any
+    is_limited: bool  # to some products, customer groups or times of the week
+    begins_at: datetime | None
+    ends_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +190,7 @@ def _stored_text(value: Any) -> str:
 
 
 def _promotion(raw: Raw, _keys: Keys) -> Promotion:
+    triggers = part(raw, "triggers")
     return Promotion(
         promotion_id=required_number(raw.get("id")),
         name=text(raw.get("name")),
@@ -175,6 +198,22 @@ def _promotion(raw: Raw, _keys: Keys) -> Promotion:
         base=text(raw.get("discountBase")),
         discount_type=text(raw.get("discountType")),
         amount=decimal(raw.get("amount")),
+        least_subtotal=maybe_decimal(triggers.get("subtotal")) or None,
+        is_limited=bool({*triggers, *part(raw, "targets")} - _UNLIMITED),
+        begins_at=date_in(triggers.get("startDate")),
+        ends_at=date_in(triggers.get("endDate")),
+    )
+
+
+def _own_emails(raw: Raw) -> tuple[StoreEmail, ...]:
+    """Return the store's own automated e-mails that are on. Abandoned carts have an older switch too."""
+    settings = part(part(raw, "mailNotifications"), "customerMarketingMessages")
+    older = part(part(raw, "settings"), "abandonedSales").get("autoAbandonedSalesRecovery") is True
+    return tuple(
+        email
+        for email in StoreEmail
+        if part(settings, email.value).get("enabled") is True
+        or (older and email is StoreEmail.ABANDONED_CART)
     )
 
 
@@ -193,6 +232,7 @@ def _profile(raw: Raw, tell: Tell) -> Profile:
         or CleanText("en"),
         features=frozenset(map(text, features if isinstance(features, list) else ())),
         suspended=account.get("suspended") is True,
+        own_emails=_own_emails(raw),
     )
 
 

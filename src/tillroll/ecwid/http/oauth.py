@@ -31,6 +31,7 @@ SCOPES = (
     "create_discount_coupons",
     "update_discount_coupons",
     "read_reviews",
+    "read_promotion",
 )
 """The scopes that Tillroll asks for, all of them used (table in the README). Dossier 4.4."""
 

@@ -28,6 +28,7 @@ class Store(Record):
     state: str  # connected, disconnected, no_api or fenced
     reason: str  # why it is not connected, or why it pauses
     not_before: datetime | None  # no call before this moment
+    own_emails: Any  # the names of the e-mails that the store itself sends (`StoreEmail`); None: not read yet
     profile_at: datetime | None  # when the profile was last read
     customers_at: datetime | None  # when the mirror of customers was last brought up to date
     orders_at: datetime | None  # the same of orders

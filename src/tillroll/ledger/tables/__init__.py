@@ -11,6 +11,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         │  order_items, carts, products,
         │  product_categories, variations,
         │  categories, coupons, looks
+        ├─ promotions, product_prices        discounts without a code, and what goods have cost
         ├─ readings                          how far a long list of the store has been read
         ├─ unread_rows                       what of the store's rows can't be read
         ├─ list_members                      who is in uploaded lists
@@ -61,7 +62,9 @@ from tillroll.ledger.tables.mirror import (
     order_items,
     orders,
     product_categories,
+    product_prices,
     products,
+    promotions,
     readings,
     unread_rows,
     variations,
@@ -126,7 +129,9 @@ __all__ = [
     "privacy_requests",
     "probes",
     "product_categories",
+    "product_prices",
     "products",
+    "promotions",
     "readings",
     "recipients",
     "redemptions",

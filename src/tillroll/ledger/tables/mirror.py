@@ -135,6 +135,7 @@ products = sa.Table(
     text("sku", ""),
     text("name", ""),
     sa.Column("price", Amount, nullable=False, server_default="0"),
+    sa.Column("compare_to_price", Amount),  # the price it is reduced from; none: not reduced
     sa.Column("cost_price", Amount),
     sa.Column("quantity", sa.BigInteger),  # none: unlimited
     sa.Column("in_stock", sa.Boolean, nullable=False),
@@ -149,6 +150,35 @@ products = sa.Table(
     sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "product_id"),
     sa.Index(None, "store_id", "sku"),
+)
+
+product_prices = sa.Table(
+    "product_prices",
+    metadata,
+    of("stores"),
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    sa.Column("variation_id", sa.BigInteger, nullable=False),  # 0: the product itself
+    sa.Column("since", UtcDateTime, nullable=False),  # when the mirror first saw it
+    sa.Column("price", Amount, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "product_id", "variation_id", "since"),
+)
+
+promotions = sa.Table(
+    "promotions",
+    metadata,
+    of("stores"),
+    sa.Column("promotion_id", sa.BigInteger, nullable=False),
+    text("name", ""),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    text("base", ""),  # ITEM, SUBTOTAL, SHIPPING
+    text("discount_type", ""),  # PERCENT, ABSOLUTE, FIXED_PRICE
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("least_subtotal", Amount),  # of the baskets that get it; none: any
+    sa.Column("is_limited", sa.Boolean, nullable=False),  # to some products, groups or times
+    sa.Column("begins_at", UtcDateTime),
+    sa.Column("ends_at", UtcDateTime),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "promotion_id"),
 )
 
 product_categories = sa.Table(

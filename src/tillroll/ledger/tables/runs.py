@@ -25,6 +25,7 @@ stores = sa.Table(
     text("state", "connected"),  # connected, disconnected, no_api, fenced
     text("reason", ""),
     sa.Column("not_before", UtcDateTime),  # no calls to the store before this moment
+    sa.Column("own_emails", sa.JSON),  # the store's own e-mails that are on (StoreEmail); none: not read
     sa.Column("profile_at", UtcDateTime),
     sa.Column("customers_at", UtcDateTime),  # when the mirror of customers was last brought up to date
     sa.Column("orders_at", UtcDateTime),

@@ -30,6 +30,7 @@ from tillroll.ledger.tables import (
     variations,
 )
 from tillroll.track.decide import is_sale
+from tillroll.track.mirror.price_rows import record_prices
 from tillroll.track.results.undone import doubt_codes_of_orders
 
 Write = Callable[[Connection, int, Sequence[Any], datetime], None]
@@ -134,9 +135,10 @@ def _as_it_counts(order: Order) -> Order:
 
 
 def write_products(connection: Connection, store_id: int, values: Sequence[Product], now: datetime) -> None:
-    """Write products, and replace their categories and variations. A change of stock is recorded first."""
+    """Write products, and replace their categories and variations. A change of stock or price is recorded first."""
     ids = [product.product_id for product in values]
     _record_stock_changes(connection, store_id, values, ids, now)
+    record_prices(connection, store_id, values, now)
     writes(products)(connection, store_id, values, now)
     for table in (product_categories, variations):
         connection.execute(sa.delete(table).where(table.c.store_id == store_id, table.c.product_id.in_(ids)))

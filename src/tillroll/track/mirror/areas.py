@@ -28,6 +28,7 @@ from tillroll.ledger.tables import (
     order_items,
     orders,
     product_categories,
+    product_prices,
     products,
     redemptions,
     reviews,
@@ -176,7 +177,11 @@ PRODUCTS = replace(
         lambda client: client.products,
         changed_at=lambda stats: stats.products,
         write=write_products,
-        removes_from=(variations.c.product_id, product_categories.c.product_id),
+        removes_from=(
+            variations.c.product_id,
+            product_categories.c.product_id,
+            product_prices.c.product_id,
+        ),
     ),
     count=lambda client, _made_by: client.products.count(),
 )

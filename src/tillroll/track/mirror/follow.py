@@ -32,6 +32,7 @@ from tillroll.track.mirror.areas import (
     REVIEWS,
     Area,
 )
+from tillroll.track.mirror.promotions import sync_promotions
 from tillroll.track.mirror.readings import ReadingKind, forget_area, under_way
 from tillroll.track.mirror.scores import refresh_scores
 from tillroll.track.mirror.session import MirrorSession
@@ -68,6 +69,7 @@ def follow_shop(session: MirrorSession, following: Following, store: Store) -> N
     """
     if store.profile_at is None or store.profile_at <= session.now - PROFILE_EVERY:
         sync_profile(session.engine, session.client, store_id=store.id, now=session.now)
+        sync_promotions(session, following.lacking)
     if following.polled_at is not None and following.polled_at > session.now - POLL_EVERY:
         return
     stats = session.client.shop.latest_stats()

@@ -64,6 +64,7 @@ def sync_profile(engine: Engine, client: Client, *, store_id: int, now: datetime
         "name": profile.name,
         "email": profile.email,
         "language": profile.language,
+        "own_emails": [email.value for email in profile.own_emails],
         "profile_at": now,
     }
     must_be_readable = {"url": profile.url, "currency": profile.currency, "timezone": profile.timezone}

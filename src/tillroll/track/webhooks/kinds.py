@@ -24,15 +24,14 @@ AREA_OF: Mapping[str, Area] = MappingProxyType(
 )
 """What an event names is read again from its area."""
 
-REREAD = frozenset({"profile", "application"})
-"""After these the profile is read again: the notice of an uninstall isn't trusted, and this call tells."""
+REREAD = frozenset({"profile", "application", "promotion"})
+"""After these the profile is read again, and with it the promotions. An uninstall is not trusted: this call tells."""
 
 NOT_READ = frozenset(
     {
         "discount_coupon",  # nearly all are our own; the ledger knows those, and the hourly look finds the others
         "product_class",
         "customer_group",
-        "promotion",
         "review",  # read every few minutes
         "invoice",
     }
