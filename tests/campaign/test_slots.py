@@ -179,6 +179,18 @@ def test_the_earliest_moment_is_never_in_the_past_or_in_quiet_time(
             "when a customer's review of 4 stars or more is published",
         ),
         ("favourite_added", "when a customer marks a product as a favourite"),
+        ("favourite_price_drop", "when the price of a customer's favourite falls"),
+        (
+            {"favourite_price_drop": {"by_at_least": "10%"}},
+            "when the price of a customer's favourite falls by 10% or more",
+        ),
+        ("favourite_back_in_stock", "when a customer's favourite is back in stock"),
+        ({"group_entered": {"group": "Wholesale"}}, "when a customer enters the group Wholesale"),
+        ("time_to_buy_again", "when it is time for a customer's next order, by their own rhythm"),
+        (
+            {"time_to_buy_again": {"product": "TEA-01"}},
+            "when it is time for a customer to buy TEA-01 again",
+        ),
         ("back_in_stock", "when a product is back in stock"),
         ({"overstocked": {"over": 100}}, "when more than 100 pieces of a product are in stock"),
         ({"low_stock": {"below": 5}}, "when fewer than 5 pieces of a product are left"),

@@ -126,6 +126,10 @@ def test_a_preview_writes_nothing(ledger: Engine) -> None:
         ("{birthday: {field: Birthday}}", "hello", "hello"),
         ("{review_left: {rating_at_least: 3}}", "{{ review.rating }} {{ product.name }}", "3 Sencha 5"),
         ("favourite_added", "{{ product.sku }}", "TEA-5"),
+        ("favourite_price_drop", "{{ earlier.price | money }} {{ product.sku }}", "€24.00 TEA-5"),
+        ("favourite_back_in_stock", "{{ product.sku }}", "TEA-5"),
+        ("{group_entered: {group: Staff}}", "hello", "hello"),
+        ("time_to_buy_again", "hello", "hello"),
         ("{custom: {event: quiz}}", "{{ event.score }} of {{ customer.first_name }}", "(score) of Eva"),
     ],
 )

@@ -14,9 +14,9 @@ from tests.track.room import CLOCK, call, session_of
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.stores import load_store
-from tillroll.ledger.tables import product_prices, products, promotions
+from tillroll.ledger.tables import customers, group_changes, product_prices, products, promotions
 from tillroll.sandbox.serve import Sandbox
-from tillroll.track.mirror.areas import PRODUCTS
+from tillroll.track.mirror.areas import CUSTOMERS, PRODUCTS
 from tillroll.track.mirror.promotions import sync_promotions
 from tillroll.track.mirror.sync import sync, sync_one, sync_profile
 
@@ -105,3 +105,16 @@ def test_each_price_is_kept_with_its_first_day(ledger: Engine, client: Client) -
     assert [row[2] for row in rows(ledger, of_product.order_by(product_prices.c.since))] == [price, price - 1]
     reduced = sa.select(products.c.compare_to_price).where(products.c.product_id == product_id)
     assert rows(ledger, reduced) == [(price,)]
+
+
+def test_a_customer_who_moves_to_another_group_is_noted_once(ledger: Engine, client: Client) -> None:
+    store_id = add_store(ledger)
+    sync(session_of(ledger, client, store_id), CUSTOMERS)
+    shown = sa.select(group_changes.c.customer_id, group_changes.c.was, group_changes.c.group_name)
+    assert rows(ledger, shown) == [], "who was there before the first look has entered nothing"
+    ((customer_id, was),) = rows(ledger, sa.select(customers.c.customer_id, customers.c.group_name).limit(1))
+    group = call(client, "POST", "/customer_groups", {"name": "Wholesale"})["id"]
+    call(client, "PUT", f"/customers/{customer_id}", {"customerGroupId": group})
+    for _ in range(2):
+        sync_one(session_of(ledger, client, store_id), CUSTOMERS, str(customer_id))
+    assert rows(ledger, shown) == [(customer_id, was, "Wholesale")]

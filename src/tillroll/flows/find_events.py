@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.language.events.event import Event
-from tillroll.flows.finders import custom, customers, days, opinions, orders, products
+from tillroll.flows.finders import custom, customers, days, opinions, orders, products, rhythm
 from tillroll.flows.finders.finder import EventFinder, EventWindow, StoreEvent
 
 
@@ -22,6 +22,7 @@ def registered_finders() -> tuple[EventFinder[Any], ...]:
         *customers.FINDERS,
         *orders.FINDERS,
         *days.FINDERS,
+        *rhythm.FINDERS,
         *opinions.FINDERS,
         *products.FINDERS,
         *custom.FINDERS,

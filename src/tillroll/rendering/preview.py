@@ -197,7 +197,7 @@ def with_amounts(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if facts is None:
         return None
     restored = dict(facts)
-    for name, key in (("order", "total"), ("cart", "total"), ("product", "price")):
+    for name, key in (("order", "total"), ("cart", "total"), ("product", "price"), ("earlier", "price")):
         group = restored.get(name)
         if isinstance(group, dict) and group.get(key) is not None:
             restored[name] = {**group, key: Decimal(str(group[key]))}

@@ -21,7 +21,8 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         │             change_chunks          what it answered
         ├─ drifts                            where its coupons differ from the ledger
         ├─ entries                           whom an event brought into a campaign, and their next step
-        ├─ reviews, stock_changes            what else happened in the store
+        ├─ reviews, stock_changes,           what else happened in the store
+        │  group_changes
         ├─ events                            webhook deliveries of the store
         ├─ privacy_requests                  what people ask about their own data, with the deadline
         ├─ levels                            how much of the token's request allowance is left
@@ -43,7 +44,7 @@ from __future__ import annotations
 from tillroll.ledger.tables.changes import change_chunks, change_parts, changes, drifts
 from tillroll.ledger.tables.codes import chunks, codes
 from tillroll.ledger.tables.columns import metadata
-from tillroll.ledger.tables.events import entries, privacy_requests, reviews, stock_changes
+from tillroll.ledger.tables.events import entries, group_changes, privacy_requests, reviews, stock_changes
 from tillroll.ledger.tables.faults import faults
 from tillroll.ledger.tables.imports import import_chunks, import_rows, imports
 from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
@@ -112,6 +113,7 @@ __all__ = [
     "favourites",
     "fences",
     "holds",
+    "group_changes",
     "import_chunks",
     "import_rows",
     "imports",

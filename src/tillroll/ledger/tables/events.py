@@ -64,6 +64,18 @@ stock_changes = sa.Table(
     sa.Index(None, "store_id", "at"),
 )
 
+group_changes = sa.Table(
+    "group_changes",
+    metadata,
+    identity(),
+    of("stores"),
+    sa.Column("customer_id", sa.BigInteger, nullable=False),
+    text("was"),
+    text("group_name"),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index(None, "store_id", "at"),
+)
+
 privacy_requests = sa.Table(
     "privacy_requests",
     metadata,

@@ -30,6 +30,9 @@ _WRITES_TO = {
 _BY_EVENT = {
     "cart_abandoned": StoreEmail.ABANDONED_CART,
     "favourite_added": StoreEmail.FAVOURITES,
+    "favourite_price_drop": StoreEmail.FAVOURITES,
+    "favourite_back_in_stock": StoreEmail.FAVOURITES,
+    "time_to_buy_again": StoreEmail.INACTIVE,
     "order_placed": StoreEmail.FEEDBACK,
     "spent_reached": StoreEmail.LOYALTY,
     "inactive": StoreEmail.INACTIVE,

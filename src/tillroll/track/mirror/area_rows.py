@@ -22,6 +22,7 @@ from tillroll.ledger.tables import (
     customer_fields,
     customers,
     favourites,
+    group_changes,
     order_items,
     orders,
     product_categories,
@@ -71,13 +72,14 @@ def write_carts(connection: Connection, store_id: int, values: Sequence[Cart], n
 
 
 def write_customers(connection: Connection, store_id: int, values: Sequence[Customer], now: datetime) -> None:
-    """Write customers, and replace their favourites and extra fields."""
+    """Write customers, and replace their favourites and extra fields. A change of group is recorded first."""
     rows = [
         {**asdict(value), "mailbox": mailbox_of(value.email), "store_id": store_id, "seen_at": now}
         for value in values
     ]
-    upsert(connection, customers, [_fitting(customers, row) for row in rows])
     ids = [customer.customer_id for customer in values]
+    _record_group_changes(connection, store_id, values, ids, now)
+    upsert(connection, customers, [_fitting(customers, row) for row in rows])
     for table in (favourites, customer_fields):
         connection.execute(sa.delete(table).where(table.c.store_id == store_id, table.c.customer_id.in_(ids)))
     favourite_rows = [
@@ -94,6 +96,28 @@ def write_customers(connection: Connection, store_id: int, values: Sequence[Cust
         connection.execute(sa.insert(favourites), favourite_rows)
     if field_rows:
         connection.execute(sa.insert(customer_fields), field_rows)
+
+
+def _record_group_changes(
+    connection: Connection, store_id: int, values: Sequence[Customer], ids: Sequence[int], now: datetime
+) -> None:
+    """Record the customers whose group differs from the mirror's: campaigns start when they enter one."""
+    query = sa.select(customers.c.customer_id, customers.c.group_name)
+    where = (customers.c.store_id == store_id, customers.c.customer_id.in_(ids))
+    before = {row.customer_id: row.group_name for row in connection.execute(query.where(*where))}
+    rows = [
+        {
+            "store_id": store_id,
+            "customer_id": customer.customer_id,
+            "was": before[customer.customer_id],
+            "group_name": customer.group_name,
+            "at": now,
+        }
+        for customer in values
+        if before.get(customer.customer_id, customer.group_name) != customer.group_name
+    ]
+    if rows:
+        connection.execute(sa.insert(group_changes), rows)
 
 
 def write_orders(connection: Connection, store_id: int, values: Sequence[Order], now: datetime) -> None:

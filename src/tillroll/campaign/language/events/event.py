@@ -7,14 +7,20 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from tillroll.campaign.language.events import custom, customers, days, opinions, orders, products
+from tillroll.campaign.language.events import custom, customers, days, opinions, orders, products, rhythm
 from tillroll.campaign.language.events.custom import Custom
-from tillroll.campaign.language.events.customers import CustomerCreated, Inactive
+from tillroll.campaign.language.events.customers import CustomerCreated, GroupEntered, Inactive
 from tillroll.campaign.language.events.days import Anniversary, Birthday
 from tillroll.campaign.language.events.kind import EventKind
-from tillroll.campaign.language.events.opinions import FavouriteAdded, ReviewLeft
+from tillroll.campaign.language.events.opinions import (
+    FavouriteAdded,
+    FavouriteBackInStock,
+    FavouritePriceDrop,
+    ReviewLeft,
+)
 from tillroll.campaign.language.events.orders import CartAbandoned, OrderPlaced, SpentReached
 from tillroll.campaign.language.events.products import BackInStock, LowStock, Overstocked
+from tillroll.campaign.language.events.rhythm import TimeToBuyAgain
 from tillroll.campaign.text.block import Block
 
 
@@ -26,10 +32,14 @@ class Event(Block):
     cart_abandoned: CartAbandoned | None = None
     spent_reached: SpentReached | None = None
     inactive: Inactive | None = None
+    time_to_buy_again: TimeToBuyAgain | None = None
+    group_entered: GroupEntered | None = None
     first_order_anniversary: Anniversary | None = None
     birthday: Birthday | None = None
     review_left: ReviewLeft | None = None
     favourite_added: FavouriteAdded | None = None
+    favourite_price_drop: FavouritePriceDrop | None = None
+    favourite_back_in_stock: FavouriteBackInStock | None = None
     back_in_stock: BackInStock | None = None
     overstocked: Overstocked | None = None
     low_stock: LowStock | None = None
@@ -76,6 +86,7 @@ def registered_kinds() -> tuple[EventKind[Any], ...]:
         *customers.KINDS,
         *orders.KINDS,
         *days.KINDS,
+        *rhythm.KINDS,
         *opinions.KINDS,
         *products.KINDS,
         *custom.KINDS,

@@ -1,15 +1,23 @@
-"""Events of a customer's opinion of a product: a review, or a mark as a favourite."""
+"""Events of a customer's opinion of a product: a review, a mark as a favourite, and what becomes of favourites."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 from pydantic import Field
 
-from tillroll.campaign.language.events.kind import SOMETHING_HAPPENED, EventKind, Facts, say_when
+from tillroll.campaign.language.events.kind import (
+    SOMETHING_HAPPENED,
+    EventKind,
+    Facts,
+    SampleSource,
+    say_when,
+)
 from tillroll.campaign.language.events.products import PRODUCT, say_product
 from tillroll.campaign.text.block import Block
-from tillroll.campaign.text.units import Whole
+from tillroll.campaign.text.percent import say_percent
+from tillroll.campaign.text.units import Share, Whole
 
 
 class ReviewLeft(Block):
@@ -24,6 +32,18 @@ class FavouriteAdded(Block):
     """A customer marked a product as a favourite."""
 
 
+class FavouritePriceDrop(Block):
+    """The price of a product that a customer marked as a favourite fell."""
+
+    by_at_least: Share | None = Field(
+        default=None, gt=0, description="Only if it fell by this share or more.", examples=["10%"]
+    )
+
+
+class FavouriteBackInStock(Block):
+    """A product that a customer marked as a favourite is back in stock."""
+
+
 def _say_review_awaited(review: ReviewLeft, _: str, after: timedelta) -> str:
     least = review.rating_at_least
     stars = "" if least is None else f" of {least} star{'' if least == 1 else 's'} or more"
@@ -34,6 +54,12 @@ def _say_review_happened(_: ReviewLeft, facts: Facts, __: str) -> str:
     if "review" not in facts:
         return SOMETHING_HAPPENED
     return f"They gave {say_product(facts)} {facts['review']['rating']} of 5 stars"
+
+
+def _sample_drop(_: FavouritePriceDrop, source: SampleSource) -> Facts:
+    product = source.product()
+    price = Decimal(product["price"] or 8)
+    return {"product": {**product, "price": str(price)}, "earlier": {"price": str(price * 2)}}
 
 
 REVIEW_LEFT = EventKind(
@@ -55,4 +81,24 @@ FAVOURITE_ADDED = EventKind(
     say_happened=lambda _, facts, __: f"They marked {say_product(facts)} as a favourite",
     sample=lambda _, source: {"product": source.product()},
 )
-KINDS = (REVIEW_LEFT, FAVOURITE_ADDED)
+FAVOURITE_PRICE_DROP = EventKind(
+    name="favourite_price_drop",
+    conditions=FavouritePriceDrop,
+    variables={**PRODUCT, "earlier": {"price": "`{{ earlier.price | money }}`: before it fell"}},
+    say_awaited=lambda drop, _, after: say_when(
+        "the price of a customer's favourite falls"
+        + (f" by {say_percent(drop.by_at_least * 100)} or more" if drop.by_at_least else ""),
+        after,
+    ),
+    say_happened=lambda _, facts, __: f"The price of their favourite {say_product(facts)} fell",
+    sample=_sample_drop,
+)
+FAVOURITE_BACK_IN_STOCK = EventKind(
+    name="favourite_back_in_stock",
+    conditions=FavouriteBackInStock,
+    variables=PRODUCT,
+    say_awaited=lambda _, __, after: say_when("a customer's favourite is back in stock", after),
+    say_happened=lambda _, facts, __: f"Their favourite {say_product(facts)} is back in stock",
+    sample=lambda _, source: {"product": source.product(), "quantity": 10},
+)
+KINDS = (REVIEW_LEFT, FAVOURITE_ADDED, FAVOURITE_PRICE_DROP, FAVOURITE_BACK_IN_STOCK)
