@@ -186,6 +186,8 @@ def test_the_earliest_moment_is_never_in_the_past_or_in_quiet_time(
         ),
         ("favourite_back_in_stock", "when a customer's favourite is back in stock"),
         ({"group_entered": {"group": "Wholesale"}}, "when a customer enters the group Wholesale"),
+        ({"segment_entered": {"segment": "vips"}}, "when a customer comes into the segment vips"),
+        ({"segment_left": {"segment": "vips"}}, "when a customer leaves the segment vips"),
         ("time_to_buy_again", "when it is time for a customer's next order, by their own rhythm"),
         (
             {"time_to_buy_again": {"product": "TEA-01"}},

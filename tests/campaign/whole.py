@@ -112,6 +112,8 @@ EVENTS = {
     "inactive": "{inactive: {for: 90d}}",
     "time_to_buy_again": "{time_to_buy_again: {product: TEA-01, orders_at_least: 4}}",
     "group_entered": "{group_entered: {group: Wholesale}}",
+    "segment_entered": "{segment_entered: {segment: whole}}",
+    "segment_left": "{segment_left: {segment: whole}}",
     "first_order_anniversary": "{first_order_anniversary: {before: 7d}}",
     "birthday": "{birthday: {field: Birthday, before: 7d, written: day_first}}",
     "review_left": "{review_left: {rating_at_least: 4}}",

@@ -130,6 +130,8 @@ def test_a_preview_writes_nothing(ledger: Engine) -> None:
         ("favourite_back_in_stock", "{{ product.sku }}", "TEA-5"),
         ("{group_entered: {group: Staff}}", "hello", "hello"),
         ("time_to_buy_again", "hello", "hello"),
+        ("{segment_entered: {segment: staff}}", "hello", "hello"),
+        ("{segment_left: {segment: staff}}", "hello", "hello"),
         ("{custom: {event: quiz}}", "{{ event.score }} of {{ customer.first_name }}", "(score) of Eva"),
     ],
 )

@@ -18,6 +18,7 @@ from tillroll.campaign.language.models import Again, Campaign
 from tillroll.campaign.states import EntryCause, EntryState, FaultState, ItemKind, Stage
 from tillroll.flows.find_events import find_events
 from tillroll.flows.finders.finder import PIECE, EventWindow, StoreEvent
+from tillroll.flows.segment_watch import watch_segment
 from tillroll.ledger.causes import entry_cause
 from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.faults.boundary import contained
@@ -58,6 +59,7 @@ def enroll(engine: Engine, *, store_id: int, now: datetime) -> int:
     entered = 0
     for active in waiting:
         with contained(engine, campaign_item(store_id, active.name), stage=Stage.ENTER, now=now):
+            _watch_segment(engine, store, active, now)
             entered += _enroll_campaign(engine, store, active, now)
     return entered
 
@@ -65,6 +67,13 @@ def enroll(engine: Engine, *, store_id: int, now: datetime) -> int:
 def _needs_all_customers(active: ActiveCampaign) -> bool:
     event = active.revision.campaign.when.on
     return event is None or event.kind.needs_all_customers
+
+
+def _watch_segment(engine: Engine, store: Store, active: ActiveCampaign, now: datetime) -> None:
+    """Note who came into the segment that a campaign waits for, or left it."""
+    event = active.revision.campaign.when.on
+    if event is not None and event.segment:
+        watch_segment(engine, store, active.revision, event.segment, now)
 
 
 def _enroll_campaign(engine: Engine, store: Store, active: ActiveCampaign, now: datetime) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.language.events.event import Event
-from tillroll.flows.finders import custom, customers, days, opinions, orders, products, rhythm
+from tillroll.flows.finders import custom, customers, days, opinions, orders, products, rhythm, segments
 from tillroll.flows.finders.finder import EventFinder, EventWindow, StoreEvent
 
 
@@ -23,6 +23,7 @@ def registered_finders() -> tuple[EventFinder[Any], ...]:
         *orders.FINDERS,
         *days.FINDERS,
         *rhythm.FINDERS,
+        *segments.FINDERS,
         *opinions.FINDERS,
         *products.FINDERS,
         *custom.FINDERS,

@@ -36,6 +36,8 @@ def check_links(source: Source, known_names: KnownNames) -> list[Finding]:
     findings = _named(source, ("who", "segment"), "segment", known_names.segments)
     findings += _each_named(source, ("who", "exclude"), "segment", known_names.segments)
     findings += _check_exclude(source)
+    for event in ("segment_entered", "segment_left"):
+        findings += _named(source, ("when", "on", event, "segment"), "segment", known_names.segments)
     blocks = [(), *(("steps", index) for index in range(_length(source, ("steps",))))]
     for block in blocks:
         findings += _each_named(source, (*block, "unless_in"), "segment", known_names.segments)

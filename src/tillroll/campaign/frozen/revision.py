@@ -133,4 +133,5 @@ def templates_of(campaign: Campaign) -> frozenset[str]:
 def segments_of(campaign: Campaign) -> frozenset[str]:
     """Return the names of the segments that a campaign uses."""
     names = {*campaign.who.exclude, *(name for step in campaign.steps for name in step.unless_in)}
-    return frozenset(names | ({campaign.who.segment} if campaign.who.segment else set()))
+    watched = campaign.when.on.segment if campaign.when.on is not None else ""
+    return frozenset(name for name in (*names, campaign.who.segment, watched) if name)

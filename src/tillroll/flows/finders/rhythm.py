@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby, pairwise
 from operator import itemgetter
 from statistics import median_low
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -121,7 +122,7 @@ def _is_item_of(store_id: int, sku: str) -> sa.ColumnElement[bool]:
     return sa.or_(order_items.c.sku == sku, order_items.c.product_id.in_(owners))
 
 
-def _by_customer(connection: Connection, query: sa.Select[tuple[int, datetime]]) -> Iterator[_Purchases]:
+def _by_customer(connection: Connection, query: sa.Select[Any]) -> Iterator[_Purchases]:
     """Yield each customer with their purchases; a query's rows are in the order of customers and time."""
     rows = ((row.customer_id, row.at) for row in stream(connection, query))
     for customer_id, purchases in groupby(rows, key=itemgetter(0)):

@@ -23,6 +23,8 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ entries                           whom an event brought into a campaign, and their next step
         ├─ reviews, stock_changes,           what else happened in the store
         │  group_changes
+        ├─ segment_looks, segment_members,   who is in the segments that campaigns wait for, and who came
+        │  segment_changes                   and went
         ├─ events                            webhook deliveries of the store
         ├─ privacy_requests                  what people ask about their own data, with the deadline
         ├─ levels                            how much of the token's request allowance is left
@@ -44,7 +46,16 @@ from __future__ import annotations
 from tillroll.ledger.tables.changes import change_chunks, change_parts, changes, drifts
 from tillroll.ledger.tables.codes import chunks, codes
 from tillroll.ledger.tables.columns import metadata
-from tillroll.ledger.tables.events import entries, group_changes, privacy_requests, reviews, stock_changes
+from tillroll.ledger.tables.events import (
+    entries,
+    group_changes,
+    privacy_requests,
+    reviews,
+    segment_changes,
+    segment_looks,
+    segment_members,
+    stock_changes,
+)
 from tillroll.ledger.tables.faults import faults
 from tillroll.ledger.tables.imports import import_chunks, import_rows, imports
 from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
@@ -142,6 +153,9 @@ __all__ = [
     "roles",
     "roles_users",
     "runs",
+    "segment_changes",
+    "segment_looks",
+    "segment_members",
     "sessions",
     "sign_in_counts",
     "stock_changes",

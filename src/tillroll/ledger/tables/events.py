@@ -76,6 +76,37 @@ group_changes = sa.Table(
     sa.Index(None, "store_id", "at"),
 )
 
+segment_looks = sa.Table(
+    "segment_looks",
+    metadata,
+    of("stores"),
+    text("segment"),  # that a campaign waits for
+    text("digest"),  # of its conditions and lists: a changed segment is another one
+    sa.Column("looked_at", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "segment"),
+)
+
+segment_members = sa.Table(
+    "segment_members",
+    metadata,
+    of("stores"),
+    text("segment"),
+    sa.Column("customer_id", sa.BigInteger, nullable=False),  # in it at the last look
+    sa.PrimaryKeyConstraint("store_id", "segment", "customer_id"),
+)
+
+segment_changes = sa.Table(
+    "segment_changes",
+    metadata,
+    identity(),
+    of("stores"),
+    text("segment"),
+    sa.Column("customer_id", sa.BigInteger, nullable=False),
+    sa.Column("entered", sa.Boolean, nullable=False),  # false: left
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index(None, "store_id", "segment", "at"),
+)
+
 privacy_requests = sa.Table(
     "privacy_requests",
     metadata,

@@ -118,6 +118,7 @@ def used_by(book: Book, name: str) -> tuple[str, ...]:
             for purpose, names in (
                 ("audience", (who.segment,)),
                 ("excluded", who.exclude),
+                ("starts it", (revision.campaign.when.on.segment,) if revision.campaign.when.on else ()),
                 ("ends its steps", [each for step in revision.campaign.steps for each in step.unless_in]),
             )
             if name in names

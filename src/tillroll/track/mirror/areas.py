@@ -33,6 +33,8 @@ from tillroll.ledger.tables import (
     products,
     redemptions,
     reviews,
+    segment_changes,
+    segment_members,
     variations,
 )
 from tillroll.track.mirror.area_rows import (
@@ -136,7 +138,13 @@ CUSTOMERS = replace(
         lambda client: client.customers,
         changed_at=lambda stats: stats.customers,
         write=write_customers,
-        removes_from=(favourites.c.customer_id, customer_fields.c.customer_id, group_changes.c.customer_id),
+        removes_from=(
+            favourites.c.customer_id,
+            customer_fields.c.customer_id,
+            group_changes.c.customer_id,
+            segment_members.c.customer_id,
+            segment_changes.c.customer_id,
+        ),
     ),
     needed=True,
     count=lambda client, _made_by: client.customers.count(),

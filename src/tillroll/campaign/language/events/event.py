@@ -7,7 +7,16 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from tillroll.campaign.language.events import custom, customers, days, opinions, orders, products, rhythm
+from tillroll.campaign.language.events import (
+    custom,
+    customers,
+    days,
+    opinions,
+    orders,
+    products,
+    rhythm,
+    segments,
+)
 from tillroll.campaign.language.events.custom import Custom
 from tillroll.campaign.language.events.customers import CustomerCreated, GroupEntered, Inactive
 from tillroll.campaign.language.events.days import Anniversary, Birthday
@@ -21,6 +30,7 @@ from tillroll.campaign.language.events.opinions import (
 from tillroll.campaign.language.events.orders import CartAbandoned, OrderPlaced, SpentReached
 from tillroll.campaign.language.events.products import BackInStock, LowStock, Overstocked
 from tillroll.campaign.language.events.rhythm import TimeToBuyAgain
+from tillroll.campaign.language.events.segments import SegmentEntered, SegmentLeft
 from tillroll.campaign.text.block import Block
 
 
@@ -34,6 +44,8 @@ class Event(Block):
     inactive: Inactive | None = None
     time_to_buy_again: TimeToBuyAgain | None = None
     group_entered: GroupEntered | None = None
+    segment_entered: SegmentEntered | None = None
+    segment_left: SegmentLeft | None = None
     first_order_anniversary: Anniversary | None = None
     birthday: Birthday | None = None
     review_left: ReviewLeft | None = None
@@ -75,6 +87,12 @@ class Event(Block):
         return conditions
 
     @property
+    def segment(self) -> str:
+        """The segment that it is about; empty for most events."""
+        watched = self.segment_entered or self.segment_left
+        return watched.segment if watched is not None else ""
+
+    @property
     def about_product(self) -> bool:
         """Whether it is about a product; then the audience is `who:`, else the one customer of the event."""
         return self.kind.about_product
@@ -87,6 +105,7 @@ def registered_kinds() -> tuple[EventKind[Any], ...]:
         *orders.KINDS,
         *days.KINDS,
         *rhythm.KINDS,
+        *segments.KINDS,
         *opinions.KINDS,
         *products.KINDS,
         *custom.KINDS,
