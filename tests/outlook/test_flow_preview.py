@@ -258,3 +258,24 @@ def test_a_made_up_cart_has_the_discount_that_its_total_comes_to(ledger: Engine)
     mail = 'message: {template: note, subject: "{{ offer.discount }}, {{ cart.total | money }}: {{ offer.text }}"}'
     looked_at(ledger, campaign("cart_abandoned", f"{offer}\n{mail}"))
     assert [subject.partition(":")[0] for subject in SUBJECTS] == ["€7 off, €50.00"]
+
+
+@pytest.mark.parametrize(
+    ("on", "note"),
+    [
+        (
+            "{group_entered: {group: Genral}}",
+            "No customer is in the group 'Genral'; there is 'General' (1 customer).",
+        ),
+        ("{group_entered: {group: General}}", ""),
+        ("{time_to_buy_again: {product: TEA-6}}", "The store has no product 'TEA-6' (did you mean TEA-5?)."),
+        ("{time_to_buy_again: {product: TEA-5}}", ""),
+        ("{birthday: {field: Brithday}}", "No customer has the field 'Brithday'; no customer has any."),
+    ],
+)
+def test_a_name_that_the_store_does_not_have_is_noted(sqlite_url: str, on: str, note: str) -> None:
+    engine = open_engine(sqlite_url)
+    add_product(engine, shop(engine, person(1)), 5)
+    found = looked_at(engine, campaign(on, OFFER.replace("SUBJECT", "hello")))
+    engine.dispose()
+    assert found.notes == ((note,) if note else ())

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from tillroll.campaign import Revision
 from tillroll.campaign.frozen.proposal import AudienceDigest
 from tillroll.campaign.frozen.recipient import Recipient
-from tillroll.campaign.language.models import Unless
+from tillroll.campaign.language.models import AppliesTo, Unless
 from tillroll.flows.finders.birthday_field import say_birthdays
 from tillroll.flows.frequency import Usual, usual_number
 from tillroll.flows.sample import sample_recipient, selection_of
@@ -42,6 +42,8 @@ from tillroll.outlook.plan_preview import (
 )
 from tillroll.plan.audience.subject import Subject
 from tillroll.plan.freeze import ReadAudience, overlap_counter
+from tillroll.plan.goods.catalog import find_goods
+from tillroll.plan.segments.names import say_missing_group
 
 _ENDS = {
     Unless.ORDERED: "customers who have ordered since",
@@ -126,12 +128,19 @@ def preview_flow(request: PreviewRequest) -> FlowPreview:
 
 
 def _notes(request: PreviewRequest) -> tuple[str, ...]:
-    """Return what the customers' birthdays lack; no other event needs a note."""
-    birthday = event_of(request).birthday
-    if birthday is None:
-        return ()
+    """Return what the store lacks of what the event names: birthdays, a customer group, a product."""
+    event, store_id = event_of(request), request.store.id
+    clause = ""
     with reading(request.engine) as connection:
-        return tuple(say_birthdays(connection, request.store.id, birthday))
+        if event.birthday is not None:
+            return tuple(say_birthdays(connection, store_id, event.birthday))
+        if event.group_entered is not None:
+            clause = say_missing_group(connection, store_id, event.group_entered.group)
+    if event.time_to_buy_again is not None and event.time_to_buy_again.product is not None:
+        wanted = AppliesTo(products=(event.time_to_buy_again.product,))
+        match = find_goods(request.engine, store_id, wanted)
+        clause = "; ".join(match.unknown) if match is not None else ""
+    return (f"{clause[:1].upper()}{clause[1:]}.",) if clause else ()
 
 
 def _usual(request: PreviewRequest) -> Usual:

@@ -96,6 +96,11 @@ def say_missing_field(connection: Connection, store_id: int, title: str) -> str:
     return f"no customer has the field {title!r}{_instead(title, counts, nothing='no customer has any')}"
 
 
+def say_missing_group(connection: Connection, store_id: int, group: str) -> str:
+    """Return that nobody is in a customer group, with the nearest one; empty if somebody is."""
+    return next(_of_column(connection, store_id, _COLUMNS["group"], (group,)), "")
+
+
 def _of_condition(connection: Connection, store_id: int, key: str, value: Any) -> Iterator[str]:
     if key in _COLUMNS:
         yield from _of_column(connection, store_id, _COLUMNS[key], value.in_)
