@@ -22,6 +22,9 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "spent_reached": {"amount": 100},
     "inactive": {"for": "90d"},
     "birthday": {"field": "Birthday"},
+    "group_entered": {"group": "Wholesale"},
+    "segment_entered": {"segment": "champions"},
+    "segment_left": {"segment": "champions"},
     "overstocked": {"over": 100},
     "custom": {"event": "quiz-finished"},
 }
