@@ -354,6 +354,40 @@ def test_a_run_that_an_event_overtook_ends_without_a_decision(
     assert (entered(ledger)[0].state == EntryState.LEFT) == bool(reason)
 
 
+@pytest.mark.parametrize(
+    ("step", "happens", "reason"),
+    [
+        (1, "recovered", "the cart became an order"),
+        (1, "ordered", ""),  # the first step doesn't say unless: [ordered]
+        (2, "ordered", "they ordered"),
+    ],
+)
+def test_an_e_mail_that_waits_for_the_morning_is_held_when_its_customer_buys(
+    ledger: Engine, step: int, happens: str, reason: str
+) -> None:
+    store_id = flow(ledger)
+    run_id = planned_step(ledger, store_id, step)
+    waits = {"state": MessageState.READY, "kind": "offer", "changed_at": NOW}
+    with writing(ledger) as connection:
+        connection.execute(sa.update(runs).where(runs.c.id == run_id).values(state=RunState.SENDING))
+        plan_id = sa.select(runs.c.plan_id).where(runs.c.id == run_id).scalar_subquery()
+        recipient = sa.select(recipients.c.id).where(recipients.c.plan_id == plan_id)
+        row = {"store_id": store_id, "run_id": run_id, "recipient_id": connection.scalar(recipient), **waits}
+        connection.execute(sa.insert(messages).values(row))
+    if happens == "ordered":
+        add_order(ledger, store_id, "A", created_at=NOW + DAY)
+    else:
+        change_cart(ledger, "c1", recovered_order=9)
+    assert end_overtaken(ledger, store_id=store_id, now=NOW + 3 * DAY) == bool(reason)
+    assert end_overtaken(ledger, store_id=store_id, now=NOW + 3 * DAY) == 0
+    with ledger.connect() as connection:
+        (message,) = connection.execute(sa.select(messages.c.state, messages.c.reason)).all()
+    assert tuple(message) == ((MessageState.HELD, reason) if reason else (MessageState.READY, ""))
+    assert run_row(ledger, run_id).state == RunState.SENDING, (
+        "it ends by itself, once nothing is left to send"
+    )
+
+
 def test_a_run_that_has_begun_is_not_ended_by_events(ledger: Engine) -> None:
     store_id = flow(ledger)
     run_id = planned_step(ledger, store_id, 1)

@@ -1,4 +1,6 @@
-"""End runs that have not begun and that events have overtaken: nobody needs to approve a reminder of a cart that was bought.
+"""End runs that events have overtaken: nobody needs to approve, or to get, a reminder of a cart that was bought.
+
+A run that has not begun ends. Of one whose e-mail waits, for the morning or for its sender, the e-mail is held.
 
 Crash points: none between: each run ends in one transaction, together with its entry.
 """
@@ -9,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.states import NO_SALE, ItemKind, RunState, Stage
+from tillroll.campaign.states import NO_SALE, ItemKind, MessageState, RunState, Stage
 from tillroll.flows.ends import leave, why_flow_ends
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.boundary import contained
@@ -31,17 +33,18 @@ class _Suspect:
     run_id: int
     step: int
     entry_id: int
+    state: RunState
 
 
 def end_overtaken(engine: Engine, *, store_id: int, now: datetime) -> int:
     """End the runs of flows that have been overtaken; return how many. One query finds the few runs to look at closely."""
     where = (
         runs.c.store_id == store_id,
-        runs.c.state.in_(_NOT_BEGUN),
+        sa.or_(runs.c.state.in_(_NOT_BEGUN), sa.and_(runs.c.state == RunState.SENDING, _waits_to_be_sent())),
         entries.c.id == runs.c.entry_id,
         sa.or_(_customer_has_ordered(), _cart_is_over(), _order_is_undone(), _code_was_used()),
     )
-    query = sa.select(runs.c.id.label("run_id"), runs.c.step, runs.c.entry_id).where(*where)
+    query = sa.select(runs.c.id.label("run_id"), runs.c.step, runs.c.entry_id, runs.c.state).where(*where)
     with reading(engine) as connection:
         suspects = [_Suspect(**row._mapping) for row in connection.execute(query)]
         resting = resting_items(connection, store_id, ItemKind.RUN, now=now)
@@ -65,12 +68,30 @@ def _end_if_overtaken(engine: Engine, suspect: _Suspect, now: datetime) -> bool:
             return False
         _, revision = current
         reason = why_flow_ends(connection, entry, revision, suspect.step, now)
+        if reason and suspect.state == RunState.SENDING:
+            return _hold_e_mails(connection, suspect.run_id, reason, now)
         if not reason or not move_run(
             connection, suspect.run_id, was=_NOT_BEGUN, to=RunState.DONE, now=now, reason=reason
         ):
             return False
         leave(connection, entry, now, reason)
     return True
+
+
+def _hold_e_mails(connection: Connection, run_id: int, reason: str, now: datetime) -> bool:
+    """Hold the e-mails of a run that have not left; return whether there were any."""
+    held = {"state": MessageState.HELD, "reason": reason, "not_before": None, "changed_at": now}
+    waiting = (messages.c.run_id == run_id, messages.c.state == MessageState.READY)
+    if not connection.execute(sa.update(messages).where(*waiting).values(held)).rowcount:
+        return False
+    connection.execute(
+        sa.update(runs).where(runs.c.id == run_id).values(not_before=None)
+    )  # it has nothing to wait for
+    return True
+
+
+def _waits_to_be_sent() -> sa.ColumnElement[bool]:
+    return sa.exists().where(messages.c.run_id == runs.c.id, messages.c.state == MessageState.READY)
 
 
 def _customer_has_ordered() -> sa.ColumnElement[bool]:
