@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from io import StringIO
 
 import pytest
@@ -14,6 +15,7 @@ from tests.shop import NOW, add_customers, add_store, lapsed, sample_files
 from tillroll.campaign import parse_book
 from tillroll.cli.plan.html_file import as_html
 from tillroll.cli.plan.json_output import as_json_object
+from tillroll.cli.plan.mails import mails_of
 from tillroll.cli.plan.show import show_preview
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.tables import stores
@@ -54,10 +56,11 @@ KINDS = {
 }
 
 
-def preview_of(engine: Engine, text: str) -> PlanPreview:
+def preview_of(engine: Engine, text: str, more: Mapping[str, bytes] | None = None) -> PlanPreview:
     add_customers(engine, add_store(engine), *(lapsed(number) for number in range(1, 40)))
     files = {path: body for path, body in sample_files().items() if not path.startswith("campaigns/")}
     files |= {"campaigns/hello.yaml": text.encode(), "templates/note/message.html.j2": b"<p>New tea</p>"}
+    files |= more or {}
     book = parse_book(files)
     assert not book.findings, [finding.render() for finding in book.findings]
     with engine.connect() as connection:
@@ -97,3 +100,19 @@ def test_a_campaign_that_runs_once_does_not_repeat_itself(sqlite_url: str, when:
     preview = preview_of(engine, (START + WHO + OFFER + MAIL).replace("{manual: true}", when))
     engine.dispose()
     assert ("repeats" in {verdict.rule for verdict in preview.proposal.verdicts}) is repeats
+
+
+def test_the_e_mails_of_a_plan_are_shown_in_a_language(sqlite_url: str) -> None:
+    engine = open_engine(sqlite_url)
+    mail = MAIL.replace("winback", "note").replace("}\n", ", subjects: {de: Grüße}}\n")
+    preview = preview_of(
+        engine, START + WHO + mail, {"templates/note/message.de.html.j2": b"<p>Neuer Tee</p>"}
+    )
+    with engine.connect() as connection:
+        store = connection.execute(sa.select(stores)).one()
+    engine.dispose()
+    assert {mail.text for _, mail in mails_of(preview, store)} == {"New tea\n"}
+    assert {(mail.subject, mail.text) for _, mail in mails_of(preview, store, "de-AT")} == {
+        ("Grüße", "Neuer Tee\n")
+    }
+    assert preview.proposal.languages == {"en": 39, "de": 0}

@@ -214,3 +214,30 @@ def test_english_words_in_another_language_are_warned_of(language: str, words: s
     book = with_files(files)
     assert not book.findings
     assert [f"are in {language}" in each.problem for each in book.warnings] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("changes", "campaign", "problem"),
+    [
+        (
+            {f"{FOLDER}/fr/message.mjml.j2": BODY.format("Bonjour")},
+            TRANSLATED,
+            "a translation is beside the e-mail, as message.fr.mjml.j2",
+        ),
+        ({"templates/message.mjml.j2": "x"}, TRANSLATED, "an e-mail is a folder in templates/"),
+        (
+            {},
+            TRANSLATED.replace("subject: Hello\n", "subject: {en: Hello, de: Hallo}\n"),
+            "write the campaign's own subject here, and the others in subjects:",
+        ),
+        (
+            {f"{FOLDER}/message.de_AT.mjml.j2": "x"},
+            TRANSLATED,
+            "nothing reads this file",
+        ),
+    ],
+)
+def test_what_is_guessed_is_answered_with_what_to_write(
+    changes: dict[str, str | None], campaign: str, problem: str
+) -> None:
+    assert problem in "\n".join(finding.render() for finding in book_with(campaign, **changes).findings)

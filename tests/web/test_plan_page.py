@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
+from tests.campaign.files import with_files
 from tests.journeys.steps import book_of
 from tests.shop import NOW, SHOP, add_customers, add_store, lapsed
 from tests.web.site import plan_run, put_under_way, token_on
@@ -107,3 +108,29 @@ def test_a_plan_without_overlapping_campaigns_says_so(ledger: Engine, ana: Flask
     run_id = plan_run(ledger, store_id, "hello")
     make_plan(ledger, run_id=run_id, now=NOW, per_minute=600)
     assert "No other campaign reaches these people within a week" in ana.get(f"{SHOP}/runs/{run_id}").text
+
+
+def test_the_page_counts_the_languages_and_shows_the_e_mail_in_any(ledger: Engine, ana: FlaskClient) -> None:
+    store_id = add_store(ledger)
+    add_customers(ledger, store_id, lapsed(1, language="de"), lapsed(2, language="fr"), lapsed(3))
+    files = {
+        "campaigns/hello.yaml": HELLO.replace("winback", "two").replace(
+            '}}"}', '}}", subjects: {de: "Für Sie"}}'
+        ),
+        "templates/two/message.html.j2": "<p>Hello {{ code.text }}</p>",
+        "templates/two/message.de.html.j2": "<p>Guten Tag {{ code.text }}</p>",
+    }
+    book = with_files(dict(files))
+    assert [each.file for each in book.findings if "hello" in each.file or "two" in each.file] == []
+    record_book(ledger, store_id=store_id, book=book, now=NOW)
+    run_id = plan_run(ledger, store_id, "hello")
+    words = " ".join(re.sub(r"<[^>]+>", " ", ana.get(f"{SHOP}/runs/{run_id}").text).split())
+    assert "Languages en 2 recipients de 1 recipient" in words
+    frames = [ana.get(f"{SHOP}/runs/{run_id}/preview/{number}").text for number in (1, 2, 3)]
+    assert sum("Guten Tag" in frame for frame in frames) == 1
+    page = ana.get(f"{SHOP}/runs/{run_id}?language=de").text
+    assert page.count("Für Sie") == 6, "subject and title of each of the three"
+    assert 'value="de" selected' in page
+    frames = [ana.get(f"{SHOP}/runs/{run_id}/preview/{number}?language=de").text for number in (1, 2, 3)]
+    assert sum("Guten Tag" in frame for frame in frames) == 3
+    assert ana.get(f"{SHOP}/runs/{run_id}?language={'x' * 500}").status_code == 200

@@ -115,9 +115,21 @@ def read_shared(reader: FolderReader, path: str) -> None:
             path,
             "nothing reads this file: campaigns belong in campaigns/ itself, or in a subfolder named by a store's number",
         )
+    elif path.startswith("templates/") and folder.count("/") != 1:
+        _misplaced_template(reader, path)
     elif path.startswith("templates/"):
         reader.templates.setdefault(folder.removeprefix("templates/"), set()).add(name)
         _read_template(reader, path, name)
+
+
+def _misplaced_template(reader: FolderReader, path: str) -> None:
+    """Report a template that isn't in a folder of `templates/` itself; a subfolder may be meant as a language."""
+    *_, folder, name = path.split("/")
+    if is_part(name) and not language_of(name) and is_part(file_in(name, folder)):
+        problem = f"nothing reads this file: a translation is beside the e-mail, as {file_in(name, folder)}"
+    else:
+        problem = f"nothing reads this file: an e-mail is a folder in templates/, with {MJML}"
+    reader.complain(path, problem)
 
 
 def _read(reader: FolderReader, path: str, model: type[BaseModel]) -> None:

@@ -70,6 +70,16 @@ Subjects = Annotated[
 ]
 
 
+def _without_languages(raw: object) -> object:
+    """Refuse a subject for each language, which belong into `subjects:`."""
+    if isinstance(raw, dict) and isinstance(raw.get("subject"), dict):
+        raise KeyFault(
+            "subject",
+            "write the campaign's own subject here, and the others in subjects: {de: …}, by language",
+        )
+    return raw
+
+
 class Reminder(Block):
     """A second e-mail, before the code expires, to customers who have not used it."""
 
@@ -92,6 +102,11 @@ class MessageSettings(Block):
     subjects: Subjects = Field(default_factory=dict)
     send: Send = Send()
     reminder: Reminder | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_subject(cls, raw: object) -> object:
+        return _without_languages(raw)
 
     @property
     def as_reminder(self) -> MessageSettings | None:
