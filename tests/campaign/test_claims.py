@@ -186,3 +186,45 @@ def test_another_day_than_the_codes_last_one_is_a_warning(words: str, count: int
 def test_a_greeting_by_the_full_name_is_a_warning_too() -> None:
     _, (warning,) = findings(subject("Hello {{ customer.name }}"))
     assert "customer.name or 'friend'" in warning.problem
+
+
+QUIET = (
+    "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
+)
+
+
+@pytest.mark.parametrize(
+    ("offer", "words", "missing"),
+    [
+        ("", "{{ code.text }}", ["until when", "from what amount", "ordered before", "works once"]),
+        ("", "{{ code.text }} {{ offer.conditions }}", []),
+        ("", "{{ code.text }} {{ offer.text }}", []),
+        (
+            "",
+            "{{ code.text }} {{ code.valid_until | date }}",
+            ["from what amount", "ordered before", "works once"],
+        ),
+        ("", "ab 30 €, einmalig, für Stammkunden, bis 31.12.", []),
+        ("", "à partir de 30 €, une seule fois, déjà commandé, 7 décembre 2026", []),
+        (
+            "\n  applies_to: {categories: [Tea/Green]}",
+            "{{ code.text }} once, 30, our regulars, 2026-12-07",
+            ["what goods"],
+        ),
+        (
+            "\n  applies_to: {categories: [Tea/Green]}",
+            "once, 30, our regulars, 2026-12-07, on all green teas",
+            [],
+        ),
+    ],
+)
+def test_terms_that_an_e_mail_keeps_quiet_about_are_a_warning(
+    offer: str, words: str, missing: list[str]
+) -> None:
+    files = changed((OFFER, OFFER + offer), subject("Hello"))
+    files[HTML] = QUIET.format(words).encode()
+    files["templates/winback/message.txt.j2"] = words.encode()
+    told = [each.problem for each in parse_book(files).warnings if "doesn't say" in each.problem]
+    assert len(told) == bool(missing)
+    assert all(term in told[0] for term in missing)
+    assert told == [] or told[0].count(", nor ") == len(missing) - 1

@@ -29,6 +29,7 @@ from tillroll.campaign.reading.links import links_in
 from tillroll.campaign.reading.visible import line_with, own_words
 from tillroll.campaign.sentences.offer_words import has_words
 from tillroll.campaign.sentences.shown import Shown, fields_shown, mentions, percents_written
+from tillroll.campaign.sentences.terms import unsaid
 from tillroll.campaign.text.source import Path
 
 _NAMES = {
@@ -49,6 +50,7 @@ class MismatchKind(StrEnum):
     LANGUAGE = "language"  # of the words around it
     LINK = "link"  # that leads nowhere from a mailbox
     DAY = "day"  # that isn't the code's
+    TERMS = "terms"  # that aren't said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,7 @@ def claims(message: MessageSettings, offer: Offer, texts: Mapping[str, str], arm
         yield from _of_percents(file, text, offer, whose)
         yield from _of_days(file, text, offer)
     yield from _of_minimum(message, offer, texts, whose)
+    yield from _of_terms(message, offer, texts)
 
 
 def claims_of(campaign: Campaign, texts: Mapping[str, str]) -> Iterator[tuple[Path, Mismatch]]:
@@ -227,12 +230,18 @@ def _of_percents(file: str, text: str, offer: Offer, whose: str) -> Iterator[Mis
         )
 
 
-def _of_minimum(
-    message: MessageSettings, offer: Offer, texts: Mapping[str, str], whose: str
-) -> Iterator[Mismatch]:
-    """Yield the languages in which an e-mail keeps quiet about the minimum that the cap of a percentage gives each code."""
-    if offer.at_most is None:
-        return
+def _of_terms(message: MessageSettings, offer: Offer, texts: Mapping[str, str]) -> Iterator[Mismatch]:
+    """Yield what an e-mail keeps quiet about, in each of its languages."""
+    for language, parts in _by_language(message, texts).items():
+        missing = unsaid(offer, parts) if len(parts) > 1 else []
+        if missing:
+            where = f"in {language}, it" if language else "it"
+            problem = f"{where} doesn't say {', nor '.join(missing)}; show {{{{ offer.conditions }}}}, which says it all"
+            yield Mismatch(file="", line=0, kind=MismatchKind.TERMS, problem=problem, is_wrong=False)
+
+
+def _by_language(message: MessageSettings, texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the templates of an e-mail's subject and bodies by language; empty: the campaign's own."""
     of_language = {"": [message.subject]}
     for language, subject in message.subjects.items():
         of_language.setdefault(language, []).append(subject)
@@ -240,7 +249,16 @@ def _of_minimum(
     for path, text in texts.items():
         if path.startswith(folder):
             of_language.setdefault(language_of(path.removeprefix(folder)), []).append(text)
-    for language, parts in of_language.items():
+    return of_language
+
+
+def _of_minimum(
+    message: MessageSettings, offer: Offer, texts: Mapping[str, str], whose: str
+) -> Iterator[Mismatch]:
+    """Yield the languages in which an e-mail keeps quiet about the minimum that the cap of a percentage gives each code."""
+    if offer.at_most is None:
+        return
+    for language, parts in _by_language(message, texts).items():
         if not any(mentions(text, _MINIMUMS) for text in parts):
             problem = (
                 f"{f'in {language}, it ' if language else ''}says no minimum, but the percentage of {whose} has a cap, so each "

@@ -77,13 +77,15 @@ def percents_written(text: str) -> tuple[PercentWritten, ...]:
     )
 
 
-@lru_cache(maxsize=4_000)
 def mentions(text: str, names: frozenset[str]) -> bool:
     """Return whether a template shows one of these fields, whatever it asks before."""
-    if "{{" not in text:
-        return False
+    return "{{" in text and _mentions(_only_tags(text), names)
+
+
+@lru_cache(maxsize=8_000)
+def _mentions(text: str, names: frozenset[str]) -> bool:
     try:
-        outputs = Environment(autoescape=True).parse(text).find_all(nodes.Output)
+        outputs = _environment.parse(text).find_all(nodes.Output)
         return any(_fields_of(part) & names for output in outputs for part in output.nodes)
     except (TemplateError, RecursionError):
         return True  # `check` reports it
