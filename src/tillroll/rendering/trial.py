@@ -21,7 +21,14 @@ from tillroll.campaign.reading.faults import EmailPart
 from tillroll.campaign.reading.gaps import gaps_in
 from tillroll.campaign.reading.visible import own_words, visible_text
 from tillroll.campaign.sentences.offers import say_offer
-from tillroll.rendering.compile import TemplateRefused, compile_message, compile_subject
+from tillroll.campaign.sentences.shown import tags_in
+from tillroll.rendering.compile import (
+    Compiled,
+    TemplatePart,
+    TemplateRefused,
+    compile_message,
+    compile_subject,
+)
 from tillroll.rendering.convert import source_of
 from tillroll.rendering.facts import (
     EXAMPLE_CODE,
@@ -77,6 +84,10 @@ _READERS = tuple(
 """Made-up people for whom an e-mail may read badly: an ordinary one first."""
 
 
+_sound: set[tuple[object, ...]] = set()
+"""What was tried and reads well, in the life of this process: many templates differ in the words between their tags alone."""
+
+
 class _AnyField(dict[str, Any]):
     """The fields of an event that a shop makes up itself."""
 
@@ -107,33 +118,43 @@ def _refusals_of(
     has_plain_bodies = all(map(is_plain, bodies))
     if has_plain_bodies and is_plain(subject):
         return
+    size = sum(map(len, bodies)) // 2_000  # a loop repeats the words within it
+    same = (*map(tags_in, (subject, *bodies)), language, size, repr(offer))
+    if same in _sound:
+        return
     is_certain = not any(names_used(text) & OPEN for text in (subject, *bodies))
-    for reader in _READERS:
-        refusal = _refusal_of(revision, message, offer, reader, language, only_subject=has_plain_bodies)
-        if refusal is not None and (is_certain or isinstance(refusal.__cause__, TemplateLimit)):
+    shop = replace(_SHOP, language=language or message.language or _SHOP.language)
+    try:
+        compiled = (
+            compile_subject(message, filters_for(shop), language)
+            if has_plain_bodies
+            else compile_message(revision, message, filters_for(shop), language)
+        )
+    except TemplateRefused as refusal:
+        if is_certain or isinstance(refusal.__cause__, TemplateLimit):
             yield refusal
+        return
+    sources = {part: place_of(revision, message, part, language) for part in EmailPart}
+    for reader in _READERS:
+        found = _refusal_of(compiled, sources, _facts_for(revision, offer, reader, shop))
+        if found is not None and (is_certain or isinstance(found.__cause__, TemplateLimit)):
+            yield found
             return
+    _sound.add(same)
 
 
 def _refusal_of(
-    revision: Revision,
-    message: MessageSettings,
-    offer: Offer | None,
-    reader: RecipientFacts,
-    language: str,
-    *,
-    only_subject: bool,
+    compiled: Compiled | TemplatePart,
+    sources: Mapping[EmailPart, tuple[str, str]],
+    facts: Mapping[str, Any],
 ) -> TemplateRefused | None:
-    """Return why an e-mail fails for one made-up reader, or shows a gap to them; None if it reads well."""
-    shop = replace(_SHOP, language=language or message.language or _SHOP.language)
-    facts = _facts_for(revision, offer, reader, shop)
+    """Return why an e-mail, or its subject alone, fails for one made-up reader, or shows a gap; None if it reads well."""
     try:
-        if only_subject:
+        if isinstance(compiled, TemplatePart):
             with metered():
-                subject = compile_subject(message, filters_for(shop), language).fill_in(facts)
-            shown = {EmailPart.SUBJECT: subject}
+                shown = {EmailPart.SUBJECT: compiled.fill_in(facts)}
         else:
-            rendered = compile_message(revision, message, filters_for(shop), language).render(facts)
+            rendered = compiled.render(facts)
             shown = {
                 EmailPart.SUBJECT: rendered.subject,
                 EmailPart.HTML: visible_text(rendered.html),
@@ -142,7 +163,7 @@ def _refusal_of(
     except TemplateRefused as refusal:
         return refusal
     for part, text in shown.items():
-        place, source = place_of(revision, message, part, language)
+        place, source = sources[part]
         for fault in gaps_in(text, own_words(source), part, ()):
             return TemplateRefused(place, "sent", fault.problem)
     return None

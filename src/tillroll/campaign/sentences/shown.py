@@ -48,6 +48,7 @@ def _fields_shown(text: str) -> tuple[Shown, ...]:
         return ()
 
 
+@lru_cache(maxsize=4_000)
 def _only_tags(text: str) -> str:
     """Return a template's tags, each on its line, with the words right after each value: many templates have the same."""
     pieces = _TEMPLATE_TAG.split(text)
@@ -56,6 +57,11 @@ def _only_tags(text: str) -> str:
         is_after_value = index > 0 and pieces[index - 1].startswith("{{")
         pieces[index] = (_after(pieces[index]) if is_after_value else "") + lines
     return "".join(pieces)
+
+
+def tags_in(text: str) -> tuple[str, ...]:
+    """Return a template's tags without the words between them."""
+    return tuple(_TEMPLATE_TAG.findall(text))
 
 
 def _after(text: str) -> str:
