@@ -24,10 +24,10 @@ from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import audit, messages, revisions
 from tillroll.mint.issue.begin import begin
 from tillroll.plan.record.revisions import record_book
-from tillroll.send.claim import claim
 from tillroll.send.context import MessageKind, SendContext, open_sending
-from tillroll.send.deliver import send_slice
-from tillroll.send.prepare import prepare
+from tillroll.send.slices.claim import claim
+from tillroll.send.slices.deliver import send_slice
+from tillroll.send.slices.prepare import prepare
 
 TEXT = "templates/winback/message.txt.j2"
 FAILS = "{{ code.text }}{% if customer.email == 'customer5@example.com' %}{{ 1 / 0 }}{% endif %}"

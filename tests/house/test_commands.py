@@ -36,6 +36,7 @@ ASKS = {
     "codes recycle": "1",
     "faults retry": "1",
     "send resume": "",
+    "send retry": "1 --failed",
     "drift fix": "1",
     "drift accept": "1",
     "adopt": "--prefix X",

@@ -60,7 +60,7 @@ class AgreementTopic:
     """What people agree to."""
 
     scope: Scope
-    kind: str  # resume, extend, restart, recycle, fix or words
+    kind: str  # resume, extend, restart, recycle, fix, words or again
     since: str  # what was stopped before: after another stop it is another topic
     needed: int  # different people
     valid_until: datetime | None = None  # extend: the new expiry

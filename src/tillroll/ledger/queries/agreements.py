@@ -20,7 +20,7 @@ AGREEMENT_LIFETIME = timedelta(hours=48)
 class PendingAgreement:
     """A topic that some people have agreed to, and that needs more."""
 
-    kind: str  # resume, extend, restart, recycle, fix, words
+    kind: str  # resume, extend, restart, recycle, fix, words, again
     campaign: str
     run_id: int | None  # None: the whole campaign
     valid_until: datetime | None  # extend: until when
@@ -40,6 +40,8 @@ class PendingAgreement:
         subject = f"run {self.run_id}" if self.run_id is not None else f"campaign {self.campaign}"
         if self.kind == "words":
             return f"mend the words of {subject}"
+        if self.kind == "again":
+            return f"send again the e-mails of {subject} that may have left"
         return f"restart {subject}" if self.kind == "restart" else f"{self.kind} the codes of {subject}"
 
     def __str__(self) -> str:
