@@ -302,7 +302,7 @@ def to_the_till(kind: str, database_url: str, tmp_path: Path) -> None:
 
 
 OF_THE_SHOP = frozenset({"promotions", "reduced", "prior_price", "store_emails"})
-"""Verdicts on what the sandbox's shop does besides: its promotion, its reduced goods, its own e-mails. No campaign is at fault."""
+"""Verdicts on what the sandbox's shop does besides: its promotion, reduced goods, its own e-mails. No campaign is at fault."""
 
 
 def warnings_of(shop: Shop) -> set[tuple[str, str]]:
