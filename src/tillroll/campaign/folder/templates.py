@@ -195,17 +195,34 @@ def _is_harmless(node: nodes.Node) -> bool:
 def _names(parsed: nodes.Template, tree: list[nodes.Node]) -> frozenset[str]:
     """Return the undeclared variables of a template.
 
-    Most templates only have values and ifs, so all their names are variables; others need Jinja's compiler, which may refuse
+    Most templates only have values, ifs and loops, whose names are found here; others need Jinja's compiler, which may refuse
     more.
     """
-    if all(isinstance(node, _PLAIN) for node in tree):
-        names = [node for node in tree if isinstance(node, nodes.Name)]
-        if all(node.ctx == "load" for node in names):
-            return frozenset(node.name for node in names)
+    if all(isinstance(node, (*_PLAIN, nodes.For, nodes.Tuple)) for node in tree):
+        return frozenset(_free(parsed, frozenset()))
     tracking = TrackingCodeGenerator(_environment)  # as `jinja2.meta.find_undeclared_variables` does
     tracking.optimizer = None  # it would work out constants: `9 ** (9 ** 9)` takes for ever
     tracking.visit(parsed)
     return frozenset(tracking.undeclared_identifiers)
+
+
+def _free(node: nodes.Node, bound: frozenset[str]) -> Iterator[str]:
+    """Yield the names that are read in a part of a template and that no loop around them binds."""
+    if isinstance(node, nodes.Name):
+        if node.ctx == "load" and node.name not in bound:
+            yield node.name
+    elif isinstance(node, nodes.For):
+        yield from _free(node.iter, bound)
+        targets = frozenset(name.name for name in node.target.find_all(nodes.Name))
+        if isinstance(node.target, nodes.Name):
+            targets |= {node.target.name}
+        for part in (*node.body, *([node.test] if node.test is not None else [])):
+            yield from _free(part, bound | targets | {"loop"})
+        for part in node.else_:
+            yield from _free(part, bound)
+    else:
+        for child in node.iter_child_nodes():
+            yield from _free(child, bound)
 
 
 def check_template(file: str, text: str, *, line: int = 1, column: int = 1, key: str = "") -> list[Finding]:

@@ -5,6 +5,7 @@ Single blocks are in `trigger.py` (when), `offer.py`, `value.py`, `message.py` a
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -144,6 +145,17 @@ class Campaign(Block):
 
         Raises `ValueError` if an arm's changes are not valid together with the rest; `tillroll check` reports that.
         """
+        runs = self._runs
+        if (step, arm) not in runs:
+            runs[step, arm] = self._make_run(step, arm)
+        return runs[step, arm]
+
+    @cached_property
+    def _runs(self) -> dict[tuple[int, str], Campaign]:
+        """The campaigns that `as_run` has returned: many ask for the same."""
+        return {}
+
+    def _make_run(self, step: int, arm: str) -> Campaign:
         body = self.as_written()
         steps, variants = body.pop("steps", ()), body.pop("variants", ())
         if steps:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from tillroll.campaign.frozen.revision import templates_of
 from tillroll.campaign.language.models import (
@@ -67,28 +68,31 @@ class Mismatch:
 def greetings(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mismatch]:
     """Yield what some readers miss in each part of an e-mail: a first name that they may not have, an end that is cut off."""
     for file, text in _parts(message, texts):
-        size = len(text.encode())
-        if size > CLIPPED_FROM:
-            problem = (
-                f"has {size // 1000} kB, and Gmail shows only the first 102 kB of an e-mail; make it shorter"
-            )
-            yield Mismatch(file=file, line=1, kind=MismatchKind.LENGTH, problem=problem, is_wrong=False)
-        for field, problem in _NAMES.items():
-            line = next((each.line for each in fields_shown(text) if each.name == field), 0)
-            if line:
-                yield Mismatch(
-                    file=file,
-                    line=line,
-                    kind=MismatchKind.FIRST_NAME,
-                    problem=f"{problem}, or what you call them",
-                    is_wrong=False,
-                )
-        for fault in links_in(text, "") if file and not file.endswith(".txt.j2") else ():
-            if "{{" not in fault.literal and "{%" not in fault.literal:  # else the finished e-mail tells
-                line = line_with(text, fault.literal) or 1
-                yield Mismatch(
-                    file=file, line=line, kind=MismatchKind.LINK, problem=fault.problem, is_wrong=True
-                )
+        yield from _missed_in(file, text)
+
+
+@lru_cache(maxsize=512)  # the arms and steps of a campaign mostly share their e-mail
+def _missed_in(file: str, text: str) -> tuple[Mismatch, ...]:
+    """Return what some readers miss in one part of an e-mail."""
+    found = []
+    size = len(text.encode())
+    if size > CLIPPED_FROM:
+        problem = (
+            f"has {size // 1000} kB, and Gmail shows only the first 102 kB of an e-mail; make it shorter"
+        )
+        found.append(Mismatch(file=file, line=1, kind=MismatchKind.LENGTH, problem=problem, is_wrong=False))
+    for field, missing in _NAMES.items():
+        line = next((each.line for each in fields_shown(text) if each.name == field), 0)
+        if line:
+            problem = f"{missing}, or what you call them"
+            kind = MismatchKind.FIRST_NAME
+            found.append(Mismatch(file=file, line=line, kind=kind, problem=problem, is_wrong=False))
+    for fault in links_in(text, "") if file and not file.endswith(".txt.j2") else ():
+        if "{{" not in fault.literal and "{%" not in fault.literal:  # else the finished e-mail tells
+            line = line_with(text, fault.literal) or 1
+            kind = MismatchKind.LINK
+            found.append(Mismatch(file=file, line=line, kind=kind, problem=fault.problem, is_wrong=True))
+    return tuple(found)
 
 
 def foreign_words(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mismatch]:

@@ -31,8 +31,8 @@ class Block(BaseModel):
         """Return the keys that the file has, by their names in the file; the values can be validated again."""
         return {
             field.alias or name: _as_written(getattr(self, name))
-            for name, field in type(self).model_fields.items()
-            if name in self.model_fields_set
+            for name, field in type(self).__pydantic_fields__.items()
+            if name in self.__pydantic_fields_set__
         }
 
 
