@@ -32,14 +32,11 @@ class Revision:
     guardrails: Guardrails
     calendar: Calendar
     lists: Mapping[str, CustomerList] = field(default_factory=dict)  # used by the segments; without members
-    _runs: dict[tuple[int, str], Campaign] = field(default_factory=dict, compare=False, repr=False)
 
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:
-        """Return the campaign for one step and one arm; cached."""
-        if (step, arm) not in self._runs:
-            plain = not self.campaign.steps and not self.campaign.variants
-            self._runs[step, arm] = self.campaign if plain else self.campaign.as_run(step=step, arm=arm)
-        return self._runs[step, arm]
+        """Return the campaign for one step and one arm."""
+        plain = not self.campaign.steps and not self.campaign.variants
+        return self.campaign if plain else self.campaign.as_run(step=step, arm=arm)
 
     def message(self, *, step: int = 1, arm: str = "") -> MessageSettings:
         """Return the e-mail of one step and arm. `LookupError` for a pool, which sends none."""
