@@ -119,7 +119,9 @@ def at_many_lines(worker: StoreWorker, *, most: int, seed: int) -> None:
     dry = LineTracer(is_victim=group.is_victim)
     group.work(dry, group.ids)
     assert len(dry.seen) > 300
-    for scenario in scenarios(list(dry.seen), seed=seed, most=most):
+    # a fault while a template is filled in counts as the template's: it refuses the plan, and says so in its verdicts
+    places = [place for place in dry.seen if not place[0].startswith("rendering/")]
+    for scenario in scenarios(places, seed=seed, most=most):
         group.start()
         others = [run_id for run_id in group.ids if run_id != group.victim]
         tracer = scenario.tracer(group.is_victim)
