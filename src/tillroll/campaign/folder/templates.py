@@ -43,12 +43,16 @@ def _unchanged(context: Context, value: Any) -> Any:
 
 _environment = Environment(autoescape=True, finalize=_unchanged)
 _OTHER_FILES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
-_PLAIN = (
-    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const),
-    *(nodes.Getattr, nodes.Getitem),
-    *(nodes.Filter, nodes.Test, nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Compare),
-    *(nodes.Operand, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat),
+_SIMPLE = frozenset(
+    {
+        *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Tuple),
+        *(nodes.Getattr, nodes.Getitem, nodes.For),
+        *(nodes.Filter, nodes.Test, nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Compare),
+        *(nodes.Operand, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat),
+    }
 )
+"""What templates without own variables, macros or other files are made of: their names are easy to find."""
+
 _HARMLESS = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr),
     *(nodes.Filter, nodes.Test, nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not),
@@ -198,7 +202,7 @@ def _names(parsed: nodes.Template, tree: list[nodes.Node]) -> frozenset[str]:
     Most templates only have values, ifs and loops, whose names are found here; others need Jinja's compiler, which may refuse
     more.
     """
-    if all(isinstance(node, (*_PLAIN, nodes.For, nodes.Tuple)) for node in tree):
+    if all(type(node) in _SIMPLE for node in tree):
         return frozenset(_free(parsed, frozenset()))
     tracking = TrackingCodeGenerator(_environment)  # as `jinja2.meta.find_undeclared_variables` does
     tracking.optimizer = None  # it would work out constants: `9 ** (9 ** 9)` takes for ever
