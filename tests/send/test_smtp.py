@@ -4,13 +4,16 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiosmtpd.controller import Controller
 
+from tests.security.outages import Mailbox, mail_server
 from tests.send.room import message
 from tillroll.errors import Misconfigured
 from tillroll.send.decide import DeliveryOutcome
+from tillroll.send.transports.bounded_smtp import BoundedSmtp
 from tillroll.send.transports.smtp import Smtp
 from tillroll.send.transports.smtp_server import SmtpServer
 from tillroll.send.trouble import Trouble
@@ -87,3 +90,13 @@ def test_ports_follow_the_scheme() -> None:
     assert SmtpServer.from_url("smtps://u:p%40@h").port == 465
     assert SmtpServer.from_url("smtps://u:p%40@h").password == "p@"
     assert SmtpServer.from_url("smtp://h").port == 587
+
+
+def test_the_end_of_a_message_waits_for_nothing() -> None:
+    """Of two short writes in a row, the second would wait for the receipt of the first (RFC 896)."""
+    with mail_server(Mailbox()) as address:
+        port = urlsplit(address).port
+        connection = BoundedSmtp("127.0.0.1", port or 0, timeout=5.0)
+        assert connection.sock is not None
+        assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        connection.close()

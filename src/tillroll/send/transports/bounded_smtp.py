@@ -67,6 +67,13 @@ class BoundedSmtp(smtplib.SMTP):
 
     _reader: _ReplyReader
 
+    def connect(self, *where: Any, **options: Any) -> tuple[int, bytes]:
+        """Connect, and send short lines at once: the end of a message would wait for 40 ms for the receipt of the message."""
+        reply = super().connect(*where, **options)
+        if self.sock is not None:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return reply
+
     def getreply(self) -> tuple[int, bytes]:
         """Read one reply. Raises `SMTPServerDisconnected` if it takes too long or is too large."""
         sock = self.sock
