@@ -13,7 +13,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,36 +75,43 @@ class Smtp:
 
         Each connection must settle a message; a message that two connections end at waits, and the others go on.
         """
-        remaining, is_second = deque(messages), False
+        remaining: deque[Outgoing] = deque(messages)
+        ended_at: Outgoing | None = None  # the message at which the connection before ended
         while remaining:
             try:
                 connection = self._connect()
             except Exception as fault:  # whatever it is, it isn't the fault of a message
                 reason = f"the mail server can't be reached: {_describe(fault)}"
-                yield from _untried(remaining, _why_unreachable(fault), reason)
+                yield from _untried(remaining, reason, _why_unreachable(fault))
                 return
             try:
-                while remaining:
-                    handed = self._hand_over(connection, remaining[0], gate)
-                    if handed.may_not:
-                        return
-                    if handed.delivery is not None:
-                        remaining.popleft()
-                        is_second = False
-                        yield handed.delivery
-                    elif is_second and not handed.has_hung:
-                        yield _ended_at(remaining.popleft())
-                        is_second = False
-                    else:
-                        is_second = True
-                    if handed.has_hung:
-                        reason = "the mail server doesn't answer"
-                        yield from _untried(remaining, Trouble.UNREACHABLE, reason)
-                        return
-                    if handed.is_lost:
-                        break
+                last = yield from self._converse(connection, remaining, gate)
             finally:
                 connection.close()
+            if last.may_not:
+                return
+            if last.has_hung:
+                yield from _untried(remaining, "the mail server doesn't answer", Trouble.UNREACHABLE)
+                return
+            if (
+                last.delivery is None and remaining[0] is ended_at
+            ):  # it may be the cause, or the server is in trouble
+                reason = "the mail server ended two connections at it"
+                yield _delivery(remaining.popleft(), DeliveryOutcome.LATER, reason, Trouble.UNREACHABLE)
+            elif last.delivery is None:
+                ended_at = remaining[0]
+
+    def _converse(
+        self, connection: BoundedSmtp, remaining: deque[Outgoing], gate: Gate
+    ) -> Generator[Delivery, None, _Handed]:
+        """Hand messages over while a connection lasts, and drop the settled ones. Returns what came of the last one."""
+        while True:
+            handed = self._hand_over(connection, remaining[0], gate)
+            if handed.delivery is not None:
+                remaining.popleft()
+                yield handed.delivery
+            if handed.delivery is None or handed.is_lost or not remaining:
+                return handed
 
     def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
         """Return None: a mail server can't be asked."""
@@ -155,7 +162,9 @@ class Smtp:
             has_hung = _CLOCK.monotonic() - began >= self._seconds
             if not is_leaving:
                 return _Handed(delivery=None, is_lost=True, has_hung=has_hung)
-            return _Handed(delivery=_lost(message, fault), is_lost=True, has_hung=has_hung)
+            reason = f"the reply was lost: {_describe(fault)}"
+            delivery = _delivery(message, DeliveryOutcome.UNKNOWN, reason, Trouble.UNREACHABLE)
+            return _Handed(delivery=delivery, is_lost=True, has_hung=has_hung)
         except Refused as refusal:
             delivery = _delivery(message, DeliveryOutcome.FAILED, refusal.message)
             return _Handed(delivery=delivery, is_lost=not _is_ready(connection))
@@ -195,7 +204,7 @@ class Smtp:
 
 def _judged(message: Outgoing, judgement: Judgement, step: SmtpStep, reply: SmtpReply) -> Delivery:
     if judgement.outcome is DeliveryOutcome.SENT and step is not SmtpStep.CONTENT:
-        return _later(message, "the mail server did not ask for the message")
+        return _delivery(message, DeliveryOutcome.LATER, "the mail server did not ask for the message")
     reason = "" if judgement.outcome is DeliveryOutcome.SENT else reply.say()
     return Delivery(
         message_id=message.message_id,
@@ -214,43 +223,15 @@ def _is_ready(connection: BoundedSmtp) -> bool:
         return False
 
 
-def _delivery(message: Outgoing, outcome: DeliveryOutcome, reason: str) -> Delivery:
-    return Delivery(message_id=message.message_id, outcome=outcome, reason=reason)
+def _delivery(
+    message: Outgoing, outcome: DeliveryOutcome, reason: str, trouble: Trouble | None = None
+) -> Delivery:
+    return Delivery(message_id=message.message_id, outcome=outcome, reason=reason, trouble=trouble)
 
 
-def _later(message: Outgoing, reason: str) -> Delivery:
-    return _delivery(message, DeliveryOutcome.LATER, reason)
-
-
-def _lost(message: Outgoing, fault: Exception) -> Delivery:
-    """Return what became of a message whose end was sent, but whose answer never came."""
-    return Delivery(
-        message_id=message.message_id,
-        outcome=DeliveryOutcome.UNKNOWN,
-        reason=f"the reply was lost: {_describe(fault)}",
-        trouble=Trouble.UNREACHABLE,
-    )
-
-
-def _ended_at(message: Outgoing) -> Delivery:
-    """Return what became of a message at which two connections ended: it may be the cause, or the server is in trouble."""
-    reason = "the mail server ended two connections at it"
-    return Delivery(
-        message_id=message.message_id,
-        outcome=DeliveryOutcome.LATER,
-        reason=reason,
-        trouble=Trouble.UNREACHABLE,
-    )
-
-
-def _untried(messages: Collection[Outgoing], trouble: Trouble, reason: str) -> Iterator[Delivery]:
+def _untried(messages: Iterable[Outgoing], reason: str, trouble: Trouble) -> Iterator[Delivery]:
     for message in messages:
-        yield Delivery(
-            message_id=message.message_id,
-            outcome=DeliveryOutcome.UNTRIED,
-            reason=reason,
-            trouble=trouble,
-        )
+        yield _delivery(message, DeliveryOutcome.UNTRIED, reason, trouble)
 
 
 def _why_unreachable(fault: Exception) -> Trouble:
