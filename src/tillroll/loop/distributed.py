@@ -231,7 +231,7 @@ class DistributedWorker:
         return [rows[job_id] for job_id in self._own_jobs.ended(rows, now=now, after=STALLED)]
 
     def _advance(self, context: JobContext, store_id: int) -> None:
-        with self._own_jobs.running(context.job.id):
+        with self._own_jobs.running(context.job.id or 0):
             self._give_turns(store_id)
 
     def _give_turns(self, store_id: int) -> None:
@@ -258,8 +258,9 @@ class DistributedWorker:
         self._queue.add_shares(store_id=store_id, run_id=run_id, of=self._services.settings.senders)
 
     def _send(self, context: JobContext, store_id: int, run_id: int, index: int, of: int) -> None:
-        number = (context.job.id or 0) % (MOST_SENDERS - 1) + 1
-        with self._own_jobs.running(context.job.id):
+        job_id = context.job.id or 0
+        number = job_id % (MOST_SENDERS - 1) + 1
+        with self._own_jobs.running(job_id):
             self._send_share(store_id, run_id, Share(index=index, of=of), number)
 
     def _send_share(self, store_id: int, run_id: int, share: Share, number: int) -> None:

@@ -18,20 +18,18 @@ class OwnJobs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[int] = set()
-        self._idle_since: dict[
-            int, float
-        ] = {}  # rows without a running job, and when they were first seen so
+        self._idle_since: dict[int, float] = {}  # when each row was first seen without a running job
 
     @contextmanager
-    def running(self, job_id: int | None) -> Iterator[None]:
+    def running(self, job_id: int) -> Iterator[None]:
         """Note that a job runs for as long as the block does."""
         with self._lock:
-            self._running.update(() if job_id is None else (job_id,))
+            self._running.add(job_id)
         try:
             yield
         finally:
             with self._lock:
-                self._running.discard(-1 if job_id is None else job_id)
+                self._running.discard(job_id)
 
     def ended(self, rows: Iterable[int], *, now: float, after: float) -> frozenset[int]:
         """Return which of the rows have had no running job for `after` seconds. `now`: monotonic seconds.

@@ -68,7 +68,7 @@ def list_holds(connection: Connection) -> list[Hold]:
 
 
 def hold(engine: Engine, *, transport: str, trouble: Trouble, answer: str, now: datetime) -> None:
-    """Hold a transport; if it is held already, wait longer before the next try. Told once in the log and the audit chain."""
+    """Hold a transport; if it is held already, keep its latest answer. Told once, in the log and the audit chain."""
     row = {
         "transport": transport,
         "trouble": trouble.value,

@@ -10,8 +10,9 @@ messages that met the trouble are as if they had not been tried (`hold.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -68,20 +69,15 @@ class Wire:
 
     def leaves(self, message: Outgoing) -> bool:
         """Mark a message as leaving, if the claim on it still holds, and write the outcomes so far. Raises nothing."""
-        is_ours: list[bool] = []
-
-        def mark(connection: Connection) -> None:
-            is_ours.append(self._mark(connection, message.message_id))
-
         try:
-            self._write_pending(mark)
+            is_ours = self._write_and_mark(message.message_id)
         except Exception as fault:
             self._context.database.failed(fault)
             self.fault = fault
             return False
-        if not is_ours[-1]:
+        if not is_ours:
             self._lease.has_ended = True
-        return is_ours[-1]
+        return is_ours
 
     def note(self, delivery: Delivery) -> None:
         """Take the outcome of a message."""
@@ -112,27 +108,16 @@ class Wire:
 
         Raises what the database failed with meanwhile.
         """
-        claimed_at = {
-            message_id: at
-            for message_id, at in self._lease.claimed_at.items()
-            if message_id not in self._written
-        }
         record(
             self._context,
             self._run,
             self._pending,
-            claimed_at,
+            self._unwritten(self._lease.claimed_at),
             if_unknown=self._if_unknown,
             owner=self._context.owner,
-            maybe_at={
-                message_id: at
-                for message_id, at in self._lease.maybe_at.items()
-                if message_id not in self._written
-            },
+            maybe_at=self._unwritten(self._lease.maybe_at),
         )
-        take_back(
-            self._context, {message_id: self._lease.claimed_at[message_id] for message_id in self._untried}
-        )
+        take_back(self._context, {each: self._lease.claimed_at[each] for each in self._untried})
         if self.fault is not None:
             raise self.fault
 
@@ -146,19 +131,30 @@ class Wire:
             for one in self._pending
         ]
 
-    def _write_pending(self, mark: Callable[[Connection], None]) -> None:
-        pending = list(self._pending)
+    def _unwritten(self, moments: Mapping[int, datetime]) -> dict[int, datetime]:
+        """Return the moments of the messages whose outcome the ledger doesn't have."""
+        return {message_id: at for message_id, at in moments.items() if message_id not in self._written}
+
+    def _write_and_mark(self, message_id: int) -> bool:
+        """Write the outcomes so far, and mark a message as leaving, in one transaction. Returns whether it may leave."""
+        is_ours = False
+
+        def mark(connection: Connection) -> None:
+            nonlocal is_ours
+            is_ours = self._mark(connection, message_id)
+
         record_now(
             self._context,
             self._run,
-            pending,
-            {one.message_id: self._lease.claimed_at[one.message_id] for one in pending},
+            self._pending,
+            {one.message_id: self._lease.claimed_at[one.message_id] for one in self._pending},
             if_unknown=self._if_unknown,
             owner=self._context.owner,
             also=mark,
         )
-        self._written |= {one.message_id for one in pending}
+        self._written |= {one.message_id for one in self._pending}
         self._pending = []
+        return is_ours
 
     def _mark(self, connection: Connection, message_id: int) -> bool:
         ours = (
