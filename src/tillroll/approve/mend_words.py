@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.approve.agree import AgreementTopic, approvers_for_runs, record_agreement
 from tillroll.approve.change import require_may_decide
 from tillroll.approve.decide import Person
+from tillroll.approve.send_again import queue_again
 from tillroll.campaign import Revision
 from tillroll.campaign.frozen.proposal import StoredPlan, Verdict, VerdictLevel
 from tillroll.campaign.frozen.words import WordChange, other_changes, word_changes
@@ -29,7 +30,7 @@ from tillroll.ledger.queries.agreements import PendingAgreement
 from tillroll.ledger.queries.changes import Scope
 from tillroll.ledger.queries.given import earlier_code
 from tillroll.ledger.queries.plans import load_plan, load_revision
-from tillroll.ledger.queries.runs import load_run, move_run
+from tillroll.ledger.queries.runs import load_run
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import campaigns, faults, messages, recipients, runs
@@ -228,18 +229,7 @@ def _free(connection: Connection, run: Run, person: Person, now: datetime) -> in
     items = sa.select(faults.c.item).where(
         *of_run, faults.c.kind == ItemKind.MESSAGE, faults.c.state != FaultState.RELEASED
     )
-    failed = (
-        messages.c.run_id == run.id,
-        messages.c.state == MessageState.FAILED,
-        sa.cast(messages.c.id, sa.Text).in_(items),
-    )
-    kinds = set(connection.scalars(sa.select(messages.c.kind).where(*failed).distinct()))
-    ready = {"state": MessageState.READY, "reason": "", "not_before": None, "changed_at": now}
-    freed = connection.execute(sa.update(messages).where(*failed).values(ready)).rowcount
+    failed = (messages.c.state == MessageState.FAILED, sa.cast(messages.c.id, sa.Text).in_(items))
+    freed = queue_again(connection, run, failed, now=now)
     release(connection, *of_run, by=person.email)
-    if "offer" in kinds:
-        move_run(connection, run.id, was={RunState.TRACKING}, to=RunState.SENDING, now=now)
-    wake = {"not_before": None, "changed_at": now}
-    awake = runs.c.state.in_((RunState.SENDING, RunState.TRACKING))
-    connection.execute(sa.update(runs).where(runs.c.id == run.id, awake).values(wake))
-    return int(freed)
+    return freed

@@ -6,8 +6,10 @@ a second one: that takes as many approvers as the run's plan did. The decision, 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -18,7 +20,7 @@ from tillroll.approve.decide import Person
 from tillroll.campaign.states import ItemKind, MessageState, RunState, WireState
 from tillroll.errors import Conflict
 from tillroll.ledger import audit
-from tillroll.ledger.engine import lock_store_row, reading, writing
+from tillroll.ledger.engine import lock_store_row, writing
 from tillroll.ledger.faults.rows import release
 from tillroll.ledger.queries.agreements import PendingAgreement
 from tillroll.ledger.queries.changes import Scope
@@ -30,6 +32,7 @@ AGAIN = frozenset({MessageState.FAILED, MessageState.UNKNOWN})
 """States whose e-mails can be sent again."""
 
 _RUNS = frozenset({RunState.SENDING, RunState.TRACKING})
+"""States in which a run's e-mails can leave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,26 +80,12 @@ def send_again(
     return SentAgain(count=count)
 
 
-def count_again(engine: Engine, run_id: int) -> dict[MessageState, int]:
-    """Return how many e-mails of a run failed, and how many are unknown."""
-    with reading(engine) as connection:
-        run = load_run(connection, run_id)
-        return {
-            state: int(
-                connection.scalar(sa.select(sa.func.count()).select_from(messages).where(*_where(run, state)))
-                or 0
-            )
-            for state in sorted(AGAIN)
-        }
-
-
 def _where(run: Run, state: MessageState) -> tuple[sa.ColumnElement[bool], ...]:
     return messages.c.run_id == run.id, messages.c.state == state
 
 
 def _make_ready(connection: Connection, run: Run, state: MessageState, person: Person, now: datetime) -> int:
     where = _where(run, state)
-    kinds = set(connection.scalars(sa.select(messages.c.kind).where(*where).distinct()))
     items = sa.select(sa.cast(messages.c.id, sa.Text)).where(*where)
     release(
         connection,
@@ -105,19 +94,23 @@ def _make_ready(connection: Connection, run: Run, state: MessageState, person: P
         faults.c.item.in_(items),
         by=person.email,
     )
-    ready = {
-        "state": MessageState.READY,
-        "reason": "",
-        "attempts": 0,
-        "not_before": None,
-        "wire": WireState.UNMARKED,
-        "owner": 0,
-        "sending_at": None,
-        "changed_at": now,
-    }
-    count = connection.execute(sa.update(messages).where(*where).values(ready)).rowcount
+    untried = {"attempts": 0, "wire": WireState.UNMARKED, "owner": 0, "sending_at": None}
+    return queue_again(connection, run, where, now=now, **untried)
+
+
+def queue_again(
+    connection: Connection, run: Run, where: Collection[sa.ColumnElement[bool]], *, now: datetime, **also: Any
+) -> int:
+    """Make the chosen e-mails ready, and wake the run: it sends again if one is an offer. Returns how many there were.
+
+    `where` chooses among the run's e-mails. `also`: more columns to set.
+    """
+    chosen = (messages.c.run_id == run.id, *where)
+    kinds = set(connection.scalars(sa.select(messages.c.kind).where(*chosen).distinct()))
+    ready = {"state": MessageState.READY, "reason": "", "not_before": None, "changed_at": now, **also}
+    count = connection.execute(sa.update(messages).where(*chosen).values(ready)).rowcount
     if "offer" in kinds:
         move_run(connection, run.id, was={RunState.TRACKING}, to=RunState.SENDING, now=now)
     wake = {"not_before": None, "changed_at": now}
-    connection.execute(sa.update(runs).where(runs.c.id == run.id).values(wake))
+    connection.execute(sa.update(runs).where(runs.c.id == run.id, runs.c.state.in_(_RUNS)).values(wake))
     return int(count)
