@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import random
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from tests.crash.processes import PATIENCE, finished, process_group
 from tests.crash.shop import Shop, shop, tell_twice
 from tests.crash.worker import figures, holds, installation, plan_and_approve, states
-from tests.forks import Child, forks
-from tests.shop import ROOT
 from tests.store import lay_faults, running
 from tillroll.campaign.states import RunState
 from tillroll.ledger.tables import runs
@@ -27,48 +23,9 @@ FAULTS = {
     "slow": {"share": 0.05, "seconds": 0.2},
     "resets": {"share": 0.02},
 }
-PATIENCE, TWO_MINUTES = 180.0, 120.0
+TWO_MINUTES = 120.0
 MANY = 20  # deaths; about fifty fall in two minutes on an idle machine
 CROWDS = {"distributed": ("worker", "worker", "clock", "clock"), "embedded": ("worker", "worker")}
-
-
-class ProcessGroup:
-    """Processes of the product, each replaced by a new one when it is killed."""
-
-    def __init__(self, words: Sequence[str], environment: dict[str, str], folder: Path) -> None:
-        self._environment, self._folder = environment, folder
-        self._started = 0
-        self._running = [(word, self._start(word)) for word in words]
-
-    def _start(self, word: str) -> Child:
-        self._started += 1
-        log = self._folder / f"{word}-{self._started}.log"
-        return forks().start(word, cwd=ROOT, environment=self._environment, output=log, troubles=log)
-
-    def kill(self, index: int) -> None:
-        """Kill one process and start another in its place."""
-        word, process = self._running[index]
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        self._running[index] = (word, self._start(word))
-
-    def __len__(self) -> int:
-        return len(self._running)
-
-    def stop(self) -> list[int]:
-        """Stop all processes with SIGTERM. Returns their exit codes."""
-        for _, process in self._running:
-            process.terminate()
-        return [process.wait(timeout=40) for _, process in self._running]
-
-
-@contextmanager
-def process_group(words: Sequence[str], environment: dict[str, str], folder: Path) -> Iterator[ProcessGroup]:
-    made = ProcessGroup(words, environment, folder)
-    try:
-        yield made
-    finally:
-        made.stop()
 
 
 def survives(url: str, folder: Path, *, engine: str, customers: int, kills: int, pause: float) -> None:
@@ -96,13 +53,6 @@ def wait_for_progress(parts: Services) -> None:
     while figures(parts) == before and states(parts) != {RunState.TRACKING}:
         assert time.monotonic() < deadline, f"nothing happens: {before} {states(parts)}"
         time.sleep(0.02)
-
-
-def finished(parts: Services) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while states(parts) != {RunState.TRACKING}:
-        assert time.monotonic() < deadline, f"it never finishes: {figures(parts)} {states(parts)}"
-        time.sleep(0.2)
 
 
 @pytest.mark.postgres

@@ -10,13 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.crash.processes import PATIENCE, ProcessGroup, finished, process_group
 from tests.crash.shop import Shop, shop
-from tests.crash.test_several_killed import ProcessGroup, finished, process_group
 from tests.security.outages import Mailbox, mail_server
 from tillroll.campaign.states import MessageState
 from tillroll.ledger.tables import messages
-
-PATIENCE = 180.0
 
 
 def in_states(made: Shop) -> Counter[MessageState]:
