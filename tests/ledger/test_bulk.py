@@ -109,6 +109,8 @@ def test_only_rows_that_are_unchanged_since_they_were_read_are_updated(
         found = [(first, 71, "a"), (second, 72, "b"), (third, 73, "c")]
         assert change_many(connection, codes, ["coupon_id", "reason"], found, same=live, where=posting) == 2
         assert change_many(connection, codes, [], [], same=live) == 0
+        assert change_many(connection, codes, [], [(first,), (third,)], counted=["attempts"]) == 2
+    assert [one.attempts for one in kept(ledger)] == [1, 0, 1]
     assert [(one.state, one.coupon_id, one.reason) for one in kept(ledger)] == [
         ("live", 71, "a"),
         ("live", 72, "b"),

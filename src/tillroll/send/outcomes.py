@@ -30,38 +30,41 @@ def write(
 ) -> bool:
     """Write a message's next state if it is still in the state it was seen in. Returns whether it was."""
     where = (messages.c.id == message_id, messages.c.state == was)
-    return _write_where(connection, where, to, now, also)
+    return _write_where(connection, where, now, {"state": to, **also}) == 1
 
 
 def _write_sent(
-    connection: Connection,
-    message_id: int,
-    claimed_by: _Claim,
-    to: MessageState,
-    now: datetime,
-    **also: Any,
-) -> bool:
-    """Write the outcome of a claimed message if the claim still holds: another sender may have settled it meanwhile.
+    connection: Connection, message_id: int, claimed_by: _Claim, to: MessageState, now: datetime, **also: Any
+) -> None:
+    """Write the outcome of a claimed message, if the claim still holds."""
+    _write_where(connection, _claimed([message_id], claimed_by, to), now, {"state": to, **also})
+
+
+def _claimed(
+    message_ids: Sequence[int], claimed_by: _Claim, to: MessageState
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that a claim still holds: another sender may have settled it meanwhile.
 
     What a sender knows for good replaces what another wrote that took it for dead: "unknown", or "ready" to be sent again.
     """
-    was = {MessageState.SENDING}
+    was = [MessageState.SENDING]
     if to in {MessageState.SENT, MessageState.FAILED}:
-        was |= {MessageState.UNKNOWN, MessageState.READY}
+        was += [MessageState.UNKNOWN, MessageState.READY]
     owner, claimed_at = claimed_by
-    claimed = (messages.c.state.in_(was), messages.c.owner == owner, messages.c.sending_at == claimed_at)
-    return _write_where(connection, (messages.c.id == message_id, *claimed), to, now, also)
+    return (
+        messages.c.id.in_(message_ids),
+        messages.c.state.in_(was),
+        messages.c.owner == owner,
+        messages.c.sending_at == claimed_at,
+    )
 
 
 def _write_where(
-    connection: Connection,
-    where: tuple[sa.ColumnElement[bool], ...],
-    to: MessageState,
-    now: datetime,
-    also: dict[str, Any],
-) -> bool:
-    values = {"state": to, "changed_at": now, "not_before": None, "wire": WireState.UNMARKED, **also}
-    return connection.execute(sa.update(messages).where(*where).values(values)).rowcount == 1
+    connection: Connection, where: tuple[sa.ColumnElement[bool], ...], now: datetime, values: dict[str, Any]
+) -> int:
+    """Change the state of messages. Returns how many."""
+    written = {"changed_at": now, "not_before": None, "wire": WireState.UNMARKED, **values}
+    return connection.execute(sa.update(messages).where(*where).values(written)).rowcount
 
 
 def message_item(run: Run, message_id: int) -> FaultyItem:
@@ -133,20 +136,31 @@ def record_now(
 def _write_outcomes(
     connection: Connection, outcomes: Sequence[tuple[Delivery, _Claim]], if_unknown: IfUnknown, now: datetime
 ) -> None:
+    sent: dict[_Claim, list[int]] = {}
     for delivery, claimed_by in outcomes:
-        attempts = connection.scalars(
-            sa.select(messages.c.attempts).where(messages.c.id == delivery.message_id)
-        ).one()
-        state = next_state(delivery.outcome, attempts=attempts, if_unknown=if_unknown)
-        also: dict[str, Any] = {"reason": delivery.reason}
-        if state is MessageState.SENT:
-            also["sent_at"] = now
-        elif state is MessageState.READY:
-            pause = pause_after(delivery.outcome, attempts=attempts)
-            also["not_before"] = now + pause if pause is not None else None
-            if delivery.outcome is DeliveryOutcome.UNTRIED:
-                also["attempts"] = attempts - 1
-        _write_sent(connection, delivery.message_id, claimed_by, state, now, **also)
+        if delivery.outcome is DeliveryOutcome.SENT:
+            sent.setdefault(claimed_by, []).append(delivery.message_id)
+        else:
+            _write_outcome(connection, delivery, claimed_by, if_unknown, now)
+    for claimed_by, ids in sent.items():
+        values = {"state": MessageState.SENT, "reason": "", "sent_at": now}
+        _write_where(connection, _claimed(ids, claimed_by, MessageState.SENT), now, values)
+
+
+def _write_outcome(
+    connection: Connection, delivery: Delivery, claimed_by: _Claim, if_unknown: IfUnknown, now: datetime
+) -> None:
+    attempts = connection.scalars(
+        sa.select(messages.c.attempts).where(messages.c.id == delivery.message_id)
+    ).one()
+    state = next_state(delivery.outcome, attempts=attempts, if_unknown=if_unknown)
+    also: dict[str, Any] = {"reason": delivery.reason}
+    if state is MessageState.READY:
+        pause = pause_after(delivery.outcome, attempts=attempts)
+        also["not_before"] = now + pause if pause is not None else None
+        if delivery.outcome is DeliveryOutcome.UNTRIED:
+            also["attempts"] = attempts - 1
+    _write_sent(connection, delivery.message_id, claimed_by, state, now, **also)
 
 
 def release(context: SendContext, claimed_at: Mapping[int, datetime]) -> None:

@@ -57,11 +57,12 @@ def change_many(
     *,
     same: Mapping[str, Any] | None = None,
     where: Mapping[str, Any] | None = None,
+    counted: Sequence[str] = (),
 ) -> int:
     """Update columns of rows by their id, which comes first in each tuple. Returns how many were updated.
 
-    `same` is written to all rows. `where` is what a row must still hold (compare-and-set), or it is skipped; None there means
-    that the column must be null.
+    `same` is written to all rows, and the columns in `counted` grow by one. `where` is what a row must still hold
+    (compare-and-set), or it is skipped; None there means that the column must be null.
     """
     if not rows:
         return 0
@@ -70,12 +71,18 @@ def change_many(
     alike, held = _alike(connection, table, same), _alike(connection, table, where)
     given = tuple(value for value in held if value is not None)
     if connection.dialect.name == "sqlite":
-        sets = ", ".join(f"{name} = ?" for name in (*columns, *same))
+        sets = ", ".join(
+            [f"{name} = ?" for name in (*columns, *same)] + [f"{name} = {name} + 1" for name in counted]
+        )
         still = "".join(f" AND {name} {_is(value, '?')}" for name, value in zip(where, held, strict=True))
         statement = f"UPDATE {table.name} SET {sets} WHERE id = ?{still}"  # noqa: S608 - names are the tables' own
         values = [(*row[1:], *alike, row[0], *given) for row in bound]
         return connection.exec_driver_sql(statement, values).rowcount
-    sets = ", ".join([f"{name} = v.{name}" for name in columns] + [f"{name} = %s" for name in same])
+    sets = ", ".join(
+        [f"{name} = v.{name}" for name in columns]
+        + [f"{name} = %s" for name in same]
+        + [f"{name} = {table.name}.{name} + 1" for name in counted]
+    )
     still = "".join(
         f" AND {table.name}.{name} {_is(value, '%s')}" for name, value in zip(where, held, strict=True)
     )

@@ -5,7 +5,7 @@ The claim is a compare-and-set: a message is claimed only if it is still `ready`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.states import CodeState, ItemKind, MessageState, RunState, Stage, WireState
 from tillroll.campaign.text.units import Rate
 from tillroll.errors import Refused
+from tillroll.ledger.bulk.rows import change_many
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.boundary import concerns_everybody, contained, note
 from tillroll.ledger.faults.pieces import write_pieces
@@ -117,13 +118,11 @@ def _write_judged(
     def write_some(connection: Connection, some: Sequence[_Judged]) -> None:
         for each in some:
             claimed.pop(each.message_id, None)  # of a transaction that was rolled back
-            if each.email is None:
-                also = {"not_before": each.not_before, "reason": each.reason}
-                write(connection, each.message_id, MessageState.READY, each.state, now, **also)
-            elif _words_now(connection, sending) == sending.words_id and _write_claim(
-                connection, sending, each.email, now
-            ):
-                claimed[each.message_id] = each.email
+        _write_stays(connection, [each for each in some if each.email is None], now)
+        emails = [each.email for each in some if each.email is not None]
+        if emails and _words_now(connection, sending) == sending.words_id:
+            ours = _write_claims(connection, sending, emails, now)
+            claimed.update((email.message_id, email) for email in emails if email.message_id in ours)
 
     try:
         unwritten = write_pieces(
@@ -184,24 +183,56 @@ def _words_now(connection: Connection, sending: Sending) -> int | None:
     return words_id
 
 
-def _write_claim(connection: Connection, sending: Sending, email: Outgoing, now: datetime) -> bool:
+def _write_stays(connection: Connection, stays: Sequence[_Judged], now: datetime) -> None:
+    """Write why messages don't leave now; those with the same reason together."""
+    alike: dict[tuple[MessageState, str, datetime | None], list[tuple[int]]] = {}
+    for each in stays:
+        alike.setdefault((each.state, each.reason, each.not_before), []).append((each.message_id,))
+    for (state, reason, not_before), ids in alike.items():
+        values = {
+            "state": state,
+            "reason": reason,
+            "not_before": not_before,
+            "changed_at": now,
+            "wire": WireState.UNMARKED,
+        }
+        change_many(connection, messages, (), ids, same=values, where={"state": MessageState.READY})
+
+
+def _write_claims(
+    connection: Connection, sending: Sending, emails: Sequence[Outgoing], now: datetime
+) -> Collection[int]:
+    """Claim the messages that are still ready, all at once. Returns which are ours now."""
     context = sending.context
-    return write(
+    values = {
+        "state": MessageState.SENDING,
+        "changed_at": now,
+        "not_before": None,
+        "transport": context.transport.name,
+        "owner": context.owner,
+        "words_id": sending.words_id,
+        "sending_at": now,
+        "wire": WireState.WAITING,
+    }
+    written = change_many(
         connection,
-        email.message_id,
-        MessageState.READY,
-        MessageState.SENDING,
-        now,
-        transport=context.transport.name,
-        owner=context.owner,
-        words_id=sending.words_id,
-        subject=email.subject,
-        body_digest=email.digest,
-        size=len(email.content),
-        attempts=messages.c.attempts + 1,
-        sending_at=now,
-        wire=WireState.WAITING,
+        messages,
+        ("subject", "body_digest", "size"),
+        [(email.message_id, email.subject, email.digest, len(email.content)) for email in emails],
+        same=values,
+        where={"state": MessageState.READY},
+        counted=("attempts",),
     )
+    ids = {email.message_id for email in emails}
+    if written == len(ids):
+        return ids
+    ours = sa.select(messages.c.id).where(
+        messages.c.id.in_(ids),
+        messages.c.state == MessageState.SENDING,
+        messages.c.owner == context.owner,
+        messages.c.sending_at == now,
+    )
+    return set(connection.scalars(ours))
 
 
 def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]:
