@@ -10,6 +10,7 @@ import yaml
 
 from tillroll.campaign import parse_book
 from tillroll.campaign.folder.drafts import _read, draft, fill_ins, kinds, languages
+from tillroll.campaign.folder.folder_reader import BRAND
 from tillroll.campaign.frozen.revision import messages_of
 from tillroll.campaign.language.models import Status
 from tillroll.errors import NotFound
@@ -18,6 +19,7 @@ from tillroll.rendering.facts import StoreFacts, filters_for
 from tillroll.rendering.trial import refusals_of
 
 TODAY = date(2026, 11, 23)
+ADDRESS = {BRAND: b"postal_address: [My shop, Main Street 1, 1000 Ljubljana]\n"}
 MARK = re.compile(r"@[A-Z_ a-z0-9-]+@")
 SHOP = StoreFacts(name="S", url="https://s.example", email="", currency="EUR", timezone="UTC", language="en")
 
@@ -63,7 +65,7 @@ def test_a_draft_in_any_language_has_neither_faults_nor_warnings(kind: str, lang
     other = "de" if language == "en" else "en"
     for wanted in ((language,), (language, other)):
         files = draft(kind, name="mine", today=TODAY, wanted=wanted)
-        book = parse_book({path: text.encode() for path, text in files.items()})
+        book = parse_book({path: text.encode() for path, text in files.items()} | ADDRESS)
         assert [finding.render() for finding in (*book.findings, *book.warnings)] == []
         assert not any(MARK.search(text) for text in files.values())
         assert list(refusals_of(book.revisions["mine"])) == []

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from tests.campaign.whole import whole_folder
 from tillroll.campaign import parse_book
+from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
@@ -26,6 +27,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "rules/codes/": CodeFormat,
     "rules/guardrails.yaml": Guardrails,
     "rules/calendar.yaml": Calendar,
+    "rules/brand.yaml": Brand,
 }
 NONSENSE = [[[]]]  # a list in a list in a list: no key accepts that
 

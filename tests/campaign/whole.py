@@ -202,6 +202,17 @@ approvers:
   - {codes: 20000, by: 3}
 warn_from: 80
 """,
+    "rules/brand.yaml": """
+name: The whole shop
+postal_address: [The whole shop, Teal Street 12, 1000 Ljubljana]
+reason: {en: You bought from us and agreed to our e-mails., de: Sie haben zugestimmt.}
+unsubscribe: {hr: Odjava}
+logo: {address: "https://shop.example/logo.png", alt: The whole shop, width: 200}
+colours: {ink: "#222222", paper: "#fffdf8", accent: "#7a3e48", button_text: "#ffffff"}
+links:
+  - {words: Privacy, address: "https://shop.example/privacy"}
+reply_to: hello@shop.example
+""",
     "rules/calendar.yaml": """
 quiet_days: [2026-12-25, 12-24..12-26]
 holidays: [SI, DE-BY]

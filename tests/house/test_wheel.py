@@ -45,6 +45,10 @@ def test_a_new_folder_is_sound_and_runs_nothing(unpacked: Path, tmp_path: Path) 
     begun = run(unpacked, tmp_path, "-m", "tillroll", "init", "my-shop")
     assert begun.returncode == 0, begun.stderr
     shop = tmp_path / "my-shop"
+    unfilled = run(unpacked, shop, "-m", "tillroll", "check", "--strict")
+    assert (unfilled.returncode, "rules/brand.yaml:2:17 postal_address" in unfilled.stdout) == (1, True)
+    brand = shop / "rules" / "brand.yaml"
+    brand.write_text(brand.read_text("utf-8").replace("[]", "[My shop, 1000 Ljubljana]"), "utf-8")
     checked = run(unpacked, shop, "-m", "tillroll", "check", "--strict")
     assert (checked.returncode, "4 campaigns: no faults" in checked.stdout) == (0, True), checked.stdout
     campaigns = [path.read_text("utf-8") for path in (shop / "campaigns").iterdir()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -15,6 +15,8 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
 
+from tillroll.campaign.brand.brand import Brand
+from tillroll.campaign.brand.words import brand_facts
 from tillroll.campaign.language.events.event import EVENT_VARIABLES
 from tillroll.campaign.language.models import Offer
 from tillroll.campaign.sentences.offer_words import say_conditions, say_discount
@@ -35,6 +37,14 @@ class StoreFacts:
     currency: str
     timezone: str
     language: str
+    brand: Mapping[str, Any] = field(
+        default_factory=lambda: brand_facts(Brand(), language="en", store_name="")
+    )  # in the language of the e-mail
+
+    def of_brand(self, brand: Brand, language: str) -> StoreFacts:
+        """Return the store as an e-mail in a language shows it."""
+        shown = brand_facts(brand, language=language, store_name=self.name)
+        return replace(self, language=language, brand=shown)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +93,7 @@ def facts_for(
         },
         "store": {"name": shop.name, "url": shop.url, "email": shop.email},
         "campaign": {"title": title},
+        "brand": shop.brand,
     }
     for name in EVENT_VARIABLES.keys() & (event or {}).keys():
         facts[name] = (event or {})[name]

@@ -49,7 +49,7 @@ class Translated:
         """Return one language's e-mail; forms of a language like `de-AT` differ in amounts and dates only."""
         key = (translation, language)
         if key not in self._versions:
-            shop = replace(self.shop, language=language)
+            shop = self.shop.of_brand(self.revision.brand, language)
             compiled = compile_message(self.revision, self.message, filters_for(shop), translation)
             self._versions[key] = Version(compiled=compiled, shop=shop)
         return self._versions[key]

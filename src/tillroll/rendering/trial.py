@@ -6,7 +6,6 @@ E-mails that only show values and choose between texts can't fail in it, and are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -123,7 +122,7 @@ def _refusals_of(
     if same in _sound:
         return
     is_certain = not any(names_used(text) & OPEN for text in (subject, *bodies))
-    shop = replace(_SHOP, language=language or message.language or _SHOP.language)
+    shop = _SHOP.of_brand(revision.brand, language or message.language or _SHOP.language)
     try:
         compiled = (
             compile_subject(message, filters_for(shop), language)

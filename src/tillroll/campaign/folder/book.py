@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from tillroll.campaign.brand.brand import Brand
+from tillroll.campaign.brand.lawful import fault_of_brand
 from tillroll.campaign.digest import digest
 from tillroll.campaign.folder.folder_reader import (
+    BRAND,
     CALENDAR,
     GUARDRAILS,
     FolderReader,
@@ -15,6 +18,7 @@ from tillroll.campaign.folder.folder_reader import (
     claim_name,
     folder_of,
     open_source,
+    put_partials,
     read_shared,
 )
 from tillroll.campaign.folder.links import KnownNames, check_links
@@ -77,9 +81,11 @@ def parse_book(
     )
     for path in sorted(reader.files):
         read_shared(reader, path)
+    put_partials(reader)
     check_segments(reader)
     check_formats(reader)
     campaigns = _read_campaigns(reader)
+    _advise_on_brand(reader)
     revisions = {
         name: revision
         for name, path in campaigns.items()
@@ -167,6 +173,19 @@ def _read_campaign(
         reader.add(path, findings)
 
 
+def _advise_on_brand(reader: FolderReader) -> None:
+    """Warn of what the brand file lacks, once, if any campaign sends e-mails."""
+    campaigns = [model for path, model in reader.models.items() if folder_of(path) == "campaigns"]
+    if not reader.whole or reader.findings.get(BRAND) or not any(map(templates_of, campaigns)):
+        return
+    brand, source = reader.models.get(BRAND), reader.sources.get(BRAND)
+    problem = fault_of_brand(brand)
+    if problem and source is not None:
+        reader.warnings.append(source.finding(("postal_address",), problem))
+    elif problem:
+        reader.warnings.append(Finding(file=BRAND, line=1, column=1, key="", problem=problem))
+
+
 def _texts_of(reader: FolderReader, campaign: Campaign) -> Mapping[str, str]:
     """Return the content of the e-mails' files, by their paths."""
     files = [
@@ -250,6 +269,7 @@ def _revision(reader: FolderReader, path: str, name: str) -> Revision | None:
         code_formats={key: reader.models[reader.formats[key]] for key in sorted(formats_of(campaign))},
         guardrails=reader.models.get(GUARDRAILS) or Guardrails(),
         calendar=reader.models.get(CALENDAR) or Calendar(),
+        brand=reader.models.get(BRAND) or Brand(),
     )
 
 
@@ -267,9 +287,12 @@ def _used_files(reader: FolderReader, path: str, campaign: Campaign) -> list[str
     lists = lists_of(segment for segment in segments if isinstance(segment, Segment))
     candidates |= {reader.lists[name] for name in lists if name in reader.lists}
     candidates |= {reader.formats[name] for name in formats_of(campaign) if name in reader.formats}
-    candidates |= {
+    if templates_of(campaign):
+        candidates.add(BRAND)
+    templates = {
         f"templates/{name}/{part}"
         for name in templates_of(campaign)
         for part in reader.templates.get(name, ())
     }
+    candidates |= templates.union(*(reader.partials.get(file, ()) for file in templates))
     return sorted(file for file in candidates if file in reader.files)

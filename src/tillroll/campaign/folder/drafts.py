@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from tillroll.campaign.folder.folder_reader import BRAND
 from tillroll.campaign.language.translations import file_in
 from tillroll.campaign.text.block import NAME_PATTERN
 from tillroll.campaign.text.findings import nearest
@@ -53,9 +54,9 @@ class FillIn:
     what: str
 
 
-def fill_ins(campaign: str) -> tuple[FillIn, ...]:
-    """Return the lines of a drafted campaign file that are marked to be filled in."""
-    matches = ((number, _FILL_IN.match(line)) for number, line in enumerate(campaign.splitlines(), start=1))
+def fill_ins(text: str) -> tuple[FillIn, ...]:
+    """Return the lines of a drafted file that are marked to be filled in."""
+    matches = ((number, _FILL_IN.match(line)) for number, line in enumerate(text.splitlines(), start=1))
     return tuple(
         FillIn(line=number, key=match["key"], what=match["what"]) for number, match in matches if match
     )
@@ -89,6 +90,7 @@ def draft(kind: str, *, name: str, today: date, wanted: Sequence[str] = ("en",))
     body = yaml.safe_load(text)
     for segment in _segments(body):
         drafted[f"rules/segments/{segment}.yaml"] = _read("segments", f"{segment}.yaml")
+    drafted[BRAND] = brand_to_fill_in()
     if "shared" not in body.get("codes", {}):
         drafted["rules/codes/short.yaml"] = _read("codes", "short.yaml")
     for number, (language, words) in enumerate(emails.items()):
@@ -101,6 +103,11 @@ def draft(kind: str, *, name: str, today: date, wanted: Sequence[str] = ("en",))
                     file = file_in(f"message.{form}.j2", own)
                     drafted[f"{folder}/{file}"] = _email(form, email, words, language, with_code)
     return drafted
+
+
+def brand_to_fill_in() -> str:
+    """Return a brand file without a postal address: each shop has its own."""
+    return _read("brand.yaml")
 
 
 def _require(what: str, word: str, available: Collection[str]) -> None:

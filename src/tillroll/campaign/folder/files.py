@@ -18,7 +18,10 @@ _PLACES = (
     # subfolders too: files in them are ignored, which is reported
     ("campaigns", ("**/*.yaml", "**/*.yml")),
     ("rules", ("**/*.yaml", "**/*.yml", "**/*.csv", "lists/*")),
-    ("templates", ("**/*.j2", "**/message.*")),  # message.mjml without .j2 too: a mistake that is reported
+    (
+        "templates",
+        ("**/*.j2", "**/message.*", "_partials/*"),
+    ),  # message.mjml without .j2 too: a mistake that is reported
 )
 _OF_STORE = re.compile(r"campaigns/([1-9][0-9]*)/([^/]+)\Z")
 _BACKUPS = ("~", "#", ".bak", ".orig", ".swp", ".tmp")

@@ -9,6 +9,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tillroll.campaign.brand.brand import Brand
+from tillroll.campaign.brand.partials import (
+    FOLDER,
+    inclusion_faults,
+    inclusions_in,
+    is_partial,
+    partials_of,
+    put_together,
+    without_inclusions,
+)
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.codes.strength import bits_of, floor_bits, say_sufficient, sufficient_length
 from tillroll.campaign.folder.links import check_segment_names
@@ -30,10 +40,17 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _NAME_PROBLEM = (
     "the name of a {} has only lower-case letters, digits and hyphens, since other files refer to it"
 )
-GUARDRAILS, CALENDAR = "rules/guardrails.yaml", "rules/calendar.yaml"
-_SINGLE_RULES: Mapping[str, type[BaseModel]] = {GUARDRAILS: Guardrails, CALENDAR: Calendar}
+GUARDRAILS, CALENDAR, BRAND = "rules/guardrails.yaml", "rules/calendar.yaml", "rules/brand.yaml"
+_SINGLE_RULES: Mapping[str, type[BaseModel]] = {GUARDRAILS: Guardrails, CALENDAR: Calendar, BRAND: Brand}
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
-_RULE_PLACES = ("guardrails.yaml", "calendar.yaml", "segments/*.yaml", "codes/*.yaml", "lists/*.csv")
+_RULE_PLACES = (
+    "guardrails.yaml",
+    "calendar.yaml",
+    "brand.yaml",
+    "segments/*.yaml",
+    "codes/*.yaml",
+    "lists/*.csv",
+)
 
 
 @dataclass(kw_only=True)
@@ -52,7 +69,10 @@ class FolderReader:
     lists: dict[str, str] = field(default_factory=dict)
     templates: dict[str, set[str]] = field(default_factory=dict)  # folder name → its files
     bases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # campaign file → files it extends
-    texts: dict[str, str] = field(default_factory=dict)  # content of the templates' files
+    texts: dict[str, str] = field(
+        default_factory=dict
+    )  # content of the templates' files, with their partials
+    partials: dict[str, tuple[str, ...]] = field(default_factory=dict)  # template file → files it includes
     strays: list[str] = field(
         default_factory=list
     )  # unknown files in rules/ itself: maybe misnamed guardrails
@@ -115,6 +135,8 @@ def read_shared(reader: FolderReader, path: str) -> None:
             path,
             "nothing reads this file: campaigns belong in campaigns/ itself, or in a subfolder named by a store's number",
         )
+    elif folder == FOLDER:
+        _read_partial(reader, path, name)
     elif path.startswith("templates/") and folder.count("/") != 1:
         _misplaced_template(reader, path)
     elif path.startswith("templates/"):
@@ -228,13 +250,40 @@ def _read_template(reader: FolderReader, path: str, name: str) -> None:
             path, fault[0], file_in(name.replace(f".{language}.", ".", 1), fault[1]) if fault[1] else ""
         )
     else:
-        try:
-            reader.texts[path] = reader.files[path].decode("utf-8-sig")
-            reader.add(path, check_template(path, reader.texts[path]))
-            reader.add(path, _foreign_characters(path, reader.texts[path]))
-        except UnicodeDecodeError as fault:
-            line = reader.files[path][: fault.start].count(b"\n") + 1
-            problem = "a character is not UTF-8; save the file as UTF-8"
-            reader.add(path, [Finding(file=path, line=line, column=1, key="", problem=problem)])
+        _read_words(reader, path)
         if not _NAME.fullmatch(folder_of(path).removeprefix("templates/")):
             reader.complain(path, _NAME_PROBLEM.format("folder"))
+
+
+def _read_partial(reader: FolderReader, path: str, name: str) -> None:
+    """Read what several templates include."""
+    if path in reader.unreadable:
+        reader.complain(path, f"the file can't be read: {reader.unreadable[path]}")
+    elif not is_partial(name):
+        reader.complain(path, "nothing reads this file: a partial is called like footer.mjml.j2")
+    else:
+        _read_words(reader, path)
+
+
+def _read_words(reader: FolderReader, path: str) -> None:
+    """Read and check a file of a template."""
+    try:
+        text = reader.texts[path] = reader.files[path].decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = reader.files[path][: fault.start].count(b"\n") + 1
+        problem = "a character is not UTF-8; save the file as UTF-8"
+        reader.add(path, [Finding(file=path, line=line, column=1, key="", problem=problem)])
+        return
+    reader.add(path, check_template(path, without_inclusions(text)))
+    reader.add(path, _foreign_characters(path, text))
+
+
+def put_partials(reader: FolderReader) -> None:
+    """Put partials into the templates that include them, and report what can't be included."""
+    partials = partials_of(reader.texts)
+    for path, text in reader.texts.items():
+        if "include" in text:
+            reader.add(path, inclusion_faults(path, text, partials))
+            named = dict.fromkeys(each.partial for each in inclusions_in(text))
+            reader.partials[path] = tuple(f"{FOLDER}/{name}" for name in named if name in partials)
+            reader.texts[path] = put_together(path, text, partials)

@@ -16,6 +16,7 @@ _TITLES = {
     "codes": "A code format: `rules/codes/NAME.yaml`",
     "guardrails": "The guardrails: `rules/guardrails.yaml`",
     "calendar": "The calendar: `rules/calendar.yaml`",
+    "brand": "The brand: `rules/brand.yaml`",
 }
 _FORMS = (  # part of a pattern in the schema → its description
     ("ago", "how long ago, like `90d ago`"),
@@ -39,8 +40,9 @@ A template may use ifs, loops, macros and Jinja's filters, except `attr`, `pprin
 takes 50,000 steps, makes a million characters or calls itself 50 times deep is refused with its file and line. So is whatever
 else goes wrong in it. `tillroll check` renders each e-mail that does more than show values and choose between texts.
 
-An e-mail is made of these files alone. Stylesheets (`<link>`, `@import`), `mj-include` and addresses that begin with `file:` are
-refused; pictures, links and `mj-font` are opened by the reader's mail program.
+An e-mail is made of these files alone, and of the partials in `templates/_partials/` that it includes. Stylesheets (`<link>`,
+`@import`), other files and addresses that begin with `file:` are refused; pictures, links and `mj-font` are opened by the mail
+program of the reader.
 """
 _HEAD = """# The language, key by key
 

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.events.event import Event
@@ -32,8 +33,9 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "codes": CodeFormat,
     "guardrails": Guardrails,
     "calendar": Calendar,
+    "brand": Brand,
 }
-"""The kinds of files: campaigns/, rules/segments/, rules/codes/, and the two single files."""
+"""The kinds of files: campaigns/, rules/segments/, rules/codes/, and the three single files."""
 
 _BOUNDS = {
     "ge": "minimum",

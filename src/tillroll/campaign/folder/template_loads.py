@@ -36,5 +36,5 @@ def _problem(word: str, rest: str) -> str:
     if word == "file:/":
         return "a file of this machine isn't sent; use the address of a picture on the web"
     if word == "mj-include":
-        return "a template can't include other files; write it out"
+        return 'write <mj-include path="../_partials/footer.mjml.j2" />: only a partial of templates/_partials/ can be included'
     return "a stylesheet isn't loaded; write its rules into a <style> of this file"

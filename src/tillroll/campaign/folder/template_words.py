@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tillroll.campaign.brand.words import BRAND_VARIABLES
 from tillroll.campaign.language.events.event import EVENT_VARIABLES
 
 MJML, HTML, TEXT = "message.mjml.j2", "message.html.j2", "message.txt.j2"
@@ -33,6 +34,7 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
     },
     "store": {"name": "", "url": "", "email": "may be empty"},
     "campaign": {"title": ""},
+    "brand": BRAND_VARIABLES,
     **EVENT_VARIABLES,
 }
 """The variables of every e-mail with their fields. `rendering/facts.py` provides exactly these; `event` has any fields."""

@@ -306,7 +306,12 @@ def _faults(tree: list[nodes.Node]) -> Iterator[Fault]:
         elif isinstance(node, nodes.Test) and node.name not in TEST_NAMES:
             yield node.lineno, node.name, f"there is no test {node.name!r}", nearest(node.name, TEST_NAMES)
         elif isinstance(node, _OTHER_FILES):
-            yield node.lineno, "{%", "a template can't include other files; write it out", ""
+            yield (
+                node.lineno,
+                "{%",
+                'only a partial can be included, like {% include "_partials/footer.mjml.j2" %}',
+                "",
+            )
 
 
 def _out_of_place(names: frozenset[str], tree: list[nodes.Node]) -> Iterator[Fault]:

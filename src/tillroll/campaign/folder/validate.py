@@ -8,6 +8,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from tillroll.campaign.brand.brand import MAILBOX_PATTERN, WEB_PATTERN
+from tillroll.campaign.brand.colours import COLOUR_PATTERN
 from tillroll.campaign.codes.format import ALPHABET_PATTERN, FORM_PATTERN, WORD_PATTERN
 from tillroll.campaign.language.models import LINE_PATTERN, SHARED_PATTERN
 from tillroll.campaign.language.translations import LANGUAGE_PATTERN
@@ -46,6 +48,9 @@ _PATTERNS = {
     WORD_PATTERN: "a word of 3 to 32 capital letters and digits, like ACME",
     SHARED_PATTERN: "a shared code has 3 to 36 capital letters, digits and hyphens, like SUMMER26",
     LINE_PATTERN: "one line of text, not blank, without control characters",
+    COLOUR_PATTERN: "a colour is # and six hexadecimal digits, like #31556b",
+    WEB_PATTERN: "an address on the web that begins with https://",
+    MAILBOX_PATTERN: "an e-mail address, like hello@shop.example",
     LANGUAGE_PATTERN: "a language is a code like en or pt-BR",
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tillroll.campaign.brand.brand import Brand
+from tillroll.campaign.brand.partials import partials_of, put_together
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
@@ -31,6 +33,7 @@ class Revision:
     code_formats: Mapping[str, CodeFormat]
     guardrails: Guardrails
     calendar: Calendar
+    brand: Brand = field(default_factory=Brand)
     lists: Mapping[str, CustomerList] = field(default_factory=dict)  # used by the segments; without members
 
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:
@@ -74,7 +77,7 @@ class Revision:
         return self.code_formats.get(campaign.codes.format) or CodeFormat(title="none")
 
     def template_files(self, name: str, language: str = "") -> Mapping[str, str]:
-        """Return an e-mail's files in one language, by their names in the template folder; empty: the campaign's own."""
+        """Return an e-mail's files in one language with their partials, by their names in the template folder; empty: its own."""
         return {file: text for file, text in self._folder(name).items() if language_of(file) == language}
 
     def translations(self, name: str) -> frozenset[str]:
@@ -83,8 +86,11 @@ class Revision:
 
     def _folder(self, name: str) -> Mapping[str, str]:
         folder = f"templates/{name}/"
+        partials = partials_of(self.files)
         return {
-            path.removeprefix(folder): text for path, text in self.files.items() if path.startswith(folder)
+            path.removeprefix(folder): put_together(path, text, partials)
+            for path, text in self.files.items()
+            if path.startswith(folder)
         }
 
 

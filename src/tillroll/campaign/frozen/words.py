@@ -13,6 +13,7 @@ _WORDS = frozenset({"template", "subject", "subjects", "language"})
 _OF_NO_RUN = frozenset({"title", "owner", "status", "approval", "budget", "environments", "extends", "stops"})
 """Keys that say nothing of what a run offers, to whom, and how."""
 
+_BRAND = "rules/brand.yaml"
 _OTHER_FILES = ("rules/segments/", "rules/lists/", "rules/codes/")
 
 
@@ -61,7 +62,8 @@ def _subjects(revision: Revision) -> str:
 
 
 def _templates(revision: Revision) -> Mapping[str, str]:
-    return {path: text for path, text in revision.files.items() if path.startswith("templates/")}
+    """Return the files that hold the words, the brand's too: its address and reason are words of every e-mail."""
+    return {path: text for path, text in revision.files.items() if path.startswith(("templates/", _BRAND))}
 
 
 def _without_words(value: Any) -> Any:

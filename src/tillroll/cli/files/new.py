@@ -54,14 +54,18 @@ def new(kind: str | None, name: str | None, wanted: tuple[str, ...]) -> None:
             f"There is a campaign {name!r} already.",
             hint=f"Choose another name: tillroll new {kind} --name NAME",
         )
+    new_files = []
     for path, written in write_new(root, files):
         if written:
+            new_files.append(path)
             console.print(Text.assemble(("✓ ", "green"), path))
         else:
             console.print(Text.assemble(("· ", "dim"), f"{path} exists already and was left unchanged"))
-    console.print(f"\nFill in, in campaigns/{name}.yaml:", soft_wrap=True)
-    for place in fill_ins(files[f"campaigns/{name}.yaml"]):
-        console.print(Text(f"  line {place.line}, {place.key}: {place.what}"), soft_wrap=True)
+    for path in new_files:
+        if places := fill_ins(files[path]):
+            console.print(f"\nFill in, in {path}:", soft_wrap=True)
+        for place in places:
+            console.print(Text(f"  line {place.line}, {place.key}: {place.what}"), soft_wrap=True)
     console.print(f"\n{_next_steps(name, files)}", soft_wrap=True)
     if not (root / "schema" / "campaign.json").exists():
         console.print("For completion and checks in your editor: tillroll schema --write schema")

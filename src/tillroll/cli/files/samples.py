@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import tillroll
+from tillroll.campaign.folder.drafts import brand_to_fill_in
+from tillroll.campaign.folder.folder_reader import BRAND
 
 PARTS = ("campaigns", "rules", "templates")
 
@@ -29,4 +31,5 @@ def sample_files(*, as_drafts: bool = False) -> dict[str, str]:
             else text
             for path, text in files.items()
         }
+        files[BRAND] = brand_to_fill_in()
     return files
