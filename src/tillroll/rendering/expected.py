@@ -11,6 +11,7 @@ from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Offer
 from tillroll.campaign.reading.expected import Expected
 from tillroll.campaign.text.zones import zone_of
 from tillroll.rendering.facts import CodeFacts, RecipientFacts, StoreFacts
+from tillroll.rendering.last_moment import last_day
 
 
 def expected_of(
@@ -41,7 +42,8 @@ def expected_of(
     if code is None:
         return Expected(**facts, amounts=frozenset(amounts))
     kind, gives = code.offer.kind, frozenset(_gives(code, offer))
-    period = {moment.astimezone(zone).date() for moment in (code.valid_from, code.valid_until) if moment}
+    first = {code.valid_from.astimezone(zone).date()} if code.valid_from else set()
+    ends = last_day(code.valid_until, zone) if code.valid_until else None
     least = {code.offer.minimum_subtotal} if code.offer.minimum_subtotal is not None else set()
     return Expected(
         **facts,
@@ -51,8 +53,8 @@ def expected_of(
         percents=gives if kind in PERCENT_KINDS else frozenset(),
         off=gives if kind in AMOUNT_KINDS else frozenset(),
         amounts=frozenset(amounts | least),
-        ends=code.valid_until.astimezone(zone).date() if code.valid_until else None,
-        days=frozenset(days | period),
+        ends=ends,
+        days=frozenset(days | first | ({ends} if ends else set())),
     )
 
 

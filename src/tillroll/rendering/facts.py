@@ -22,6 +22,7 @@ from tillroll.campaign.language.models import Offer
 from tillroll.campaign.sentences.offer_words import say_conditions, say_discount
 from tillroll.campaign.text.percent import say_percent
 from tillroll.campaign.text.zones import zone_of
+from tillroll.rendering.last_moment import LastMoment, say_last_moment
 
 EXAMPLE_CODE = "EXAMPLE-0000"
 _MOST_DIGITS = 20  # of an amount
@@ -105,7 +106,7 @@ def facts_for(
         facts["code"] = {
             "text": code.text,
             "valid_from": code.valid_from,
-            "valid_until": code.valid_until,
+            "valid_until": LastMoment.of(code.valid_until) if code.valid_until is not None else None,
             "value": code.value,
             "minimum_subtotal": code.offer.minimum_subtotal,
         }
@@ -134,11 +135,8 @@ def cart_link(storefront: str, goods: Sequence[Mapping[str, Any]]) -> str:
 def _say_offer(code: CodeFacts, shop: StoreFacts) -> dict[str, str]:
     """Say what the code gives and what it asks for, in the language of the e-mail."""
     locale = _locale(shop.language)
-    last_day = ""
-    if code.valid_until is not None:
-        last_day = format_date(
-            code.valid_until.astimezone(zone_of(shop.timezone)), format="long", locale=locale
-        )
+    end = code.valid_until
+    until = say_last_moment(end, zone_of(shop.timezone), locale) if end is not None else ""
 
     def percent(value: Decimal) -> str:
         return say_percent(value, locale)
@@ -148,9 +146,7 @@ def _say_offer(code: CodeFacts, shop: StoreFacts) -> dict[str, str]:
 
     return {
         "discount": say_discount(code.offer, code.value, shop.language, percent=percent, money=money),
-        "conditions": say_conditions(
-            code.offer, shop.language, until=last_day, goods=code.goods, money=money
-        ),
+        "conditions": say_conditions(code.offer, shop.language, until=until, goods=code.goods, money=money),
     }
 
 
@@ -178,8 +174,10 @@ def filters_for(shop: StoreFacts) -> Mapping[str, Callable[..., str]]:
             raise ValueError("it is not an amount of money")
         return format_currency(number, shop.currency, locale=locale)
 
-    @lru_cache(maxsize=512)
+    @lru_cache(maxsize=512, typed=True)  # the end of a code equals a moment that isn't one
     def date(moment: datetime) -> str:
+        if isinstance(moment, LastMoment):
+            return say_last_moment(moment, zone, locale)
         return format_date(moment.astimezone(zone), format="long", locale=locale)
 
     return {"money": money, "date": date}
