@@ -6,7 +6,7 @@ import ast
 
 from tests.house.source import PACKAGE, ROOMS, ROOT, SINGLES, TESTS, modules
 
-EXTRAS = {"contract", "journeys", "crash", "browser", "house", "security"}
+EXTRAS = {"contract", "journeys", "crash", "browser", "fuzz", "house", "security"}
 NO_SUBJECT = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 MOST_LINES = 400
 
