@@ -16,6 +16,8 @@ from tillroll.errors import Misconfigured
 API_URL = "https://app.ecwid.com/api/v3"
 OAUTH_URL = "https://my.ecwid.com"
 EMBEDDED, DISTRIBUTED = "embedded", "distributed"
+MAIL_VARIABLES = ("MAIL_URL", "SMTP_URL")
+"""Each may hold the address that e-mails leave by; the second is the older name."""
 OPTIONAL, REQUIRED = "optional", "required"
 
 
@@ -57,8 +59,10 @@ class Settings:
     )
     threads: int = 8  # TILLROLL_THREADS: stores that a worker handles at the same time
     requests_per_minute: int = 600  # TILLROLL_REQUESTS_PER_MINUTE
-    mail_via: Via = Via.OUTBOX  # the transport whose variable is set, else the outbox folder
-    mail_url: str = field(default="", repr=False)  # SMTP_URL: the address of the transport
+    mail_via: Via = Via.OUTBOX  # the transport that MAIL_URL begins with, else the outbox folder
+    mail_url: str = field(
+        default="", repr=False
+    )  # MAIL_URL, or SMTP_URL as before: the address of the transport
     mail_from: str = ""  # TILLROLL_MAIL_FROM: like "Shop <hello@shop.example>"; empty: the store's own
     own_plans: OwnPlans = OwnPlans.AUTO  # TILLROLL_OWN_PLANS: may an asker be the only approver
     personal_key: str = field(default="", repr=False)  # TILLROLL_KEY: of the person who gives commands
@@ -127,7 +131,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
     faults: list[str] = []
     home = Path(names.get("TILLROLL_HOME") or "var")
     api_url = _url(names, "ECWID_API_URL", faults) or API_URL
-    mail_via = _transport(names, faults)
+    mail_via, mail_url = _transport(names, faults)
     values = Settings(
         home=home,
         database_url=names.get("DATABASE_URL") or f"sqlite:///{home / 'tillroll.sqlite3'}",
@@ -145,7 +149,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         threads=_whole(names, "TILLROLL_THREADS", 8, 1, 64, faults),
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         mail_via=mail_via,
-        mail_url=names.get(mail_via.variable, ""),
+        mail_url=mail_url,
         mail_from=_sender(names, faults),
         own_plans=_own_plans(names, faults),
         personal_key=names.get("TILLROLL_KEY", "").strip(),
@@ -201,11 +205,23 @@ def _url(names: Mapping[str, str], name: str, faults: list[str]) -> str:
     return url.rstrip("/")
 
 
-def _transport(names: Mapping[str, str], faults: list[str]) -> Via:
-    chosen = [via for via in Via if via.variable and names.get(via.variable)]
-    if len(chosen) > 1:
-        faults.append(f"{' and '.join(via.variable for via in chosen)} are set; only one of them may be")
-    return chosen[0] if chosen else Via.OUTBOX
+def _transport(names: Mapping[str, str], faults: list[str]) -> tuple[Via, str]:
+    """Return the transport and its address: its first word, without what follows a plus sign, names the transport."""
+    given = [names[name] for name in MAIL_VARIABLES if names.get(name)]
+    if not given:
+        return Via.OUTBOX, ""
+    if len(set(given)) > 1:
+        faults.append(
+            f"{' and '.join(MAIL_VARIABLES)} are set to different addresses; only one of them may be set"
+        )
+    word = given[0].partition(":")[0].partition("+")[0].lower()
+    try:
+        return Via("smtp" if word == "smtps" else word), given[0]
+    except ValueError:
+        faults.append(
+            f"MAIL_URL names no way to send e-mails; it begins with one of {', '.join(Via)}, and ://"
+        )
+        return Via.OUTBOX, ""
 
 
 def _sender(names: Mapping[str, str], faults: list[str]) -> str:

@@ -35,6 +35,7 @@ from tillroll.ledger.records import Store
 from tillroll.ledger.sealing import Sealer
 from tillroll.send.transport import Transport
 from tillroll.send.transports.outbox import Outbox
+from tillroll.send.transports.services.choose import open_service
 from tillroll.send.transports.smtp import Smtp
 from tillroll.send.transports.smtp_server import SmtpServer
 from tillroll.settings import Settings
@@ -164,6 +165,8 @@ def open_transport(settings: Settings, clock: Clock) -> Transport:
             return Smtp(SmtpServer.from_url(settings.mail_url))
         case Via.OUTBOX:
             return Outbox(settings.outbox, clock)
+        case _:
+            return open_service(settings.mail_via, settings.mail_url, clock)
 
 
 def _tighten_files(settings: Settings) -> None:

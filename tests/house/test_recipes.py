@@ -13,6 +13,7 @@ MOST_FILES = {
     "a campaign event": 4,
     "an offer kind": 3,
     "a mail transport": 3,
+    "a mail service": 3,
     "a page": 4,
     "a command": 3,
     "a column": 3,

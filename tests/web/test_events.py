@@ -18,13 +18,14 @@ from werkzeug.test import TestResponse
 from tests.clocks import FakeClock
 from tests.flows.events import all_runs, campaign, entered, person, shop_with
 from tests.shop import NOW, SHOP
+from tillroll.campaign.digest import sign
 from tillroll.errors import NotAllowed, Refused
 from tillroll.flows.enroll import enroll
 from tillroll.flows.steps import take_steps
 from tillroll.ledger.tables import events
 from tillroll.plan.make import make_plan
 from tillroll.track.webhooks import intake
-from tillroll.track.webhooks.custom import TOLERANCE, read_custom, secret_of, sign
+from tillroll.track.webhooks.custom import TOLERANCE, read_custom, secret_of
 from tillroll.web.support import request_context
 
 MOMENT = int(NOW.timestamp())

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Campaign, Revision
 from tillroll.campaign.frozen.proposal import Goods, Proposal
-from tillroll.campaign.language.models import MessageSettings, Offer
+from tillroll.campaign.language.models import MessageSettings, Offer, Via
 from tillroll.clock import Clock
 from tillroll.errors import Refused
 from tillroll.ledger.database_watch import DatabaseWatch
@@ -148,7 +148,11 @@ def _why_over(connection: Connection, run: Run, kind: MessageKind, facts: Mappin
 def _check_transport(message: MessageSettings, transport: Transport) -> None:
     via = message.send.via
     if via is not None and via.value != transport.name:
-        choose = f"Set {via.variable}" if via.variable else f"Unset {transport.name.upper()}_URL"
+        choose = (
+            "Unset MAIL_URL"
+            if via is Via.OUTBOX
+            else f"Set MAIL_URL to an address that begins with {via.value}"
+        )
         raise Refused(
             f"The campaign sends via {via.value}, but this installation sends via {transport.name}.",
             hint=f"{choose}, or remove message.send.via.",

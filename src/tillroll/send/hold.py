@@ -7,7 +7,7 @@ Several senders may meet the same trouble: the first row stays, and only one of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,14 +67,26 @@ def list_holds(connection: Connection) -> list[Hold]:
     return [Hold.from_row(row) for row in rows]
 
 
-def hold(engine: Engine, *, transport: str, trouble: Trouble, answer: str, now: datetime) -> None:
-    """Hold a transport; if it is held already, keep its latest answer. Told once, in the log and the audit chain."""
+def hold(
+    engine: Engine,
+    *,
+    transport: str,
+    trouble: Trouble,
+    answer: str,
+    now: datetime,
+    wait: timedelta | None = None,
+) -> None:
+    """Hold a transport; if it is held already, keep its latest answer. Told once, in the log and the audit chain.
+
+    `wait`: the transport was asked not to try again before.
+    """
+    asked = now + wait if wait is not None else now
     row = {
         "transport": transport,
         "trouble": trouble.value,
         "answer": answer,
         "since": now,
-        "probe_at": now + probe_pause(trouble, 0),
+        "probe_at": max(now + probe_pause(trouble, 0), asked),
         "probes": 0,
     }
     with writing(engine) as connection:
@@ -92,6 +104,8 @@ def hold(engine: Engine, *, transport: str, trouble: Trouble, answer: str, now: 
         else:
             known = sa.update(holds).where(holds.c.transport == transport)
             connection.execute(known.values(trouble=trouble.value, answer=answer))
+            too_soon = sa.and_(holds.c.transport == transport, holds.c.probe_at < asked)
+            connection.execute(sa.update(holds).where(too_soon).values(probe_at=asked))
     if is_new:
         log.warning(
             "send.held",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from tillroll.rendering.mime import Outgoing
@@ -21,6 +21,7 @@ class Delivery:
     reason: str = ""  # for people; empty when it was sent
     trouble: Trouble | None = None  # if the reason is, or may be, nobody's but the transport's
     status: str = ""  # the codes of the answer: two of the same status say the same
+    wait: timedelta | None = None  # the transport was asked to wait so long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,8 @@ class Transport(Protocol):
         The gate is asked right before messages leave. When it says no, they and those behind them stay, and have no outcome.
 
         Network and server faults are outcomes; they are not raised. A transport that keeps no log yields each outcome before it
-        touches the next message, in their order: so a fault of its own is known to be about the next one.
+        touches the next message, in their order: so a fault of its own is known to be about the next one. One that hands several
+        over at once raises nothing after it has asked whether they leave.
         """
         ...
 

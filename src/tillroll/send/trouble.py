@@ -25,6 +25,8 @@ class Trouble(StrEnum):
     SIZE = "size"
     POLICY = "policy"
     STORAGE = "storage"
+    ADDRESS = "address"
+    ACCOUNT = "account"
 
 
 _SENTENCES = {
@@ -36,19 +38,24 @@ _SENTENCES = {
     Trouble.SIZE: "The e-mails are larger than the mail server takes",
     Trouble.POLICY: "The mail server refuses one e-mail after the other with the same answer",
     Trouble.STORAGE: "The outbox can't be written",
+    Trouble.ADDRESS: "The mail service doesn't know what MAIL_URL names",
+    Trouble.ACCOUNT: "The mail service has suspended the account, or not opened it yet",
 }
 _TO_DO = {
-    Trouble.UNREACHABLE: "Check the host and port in SMTP_URL, and whether the server runs.",
-    Trouble.ENCRYPTION: "Check the server's certificate and its name in SMTP_URL; use smtps:// or a port that offers STARTTLS.",
-    Trouble.LOGIN: "Check the user and password in SMTP_URL.",
+    Trouble.UNREACHABLE: "Check the host and port in MAIL_URL, and whether the server runs.",
+    Trouble.ENCRYPTION: "Check the server's certificate and its name in MAIL_URL; use smtps:// or a port that offers STARTTLS.",
+    Trouble.LOGIN: "Check the user and password, or the key, in MAIL_URL.",
     Trouble.SENDER: "Set MAIL_FROM to an address that this mail server may send from.",
     Trouble.LIMIT: "Nothing needs to be done, unless the limit of your plan is too low.",
     Trouble.SIZE: "Make the template smaller, or ask the mail server's owner for a higher limit.",
     Trouble.POLICY: "Read the answer, and ask the mail server's owner what it means.",
     Trouble.STORAGE: "Check the disk's free space and the folder's permissions.",
+    Trouble.ADDRESS: "Check the domain, region and options in MAIL_URL.",
+    Trouble.ACCOUNT: "Read the mail service's notices to you, and settle it there.",
 }
 _PROBES = {
     Trouble.LOGIN: RetryPolicy(first_pause=timedelta(minutes=2), longest_pause=timedelta(minutes=15)),
+    Trouble.ACCOUNT: RetryPolicy(first_pause=timedelta(minutes=2), longest_pause=timedelta(minutes=15)),
     Trouble.LIMIT: RetryPolicy(first_pause=timedelta(minutes=1), longest_pause=timedelta(minutes=30)),
 }
 _PROBE = RetryPolicy(first_pause=timedelta(seconds=15), longest_pause=timedelta(minutes=10))

@@ -21,15 +21,17 @@ class IfUnknown(StrEnum):
 
 
 class Via(StrEnum):
-    """The mail transports. An installation uses one of them: that whose variable is set, else the outbox."""
+    """The mail transports. An installation uses the one that its MAIL_URL begins with, else the outbox."""
 
     SMTP = "smtp"
     OUTBOX = "outbox"  # written to files, to try things out
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that holds the transport's address; empty for the outbox, which has none."""
-        return "" if self is Via.OUTBOX else f"{self.name}_URL"
+    POSTMARK = "postmark"
+    SENDGRID = "sendgrid"
+    MAILGUN = "mailgun"
+    BREVO = "brevo"
+    SES = "ses"
+    RESEND = "resend"
+    WEBHOOK = "webhook"  # a system of the shop's own
 
 
 class Send(Block):
@@ -37,7 +39,7 @@ class Send(Block):
 
     via: Via | None = Field(
         default=None,
-        description="The transport; by default the installation's (SMTP_URL).",
+        description="The transport; by default the installation's (MAIL_URL).",
     )
     quiet_hours: Window | None = Field(
         default=None,

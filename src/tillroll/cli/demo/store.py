@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from tillroll.campaign.language.models import Via
 from tillroll.cli.demo.folder import DemoFolder
 from tillroll.cli.operations.ports import port_is_free
 from tillroll.errors import Misconfigured
-from tillroll.settings import child_environment
+from tillroll.settings import MAIL_VARIABLES, child_environment
 
 _READY_SECONDS = 120.0
 
@@ -38,7 +37,7 @@ def running_store(demo: DemoFolder, customers: int) -> Iterator[dict[str, str]]:
                 "TILLROLL_ENVIRONMENT": "sandbox",
                 "DATABASE_URL": f"sqlite:///{demo.folder / 'tillroll.sqlite3'}",
                 "TILLROLL_SECRET_KEYS": "",
-                **{via.variable: "" for via in Via if via.variable},  # the outbox, whatever is set here
+                **dict.fromkeys(MAIL_VARIABLES, ""),  # the outbox, whatever is set here
                 "ECWID_STORE_ID": str(ready["store_id"]),
                 "ECWID_TOKEN": ready["token"],
                 "ECWID_API_URL": ready["base_url"],

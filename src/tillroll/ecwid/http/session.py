@@ -29,8 +29,9 @@ _PIECE = 64 * 1024
 class CallFailed(Exception):
     """No complete answer came. The text names the cause."""
 
-    def __init__(self, reason: str, *, sent: bool, hung: bool) -> None:
+    def __init__(self, reason: str, *, sent: bool, hung: bool, untrusted: bool = False) -> None:
         super().__init__(reason)
+        self.untrusted = untrusted  # whether the host's certificate is not one that we trust
         self.sent = sent  # whether the host may have received the request
         self.hung = hung  # whether it took too long
 
@@ -102,27 +103,39 @@ class HttpSession:
         self._session = self._new_session()
 
     def call(
-        self, method: str, path: str, *, seconds: float, body: bytes | None = None, kind: str = ""
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float,
+        body: bytes | None = None,
+        kind: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> HttpAnswer:
         """Send a request and return the whole answer, within `seconds`. `kind` is the type of the body.
+
+        `headers` are those of this call alone.
 
         Raises `CallFailed`, and `Misconfigured` if the host leads into a private network and may not.
         """
         answer: HttpAnswer | None = None
         try:
-            answer = self._answer(method, path, seconds, body, kind)
+            also = {"Content-Type": kind, **(headers or {})} if kind else headers
+            answer = self._answer(method, path, seconds, body, also)
         finally:
             if self._listener is not None:
                 self._listener(method, path, body, answer)
         return answer
 
-    def _answer(self, method: str, path: str, seconds: float, body: bytes | None, kind: str) -> HttpAnswer:
+    def _answer(
+        self, method: str, path: str, seconds: float, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> HttpAnswer:
         try:
             answer = self._session.request(
                 method,
                 self._root + path,
                 data=body,
-                headers={"Content-Type": kind} if kind else None,
+                headers=headers,
                 allow_redirects=False,
                 stream=True,
                 timeout=(self._connecting, seconds),
@@ -174,6 +187,8 @@ def _failed(fault: Exception) -> CallFailed:
     reason = next((str(cause) for cause in reversed(causes) if str(cause)), type(fault).__name__)
     if any(isinstance(cause, TooLarge) for cause in causes):
         return AnswerTooLarge("the answer is too large", sent=True, hung=False)
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return CallFailed(reason, sent=False, hung=False, untrusted=True)
     if any(isinstance(cause, ConnectTimeoutError) for cause in causes):
         return CallFailed(reason, sent=False, hung=True)
     if any(isinstance(cause, NewConnectionError | ClosedPoolError) for cause in causes):

@@ -107,7 +107,14 @@ def _send_claimed(sending: Sending, claimed: Claimed, until: datetime, held: Hol
     now, trouble = context.clock.now(), wire.trouble
     if trouble is not None and trouble.trouble is not None:
         name = context.transport.name
-        hold(context.engine, transport=name, trouble=trouble.trouble, answer=trouble.reason, now=now)
+        hold(
+            context.engine,
+            transport=name,
+            trouble=trouble.trouble,
+            answer=trouble.reason,
+            now=now,
+            wait=trouble.wait,
+        )
         return False  # the next look finds the hold
     if held is not None and wire.was_answered:
         release(context.engine, held, now=now)

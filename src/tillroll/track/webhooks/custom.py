@@ -26,6 +26,7 @@ from pydantic import (
 )
 from sqlalchemy.engine import Engine
 
+from tillroll.campaign.digest import sign
 from tillroll.campaign.text.block import NAME_PATTERN
 from tillroll.campaign.text.clean import (
     CleanText,
@@ -109,12 +110,6 @@ def secret_of(key: str, ecwid_id: int) -> str:
     """Return the secret that a store's events are signed with. It is derived from a key of the installation, not stored."""
     derived = hmac.digest(key.encode(), f"tillroll events of store {ecwid_id}".encode(), hashlib.sha256)
     return f"trwh_{derived.hex()}"
-
-
-def sign(secret: str, moment: int, content: bytes) -> str:
-    """Return the signature header of a body posted at a moment (UNIX seconds)."""
-    digest = hmac.digest(secret.encode(), b"%d.%b" % (moment, content), hashlib.sha256)
-    return f"t={moment},v1={digest.hex()}"
 
 
 def read_custom(

@@ -1,0 +1,1 @@
+"""Mail services that are called by HTTP: one module each, and what they have in common (`service.py`, `api.py`)."""

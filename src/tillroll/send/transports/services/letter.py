@@ -1,0 +1,88 @@
+"""An e-mail taken apart, for services that take fields instead of a whole message.
+
+It is read from the bytes that a mail server would get, so that every transport sends the same words and headers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import default as modern
+from typing import Any
+
+from tillroll.rendering.addresses import Mailbox, mailbox, sender_of
+from tillroll.rendering.mime import Outgoing
+
+KEY = "tillroll-key"
+"""What services call the message's key. They name it in their events, so that an event finds its message."""
+
+_OWN_FIELDS = frozenset(
+    {
+        "from",
+        "to",
+        "subject",
+        "date",
+        "message-id",
+        "mime-version",
+        "content-type",
+        "content-transfer-encoding",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """One e-mail, in fields."""
+
+    key: str  # of the message; the same at every attempt
+    run_id: int
+    campaign: str
+    sender: Mailbox
+    reader: Mailbox
+    subject: str
+    text: str
+    html: str
+    headers: tuple[tuple[str, str], ...]  # those that have no field of their own, like List-Unsubscribe
+    code: str
+    content: bytes  # the whole e-mail
+
+
+def read_letter(message: Outgoing) -> Letter:
+    """Return an e-mail's fields. Raises `Refused` for an address that no e-mail can go to."""
+    parsed = message_from_bytes(message.content, policy=modern)
+    return Letter(
+        key=message.key,
+        run_id=message.run_id,
+        campaign=message.campaign,
+        sender=Mailbox(name=_name_in(parsed, "From"), address=sender_of(message.sender).address),
+        reader=Mailbox(name=_name_in(parsed, "To"), address=mailbox("", message.to).address),
+        subject=message.subject,
+        text=_body(parsed, "plain"),
+        html=_body(parsed, "html"),
+        headers=tuple(
+            (name, " ".join(str(value).split()))
+            for name, value in parsed.items()
+            if name.lower() not in _OWN_FIELDS
+        ),
+        code=message.code,
+        content=message.content,
+    )
+
+
+def in_one_line(one: Mailbox) -> str:
+    """Return a mailbox as `"Shop" <hello@shop.example>`."""
+    if not one.name:
+        return one.address
+    quoted = one.name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}" <{one.address}>'
+
+
+def _name_in(parsed: Any, header: str) -> str:
+    field = parsed[header]
+    addresses = getattr(field, "addresses", ())
+    return str(addresses[0].display_name) if addresses else ""
+
+
+def _body(parsed: Any, kind: str) -> str:
+    part = parsed.get_body(preferencelist=(kind,))
+    return str(part.get_content()) if part is not None else ""

@@ -1,0 +1,95 @@
+"""SendGrid: fields in JSON, one e-mail a request. No keys against repeats.
+
+One request can address many readers, but only with the same words, so it is of no use here. Sources: docs/mail-services.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from tillroll.campaign.language.models import Via
+from tillroll.ecwid.http.session import HttpSession
+from tillroll.rendering.addresses import Mailbox
+from tillroll.send.transports.services.address import ServiceAddress
+from tillroll.send.transports.services.api import (
+    FAILED,
+    Answered,
+    ApiAnswer,
+    ApiRequest,
+    KeyMemory,
+    judge_status,
+    judge_taken,
+    untried,
+)
+from tillroll.send.transports.services.letter import KEY, Letter
+from tillroll.send.trouble import Trouble
+
+BASE = "https://api.sendgrid.com"
+IN_EUROPE = "https://api.eu.sendgrid.com"
+
+
+class SendgridApi:
+    """What SendGrid is asked, and what its answers mean."""
+
+    via = Via.SENDGRID
+    most = 1
+    repeats = KeyMemory.NEVER
+
+    @classmethod
+    def of(cls, address: ServiceAddress) -> tuple[SendgridApi, HttpSession]:
+        address.only("region")
+        headers = {"Authorization": f"Bearer {address.needed_key()}"}
+        base = IN_EUROPE if address.options.get("region") == "eu" else BASE
+        return cls(), address.session(base, headers)
+
+    def request(self, letters: Sequence[Letter], now: datetime) -> ApiRequest:
+        (letter,) = letters
+        fields = {
+            "personalizations": [{"to": [_named(letter.reader)], "custom_args": {KEY: letter.key}}],
+            "from": _named(letter.sender),
+            "subject": letter.subject,
+            "content": [
+                {"type": kind, "value": value}
+                for kind, value in (("text/plain", letter.text), ("text/html", letter.html))
+                if value
+            ],
+            "headers": dict(letter.headers),
+            "tracking_settings": {
+                "click_tracking": {"enable": False, "enable_text": False},
+                "open_tracking": {"enable": False},
+                "subscription_tracking": {"enable": False},
+            },
+        }
+        return ApiRequest(path="/v3/mail/send", body=json.dumps(fields).encode())
+
+    def judge(self, answer: ApiAnswer, letters: Sequence[Letter]) -> Sequence[Answered]:
+        if answer.is_good:
+            return [judge_taken(answer, answer.headers.get("X-Message-Id", ""))]
+        faults = _faults(answer.values)
+        said = "; ".join(text for _, text in faults)
+        fields = [field for field, _ in faults]
+        status = f"{answer.status}"
+        if answer.status == 400 and fields and all(_is_reader(field) for field in fields):
+            return [FAILED.saying(status, said)]
+        if answer.status in {400, 403} and any(field.partition(".")[0] == "from" for field in fields):
+            return [untried(Trouble.SENDER).saying(status, said)]
+        return [judge_status(answer, said)]
+
+
+def _named(one: Mailbox) -> dict[str, str]:
+    return {"email": one.address, **({"name": one.name} if one.name else {})}
+
+
+def _is_reader(field: str) -> bool:
+    """Return whether a fault is about the recipient, as in `personalizations.0.to.0.email`."""
+    return field.startswith("personalizations.") and ".to" in field
+
+
+def _faults(values: Any) -> list[tuple[str, str]]:
+    """Return field and text of each fault that an answer names."""
+    raw = values.get("errors") if isinstance(values, dict) else None
+    rows = [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
+    return [(str(one.get("field") or ""), str(one.get("message") or "")) for one in rows]

@@ -1,0 +1,209 @@
+"""What every mail service's transport promises, each against a fake that follows the service's documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.clocks import FakeClock
+from tests.send.room import message
+from tests.send.transports.fake import FakeService, Mood, serving
+from tests.send.transports.fakes import FAKES
+from tillroll.rendering.mime import Outgoing
+from tillroll.send.decide import DeliveryOutcome
+from tillroll.send.transport import OPEN, Delivery, Gate
+from tillroll.send.transports.services.api import KeyMemory
+from tillroll.send.transports.services.choose import SERVICES, open_service
+from tillroll.send.transports.services.service import MailService
+from tillroll.send.trouble import Trouble
+from tillroll.settings import from_mapping
+
+SENT, FAILED, LATER = DeliveryOutcome.SENT, DeliveryOutcome.FAILED, DeliveryOutcome.LATER
+UNTRIED, UNKNOWN = DeliveryOutcome.UNTRIED, DeliveryOutcome.UNKNOWN
+LINK = "<https://tillroll.shop.example/unsubscribe/abc>, <mailto:off@shop.example>"
+EXTRA = f"List-Unsubscribe: {LINK}\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n".encode()
+
+
+@pytest.fixture(params=FAKES, ids=lambda fake: fake.__name__)
+def fake(request: pytest.FixtureRequest) -> Iterator[FakeService]:
+    with serving(request.param()) as service:
+        yield service
+
+
+def transport(fake: FakeService, clock: FakeClock | None = None, *, address: str = "") -> MailService:
+    url = address or fake.address
+    return open_service(from_mapping({"MAIL_URL": url}).mail_via, url, clock or FakeClock(), seconds=0.5)
+
+
+def repeats(fake: FakeService) -> KeyMemory:
+    via = from_mapping({"MAIL_URL": fake.address}).mail_via
+    return transport(fake)._api.repeats if via in SERVICES else KeyMemory.NEVER
+
+
+def letter(number: int = 1) -> Outgoing:
+    """Return an e-mail with headers that must arrive."""
+    plain = message(number)
+    return replace(plain, content=EXTRA + plain.content)
+
+
+def outcomes(deliveries: Sequence[Delivery]) -> list[DeliveryOutcome]:
+    return [one.outcome for one in deliveries]
+
+
+def send(fake: FakeService, *numbers: int, gate: Gate = OPEN) -> list[Delivery]:
+    return list(transport(fake).deliver([letter(number) for number in numbers], gate))
+
+
+class Watched:
+    """A gate that notes what it is asked, and says no from some question on."""
+
+    def __init__(self, *, most: int = 10**6) -> None:
+        self.left: list[int] = []
+        self._most = most
+
+    def may_leave(self, messages: Sequence[Outgoing]) -> bool:
+        return True
+
+    def leaves(self, message: Outgoing) -> bool:
+        if len(self.left) >= self._most:
+            return False
+        self.left.append(message.message_id)
+        return True
+
+
+def test_words_headers_and_key_arrive(fake: FakeService) -> None:
+    assert outcomes(send(fake, 1)) == [SENT]
+    (taken,) = fake.taken
+    assert (taken.to, taken.subject, taken.key) == ("customer1@example.com", "15 % čaka 🍵", "r1-1-abc")
+    assert (taken.text.strip(), taken.html.strip()) == ("Koda: BACK1", "<p>Koda: BACK1</p>")
+    assert taken.headers["list-unsubscribe"] == LINK
+    assert taken.headers["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
+    assert "hello@shop.example" in taken.sender
+    assert "Sample Shop" in taken.sender
+
+
+def test_a_bad_recipient_costs_its_neighbours_nothing(fake: FakeService) -> None:
+    deliveries = send(fake, 1, 2, 3, 4)
+    assert [one.message_id for one in deliveries] == [1, 2, 3, 4]
+    assert outcomes(deliveries) == [SENT, FAILED if fake.refuses_readers else SENT, SENT, SENT]
+    assert deliveries[1].trouble is None
+    assert len(fake.taken) == (3 if fake.refuses_readers else 4)
+
+
+def test_a_wrong_key_holds_the_transport_and_is_tried_once(fake: FakeService) -> None:
+    wrong = fake.address.replace(fake.key, "another-key-0123456789abcdef")
+    deliveries = list(transport(fake, address=wrong).deliver([letter(1), letter(3), letter(4), letter(5)]))
+    assert [(one.outcome, one.trouble) for one in deliveries] == [(UNTRIED, Trouble.LOGIN)] * 4
+    assert len(fake.asked) == 1
+    assert fake.taken == []
+
+
+def test_a_used_up_quota_holds_the_transport(fake: FakeService) -> None:
+    fake.mood = Mood.USED_UP
+    assert [(one.outcome, one.trouble) for one in send(fake, 1, 3)] == [(UNTRIED, Trouble.LIMIT)] * 2
+
+
+def test_a_moment_is_waited_out(fake: FakeService) -> None:
+    fake.mood, fake.for_requests, fake.retry_after = Mood.SLOW_DOWN, 2, "3"
+    clock = FakeClock()
+    began = clock.now()
+    assert outcomes(list(transport(fake, clock).deliver([letter(1)]))) == [SENT]
+    assert clock.now() - began >= timedelta(seconds=2)
+    assert len(fake.taken) == 1
+
+
+def test_an_hour_is_not_waited_out_but_told(fake: FakeService) -> None:
+    fake.mood, fake.retry_after = Mood.SLOW_DOWN, "3600"
+    (one, other) = send(fake, 1, 3)
+    assert (one.outcome, one.trouble) == (UNTRIED, Trouble.LIMIT)
+    assert one.wait == timedelta(hours=1)
+    assert other.outcome is UNTRIED
+    assert fake.taken == []
+
+
+@pytest.mark.parametrize("mood", [Mood.BROKEN, Mood.AWAY])
+def test_a_service_in_trouble_costs_nobody_anything(fake: FakeService, mood: Mood) -> None:
+    fake.mood = mood
+    deliveries = send(fake, 1)
+    assert [(one.outcome, one.trouble) for one in deliveries] == [(LATER, Trouble.UNREACHABLE)]
+    assert fake.taken == []
+
+
+def test_a_redirect_is_not_followed(fake: FakeService) -> None:
+    fake.mood = Mood.MOVED
+    assert [(one.outcome, one.trouble) for one in send(fake, 1)] == [(UNTRIED, Trouble.ADDRESS)]
+
+
+@pytest.mark.parametrize("mood", [Mood.CUT, Mood.BEHIND])
+def test_a_lost_answer_never_makes_a_second_e_mail(fake: FakeService, mood: Mood) -> None:
+    fake.mood, fake.for_requests = mood, 1
+    expected = UNKNOWN if repeats(fake) is KeyMemory.NEVER else SENT
+    assert outcomes(send(fake, 1, 3)) in ([expected, expected], [expected, SENT])
+    assert sorted(taken.to for taken in fake.taken) == ["customer1@example.com", "customer3@example.com"]
+
+
+@pytest.mark.parametrize("mood", [Mood.CUT, Mood.BEHIND])
+def test_answers_that_stay_lost_are_unknown_unless_the_service_knows_the_e_mail_for_good(
+    fake: FakeService, mood: Mood
+) -> None:
+    fake.mood = mood
+    expected = LATER if repeats(fake) is KeyMemory.ALWAYS else UNKNOWN
+    deliveries = send(fake, 1)
+    assert [(one.outcome, one.trouble) for one in deliveries] == [(expected, Trouble.UNREACHABLE)]
+    assert len(fake.taken) == 1
+
+
+def test_a_service_that_says_nothing_holds_nobody_up(fake: FakeService) -> None:
+    fake.mood = Mood.MUTE
+    (one,) = send(fake, 1)
+    assert one.outcome is (LATER if repeats(fake) is KeyMemory.ALWAYS else UNKNOWN)
+    assert len(fake.taken) == 1
+
+
+def test_a_page_instead_of_an_answer_is_not_taken_for_success(fake: FakeService) -> None:
+    fake.mood = Mood.STRANGE
+    (one,) = send(fake, 1)
+    assert one.outcome is (SENT if fake.says_little else UNKNOWN)
+
+
+def test_a_service_that_is_not_there_is_trouble_of_nobody() -> None:
+    for kind in FAKES:
+        fake = kind(port=1)
+        deliveries = send(fake, 1, 3)
+        assert [(one.outcome, one.trouble) for one in deliveries] == [(UNTRIED, Trouble.UNREACHABLE)] * 2
+
+
+def test_each_e_mail_is_marked_before_its_request(fake: FakeService) -> None:
+    gate = Watched()
+    assert outcomes(send(fake, 1, 3, 4, 5, gate=gate)) == [SENT] * 4
+    assert gate.left == [1, 3, 4, 5]
+
+
+def test_nothing_leaves_once_the_gate_is_closed(fake: FakeService) -> None:
+    assert send(fake, 1, 3, gate=Watched(most=0)) == []
+    assert fake.asked == []
+
+
+def test_what_may_have_left_stays_unknown_when_the_gate_closes_before_the_repeat(fake: FakeService) -> None:
+    fake.mood = Mood.CUT
+    deliveries = send(fake, 1, gate=Watched(most=1))
+    assert outcomes(deliveries) == [LATER if repeats(fake) is KeyMemory.ALWAYS else UNKNOWN]
+    assert len(fake.asked) == 1
+
+
+def test_an_e_mail_that_cannot_be_read_touches_itself_alone(fake: FakeService) -> None:
+    broken = replace(letter(3), sender="nobody at all")
+    deliveries = list(transport(fake).deliver([letter(1), broken, letter(4)]))
+    assert sorted((one.message_id, one.outcome) for one in deliveries) == [(1, SENT), (3, FAILED), (4, SENT)]
+
+
+def test_no_key_is_shown(fake: FakeService) -> None:
+    wired = transport(fake)
+    shown = f"{wired!r} {wired._api!r} {from_mapping({'MAIL_URL': fake.address})!r}"
+    request = wired._api.request([], FakeClock().now()) if fake.url.count("batch") else None
+    assert fake.key not in f"{shown} {request!r}"
+    fake.mood = Mood.BROKEN
+    assert all(fake.key not in repr(one) for one in send(fake, 1))
