@@ -112,7 +112,7 @@ def test_what_was_claimed_with_the_old_words_is_not_sent_after_they_were_mended(
     run_id, context = sending(ledger, clock), context_of(ledger, tmp_path, clock)
     with reading(ledger) as connection:
         old = open_sending(connection, context, run_row(ledger, run_id), MessageKind.OFFER)
-    prepare(old, now=clock.now())
+    prepare(old, now=clock.now(), until=clock.now())
     edit(ledger, run_id, book(), clock)
     mend(ledger, run_id, clock)
     claimed = claim(old, clock.now(), 5, clock.now() + timedelta(minutes=1))

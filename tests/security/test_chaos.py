@@ -51,7 +51,7 @@ class Mailing:
             sending = open_sending(
                 connection, self._context(), run_row(engine, self.run_id), MessageKind.OFFER
             )
-        prepare(sending, now=self.clock.now())
+        prepare(sending, now=self.clock.now(), until=self.clock.now())
         with reading(engine) as connection:
             self.ids = list(connection.scalars(sa.select(messages.c.id).order_by(messages.c.id)))
         self.victim = self.ids[PEOPLE // 2]

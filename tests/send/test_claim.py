@@ -42,7 +42,7 @@ def prepared(engine: Engine, folder: Path, clock: FakeClock, *, owner: int = 0) 
     context = replace(context_of(engine, folder, clock), owner=owner)
     with reading(engine) as connection:
         sending = open_sending(connection, context, run_row(engine, run_id), MessageKind.OFFER)
-    prepare(sending, now=clock.now())
+    prepare(sending, now=clock.now(), until=clock.now())
     return sending
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from sqlalchemy.engine import Engine
 from tests.clocks import FakeClock
 from tests.send.room import context_of, ready_to_send
 from tests.shop import run_row
-from tillroll.campaign.states import CodeState
+from tillroll.campaign.states import CodeState, RunState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import codes, messages, recipients
 from tillroll.send.context import MessageKind, SendContext, open_sending
+from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.prepare import prepare
 
 
@@ -22,7 +24,7 @@ def written_down(engine: Engine, context: SendContext, run_id: int) -> int:
     """Prepare a run's messages. Returns how many rows were written."""
     with reading(engine) as connection:
         sending = open_sending(connection, context, run_row(engine, run_id), MessageKind.OFFER)
-    return prepare(sending, now=context.clock.now())
+    return prepare(sending, now=context.clock.now(), until=context.clock.now()).made
 
 
 def last_recipient(engine: Engine) -> int:
@@ -63,3 +65,28 @@ def test_recipients_without_a_settled_code_are_looked_at_again(ledger: Engine, t
     assert run_row(ledger, run_id).prepared_to == last_recipient(ledger)
     with ledger.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(messages)) == 8
+
+
+def test_a_slice_that_ends_leaves_the_rest_to_the_next_one(ledger: Engine, tmp_path: Path) -> None:
+    clock = FakeClock()
+    run_id, context = ready_to_send(ledger, clock=clock), context_of(ledger, tmp_path, clock)
+    over = clock.now() - timedelta(seconds=1)
+    came = []
+    for _ in range(4):
+        with reading(ledger) as connection:
+            sending = open_sending(connection, context, run_row(ledger, run_id), MessageKind.OFFER)
+        prepared = prepare(sending, now=clock.now(), until=over, piece=3)
+        came.append((prepared.made, prepared.looked_at_all))
+    assert came == [(3, False), (3, False), (2, True), (0, True)]
+
+
+def test_a_process_that_ends_prepares_no_more(ledger: Engine, tmp_path: Path) -> None:
+    clock = FakeClock()
+    run_id, context = ready_to_send(ledger, clock=clock), context_of(ledger, tmp_path, clock)
+    context.database.stop()
+    with reading(ledger) as connection:
+        sending = open_sending(connection, context, run_row(ledger, run_id), MessageKind.OFFER)
+    prepared = prepare(sending, now=clock.now(), until=clock.now() + timedelta(hours=1))
+    assert (prepared.made, prepared.looked_at_all) == (0, False)
+    assert send_slice(context, run_id=run_id, until=clock.now() + timedelta(hours=1)) == clock.now()
+    assert run_row(ledger, run_id).state == RunState.SENDING

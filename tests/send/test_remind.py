@@ -46,7 +46,7 @@ def tracked(ledger: Engine, tmp_path: Path) -> tuple[int, SendContext, FakeClock
 def written_down(engine: Engine, context: SendContext, run_id: int, now: datetime) -> int:
     with reading(engine) as connection:
         sending = open_sending(connection, context, run_row(engine, run_id), MessageKind.REMINDER)
-    return prepare(sending, now=now)
+    return prepare(sending, now=now, until=now).made
 
 
 def test_a_reminder_gets_one_row(ledger: Engine, tracked: tuple[int, SendContext, FakeClock]) -> None:

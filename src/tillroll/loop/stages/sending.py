@@ -49,7 +49,7 @@ def send_runs(worker: StoreWorker, until: datetime) -> datetime | None:
 def _send_run(worker: StoreWorker, run: Run, until: datetime) -> datetime | None:
     """Send for a slice, or share many e-mails out to other senders. A run that waits for its hour is put off until then."""
     services = worker.services
-    if worker.share_out is not None and prepare_to_share(send_context(services), run_id=run.id):
+    if worker.share_out is not None and prepare_to_share(send_context(services), run_id=run.id, until=until):
         worker.share_out(run.id)
         return services.clock.now() + _SHARED
     now = services.clock.now()

@@ -52,7 +52,8 @@ def send_slice(context: SendContext, *, run_id: int, until: datetime) -> datetim
         if run.state != RunState.SENDING:
             return None
         sending = open_sending(connection, context, run, MessageKind.OFFER)
-    prepare(sending, now=context.clock.now())
+    if not prepare(sending, now=context.clock.now(), until=until).looked_at_all:
+        return context.clock.now()
     next_at = send_ready(sending, until=until)
     return _finish(context, run) if next_at is None else next_at
 

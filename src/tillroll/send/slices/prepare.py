@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,18 +39,28 @@ _COLUMNS = (
 )
 
 
-def prepare(sending: Sending, *, now: datetime) -> int:
-    """Write the rows that are missing, a piece at a time. Returns how many. Safe to repeat.
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What came of preparing messages."""
+
+    made: int  # rows
+    looked_at_all: bool  # otherwise the slice ended first, and the next one continues
+
+
+def prepare(sending: Sending, *, now: datetime, until: datetime, piece: int = _PIECE) -> Prepared:
+    """Write the rows that are missing, a piece at a time, until the slice or the process ends. Safe to repeat.
 
     The run stores up to which recipient every offer has its row, and the next slice begins there. Reminders become due from day
-    to day, so for them all recipients are looked at each time.
+    to day, so for them all recipients are looked at each time: a slice that ended amid them would never come to the last ones.
     """
-    engine, run = sending.context.engine, sending.run
+    context, engine, run = sending.context, sending.context.engine, sending.run
     is_offer = sending.kind is MessageKind.OFFER
     with reading(engine) as connection:
         digest = connection.scalars(sa.select(plans.c.digest).where(plans.c.id == run.plan_id)).one()
     made, after, is_complete = 0, run.prepared_to if is_offer else 0, is_offer
-    while (last := _last_of_piece(engine, run.plan_id, after)) is not None:
+    while (last := _last_of_piece(engine, run.plan_id, after, piece)) is not None:
+        if context.database.stopped or (is_complete and made and context.clock.now() > until):
+            return Prepared(made=made, looked_at_all=False)
         rows = _missing_rows(sending, digest[:12], after, last, now)
         with writing(engine) as connection:
             insert = sa.insert(messages).from_select(list(_COLUMNS), rows)
@@ -60,7 +71,7 @@ def prepare(sending: Sending, *, now: datetime) -> int:
         after = last
     if made > _PIECE:
         refresh_statistics(engine, messages)
-    return made
+    return Prepared(made=made, looked_at_all=True)
 
 
 def _has_gap(connection: Connection, plan_id: int | None, kind: MessageKind, after: int, last: int) -> bool:
@@ -75,13 +86,13 @@ def _has_message(kind: MessageKind) -> sa.ColumnElement[bool]:
     return sa.exists().where(messages.c.recipient_id == recipients.c.id, messages.c.kind == kind.value)
 
 
-def _last_of_piece(engine: Engine, plan_id: int | None, after: int) -> int | None:
+def _last_of_piece(engine: Engine, plan_id: int | None, after: int, most: int) -> int | None:
     """Return the last recipient of the next piece, or None if there is no further recipient."""
     piece = (
         sa.select(recipients.c.id)
         .where(recipients.c.plan_id == plan_id, recipients.c.id > after)
         .order_by(recipients.c.id)
-        .limit(_PIECE)
+        .limit(most)
         .subquery()
     )
     with reading(engine) as connection:

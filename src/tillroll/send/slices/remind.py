@@ -47,7 +47,8 @@ def remind_slice(context: SendContext, *, run_id: int, until: datetime) -> datet
         return None
     with reading(engine) as connection:
         sending = open_sending(connection, context, run, MessageKind.REMINDER)
-    prepare(sending, now=now)
+    if not prepare(sending, now=now, until=until).looked_at_all:
+        return now
     next_at = send_ready(sending, until=until)
     if next_at is not None and next_at > context.clock.now():
         _defer(engine, run_id, next_at)

@@ -30,7 +30,7 @@ from tillroll.send.slices.prepare import prepare
 FEWEST_TO_SHARE = 500  # with fewer, sharing takes longer than sending
 
 
-def prepare_to_share(context: SendContext, *, run_id: int) -> int:
+def prepare_to_share(context: SendContext, *, run_id: int, until: datetime) -> int:
     """Prepare the run's messages and settle interrupted ones. Returns how many may be shared among senders now.
 
     That is none if they are few, or must be counted as they leave. The caller holds the store's lock.
@@ -43,7 +43,7 @@ def prepare_to_share(context: SendContext, *, run_id: int) -> int:
     send = sending.message.send
     if send.rate is not None or sending.revision.guardrails.messages_per_person_per_week is not None:
         return 0
-    prepare(sending, now=context.clock.now())
+    prepare(sending, now=context.clock.now(), until=until)
     settle_interrupted(context, run, MessageKind.OFFER, if_unknown=send.if_unknown)
     with reading(context.engine) as connection:
         ready = (
