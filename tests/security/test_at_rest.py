@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import stat
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError
 
 from tests.cli.command import tillroll
 from tests.house.source import PACKAGE
+from tests.security.serving import site
 from tests.shop import NOW, ROOT, add_store
 from tillroll.ledger.at_rest import key_file
 from tillroll.ledger.at_rest.private_files import tighten
@@ -22,6 +24,7 @@ from tillroll.ledger.at_rest.reseal import SEALED, Resealed, reseal
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.sealing import Sealer, new_key
 from tillroll.ledger.tables import sessions, stores
+from tillroll.settings import child_environment
 
 
 def open_to_others(folder: Path) -> list[str]:
@@ -59,6 +62,22 @@ def test_all_files_of_an_installation_are_private(tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stderr
     assert list((home / "demo").rglob("*.eml"))
     assert open_to_others(home) == []
+
+
+@pytest.mark.usefixtures("careless")
+def test_the_files_beside_an_open_ledger_are_private(sqlite_url: str, tmp_path: Path) -> None:
+    """What was written last is in them, until SQLite moves it."""
+    environment = child_environment({"DATABASE_URL": sqlite_url, "TILLROLL_HOME": str(tmp_path)})
+    ledger = Path(make_url(sqlite_url).database or "")
+    ledger.chmod(0o644)  # copied by hand
+    with site(environment) as (_, port):
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        line.request("GET", "/login")
+        assert line.getresponse().status == 200
+        line.close()
+        beside = [ledger.with_name(ledger.name + ending) for ending in ("", "-wal", "-shm")]
+        assert all(path.exists() for path in beside)
+        assert [stat.S_IMODE(path.stat().st_mode) for path in beside] == [0o600] * 3
 
 
 @pytest.mark.usefixtures("careless")
