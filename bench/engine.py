@@ -21,6 +21,7 @@ from bench.installation import files_in, wait_for
 from bench.ledgers import KINDS, ledger_url
 from bench.report import Report
 from bench.shop import UNLIMITED, shop
+from tests.shop import PUBLIC_URL
 from tillroll.campaign import read_book
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import reading
@@ -74,7 +75,9 @@ def agency(kind: str, stores: int) -> Iterator[Agency]:
         files_in({"welcome": _WELCOME}) as home,
         shop(customers=20, stores=stores) as sandbox,
     ):
-        settings = Settings(home=home, database_url=url, folder=home, requests_per_minute=UNLIMITED)
+        settings = Settings(
+            home=home, database_url=url, folder=home, requests_per_minute=UNLIMITED, public_url=PUBLIC_URL
+        )
         with build(settings) as parts:
             for number, token in sandbox.stores:
                 connect(
@@ -94,6 +97,7 @@ def _environment(home: Path, url: str) -> dict[str, str]:
             "DATABASE_URL": url,
             "TILLROLL_ENGINE": "distributed",
             "TILLROLL_HOME": str(home),
+            "TILLROLL_URL": PUBLIC_URL,
             "TILLROLL_FOLDER": str(home),
             "TILLROLL_SECRET_KEYS": (home / "secret.key").read_text().strip(),
             "TILLROLL_REQUESTS_PER_MINUTE": str(UNLIMITED),

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from bench.ledgers import ledger_url
 from bench.shop import Shop
-from tests.shop import ANA, sample_files
+from tests.shop import ANA, PUBLIC_URL, sample_files
 from tillroll.approve.act import approve
 from tillroll.campaign.states import RunState
 from tillroll.cli.operations.processes import web_command
@@ -116,7 +116,12 @@ def installation(
         home = Path(folder)
         _write_files(home, campaigns)
         settings = Settings(
-            home=home, database_url=url, folder=home, store=access, requests_per_minute=PER_MINUTE
+            home=home,
+            database_url=url,
+            folder=home,
+            store=access,
+            requests_per_minute=PER_MINUTE,
+            public_url=PUBLIC_URL,
         )
         with build(settings) as parts:
             register_store(parts)
@@ -152,6 +157,7 @@ def _environment(home: Path, url: str, access: StoreAccess) -> dict[str, str]:
             "DATABASE_URL": url,
             "TILLROLL_ENGINE": "embedded",
             "TILLROLL_HOME": str(home),
+            "TILLROLL_URL": PUBLIC_URL,
             "TILLROLL_FOLDER": str(home),
             "TILLROLL_SECRET_KEYS": (home / "secret.key").read_text().strip(),
             "TILLROLL_REQUESTS_PER_MINUTE": str(PER_MINUTE),

@@ -17,8 +17,10 @@ from tests.shop import NOW
 from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.clock import SystemClock
 from tillroll.ledger.engine import open_engine, writing
+from tillroll.ledger.sealing import new_key
 from tillroll.ledger.tables import codes, customers, messages, recipients, runs
 from tillroll.mint.issue.reserve import reserve
+from tillroll.rendering.bulk.link import UnsubscribeLinks
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.context import SendContext
 from tillroll.send.slices.deliver import send_slice
@@ -52,7 +54,11 @@ def _sent(kind: str, waiting: int) -> float:
         _all_live(engine, run.id)
         outbox = Outbox(Path(folder), clock)
         context = SendContext(
-            engine=engine, clock=clock, transport=outbox, sender="Shop <hello@shop.example>"
+            engine=engine,
+            clock=clock,
+            transport=outbox,
+            sender="Shop <hello@shop.example>",
+            links=UnsubscribeLinks("https://tillroll.shop.example", (new_key(),)),
         )
         send_slice(context, run_id=run.id, until=clock.now())  # writes the rows, and sends a hundred
         before, began = _count(engine), time.perf_counter()

@@ -28,6 +28,8 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ANA = Person(email="ana@shop.example", roles=frozenset({"approver"}))
 BEN = Person(email="ben@shop.example", roles=frozenset({"approver"}))
 EVE = Person(email="eve@shop.example", roles=frozenset({"viewer"}))
+PUBLIC_URL = "https://tillroll.shop.example"
+"""The address of the pages, that links in e-mails begin with."""
 SHOP = "/stores/1003"
 """What the addresses of the sample store's pages begin with."""
 

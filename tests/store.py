@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.logs import remember
-from tests.shop import ROOT
+from tests.shop import PUBLIC_URL, ROOT
 from tillroll.clock import SystemClock
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.http.hosts import AllowedHosts
@@ -132,6 +132,7 @@ def services(sandbox: Sandbox, database_url: str, tmp_path: Path) -> Iterator[Se
         folder=ROOT,
         store=StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url),
         requests_per_minute=QUICK,
+        public_url=PUBLIC_URL,
     )
     with build(settings) as parts:
         register_store(parts)

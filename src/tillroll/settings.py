@@ -18,6 +18,7 @@ OAUTH_URL = "https://my.ecwid.com"
 EMBEDDED, DISTRIBUTED = "embedded", "distributed"
 MAIL_VARIABLES = ("MAIL_URL", "SMTP_URL")
 """Each may hold the address that e-mails leave by; the second is the older name."""
+SANDBOX, LIVE = "sandbox", "live"
 OPTIONAL, REQUIRED = "optional", "required"
 
 
@@ -37,9 +38,7 @@ class Settings:
     home: Path = Path("var")  # TILLROLL_HOME: holds the ledger, outbox and key, unless set elsewhere
     database_url: str = "sqlite:///var/tillroll.sqlite3"  # DATABASE_URL
     folder: Path = Path()  # TILLROLL_FOLDER: holds campaigns/, rules/ and templates/
-    environment: str = (
-        "live"  # TILLROLL_ENVIRONMENT: sandbox or live; picks those parts of the campaign files
-    )
+    environment: str = LIVE  # TILLROLL_ENVIRONMENT: sandbox or live; picks those parts of the campaign files
     secret_keys: tuple[str, ...] = field(
         default=(), repr=False
     )  # TILLROLL_SECRET_KEYS: the first encrypts, each decrypts
@@ -90,6 +89,13 @@ class Settings:
         return self.home / "secret.key"
 
     @property
+    def link_url(self) -> str:
+        """The address that links in e-mails begin with; empty: there is none, so no e-mail may leave."""
+        if self.environment == SANDBOX:  # its e-mails are read on its own machine
+            return self.public_url or f"http://127.0.0.1:{self.port}"
+        return self.public_url if self.public_url.startswith("https://") else ""
+
+    @property
     def on_sqlite(self) -> bool:
         """Whether the ledger is an SQLite file."""
         return self.database_url.startswith("sqlite")
@@ -98,7 +104,7 @@ class Settings:
     def allowed_hosts(self) -> AllowedHosts:
         """The hosts that may be called. Those of the operator's own addresses may, whatever TILLROLL_HOSTS says."""
         own = [self.api_url, self.oauth_url, *([self.store.base_url] if self.store else [])]
-        return AllowedHosts.of(own, hosts=self.hosts, private=self.environment == "sandbox")
+        return AllowedHosts.of(own, hosts=self.hosts, private=self.environment == SANDBOX)
 
     @property
     def slow_threads(self) -> int:
@@ -136,7 +142,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         home=home,
         database_url=names.get("DATABASE_URL") or f"sqlite:///{home / 'tillroll.sqlite3'}",
         folder=Path(names.get("TILLROLL_FOLDER") or "."),
-        environment=_choice(names, "TILLROLL_ENVIRONMENT", ("sandbox", "live"), "live", faults),
+        environment=_choice(names, "TILLROLL_ENVIRONMENT", (SANDBOX, LIVE), LIVE, faults),
         secret_keys=_keys(names),
         store=_store(names, api_url, faults),
         client_id=names.get("ECWID_CLIENT_ID", ""),

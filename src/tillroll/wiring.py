@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TextIO
 
 import structlog
@@ -33,6 +34,7 @@ from tillroll.ledger.locks.rate_levels import Levels
 from tillroll.ledger.queries.stores import learned_facts
 from tillroll.ledger.records import Store
 from tillroll.ledger.sealing import Sealer
+from tillroll.rendering.bulk.link import UnsubscribeLinks
 from tillroll.send.transport import Transport
 from tillroll.send.transports.outbox import Outbox
 from tillroll.send.transports.services.choose import open_service
@@ -54,6 +56,11 @@ class Services:
     keys: tuple[str, ...]  # of `sealer`; the pages derive the key of their sessions from the first
     transport: Transport
     database: DatabaseWatch = field(default_factory=DatabaseWatch)
+
+    @cached_property
+    def links(self) -> UnsubscribeLinks:
+        """The links by which readers stop e-mails."""
+        return UnsubscribeLinks(self.settings.link_url, self.keys)
 
     def open_client(self, store: Store, *, person: bool = False) -> Client:
         """Return a client of one store, which the caller must close. All clients share the store's rate limit through the ledger.

@@ -12,7 +12,7 @@ from jinja2.runtime import StrictUndefined
 
 from tests.campaign.files import WINBACK, changed, only, with_files
 from tillroll.campaign import parse_book
-from tillroll.campaign.folder.template_words import VARIABLES
+from tillroll.campaign.folder.template_words import PLAIN, VARIABLES
 from tillroll.campaign.folder.templates import MOST_BYTES, check_template, names_used
 
 FILE = "templates/winback/message.html.j2"
@@ -148,7 +148,7 @@ def test_the_analysis_by_tags_equals_that_of_the_whole(text: str) -> None:
     assert names_used(text) == names_used(whole)
 
 
-_words = st.sampled_from([*VARIABLES, "custmer", "loop", "first_name", "text", "money", "nmae"])
+_words = st.sampled_from([*VARIABLES, *PLAIN, "custmer", "loop", "first_name", "text", "money", "nmae"])
 _pieces = st.one_of(
     st.tuples(_words, _words).map(lambda pair: f"{{{{ {pair[0]}.{pair[1]} }}}}"),
     st.tuples(_words, _words).map(
@@ -165,6 +165,7 @@ def test_accepted_templates_can_be_rendered(text: str) -> None:
     everything = {
         owner: dict.fromkeys(names, "x") or defaultdict(lambda: "x") for owner, names in VARIABLES.items()
     }  # `event` has any field
+    everything |= dict.fromkeys(PLAIN, "x")
     environment = Environment(undefined=StrictUndefined, autoescape=True)
     environment.filters.update(money=str, date=str)
     if not findings:

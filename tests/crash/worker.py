@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tests.forks import Child, forks
-from tests.shop import ANA, ROOT
+from tests.shop import ANA, PUBLIC_URL, ROOT
 from tests.store import QUICK
 from tillroll.approve.act import approve
 from tillroll.campaign import read_book
@@ -43,7 +43,14 @@ def installation(
     ready = store.ready
     access = StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url)
     key = home / "secret.key"
-    settings = Settings(home=home, database_url=url, folder=folder, store=access, requests_per_minute=QUICK)
+    settings = Settings(
+        home=home,
+        database_url=url,
+        folder=folder,
+        store=access,
+        requests_per_minute=QUICK,
+        public_url=PUBLIC_URL,
+    )
     with build(settings) as parts:
         register_store(parts)
         yield (
@@ -53,6 +60,7 @@ def installation(
                     "DATABASE_URL": url,
                     "TILLROLL_ENGINE": "embedded",
                     "TILLROLL_HOME": str(home),
+                    "TILLROLL_URL": PUBLIC_URL,
                     "TILLROLL_FOLDER": str(folder),
                     "TILLROLL_SECRET_KEYS": key.read_text().strip(),
                     "TILLROLL_REQUESTS_PER_MINUTE": str(QUICK),

@@ -17,7 +17,7 @@ from tests.crash.backups import postgresql_backup, sqlite_backup
 from tests.flows.events import NOTE, campaign
 from tests.journeys.path import outbox
 from tests.journeys.shop import HOUR, MINUTE, SECOND, Shop
-from tests.shop import ANA, ROOT
+from tests.shop import ANA, PUBLIC_URL, ROOT
 from tests.store import INDEX_LAG, QUICK, running
 from tillroll.approve.halt import restart_campaign
 from tillroll.campaign import read_book
@@ -58,6 +58,7 @@ def working(store: Sandbox, url: str, home: Path, days: Any, *, smtp: str = "") 
         folder=home / "files",
         store=access,
         requests_per_minute=QUICK,
+        public_url=PUBLIC_URL,
         mail_via=Via.SMTP if smtp else Via.OUTBOX,
         mail_url=smtp,
     )

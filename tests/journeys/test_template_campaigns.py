@@ -21,7 +21,7 @@ from freezegun import freeze_time
 from tests.flows.events import all_runs
 from tests.journeys.path import compare, outbox
 from tests.journeys.shop import DAY, HOUR, MINUTE, NINA, SECOND, Shop
-from tests.shop import ANA, ROOT
+from tests.shop import ANA, PUBLIC_URL, ROOT
 from tests.store import QUICK, running, turn
 from tillroll.campaign import read_book
 from tillroll.campaign.folder.drafts import draft, kinds
@@ -62,6 +62,7 @@ def shop_with(kind: str, database_url: str, tmp_path: Path) -> Iterator[Shop]:
             folder=folder,
             store=StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url),
             requests_per_minute=QUICK,
+            public_url=PUBLIC_URL,
         )
         with build(settings) as services:
             register_store(services)

@@ -24,7 +24,7 @@ from freezegun.api import TickingDateTimeFactory
 from psycopg import sql
 from sqlalchemy.engine import Engine, make_url
 
-from tests.shop import ANA, BEN
+from tests.shop import ANA, BEN, PUBLIC_URL
 from tests.store import QUICK, running
 from tillroll.approve.act import approve
 from tillroll.approve.change import request_change
@@ -169,6 +169,7 @@ def working(home: Path, url: str) -> Iterator[Installation]:
             folder=home / "files",
             store=StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url),
             requests_per_minute=QUICK,
+            public_url=PUBLIC_URL,
         )
         with build(settings) as services:
             upgraded(services.engine)

@@ -34,7 +34,7 @@ from tests.journeys.steps import plan_of
 from tests.security.hostile import texts
 from tests.security.test_clean import harmless
 from tests.security.test_terminal import LOGGING, on_a_terminal
-from tests.shop import ROOT, SHOP, sample_files
+from tests.shop import PUBLIC_URL, ROOT, SHOP, sample_files
 from tests.store import QUICK, running
 from tests.web.site import PASSWORD, sign_in
 from tillroll.campaign import Book, parse_book
@@ -47,6 +47,7 @@ from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import codes, customers
 from tillroll.loop.advance import StoreWorker
 from tillroll.loop.worker import register_store
+from tillroll.rendering.look import BULK_HEADERS
 from tillroll.sandbox.serve import Sandbox
 from tillroll.settings import Settings, StoreAccess
 from tillroll.web.accounts.users import add_user
@@ -55,6 +56,7 @@ from tillroll.wiring import Services, build
 
 SENT_BY_US = {
     "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
+    *BULK_HEADERS,
 }  # fmt: skip
 EVERY_TENTH = 10  # customer has a hostile address too
 CAMPAIGN = """title: Names
@@ -192,6 +194,7 @@ def shop_of(names: Sequence[str], home: Path, database_url: str, via: Via) -> It
                     folder=ROOT,
                     store=access,
                     requests_per_minute=QUICK,
+                    public_url=PUBLIC_URL,
                     mail_via=via,
                     mail_url=f"smtp://127.0.0.1:{port}" if via is Via.SMTP else "",
                     mail_from="Shop <hello@shop.example>",
@@ -214,6 +217,7 @@ def shop_of(names: Sequence[str], home: Path, database_url: str, via: Via) -> It
                             "DATABASE_URL": database_url,
                             "TILLROLL_SECRET_KEYS": services.keys[0],
                             "TILLROLL_HOME": str(home),
+                            "TILLROLL_URL": PUBLIC_URL,
                             "TILLROLL_FOLDER": str(ROOT),
                         },
                     )

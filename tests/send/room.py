@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
-from tests.shop import ANA, NOW, add_customers, add_store, lapsed, run_row
+from tests.shop import ANA, NOW, PUBLIC_URL, add_customers, add_store, lapsed, run_row
 from tillroll.approve.act import approve
 from tillroll.approve.decide import Person
 from tillroll.campaign import Book
@@ -30,6 +30,7 @@ from tillroll.mint.issue.turn import mint_turn
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
+from tillroll.rendering.bulk.link import UnsubscribeLinks
 from tillroll.rendering.compile import Rendered
 from tillroll.rendering.mime import Outgoing, build
 from tillroll.send.context import SendContext
@@ -45,6 +46,9 @@ message: {template: winback, subject: Hello}
 """
 
 
+LINKS = UnsubscribeLinks(PUBLIC_URL, ("a key of the tests",))
+
+
 def context_of(engine: Engine, folder: Path, clock: FakeClock) -> SendContext:
     """Return a context that sends to an outbox folder."""
     return SendContext(
@@ -52,6 +56,7 @@ def context_of(engine: Engine, folder: Path, clock: FakeClock) -> SendContext:
         clock=clock,
         transport=Outbox(folder, clock),
         sender="Shop <hello@shop.example>",
+        links=LINKS,
     )
 
 

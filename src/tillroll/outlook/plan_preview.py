@@ -41,6 +41,7 @@ class PreviewRequest:
     revision: Revision
     now: datetime  # the real time
     per_minute: int  # how many API calls the store allows
+    has_links: bool = True  # unsubscribe links can be made here
     at: datetime | None = None  # the moment of the run, or of the event; None: now
     to: Sequence[str] = ()  # addresses of recipients to show; of an event, the one customer it happens to
 
@@ -123,7 +124,9 @@ def preview_audience(
 ) -> PlanPreview:
     """Return the plan of an audience that was read, with what a reader wants to see beside it."""
     engine, store, revision = request.engine, subject.store, subject.revision
-    proposal = propose(engine, subject, read, now=begins, per_minute=request.per_minute)
+    proposal = propose(
+        engine, subject, read, now=begins, per_minute=request.per_minute, has_links=request.has_links
+    )
     with reading(engine) as connection:
         since = compare_with_approved(connection, store_id=store.id, revision=revision, proposal=proposal)
     when = timing(

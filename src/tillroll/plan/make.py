@@ -40,9 +40,11 @@ from tillroll.plan.record.send_back import summarise
 from tillroll.plan.segments.answerable import reason_unanswered
 
 
-def make_plan(engine: Engine, *, run_id: int, now: datetime, per_minute: int) -> RunState:
+def make_plan(
+    engine: Engine, *, run_id: int, now: datetime, per_minute: int, has_links: bool = True
+) -> RunState:
     """Plan a run that is in `planning`, to the end; return the state it is in afterwards. Safe to repeat."""
-    planning = Planning(engine, run_id=run_id, now=now, per_minute=per_minute)
+    planning = Planning(engine, run_id=run_id, now=now, per_minute=per_minute, has_links=has_links)
     while (state := planning.step(lambda: False)) is None:
         continue
     return state
@@ -55,9 +57,12 @@ class Planning:
     first is put in force, and the other process finds that the run has moved, or that its own plan was deleted, and stops.
     """
 
-    def __init__(self, engine: Engine, *, run_id: int, now: datetime, per_minute: int) -> None:
+    def __init__(
+        self, engine: Engine, *, run_id: int, now: datetime, per_minute: int, has_links: bool
+    ) -> None:
+        """`has_links`: unsubscribe links can be made here."""
         self._engine, self._run_id = engine, run_id
-        self._now, self._per_minute = now, per_minute
+        self._now, self._per_minute, self._has_links = now, per_minute, has_links
         self._seen = self._look()
         self._work = self._pieces()
 
@@ -108,7 +113,9 @@ class Planning:
             return self._wait(reason)
         yield from delete_stale_plans(engine, run_id, now)
         plan_id, read = yield from freeze_audience(engine, subject, now)
-        proposal = propose(engine, subject, read, now=now, per_minute=self._per_minute)
+        proposal = propose(
+            engine, subject, read, now=now, per_minute=self._per_minute, has_links=self._has_links
+        )
         state = self._settle(
             *_outcome(engine, subject, read.selection, plan_id, proposal), plan=(plan_id, proposal)
         )

@@ -55,9 +55,18 @@ class _RunGoods:
 
 
 def propose(
-    engine: Engine, subject: Subject, read: ReadAudience, *, now: datetime, per_minute: int
+    engine: Engine,
+    subject: Subject,
+    read: ReadAudience,
+    *,
+    now: datetime,
+    per_minute: int,
+    has_links: bool,
 ) -> Proposal:
-    """Return the proposal of a run for an audience that was read. `per_minute` is how many API calls the store allows."""
+    """Return the proposal of a run for an audience that was read.
+
+    `per_minute` is how many API calls the store allows; `has_links`, whether unsubscribe links can be made here.
+    """
     selection = read.selection
     codes = subject.codes_made(selection.count)
     if subject.makes_pool:
@@ -80,6 +89,7 @@ def propose(
         crossings, subject.revision.guardrails, campaign=subject.revision.name, count=selection.count
     )
     verdicts += _repeat_verdicts(subject, read)
+    verdicts += guardrail_verdicts.link_verdicts(has_links=has_links or not _sends(subject))
     proposal = _proposal(
         subject,
         read,
@@ -92,6 +102,11 @@ def propose(
     )
     verdicts += _email_verdicts(engine, subject, selection, proposal, now)
     return replace(proposal, crossings=crossings, verdicts=verdicts, cap=say_caps(subject, read.selection))
+
+
+def _sends(subject: Subject) -> bool:
+    """Whether the run sends e-mails."""
+    return not subject.makes_pool and subject.campaign.message is not None
 
 
 def _proposal(

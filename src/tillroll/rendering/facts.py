@@ -22,6 +22,7 @@ from tillroll.campaign.language.models import Offer
 from tillroll.campaign.sentences.offer_words import say_conditions, say_discount
 from tillroll.campaign.text.percent import say_percent
 from tillroll.campaign.text.zones import zone_of
+from tillroll.rendering.bulk.link import EXAMPLE_LINK
 from tillroll.rendering.last_moment import LastMoment, say_last_moment
 
 EXAMPLE_CODE = "EXAMPLE-0000"
@@ -79,10 +80,12 @@ def facts_for(
     reader: RecipientFacts,
     code: CodeFacts | None,
     event: Mapping[str, Any] | None = None,
+    unsubscribe_link: str = EXAMPLE_LINK,
 ) -> dict[str, Any]:
     """Return the variables of one e-mail. `campaign/` checks templates against the same names.
 
     `title` is the campaign's, `reader` the recipient, and `event` has the facts of the event that the run is about.
+    Without an `unsubscribe_link`, which each e-mail that leaves has, there is an example.
     """
     facts: dict[str, Any] = {
         "customer": {
@@ -95,6 +98,7 @@ def facts_for(
         "store": {"name": shop.name, "url": shop.url, "email": shop.email},
         "campaign": {"title": title},
         "brand": shop.brand,
+        "unsubscribe_link": unsubscribe_link,
     }
     for name in EVENT_VARIABLES.keys() & (event or {}).keys():
         facts[name] = (event or {})[name]

@@ -24,6 +24,11 @@ def text_header(name: str, text: str) -> str:
     return _folded(name, text.split(" ")) if _is_plain(text) else _encoded(name, text)
 
 
+def token_header(name: str, value: str) -> str:
+    """Return a header of addresses and tokens, in lines broken at its blanks. Encoding one would take its meaning away."""
+    return _folded(name, value.split(" "))
+
+
 def mailbox_header(name: str, box: Mailbox) -> str:
     """Return a header with one mailbox, in lines."""
     if not box.name:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import re
 from binascii import b2a_base64, b2a_qp
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
 from tillroll.errors import Refused
 from tillroll.rendering.addresses import mailbox, sender_of
+from tillroll.rendering.bulk.headers import BulkHeader
 from tillroll.rendering.compile import Rendered
-from tillroll.rendering.headers import mailbox_header, text_header
+from tillroll.rendering.headers import mailbox_header, text_header, token_header
 from tillroll.rendering.look import refuse_unsound
 
 BOUNDARY = "=_tillroll"
@@ -48,8 +50,20 @@ class Outgoing:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def build(*, rendered: Rendered, sender: str, to_email: str, to_name: str, key: str, at: datetime) -> bytes:
-    """Return the whole e-mail as bytes. Raises `Refused` when an address isn't valid, or the bytes aren't what they must be."""
+def build(
+    *,
+    rendered: Rendered,
+    sender: str,
+    to_email: str,
+    to_name: str,
+    key: str,
+    at: datetime,
+    bulk: Sequence[BulkHeader] = (),
+) -> bytes:
+    """Return the whole e-mail as bytes. `bulk`: the headers of an e-mail to many people; none for a notice.
+
+    Raises `Refused` when an address isn't valid, or the bytes aren't what they must be.
+    """
     try:
         writer, reader = sender_of(sender), mailbox(to_name, to_email)
     except Refused as fault:
@@ -62,6 +76,7 @@ def build(*, rendered: Rendered, sender: str, to_email: str, to_name: str, key: 
         text_header("Subject", rendered.subject),
         f"Date: {format_datetime(at)}",
         f"Message-ID: <{key}@{writer.domain}>",
+        *(token_header(header.name, header.value) for header in bulk),
         "MIME-Version: 1.0",
         f'Content-Type: multipart/alternative; boundary="{BOUNDARY}"',
     )
@@ -74,7 +89,7 @@ def build(*, rendered: Rendered, sender: str, to_email: str, to_name: str, key: 
             f"--{BOUNDARY}--\r\n".encode(),
         )
     )
-    refuse_unsound(content, to=reader.address)
+    refuse_unsound(content, to=reader.address, bulk=bool(bulk))
     return content
 
 

@@ -22,6 +22,7 @@ from tillroll.ledger.queries.plans import load_plan, load_revision
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import codes
+from tillroll.rendering.bulk.link import NEEDS_URL, UnsubscribeLinks
 from tillroll.rendering.facts import StoreFacts
 from tillroll.rendering.preview import store_facts, with_amounts
 from tillroll.rendering.translated import Translated
@@ -70,6 +71,7 @@ class SendContext:
     clock: Clock
     transport: Transport
     sender: str  # From: "Shop <hello@shop.example>"; empty: the store's own name and address
+    links: UnsubscribeLinks  # by which readers stop e-mails; without an address of the pages there are none
     database: DatabaseWatch = field(default_factory=DatabaseWatch)
     owner: int = 0  # number of the sender, stored with each claim; 0: the holder of the store's lock
     share: Share | None = None  # of each run's messages; None: all
@@ -85,6 +87,7 @@ class Sending:
     revision: Revision
     words_id: int | None  # the revision that its words are from, if they were mended; None: the plan's
     shop: StoreFacts
+    ecwid_id: int  # the store's own number
     arms: Mapping[str, ArmMessage]  # by name; empty for recipients without an arm
     shows: ShownCode
     code_id: int | None  # if all its messages show one code: that code
@@ -117,7 +120,12 @@ def open_sending(connection: Connection, context: SendContext, run: Run, kind: M
         raise Refused(f"Run {run.id} has no plan.", hint="To plan it again, edit its campaign file.")
     revision = load_revision(connection, plan.revision_id)
     words = revision if run.words_id is None else load_revision(connection, run.words_id)
-    shop = store_facts(load_store(connection, run.store_id))
+    store = load_store(connection, run.store_id)
+    shop = store_facts(store)
+    if not context.links:
+        raise Refused(
+            "Its readers couldn't unsubscribe: no https address of the pages is known.", hint=NEEDS_URL
+        )
     _check_transport(revision.message(step=run.step), context.transport)
     shows, code_id, earlier = _shown_code(connection, run, revision)
     return Sending(
@@ -127,6 +135,7 @@ def open_sending(connection: Connection, context: SendContext, run: Run, kind: M
         revision=revision,
         words_id=run.words_id,
         shop=shop,
+        ecwid_id=store.ecwid_id,
         arms={
             arm: _arm_message(revision, words, run.step, arm, kind, plan.proposal, shop, earlier)
             for arm in ("", *revision.arms)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tillroll.campaign.folder.schema import KINDS, Schema, schema_of
-from tillroll.campaign.folder.template_words import VARIABLES
+from tillroll.campaign.folder.template_words import PLAIN, VARIABLES
 from tillroll.campaign.folder.uses import OF_THE_OFFER
 from tillroll.campaign.language.events.event import event_names
 
@@ -77,6 +77,8 @@ def _variables() -> Iterator[str]:
     """Yield the table of variables for e-mails and subjects."""
     yield _EMAILS
     yield "| variable | meaning | available |\n|---|---|---|"
+    for name, meaning in PLAIN.items():
+        yield f"| `{name}` | {meaning} | always |"
     for owner, words in VARIABLES.items():
         availability = _available_in(owner)
         if not words:

@@ -39,6 +39,12 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
 }
 """The variables of every e-mail with their fields. `rendering/facts.py` provides exactly these; `event` has any fields."""
 
+LINK = "unsubscribe_link"
+"""The link by which the reader stops these e-mails."""
+
+PLAIN: Mapping[str, str] = {LINK: "the reader stops these e-mails there; every e-mail needs it in each part"}
+"""The variables without fields, which are shown as they are."""
+
 OPEN = frozenset(name for name, fields in VARIABLES.items() if not fields)
 
 OUR_FILTERS = frozenset({"money", "date"})

@@ -20,6 +20,7 @@ from tillroll.campaign.folder.template_words import (
     MJML,
     OPEN,
     OUR_FILTERS,
+    PLAIN,
     TEST_NAMES,
     VARIABLES,
 )
@@ -316,7 +317,7 @@ def _faults(tree: list[nodes.Node]) -> Iterator[Fault]:
 
 def _out_of_place(names: frozenset[str], tree: list[nodes.Node]) -> Iterator[Fault]:
     """Yield names used outside their scope: `loop` after the loop, or a `set` of a macro outside of it."""
-    missing = set(names - VARIABLES.keys())
+    missing = set(names - VARIABLES.keys() - PLAIN.keys())
     for node in tree:
         if isinstance(node, nodes.Name) and node.ctx == "load" and node.name in missing:
             missing.discard(node.name)
@@ -331,10 +332,13 @@ def _attribute(node: nodes.Getattr | nodes.Getitem) -> str | None:
 
 
 def _name_fault(node: nodes.Name, *, owned: bool) -> Iterator[Fault]:
-    if node.name not in VARIABLES:
-        valid_names = ", ".join(sorted(VARIABLES))
-        problem = f"there is no {node.name!r} in a message; there are {valid_names}"
-        yield node.lineno, node.name, problem, nearest(node.name, VARIABLES)
+    known = {*VARIABLES, *PLAIN}
+    if node.name not in known:
+        problem = f"there is no {node.name!r} in a message; there are {', '.join(sorted(known))}"
+        yield node.lineno, node.name, problem, nearest(node.name, known)
+    elif node.name in PLAIN:
+        if owned:
+            yield node.lineno, node.name, f"{node.name} has no fields; write it alone", ""
     elif not owned:  # `{{ code }}` would print a dictionary
         listed = ", ".join(f"{node.name}.{field}" for field in sorted(VARIABLES[node.name]))
         yield node.lineno, node.name, f"{node.name} can't be shown as a whole; use {listed}", ""

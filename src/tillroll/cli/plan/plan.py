@@ -131,6 +131,7 @@ def _look_ahead(
         at=parse_moment(at, zone_of(store.timezone), now) if at is not None else None,
         to=to,
         per_minute=services.settings.requests_per_minute,
+        has_links=bool(services.links),
     )
     if revision.campaign.when.on is not None and not only_fills_pool(revision.campaign):
         return _present_event(preview_flow(request), store, language)

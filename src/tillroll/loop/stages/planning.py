@@ -92,7 +92,13 @@ def _plan_run(worker: StoreWorker, run: Run, all_read: bool, finished: SliceFini
             return
         per_minute = services.settings.requests_per_minute
         now = services.clock.now()
-        planning = Planning(services.engine, run_id=run.id, now=now, per_minute=per_minute)
+        planning = Planning(
+            services.engine,
+            run_id=run.id,
+            now=now,
+            per_minute=per_minute,
+            has_links=bool(services.links),
+        )
     state = planning.step(finished)
     if state is None:
         worker.plannings[run.id] = planning

@@ -85,5 +85,6 @@ def send_context(services: Services) -> SendContext:
         clock=services.clock,
         transport=services.transport,
         sender=services.settings.mail_from,
+        links=services.links,
         database=services.database,
     )

@@ -5,6 +5,7 @@ from tillroll.plan.verdicts.codes import strength_on
 from tillroll.plan.verdicts.days import calendar_verdicts
 from tillroll.plan.verdicts.goods import BelowMargin, goods_verdicts, margin_verdicts
 from tillroll.plan.verdicts.held import OtherRuns
+from tillroll.plan.verdicts.links import link_verdicts
 from tillroll.plan.verdicts.names import name_verdicts
 from tillroll.plan.verdicts.run import verdicts
 from tillroll.plan.verdicts.words import advice_verdicts, claim_verdicts, currency_verdicts
@@ -20,6 +21,7 @@ __all__ = [
     "currency_verdicts",
     "email_verdicts",
     "goods_verdicts",
+    "link_verdicts",
     "margin_verdicts",
     "name_verdicts",
     "repeat_verdicts",

@@ -10,6 +10,9 @@ from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.sentences.offers import say_offer
 from tillroll.campaign.states import CodeState
 from tillroll.campaign.text.money import smallest_unit
+from tillroll.rendering.addresses import sender_of
+from tillroll.rendering.bulk.headers import bulk_headers
+from tillroll.rendering.bulk.link import Subscription
 from tillroll.rendering.facts import CodeFacts, facts_for
 from tillroll.rendering.mime import Outgoing, build
 from tillroll.rendering.preview import recipient_facts, without_zeros
@@ -39,12 +42,14 @@ def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
     """Fill in the template and build the e-mail. Raises `Refused` if that isn't possible."""
     arm = sending.arms[due.recipient.arm]
     version = arm.email.for_reader(due.recipient.language)
+    link = _unsubscribe_link(sending, due)
     facts = facts_for(
         shop=version.shop,
         title=sending.revision.campaign.title,
         reader=recipient_facts(due.recipient),
         code=_code_facts(sending, due, arm),
         event=sending.event,
+        unsubscribe_link=link,
     )
     rendered = version.compiled.render(facts)
     content = build(
@@ -54,6 +59,14 @@ def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
         to_name=due.recipient.name,
         key=due.key,
         at=now,
+        bulk=bulk_headers(
+            link=link,
+            sender=sender_of(sending.sender).address,
+            ecwid_id=sending.ecwid_id,
+            campaign=sending.run.campaign,
+            run_id=sending.run.id,
+            kind=sending.kind.value,
+        ),
     )
     return Outgoing(
         message_id=due.id,
@@ -65,6 +78,19 @@ def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
         subject=rendered.subject,
         code=due.code or "",
         content=content,
+    )
+
+
+def _unsubscribe_link(sending: Sending, due: DueMessage) -> str:
+    """Return the link by which this reader stops these e-mails: the same at every attempt."""
+    return sending.context.links.link(
+        Subscription(
+            ecwid_id=sending.ecwid_id,
+            address=due.recipient.email,
+            campaign=sending.run.campaign,
+            run_id=sending.run.id,
+            kind=sending.kind.value,
+        )
     )
 
 

@@ -1,0 +1,83 @@
+"""Each e-mail of a run leads its reader, and nobody else, out of it; an installation without such links sends none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import cast
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from tests.clocks import FakeClock
+from tests.send.room import LINKS, context_of, lines_of, planned, ready_to_send
+from tests.shop import NOW, PUBLIC_URL, run_row
+from tillroll.campaign.states import RunState
+from tillroll.errors import Refused
+from tillroll.plan.due.slots import start_by_hand
+from tillroll.plan.make import make_plan
+from tillroll.rendering.bulk.link import Subscription, UnsubscribeLinks
+from tillroll.send.slices.deliver import send_slice
+from tillroll.settings import Settings
+
+SECOND = timedelta(seconds=1)
+
+
+def emails_in(folder: Path) -> list[EmailMessage]:
+    files = [folder / line["file"] for line in lines_of(folder)]
+    return [
+        cast(EmailMessage, message_from_bytes(file.read_bytes(), policy=policy.default)) for file in files
+    ]
+
+
+def test_each_e_mail_has_the_link_of_its_own_reader(ledger: Engine, tmp_path: Path) -> None:
+    clock = FakeClock()
+    run_id = ready_to_send(ledger, clock=clock)
+    send_slice(context_of(ledger, tmp_path, clock), run_id=run_id, until=clock.now() + SECOND)
+    emails = emails_in(tmp_path)
+    assert len(emails) == 8
+    for email in emails:
+        found = re.match(r"<(https://\S+)>, <mailto:", email["List-Unsubscribe"])
+        assert found is not None
+        link = found[1]
+        assert email["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        address = email["To"].addresses[0].addr_spec
+        assert LINKS.opened(link.removeprefix(f"{PUBLIC_URL}/unsubscribe/")) == Subscription(
+            ecwid_id=1003, address=address, campaign="hello", run_id=run_id, kind="offer"
+        )
+
+
+def test_without_an_address_of_the_pages_nothing_leaves(ledger: Engine, tmp_path: Path) -> None:
+    clock = FakeClock()
+    run_id = ready_to_send(ledger, clock=clock)
+    context = replace(context_of(ledger, tmp_path, clock), links=UnsubscribeLinks("", ("key",)))
+    with pytest.raises(Refused, match="couldn't unsubscribe") as refusal:
+        send_slice(context, run_id=run_id, until=clock.now() + SECOND)
+    assert "TILLROLL_URL" in refusal.value.hint
+    assert lines_of(tmp_path) == []
+
+
+def test_a_plan_without_links_says_what_to_set_and_is_refused(ledger: Engine) -> None:
+    store_id, _ = planned(ledger)
+    run_id = start_by_hand(ledger, store_id=store_id, name="hello", person="ana", now=NOW + SECOND)
+    assert make_plan(ledger, run_id=run_id, now=NOW, per_minute=600, has_links=False) is RunState.REFUSED
+    assert "couldn't unsubscribe by a link" in run_row(ledger, run_id).reason
+    assert "TILLROLL_URL" in run_row(ledger, run_id).reason
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "links_begin_with"),
+    [
+        ("live", "", ""),
+        ("live", "http://tillroll.shop.example", ""),  # no mail program posts to it
+        ("live", PUBLIC_URL, PUBLIC_URL),
+        ("sandbox", "", "http://127.0.0.1:8000"),
+        ("sandbox", PUBLIC_URL, PUBLIC_URL),
+    ],
+)
+def test_where_links_lead(environment: str, url: str, links_begin_with: str) -> None:
+    assert Settings(environment=environment, public_url=url).link_url == links_begin_with
