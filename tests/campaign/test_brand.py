@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.campaign.files import changed, with_files
+from tests.shop import sample_files
 from tillroll.campaign import parse_book
 from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.brand.colours import LEAST_CONTRAST, contrast, readable_on
+from tillroll.campaign.brand.partials import FOLDER
 from tillroll.campaign.brand.words import BRAND_VARIABLES, brand_facts
 from tillroll.campaign.folder.book import revision_of
+from tillroll.campaign.folder.drafts import _read
 
 BRAND = "rules/brand.yaml"
 
@@ -68,6 +71,20 @@ def test_a_folder_without_a_postal_address_is_warned_once(content: str | None, w
     assert "CAN-SPAM" in told.problem
 
 
+def test_an_e_mail_that_does_not_show_the_address_is_told_of() -> None:
+    bare, own = "templates/winback/message.txt.j2", "templates/welcome/message.txt.j2"
+    written_out = "{{ code.text }}\nLeaf & Kettle, 1000 Ljubljana"
+    book = with_files({BRAND: brand(), bare: "{{ code.text }}", own: written_out})
+    told = [each.file for each in book.warnings if "postal address" in each.problem]
+    assert told == [bare]
+
+
+def test_the_partials_of_the_samples_are_those_of_the_library() -> None:
+    own = {path.removeprefix(f"{FOLDER}/"): text for path, text in sample_files().items() if FOLDER in path}
+    assert own.keys() >= {"style.mjml.j2", "header.mjml.j2", "footer.mjml.j2", "footer.txt.j2"}
+    assert own == {name: _read("partials", name).encode() for name in own}
+
+
 def test_no_e_mail_needs_no_address() -> None:
     pool = b"title: Pool\nowner: ana@shop.example\nwhen: {manual: true}\npool: {size: 5}\noffer: {kind: percent, value: 5}\n"
     assert [each for each in parse_book({"campaigns/pool.yaml": pool}).warnings if each.file == BRAND] == []
@@ -100,10 +117,18 @@ def test_the_variables_are_those_that_templates_may_use() -> None:
 @pytest.mark.parametrize(
     ("reason", "language", "shown"),
     [
-        ({}, "de-AT", "Sie erhalten diese E-Mail, weil Sie E-Mails von Leaf zugestimmt haben."),
+        (
+            {},
+            "de-AT",
+            "Sie erhalten diese E-Mail, weil Sie dem Empfang von E-Mails von Leaf zugestimmt haben.",
+        ),
         ({}, "hr", "You get this e-mail because you agreed to receive e-mails from Leaf."),
         ({"hr": "Zato."}, "hr", "Zato."),
-        ({"hr": "Zato."}, "de", "Sie erhalten diese E-Mail, weil Sie E-Mails von Leaf zugestimmt haben."),
+        (
+            {"hr": "Zato."},
+            "de",
+            "Sie erhalten diese E-Mail, weil Sie dem Empfang von E-Mails von Leaf zugestimmt haben.",
+        ),
         ({"hr": "Zato."}, "pl", "Zato."),
         ({"en": "Because.", "hr": "Zato."}, "pl", "Because."),
     ],

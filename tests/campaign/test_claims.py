@@ -23,7 +23,7 @@ def findings(
     if template:
         files["templates/winback/message.txt.j2"] = template.encode()
     book = parse_book(files)
-    return book.findings, book.warnings
+    return book.findings, tuple(each for each in book.warnings if "postal address" not in each.problem)
 
 
 def subject(text: str) -> tuple[str, str]:
@@ -150,8 +150,10 @@ def test_a_template_that_cannot_be_parsed_shows_nothing() -> None:
 def test_an_e_mail_that_is_cut_off_is_warned_of() -> None:
     files = changed()
     path = "templates/winback/message.txt.j2"
-    assert not [each for each in parse_book(files | {path: b"x " * 51_000}).warnings if each.file == path]
-    (warning,) = (each for each in parse_book(files | {path: b"x " * 53_000}).warnings if each.file == path)
+    end = b"{{ brand.postal_address }}"
+    short, long = (parse_book(files | {path: b"x " * count + end}).warnings for count in (51_000, 53_000))
+    assert not [each for each in short if each.file == path]
+    (warning,) = (each for each in long if each.file == path)
     assert warning.problem.startswith("has 106 kB, and Gmail shows only the first 102 kB")
 
 

@@ -41,7 +41,7 @@ def test_a_draft_is_valid_under_any_name(kind: str, name: str) -> None:
         compiled = compile_message(revision, message, filters_for(SHOP))
         assert compiled.text is not None
     used = {path.split("/")[1] for path in files if path.startswith("templates/")}
-    assert used == {message.template for message in messages_of(revision.campaign)}
+    assert used - {"_partials"} == {message.template for message in messages_of(revision.campaign)}
 
 
 def test_two_drafts_in_one_folder_are_valid() -> None:
@@ -88,12 +88,16 @@ def test_every_language_has_every_text() -> None:
 
 
 def test_a_cart_is_shown_and_linked_and_so_is_a_product() -> None:
-    cart = draft("abandoned-cart", name="mine", today=TODAY)["templates/mine-1/message.mjml.j2"]
-    assert "{% for item in cart.goods %}" in cart
+    files = draft("abandoned-cart", name="mine", today=TODAY)
+    cart = files["templates/mine-1/message.mjml.j2"]
+    assert '{% include "_partials/cart.mjml.j2" %}' in cart
+    assert "{% for item in cart.goods %}" in files["templates/_partials/cart.mjml.j2"]
     assert 'href="{{ cart.url }}"' in cart
     for kind in ("back-in-stock", "overstock"):
-        shown = draft(kind, name="mine", today=TODAY)["templates/mine/message.mjml.j2"]
-        assert 'src="{{ product.picture }}"' in shown
+        files = draft(kind, name="mine", today=TODAY)
+        shown = files["templates/mine/message.mjml.j2"]
+        assert '{% include "_partials/product.mjml.j2" %}' in shown
+        assert 'src="{{ product.picture }}"' in files["templates/_partials/product.mjml.j2"]
         assert 'href="{{ product.url }}"' in shown
 
 

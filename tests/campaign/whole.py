@@ -208,9 +208,10 @@ postal_address: [The whole shop, Teal Street 12, 1000 Ljubljana]
 reason: {en: You bought from us and agreed to our e-mails., de: Sie haben zugestimmt.}
 unsubscribe: {hr: Odjava}
 logo: {address: "https://shop.example/logo.png", alt: The whole shop, width: 200}
-colours: {ink: "#222222", paper: "#fffdf8", accent: "#7a3e48", button_text: "#ffffff"}
+colours: {ink: "#222222", paper: "#fffdf8", page: "#eeeeee", accent: "#7a3e48", button_text: "#ffffff"}
 links:
   - {words: Privacy, address: "https://shop.example/privacy"}
+font: sans
 reply_to: hello@shop.example
 """,
     "rules/calendar.yaml": """
@@ -223,10 +224,10 @@ blackout: [2026-11-27..2026-11-28]
 LISTS = {"rules/lists/press.csv": "email\nana@shop.example\n"}
 
 TEMPLATES = {
-    "templates/plain/message.html.j2": "<p>{{ code.text }}</p>",
-    "templates/both/message.html.j2": "<p>{{ code.text }}</p>",
-    "templates/both/message.de.html.j2": "<p>{{ code.text }}</p>",
-    "templates/note/message.html.j2": "<p>{{ customer.first_name or 'friend' }}</p>",
+    "templates/plain/message.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }}",
+    "templates/both/message.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }}",
+    "templates/both/message.de.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }}",
+    "templates/note/message.html.j2": "<p>{{ customer.first_name or 'friend' }}</p>{{ brand.postal_address }}",
 }
 
 

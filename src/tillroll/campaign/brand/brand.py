@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -23,6 +24,13 @@ Mailbox = Annotated[str, StringConstraints(max_length=254, pattern=MAILBOX_PATTE
 ByLanguage = dict[Language, Line]
 
 
+class Font(StrEnum):
+    """The kind of letters of all texts. Every device has both."""
+
+    SERIF = "serif"  # like Georgia
+    SANS = "sans"  # like Helvetica
+
+
 class Logo(Block):
     """The picture at the head of each e-mail."""
 
@@ -39,6 +47,7 @@ class Colours(Block):
 
     ink: Colour = Field(default="#2b2a27", description="Texts.")
     paper: Colour = Field(default="#ffffff", description="What the texts stand on.")
+    page: Colour = Field(default="#f4f1ea", description="What is around the paper.")
     accent: Colour = Field(default="#31556b", description="Headings, links and buttons.")
     button_text: Colour = Field(default="#ffffff", description="The words on a button.")
 
@@ -92,6 +101,7 @@ class Brand(Block):
         default=None, description="By default the shop's name is shown in letters instead."
     )
     colours: Colours = Field(default=Colours(), description="The colours of texts, background and buttons.")
+    font: Font = Font.SERIF
     links: tuple[FooterLink, ...] = Field(
         default=(), max_length=8, description="Links at the end of each e-mail: imprint, privacy, a shop."
     )

@@ -29,14 +29,14 @@ def is_readable(ink: str, paper: str) -> bool:
     return contrast(ink, paper) >= LEAST_CONTRAST
 
 
-def readable_on(ink: str, paper: str) -> str:
-    """Return the colour itself, or the nearest shade of it that can be read on another colour."""
+def readable_on(ink: str, paper: str, *, least: float = LEAST_CONTRAST) -> str:
+    """Return the colour itself, or the nearest shade of it that has a contrast of `least` on another colour."""
     towards = max(BLACK, WHITE, key=lambda end: contrast(end, paper))
-    shades = (_mixed(ink, towards, Fraction(step, _STEPS)) for step in range(_STEPS + 1))
-    return next((shade for shade in shades if is_readable(shade, paper)), towards)
+    shades = (mixed(ink, towards, Fraction(step, _STEPS)) for step in range(_STEPS + 1))
+    return next((shade for shade in shades if contrast(shade, paper) >= least), towards)
 
 
-def _mixed(one: str, other: str, part: Fraction) -> str:
+def mixed(one: str, other: str, part: Fraction) -> str:
     """Return a colour between two: `part` 0 is the one, 1 the other."""
     pairs = zip(_channels(one), _channels(other), strict=True)
     return "#" + "".join(f"{round(low + (high - low) * part):02x}" for low, high in pairs)

@@ -21,6 +21,8 @@ _INCLUDE = re.compile(
     r"""\{%[-+]?[ \t]*include[ \t]+(?P<quote>["'])(?P<path>[^"'\n]*)(?P=quote)[ \t]*[-+]?%\}"""
     r"""|<mj-include\s+path=(?P<mj_quote>["'])(?P<mj_path>[^"'\n]*)(?P=mj_quote)\s*(?:/>|>\s*</mj-include>)"""
 )
+_BETWEEN_TAGS = re.compile(r">\s*\n\s*<")  # MJML knows no blank there
+_BREAK = re.compile(r"\s*\n\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ def put_together(file: str, text: str, partials: Mapping[str, str]) -> str:
         if found is None or found["name"] not in partials:
             return match[0]
         own = partials[found["name"]].rstrip("\n")
-        return own if file.endswith(".txt.j2") else " ".join(own.splitlines())
+        return own if file.endswith(".txt.j2") else _BREAK.sub(" ", _BETWEEN_TAGS.sub("><", own))
 
     return _INCLUDE.sub(partial, text)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
-from tillroll.campaign.brand.brand import Brand
-from tillroll.campaign.brand.colours import readable_on
+from tillroll.campaign.brand.brand import Brand, Colours, Font
+from tillroll.campaign.brand.colours import mixed, readable_on
 from tillroll.campaign.language.translations import choose_translation
 
 BRAND_VARIABLES: Mapping[str, str] = {
@@ -24,20 +25,42 @@ BRAND_VARIABLES: Mapping[str, str] = {
     "paper": "the colour they stand on",
     "accent": "the colour of headings, links and buttons",
     "button_text": "the colour of the words on a button",
-    "dark_accent": "the accent's shade that can be read in the dark",
+    "font": "the fonts of all texts, as CSS names them",
+    "page": "the colour around the paper",
+    "quiet": "the colour of texts that are less important",
+    "tint": "a light shade of the accent, for boxes",
+    "line": "a shade of the accent for lines and borders",
+    "dark_page": "instead of `page`, on devices that are set to dark",
+    "dark_paper": "instead of `paper`",
+    "dark_ink": "instead of `ink`",
+    "dark_quiet": "instead of `quiet`",
+    "dark_tint": "instead of `tint`",
+    "dark_accent": "instead of `accent`",
 }
 """The fields of `brand`, with what they are."""
 
-DARK_PAPER = "#2a2a27"
-"""What texts stand on where the reader's device is set to dark."""
+_DARK = {
+    "dark_page": "#1b1b1a",
+    "dark_paper": "#2a2a27",
+    "dark_ink": "#eceae4",
+    "dark_quiet": "#b9b6ad",
+    "dark_tint": "#34373a",
+}
+"""Where the reader's device is set to dark."""
+
+_DARK_CONTRAST = 6.5  # more than is needed: a colour looks duller in the dark
+_FONTS = {
+    Font.SERIF: "Georgia, 'Times New Roman', serif",
+    Font.SANS: "'Helvetica Neue', Helvetica, Arial, sans-serif",
+}
 
 _REASON: Mapping[str, str] = {
     "en": "You get this e-mail because you agreed to receive e-mails from {}.",
-    "de": "Sie erhalten diese E-Mail, weil Sie E-Mails von {} zugestimmt haben.",
-    "fr": "Vous recevez cet e-mail parce que vous avez accepté de recevoir ceux de {}.",
-    "it": "Riceve questa e-mail perché ha acconsentito a ricevere quelle di {}.",
-    "es": "Recibe este correo porque aceptó recibir los de {}.",
-    "sl": "To sporočilo ste prejeli, ker ste se strinjali s prejemanjem naših sporočil ({}).",
+    "de": "Sie erhalten diese E-Mail, weil Sie dem Empfang von E-Mails von {} zugestimmt haben.",
+    "fr": "Vous recevez cet e-mail parce que vous avez accepté de recevoir les messages de {}.",
+    "it": "Ricevi questa e-mail perché hai accettato di ricevere messaggi da {}.",
+    "es": "Recibes este correo porque aceptaste recibir mensajes de {}.",
+    "sl": "To sporočilo ste prejeli, ker ste se strinjali s prejemanjem sporočil trgovine {}.",
 }
 _UNSUBSCRIBE: Mapping[str, str] = {
     "en": "Unsubscribe",
@@ -64,11 +87,26 @@ def brand_facts(brand: Brand, *, language: str, store_name: str) -> Mapping[str,
         "logo_alt": logo.alt if logo is not None else "",
         "logo_width": logo.width if logo is not None else 0,
         "direction": "rtl" if _primary(language) in _FROM_THE_RIGHT else "ltr",
+        "font": _FONTS[brand.font],
+        **_shades(colours),
+    }
+
+
+def _shades(colours: Colours) -> Mapping[str, str]:
+    """Return the colours of the brand, and shades made from them that can be read on each other."""
+    tint = mixed(colours.paper, colours.accent, Fraction(1, 16))
+    quiet = readable_on(mixed(colours.ink, colours.paper, Fraction(1, 4)), colours.page)
+    return {
         "ink": colours.ink,
         "paper": colours.paper,
         "accent": colours.accent,
         "button_text": colours.button_text,
-        "dark_accent": readable_on(colours.accent, DARK_PAPER),
+        "page": colours.page,
+        "quiet": readable_on(quiet, tint),
+        "tint": tint,
+        "line": mixed(colours.paper, colours.accent, Fraction(2, 5)),
+        **_DARK,
+        "dark_accent": readable_on(colours.accent, _DARK["dark_tint"], least=_DARK_CONTRAST),
     }
 
 

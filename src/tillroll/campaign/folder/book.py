@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from tillroll.campaign.brand.brand import Brand
-from tillroll.campaign.brand.lawful import fault_of_brand
+from tillroll.campaign.brand.lawful import fault_of_brand, without_address
 from tillroll.campaign.digest import digest
 from tillroll.campaign.folder.folder_reader import (
     BRAND,
@@ -178,12 +178,16 @@ def _advise_on_brand(reader: FolderReader) -> None:
     campaigns = [model for path, model in reader.models.items() if folder_of(path) == "campaigns"]
     if not reader.whole or reader.findings.get(BRAND) or not any(map(templates_of, campaigns)):
         return
-    brand, source = reader.models.get(BRAND), reader.sources.get(BRAND)
+    brand: Brand | None = reader.models.get(BRAND)
+    source = reader.sources.get(BRAND)
     problem = fault_of_brand(brand)
     if problem and source is not None:
         reader.warnings.append(source.finding(("postal_address",), problem))
     elif problem:
         reader.warnings.append(Finding(file=BRAND, line=1, column=1, key="", problem=problem))
+    for campaign in campaigns:
+        for path, lack in without_address(brand or Brand(), _texts_of(reader, campaign)):
+            reader.warnings.append(Finding(file=path, line=1, column=1, key="", problem=lack))
 
 
 def _texts_of(reader: FolderReader, campaign: Campaign) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.resources import files
@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from tillroll.campaign.brand.partials import FOLDER as PARTIALS
+from tillroll.campaign.brand.partials import inclusions_in
 from tillroll.campaign.folder.folder_reader import BRAND
 from tillroll.campaign.language.translations import file_in
 from tillroll.campaign.text.block import NAME_PATTERN
@@ -102,7 +104,13 @@ def draft(kind: str, *, name: str, today: date, wanted: Sequence[str] = ("en",))
                 for form in ("mjml", "txt"):
                     file = file_in(f"message.{form}.j2", own)
                     drafted[f"{folder}/{file}"] = _email(form, email, words, language, with_code)
-    return drafted
+    return drafted | _partials(drafted.values())
+
+
+def _partials(texts: Iterable[str]) -> dict[str, str]:
+    """Return the partials that templates include: relative path → text."""
+    names = sorted({each.partial for text in texts for each in inclusions_in(text)})
+    return {f"{PARTIALS}/{name}": _read("partials", name) for name in names}
 
 
 def brand_to_fill_in() -> str:
@@ -157,7 +165,7 @@ def _email(form: str, email: str, words: Mapping[str, Any], language: str, with_
     own, frame, shows = words[email], words["frame"], _SHOWS.get(email, "")
     text = _read(f"email.{form}.j2")
     for mark, value in (
-        ("@SHOWN@", _read(f"{shows}.{form}.j2") if shows else ""),
+        ("@SHOWN@", _include(shows, form) if shows else ""),
         ("@CODE@", _read(f"code.{form}.j2") if with_code else ""),
         ("@LINK@", f"{{{{ {shows or 'store'}.url }}}}"),
         ("@LANGUAGE@", language),
@@ -169,6 +177,12 @@ def _email(form: str, email: str, words: Mapping[str, Any], language: str, with_
     ):
         text = text.replace(mark, value)
     return text
+
+
+def _include(partial: str, form: str) -> str:
+    """Return the line that includes a partial."""
+    indent, end = ("    ", "\n") if form == "mjml" else ("", "\n\n")
+    return f'{indent}{{% include "_partials/{partial}.{form}.j2" %}}{end}'
 
 
 def _paragraphs(form: str, body: str | list[str]) -> str:

@@ -77,6 +77,11 @@ _TAG = re.compile(
     r"|(?<!\{)\{%-?[ \t]*(?:(?P<word>if|elif)(?P<condition>[ \t][^{}%#]*?)|(?P<end>else|endif)[ \t]*)-?%\}"
 )
 _TAG_START = re.compile(r"\{[{%#]")  # of any other tag
+_LOOP = re.compile(
+    r"\{%-?[ \t]*for[ \t](?:(?!\{%-?[ \t]*for[ \t]|\{#|\{%-?[ \t]*raw\b).)*?\{%-?[ \t]*endfor[ \t]*-?%\}",
+    re.DOTALL,
+)
+"""A loop without another one in it. It is analysed as a whole, and many templates have the same."""
 _OFFSET = re.compile(r" at [0-9]+$")  # Jinja's offset in characters; the line is enough
 _MOST_NESTED_IFS = 10  # more are left to Jinja's parser
 
@@ -116,13 +121,23 @@ def _analyse(text: str) -> _Analysis:
 
 
 def _analyse_tags(text: str) -> _Analysis | None:
-    """Analyse a template of values and ifs from its tags; None if the whole must be parsed."""
+    """Analyse a template of values, ifs and loops from its tags; None if the whole must be parsed."""
     names: set[str] = set()
     faults: list[Fault] = []
     out_of_place: list[Fault] = []
     open_ifs: list[str] = []
     plain = True
     line, read_to = 1, 0
+    for loop in _LOOP.finditer(text) if "{%" in text else ():
+        part = _parse(loop[0])
+        if part.is_broken:
+            return None
+        names |= part.names
+        plain = plain and part.is_plain
+        at = text.count("\n", 0, loop.start())
+        faults += _shifted(part.faults, at)
+        out_of_place += _shifted(part.out_of_place, at)
+    text = _LOOP.sub(lambda loop: "\n" * loop[0].count("\n"), text)
     for tag in _TAG.finditer(text):
         line += text.count("\n", read_to, tag.start())
         read_to = tag.start()
