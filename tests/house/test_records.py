@@ -20,6 +20,7 @@ TABLES = {
     "ChangePart": "change_parts",
     "Chunk": "chunks",
     "Code": "codes",
+    "ConsentPush": "consent_pushes",
     "Drift": "drifts",
     "Entry": "entries",
     "Import": "imports",
@@ -32,6 +33,7 @@ TABLES = {
     "Run": "runs",
     "SignInCount": "sign_in_counts",
     "Store": "stores",
+    "Suppression": "suppressions",
     "StoredEvent": "events",
     "WebSession": "sessions",
 }

@@ -267,3 +267,35 @@ class PrivacySubject(StrEnum):
 
     CUSTOMER = "customer"
     OWNER = "profile"  # the store's owner, by the store's word for it
+
+
+class SuppressionCause(StrEnum):
+    """Why somebody gets no e-mails, or fewer."""
+
+    UNSUBSCRIBED = "unsubscribed"  # they said so
+    COMPLAINT = "complaint"  # they called one spam
+    HARD_BOUNCE = "hard_bounce"  # there is no such mailbox
+    SOFT_BOUNCES = "soft_bounces"  # several e-mails in a row couldn't be delivered
+    BY_HAND = "by_hand"  # somebody of the shop added them
+    IMPORTED = "imported"  # they were in a file
+
+
+class ConsentSource(StrEnum):
+    """By what a wish about e-mails came."""
+
+    LINK = "link"  # the page that the link in an e-mail leads to
+    ONE_CLICK = "one_click"  # the button of a mail program (RFC 8058)
+    MAIL = "mail"  # an e-mail to the address of List-Unsubscribe
+    STORE = "store"  # the store's own record of the customer
+    SERVICE = "service"  # a mail service or a mail server
+    PERSON = "person"  # of the shop
+    FILE = "file"
+    FORM = "form"  # the sign-up form
+
+
+class ReportKind(StrEnum):
+    """What mail services and servers report about an e-mail that left."""
+
+    COMPLAINT = "complaint"
+    HARD_BOUNCE = "hard_bounce"
+    SOFT_BOUNCE = "soft_bounce"

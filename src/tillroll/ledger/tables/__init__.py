@@ -26,6 +26,9 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ segment_looks, segment_members,   who is in the segments that campaigns wait for, and who came
         │  segment_changes                   and went
         ├─ events                            webhook deliveries of the store
+        ├─ suppressions, consents            who wants no e-mails, and the proof of who agreed to them
+        ├─ consent_pushes                    what the store must be told of that
+        ├─ mail_reports                      bounces and complaints
         ├─ privacy_requests                  what people ask about their own data, with the deadline
         ├─ levels                            how much of the token's request allowance is left
         ├─ lanes                             when each store is worked on next
@@ -59,7 +62,15 @@ from tillroll.ledger.tables.events import (
 from tillroll.ledger.tables.faults import faults
 from tillroll.ledger.tables.imports import import_chunks, import_rows, imports
 from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
-from tillroll.ledger.tables.messages import holds, messages, redemptions
+from tillroll.ledger.tables.messages import (
+    consent_pushes,
+    consents,
+    holds,
+    mail_reports,
+    messages,
+    redemptions,
+    suppressions,
+)
 from tillroll.ledger.tables.mirror import (
     carts,
     categories,
@@ -114,6 +125,8 @@ __all__ = [
     "changes",
     "chunks",
     "codes",
+    "consent_pushes",
+    "consents",
     "coupons",
     "customer_fields",
     "customers",
@@ -132,6 +145,7 @@ __all__ = [
     "levels",
     "list_members",
     "looks",
+    "mail_reports",
     "messages",
     "metadata",
     "order_items",
@@ -162,6 +176,7 @@ __all__ = [
     "store_facts",
     "store_roles",
     "stores",
+    "suppressions",
     "unread_rows",
     "users",
     "variations",

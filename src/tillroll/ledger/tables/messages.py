@@ -1,4 +1,4 @@
-"""E-mails, and which order used which code."""
+"""E-mails, who wants them, what is reported about them, and which order used which code."""
 
 from __future__ import annotations
 
@@ -67,4 +67,79 @@ redemptions = sa.Table(
     sa.UniqueConstraint("store_id", "order_id"),
     sa.Index(None, "run_id"),
     sa.Index(None, "code_id"),
+)
+
+suppressions = sa.Table(  # rows are never deleted: one that no longer counts is lifted
+    "suppressions",
+    metadata,
+    identity(),
+    of("stores"),
+    text("address"),  # as it is compared
+    text("mailbox"),  # of that address: whoever reads it gets nothing, whatever customer they are
+    text("campaign", ""),  # empty: all
+    sa.Column("every_days", sa.Integer),  # at most one e-mail in so many days; none: no e-mail
+    text("cause"),  # of `SuppressionCause`
+    text("source"),  # of `ConsentSource`
+    sa.Column("run_id", sa.BigInteger),  # whose e-mail led to it; a restored ledger may lack that run
+    text("note", ""),
+    sa.Column(
+        "withdrew", sa.Boolean, nullable=False
+    ),  # the store said then that they agree: lifting it may say so again
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("until", UtcDateTime),  # none: for good
+    sa.Column("lifted_at", UtcDateTime),
+    text("lifted_by", ""),
+    sa.Index(None, "store_id", "mailbox"),
+)
+
+consents = sa.Table(  # the proof: rows are only added
+    "consents",
+    metadata,
+    identity(),
+    of("stores"),
+    text("address"),
+    text("mailbox"),
+    sa.Column("agreed", sa.Boolean, nullable=False),
+    text("source"),  # of `ConsentSource`
+    text("detail", ""),  # the file's name, or the version of the words they agreed to
+    sa.Column("at", UtcDateTime, nullable=False),  # when they said so, as far as it is known
+    sa.Column("noted_at", UtcDateTime, nullable=False),
+    sa.Index(None, "store_id", "mailbox"),
+)
+
+consent_pushes = sa.Table(  # what the store must be told
+    "consent_pushes",
+    metadata,
+    identity(),
+    of("stores"),
+    text("mailbox"),
+    sa.Column("agreed", sa.Boolean, nullable=False),
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("not_before", UtcDateTime),
+    count("attempts"),
+    sa.Column("done_at", UtcDateTime),
+    text("outcome", ""),  # of `PushOutcome`
+    sa.Index(None, "store_id", "done_at"),
+    sa.Index(None, "store_id", "mailbox"),
+)
+
+mail_reports = sa.Table(  # each is counted once
+    "mail_reports",
+    metadata,
+    identity(),
+    of("stores"),
+    text("kind"),  # of `ReportKind`
+    text("event_key"),  # the same at every delivery of the report
+    text("address"),
+    text("mailbox"),
+    sa.Column("message_id", sa.BigInteger),  # that it is about; none: it isn't in this ledger
+    sa.Column("run_id", sa.BigInteger),
+    text("campaign", ""),
+    text("said", ""),  # what the service or the server said
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("noted_at", UtcDateTime, nullable=False),
+    sa.Column("judged_at", UtcDateTime),  # a complaint: when its campaign's rate was looked at
+    sa.UniqueConstraint("store_id", "event_key"),
+    sa.Index(None, "store_id", "mailbox", "kind"),
+    sa.Index(None, "store_id", "campaign", "kind", "at"),
 )
