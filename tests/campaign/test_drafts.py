@@ -92,13 +92,13 @@ def test_a_cart_is_shown_and_linked_and_so_is_a_product() -> None:
     cart = files["templates/mine-1/message.mjml.j2"]
     assert '{% include "_partials/cart.mjml.j2" %}' in cart
     assert "{% for item in cart.goods %}" in files["templates/_partials/cart.mjml.j2"]
-    assert 'href="{{ cart.url }}"' in cart
+    assert 'href="{{ cart.url | tracked }}"' in cart
     for kind in ("back-in-stock", "overstock"):
         files = draft(kind, name="mine", today=TODAY)
         shown = files["templates/mine/message.mjml.j2"]
         assert '{% include "_partials/product.mjml.j2" %}' in shown
         assert 'src="{{ product.picture }}"' in files["templates/_partials/product.mjml.j2"]
-        assert 'href="{{ product.url }}"' in shown
+        assert 'href="{{ product.url | tracked }}"' in shown
 
 
 @pytest.mark.parametrize("kind", sorted(kinds()))

@@ -92,15 +92,16 @@ def emails_of(revision: Revision, language: str) -> Iterator[Example]:
         run = revision.as_run(step=step)
         offer = run.offer or offer
         for message in () if run.message is None else with_reminder(run.message):
-            shop = SHOP.of_brand(revision.brand, language)
+            shop = SHOP.of_email(revision.brand, language, revision.name)
             compiled = compile_message(revision, message, filters_for(shop))
             facts = facts_for(
-                shop=shop, title=revision.campaign.title, reader=READER, code=_code(offer), event=EVENT
+                shop=shop, title=revision.campaign.title, reader=READER, code=code_of(offer), event=EVENT
             )
             yield Example(name=message.template, language=language, rendered=compiled.render(facts))
 
 
-def _code(offer: Offer | None) -> CodeFacts | None:
+def code_of(offer: Offer | None) -> CodeFacts | None:
+    """Return a made-up code of an offer."""
     if offer is None:
         return None
     given = offer.applied(None, Decimal("0.01"))

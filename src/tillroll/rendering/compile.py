@@ -24,6 +24,7 @@ from tillroll.errors import Refused
 from tillroll.rendering.convert import convert, source_of
 from tillroll.rendering.jinja.budget import metered
 from tillroll.rendering.jinja.environment import BudgetedEnvironment, parse_bounded
+from tillroll.rendering.pictures.inline import Picture, pictures_in, with_pictures
 
 _MOST_OUTPUT = 1_000_000
 """Characters of a part: ten times what mail programs show."""
@@ -52,6 +53,12 @@ class Rendered:
     subject: str
     html: str
     text: str
+    pictures: tuple[Picture, ...] = ()  # that the HTML refers to
+
+    @property
+    def whole_html(self) -> str:
+        """The HTML with its pictures in it, as a page shows it."""
+        return with_pictures(self.html, self.pictures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +110,19 @@ class Compiled:
     def render(self, facts: Mapping[str, Any]) -> Rendered:
         """Render it. Raises `Refused`, with file and line, whatever goes wrong in the template."""
         with metered():
+            html = self.html.fill_in(facts)
             return Rendered(
                 subject=clean_line(self.subject.fill_in(facts)),
-                html=self.html.fill_in(facts),
+                html=html,
                 text=self.text.fill_in(facts).strip() + "\n",
+                pictures=self._pictures(html, facts),
             )
+
+    def _pictures(self, html: str, facts: Mapping[str, Any]) -> tuple[Picture, ...]:
+        try:
+            return pictures_in(html, facts)
+        except ValueError as fault:
+            raise self.html.refusal("rendered", fault) from fault
 
 
 def refusal_at(place: str, what: str, fault: Exception, *, line: int | None = None) -> TemplateRefused:

@@ -16,6 +16,7 @@ from babel.dates import format_date
 from babel.numbers import format_currency
 
 from tillroll.campaign.brand.brand import Brand
+from tillroll.campaign.brand.tracked import tracked
 from tillroll.campaign.brand.words import brand_facts
 from tillroll.campaign.language.events.event import EVENT_VARIABLES
 from tillroll.campaign.language.models import Offer
@@ -24,6 +25,7 @@ from tillroll.campaign.text.percent import say_percent
 from tillroll.campaign.text.zones import zone_of
 from tillroll.rendering.bulk.link import EXAMPLE_LINK
 from tillroll.rendering.last_moment import LastMoment, say_last_moment
+from tillroll.rendering.pictures.inline import BARCODE_ADDRESS, QR_ADDRESS
 
 EXAMPLE_CODE = "EXAMPLE-0000"
 _MOST_DIGITS = 20  # of an amount
@@ -43,10 +45,12 @@ class StoreFacts:
         default_factory=lambda: brand_facts(Brand(), language="en", store_name="")
     )  # in the language of the e-mail
 
-    def of_brand(self, brand: Brand, language: str) -> StoreFacts:
-        """Return the store as an e-mail in a language shows it."""
+    campaign: str = ""  # whose name the links of the e-mail say
+
+    def of_email(self, brand: Brand, language: str, campaign: str) -> StoreFacts:
+        """Return the store as a campaign's e-mail in a language shows it."""
         shown = brand_facts(brand, language=language, store_name=self.name)
-        return replace(self, language=language, brand=shown)
+        return replace(self, language=language, brand=shown, campaign=campaign)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +103,7 @@ def facts_for(
         "campaign": {"title": title},
         "brand": shop.brand,
         "unsubscribe_link": unsubscribe_link,
+        "shop_link": tracked(shop.url, shop.campaign),
     }
     for name in EVENT_VARIABLES.keys() & (event or {}).keys():
         facts[name] = (event or {})[name]
@@ -107,20 +112,29 @@ def facts_for(
     if "product" in facts:  # a product that was never read from the store has no page
         facts["product"] = {**facts["product"], "url": facts["product"].get("url") or shop.url}
     if code is not None:
-        facts["code"] = {
+        facts |= _facts_of(code, shop)
+    return facts
+
+
+def _facts_of(code: CodeFacts, shop: StoreFacts) -> dict[str, Any]:
+    """Return the variables `code` and `offer`."""
+    return {
+        "code": {
             "text": code.text,
             "valid_from": code.valid_from,
             "valid_until": LastMoment.of(code.valid_until) if code.valid_until is not None else None,
             "value": code.value,
             "minimum_subtotal": code.offer.minimum_subtotal,
-        }
-        facts["offer"] = {
+            "qr": QR_ADDRESS,
+            "barcode": BARCODE_ADDRESS,
+        },
+        "offer": {
             "kind": code.offer.kind.value,
             "value": code.value,
             "text": code.offer_text,
             **_say_offer(code, shop),
-        }
-    return facts
+        },
+    }
 
 
 def cart_link(storefront: str, goods: Sequence[Mapping[str, Any]]) -> str:
@@ -184,7 +198,10 @@ def filters_for(shop: StoreFacts) -> Mapping[str, Callable[..., str]]:
             return say_last_moment(moment, zone, locale)
         return format_date(moment.astimezone(zone), format="long", locale=locale)
 
-    return {"money": money, "date": date}
+    def with_campaign(address: str) -> str:
+        return tracked(str(address), shop.campaign)
+
+    return {"money": money, "date": date, "tracked": with_campaign}
 
 
 def known_language(tag: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from binascii import b2a_base64, b2a_qp
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -22,6 +22,9 @@ from tillroll.rendering.look import refuse_unsound
 
 BOUNDARY = "=_tillroll"
 """Between the parts. It can't occur in one: after `=`, quoted-printable has digits only, and base64 has nothing."""
+
+_RELATED = "=_tillroll_related"
+"""Between the HTML part and its pictures."""
 
 _LINE = 76  # characters of base64: RFC 2045, section 6.8
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -84,8 +87,8 @@ def build(
         (
             "\r\n".join(headers).encode(),
             b"",
-            *_part("plain", rendered.text),
-            *_part("html", rendered.html),
+            *_part("plain", rendered.text, BOUNDARY),
+            *(_with_pictures(rendered) if rendered.pictures else _part("html", rendered.html, BOUNDARY)),
             f"--{BOUNDARY}--\r\n".encode(),
         )
     )
@@ -93,7 +96,7 @@ def build(
     return content
 
 
-def _part(kind: str, text: str) -> tuple[bytes, bytes]:
+def _part(kind: str, text: str, boundary: str) -> tuple[bytes, bytes]:
     """Return one part: its headers, and its text in the shorter of the two encodings."""
     clean = _clean_bytes(text)
     beyond_ascii = 0 if clean.isascii() else len(clean.translate(None, _ASCII))
@@ -102,9 +105,26 @@ def _part(kind: str, text: str) -> tuple[bytes, bytes]:
     else:
         name, body = "quoted-printable", b2a_qp(clean, istext=True).replace(b"\n", b"\r\n")
     head = (
-        f'--{BOUNDARY}\r\nContent-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {name}\r\n'
+        f'--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {name}\r\n'
     )
     return head.encode(), body
+
+
+def _with_pictures(rendered: Rendered) -> Iterator[bytes]:
+    """Yield the HTML part together with the pictures that it refers to (RFC 2387)."""
+    yield (
+        f'--{BOUNDARY}\r\nContent-Type: multipart/related; boundary="{_RELATED}"; type="text/html"\r\n'
+    ).encode()
+    yield from _part("html", rendered.html, _RELATED)
+    for picture in rendered.pictures:
+        yield (
+            f'--{_RELATED}\r\nContent-Type: image/png; name="{picture.name}.png"\r\n'
+            f"Content-ID: <{picture.content_id}>\r\n"
+            f'Content-Disposition: inline; filename="{picture.name}.png"\r\n'
+            "Content-Transfer-Encoding: base64\r\n"
+        ).encode()
+        yield _base64(picture.content)
+    yield f"--{_RELATED}--\r\n".encode()
 
 
 def _clean_bytes(text: str) -> bytes:

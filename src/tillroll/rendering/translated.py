@@ -49,7 +49,7 @@ class Translated:
         """Return one language's e-mail; forms of a language like `de-AT` differ in amounts and dates only."""
         key = (translation, language)
         if key not in self._versions:
-            shop = self.shop.of_brand(self.revision.brand, language)
+            shop = self.shop.of_email(self.revision.brand, language, self.revision.name)
             compiled = compile_message(self.revision, self.message, filters_for(shop), translation)
             self._versions[key] = Version(compiled=compiled, shop=shop)
         return self._versions[key]

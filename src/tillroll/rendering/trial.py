@@ -122,7 +122,8 @@ def _refusals_of(
     if same in _sound:
         return
     is_certain = not any(names_used(text) & OPEN for text in (subject, *bodies))
-    shop = _SHOP.of_brand(revision.brand, language or message.language or _SHOP.language)
+    spoken = language or message.language or _SHOP.language
+    shop = _SHOP.of_email(revision.brand, spoken, revision.name)
     try:
         compiled = (
             compile_subject(message, filters_for(shop), language)

@@ -167,7 +167,7 @@ def _email(form: str, email: str, words: Mapping[str, Any], language: str, with_
     for mark, value in (
         ("@SHOWN@", _include(shows, form) if shows else ""),
         ("@CODE@", _read(f"code.{form}.j2") if with_code else ""),
-        ("@LINK@", f"{{{{ {shows or 'store'}.url }}}}"),
+        ("@LINK@", f"{{{{ {shows}.url | tracked }}}}" if shows else "{{ shop_link }}"),
         ("@LANGUAGE@", language),
         ("@PREVIEW@", own["preview"]),
         ("@HEADLINE@", own["headline"]),

@@ -23,6 +23,8 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
         "valid_from": "`{{ code.valid_from | date }}`",
         "valid_until": "`{{ code.valid_until | date }}`",
         "value": "a percentage or an amount; the customer's own if values differ; of a percentage with `at_most:`, an amount",
+        "qr": "the address of a picture to scan, which the e-mail carries: a QR code of the code",
+        "barcode": "the same as a barcode (Code 128)",
         "minimum_subtotal": "`{{ code.minimum_subtotal | money }}`; may be missing; never with `at_most:`",
     },
     "offer": {
@@ -42,12 +44,15 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
 LINK = "unsubscribe_link"
 """The link by which the reader stops these e-mails."""
 
-PLAIN: Mapping[str, str] = {LINK: "the reader stops these e-mails there; every e-mail needs it in each part"}
+PLAIN: Mapping[str, str] = {
+    LINK: "the reader stops these e-mails there; every e-mail needs it in each part",
+    "shop_link": "the store's address, which says the campaign to your web statistics",
+}
 """The variables without fields, which are shown as they are."""
 
 OPEN = frozenset(name for name, fields in VARIABLES.items() if not fields)
 
-OUR_FILTERS = frozenset({"money", "date"})
+OUR_FILTERS = frozenset({"money", "date", "tracked"})
 
 _FILTERS_OF_JINJA = """
     abs batch capitalize center count d default dictsort e escape filesizeformat first float forceescape

@@ -203,7 +203,7 @@ def preview(run_id: int, number: int) -> Response:
         )
     if not 1 <= number <= len(mails):
         abort(404)
-    response = make_response(mails[number - 1][1].html)
+    response = make_response(mails[number - 1][1].whole_html)
     response.headers["Content-Security-Policy"] = MAIL_POLICY
     return response
 

@@ -58,7 +58,7 @@ class BrevoApi:
             "sender": _named(letter.sender),
             "to": [_named(letter.reader)],
             "subject": letter.subject,
-            "htmlContent": letter.html,
+            "htmlContent": letter.html_alone,
             "textContent": letter.text,
             "headers": {**dict(letter.headers), **own},
         }

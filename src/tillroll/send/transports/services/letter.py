@@ -5,6 +5,7 @@ It is read from the bytes that a mail server would get, so that every transport 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import default as modern
@@ -12,6 +13,7 @@ from typing import Any
 
 from tillroll.rendering.addresses import Mailbox, mailbox, sender_of
 from tillroll.rendering.mime import Outgoing
+from tillroll.rendering.pictures.inline import Picture, with_pictures
 
 KEY = "tillroll-key"
 """What services call the message's key. They name it in their events, so that an event finds its message."""
@@ -42,9 +44,15 @@ class Letter:
     subject: str
     text: str
     html: str
+    pictures: tuple[Picture, ...]  # that the HTML refers to
     headers: tuple[tuple[str, str], ...]  # those that have no field of their own, like List-Unsubscribe
     code: str
     content: bytes  # the whole e-mail
+
+    @property
+    def html_alone(self) -> str:
+        """The HTML with its pictures in it, for services that take none beside it; not every mail program shows those."""
+        return with_pictures(self.html, self.pictures)
 
 
 def read_letter(message: Outgoing) -> Letter:
@@ -59,6 +67,7 @@ def read_letter(message: Outgoing) -> Letter:
         subject=message.subject,
         text=_body(parsed, "plain"),
         html=_body(parsed, "html"),
+        pictures=tuple(_pictures(parsed)),
         headers=tuple(
             (name, " ".join(str(value).split()))
             for name, value in parsed.items()
@@ -81,6 +90,13 @@ def _name_in(parsed: Any, header: str) -> str:
     field = parsed[header]
     addresses = getattr(field, "addresses", ())
     return str(addresses[0].display_name) if addresses else ""
+
+
+def _pictures(parsed: Any) -> Iterator[Picture]:
+    for part in parsed.walk():
+        if part.get_content_type() == "image/png":
+            name = str(part["Content-ID"]).strip("<>").partition("@")[0]
+            yield Picture(name=name, content=part.get_content())
 
 
 def _body(parsed: Any, kind: str) -> str:

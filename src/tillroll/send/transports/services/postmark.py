@@ -12,6 +12,7 @@ from typing import Any
 
 from tillroll.campaign.language.models import Via
 from tillroll.ecwid.http.session import HttpSession
+from tillroll.rendering.pictures.inline import Picture
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.transports.services.address import ServiceAddress
 from tillroll.send.transports.services.api import (
@@ -87,8 +88,18 @@ class PostmarkApi:
             "Metadata": {KEY: letter.key},
             "TrackOpens": False,
             "TrackLinks": "None",
+            **({"Attachments": [_attached(each) for each in letter.pictures]} if letter.pictures else {}),
             **({"MessageStream": self._stream} if self._stream else {}),
         }
+
+
+def _attached(picture: Picture) -> dict[str, str]:
+    return {
+        "Name": f"{picture.name}.png",
+        "ContentType": "image/png",
+        "Content": picture.base64,
+        "ContentID": f"cid:{picture.content_id}",
+    }
 
 
 def _judge_one(raw: Any) -> Answered:

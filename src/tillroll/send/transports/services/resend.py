@@ -84,7 +84,7 @@ def _fields(letter: Letter) -> dict[str, Any]:
         "to": [in_one_line(letter.reader)],
         "subject": letter.subject,
         "text": letter.text,
-        "html": letter.html,
+        "html": letter.html_alone,
         "headers": dict(letter.headers),
         "tags": [{"name": KEY, "value": _NOT_IN_TAGS.sub("_", letter.key)}],
     }

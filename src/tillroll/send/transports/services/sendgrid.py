@@ -13,6 +13,7 @@ from typing import Any
 from tillroll.campaign.language.models import Via
 from tillroll.ecwid.http.session import HttpSession
 from tillroll.rendering.addresses import Mailbox
+from tillroll.rendering.pictures.inline import Picture
 from tillroll.send.transports.services.address import ServiceAddress
 from tillroll.send.transports.services.api import (
     FAILED,
@@ -56,6 +57,7 @@ class SendgridApi:
                 for kind, value in (("text/plain", letter.text), ("text/html", letter.html))
                 if value
             ],
+            **({"attachments": [_attached(each) for each in letter.pictures]} if letter.pictures else {}),
             "headers": dict(letter.headers),
             "tracking_settings": {
                 "click_tracking": {"enable": False, "enable_text": False},
@@ -77,6 +79,16 @@ class SendgridApi:
         if answer.status in {400, 403} and any(field.partition(".")[0] == "from" for field in fields):
             return [untried(Trouble.SENDER).saying(status, said)]
         return [judge_status(answer, said)]
+
+
+def _attached(picture: Picture) -> dict[str, str]:
+    return {
+        "content": picture.base64,
+        "type": "image/png",
+        "filename": f"{picture.name}.png",
+        "disposition": "inline",
+        "content_id": picture.content_id,
+    }
 
 
 def _named(one: Mailbox) -> dict[str, str]:

@@ -93,7 +93,7 @@ def _fields(letter: Letter) -> dict[str, Any]:
         "to": {"name": letter.reader.name, "email": letter.reader.address},
         "subject": letter.subject,
         "text": letter.text,
-        "html": letter.html,
+        "html": letter.html_alone,
         "headers": [{"name": name, "value": value} for name, value in letter.headers],
         "code": letter.code,
     }
