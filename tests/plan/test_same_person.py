@@ -128,7 +128,7 @@ def test_a_store_without_such_people_costs_one_query(ledger: Engine) -> None:
     run_id = start_by_hand(ledger, store_id=store_id, name="hello", person="ana", now=NOW)
     with counting(ledger) as sent:
         make_plan(ledger, run_id=run_id, now=NOW, per_minute=600)
-    assert len([statement for statement in sent if "customers.mailbox" in statement]) == 1
+    assert len([statement for statement in sent if "SELECT customers.mailbox" in statement]) == 1
 
 
 def test_the_exposure_counts_a_person_once(ledger: Engine) -> None:

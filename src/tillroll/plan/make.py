@@ -58,7 +58,7 @@ class Planning:
     """
 
     def __init__(
-        self, engine: Engine, *, run_id: int, now: datetime, per_minute: int, has_links: bool
+        self, engine: Engine, *, run_id: int, now: datetime, per_minute: int, has_links: bool = True
     ) -> None:
         """`has_links`: unsubscribe links can be made here."""
         self._engine, self._run_id = engine, run_id

@@ -62,8 +62,8 @@ def may_send(
 
     `code` is None for an e-mail without a code. `consent` is as the mirror has it now, and `is_customer` whether the store still
     has the customer. `email` is the address of the approved plan, and `email_now` the customer's in the mirror.
-    `allowed_from`: when the guardrail on e-mails per week allows the customer one more, if it doesn't now.
-    `over`: why the order or cart that the e-mail is about is over.
+    `allowed_from`: when the guardrail on e-mails per week, or their own wish for fewer, allows one more, if it doesn't now.
+    `over`: why the order or cart that the e-mail is about is over, or what the recipient said against it.
     """
     if over:
         return Decision(go=False, reason=over)

@@ -1,10 +1,10 @@
-"""Why a code is in its state, for people."""
+"""Why a code is in its state, and why somebody gets no e-mails, for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tillroll.campaign.states import CodeCause
+from tillroll.campaign.states import CodeCause, SuppressionCause
 
 _CODE: Mapping[CodeCause, str] = {
     CodeCause.SWITCHED_OFF_IN_STORE: "switched off in the store",
@@ -16,3 +16,18 @@ _CODE: Mapping[CodeCause, str] = {
 def say_code_cause(cause: CodeCause, reason: str) -> str:
     """Return why a code is in its state: from its cause if that has a sentence, else the recorded reason."""
     return _CODE.get(cause, reason)
+
+
+_SUPPRESSION: Mapping[SuppressionCause, str] = {
+    SuppressionCause.UNSUBSCRIBED: "they unsubscribed",
+    SuppressionCause.COMPLAINT: "they called an e-mail spam",
+    SuppressionCause.HARD_BOUNCE: "their address doesn't exist",
+    SuppressionCause.SOFT_BOUNCES: "several e-mails to them couldn't be delivered",
+    SuppressionCause.BY_HAND: "they are on the suppression list",
+    SuppressionCause.IMPORTED: "they are on an imported suppression list",
+}
+
+
+def say_suppression(cause: SuppressionCause) -> str:
+    """Return why somebody gets no e-mail."""
+    return _SUPPRESSION[cause]

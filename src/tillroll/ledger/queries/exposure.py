@@ -93,7 +93,12 @@ def count_codes_like(connection: Connection, *, store_id: int, prefix: str, leng
 
 
 def left_lately(
-    what: sa.ColumnElement[Any], *, store_id: int, customer: sa.ColumnElement[int], now: datetime
+    what: sa.ColumnElement[Any],
+    *,
+    store_id: int,
+    customer: sa.ColumnElement[int],
+    now: datetime,
+    within: timedelta = WEEK,
 ) -> sa.ScalarSelect[Any]:
     """Return a subquery: `what`, an aggregate of `LEFT_AT` such as a count, over a customer's e-mails of the last 7 days.
 
@@ -107,7 +112,7 @@ def left_lately(
             _THEIRS.c.customer_id == customer,
             _SENT.c.store_id == store_id,
             _SENT.c.state.in_(_MAY_HAVE_LEFT),
-            now - WEEK < LEFT_AT,
+            now - within < LEFT_AT,
         )
         .scalar_subquery()
     )

@@ -29,7 +29,7 @@ class SharedAddress:
     first: int  # the oldest of them, by whom the person is assigned to an arm and to the control group
     chosen: int | None  # who gets the code and the e-mail; None: nobody
     exclusion: int  # the number (from 1) of the first exclusion that one of them is in; 0: none
-    refused: bool  # one of them refused e-mails
+    refused: bool  # one of them refused e-mails, or unsubscribed
     had_enough: bool  # together they had all the e-mails that they may get
 
 
@@ -78,6 +78,6 @@ def _person(same: Sequence[sa.Row[Any]], request: AudienceRequest) -> SharedAddr
         first=same[0].customer_id,
         chosen=chosen if request.only is None else request.only,
         exclusion=min((row.exclusion for row in same if row.exclusion), default=0),
-        refused=any(row.accepts_marketing is False for row in same),
+        refused=any(row.accepts_marketing is False or row.is_stopped for row in same),
         had_enough=most is not None and sum(row.emails for row in same) >= most,
     )

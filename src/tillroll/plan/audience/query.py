@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign import Revision
+from tillroll.ledger.consent.standing import is_stopped
 from tillroll.ledger.queries.exposure import left_lately
 from tillroll.ledger.tables import customers
 from tillroll.plan.segments.query import SegmentQuery
@@ -19,6 +20,11 @@ from tillroll.plan.segments.question import ask
 
 HAD_ENOUGH = 1 << 15
 """A flag beside the number of an exclusion: they had all the e-mails that they may get."""
+
+STOPPED = 1 << 14
+"""Another flag: they unsubscribed from the campaign or from all, complained, or can't be reached."""
+
+FLAGS = HAD_ENOUGH | STOPPED
 
 _CENT = Decimal("0.01")
 
@@ -59,14 +65,17 @@ class AudienceQuery:
         most = revision.guardrails.messages_per_person_per_week
         self._emails = sa.literal(0) if most is None else _emails_lately(request)
         self._had_enough = sa.false() if most is None else self._emails >= most
+        self._stopped = is_stopped(request.store_id, revision.name, request.now)
 
     def every(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
         """Select columns of everybody in the segment, and `flags`, in ascending order of their ids.
 
-        The flags hold the number (from 1) of the first exclusion a customer is in, and `HAD_ENOUGH` if they had all the e-mails
-        that they may get.
+        The flags hold the number (from 1) of the first exclusion a customer is in, and `HAD_ENOUGH` and `STOPPED` where they are
+        true.
         """
-        flags = (self._exclusion + sa.case((self._had_enough, HAD_ENOUGH), else_=0)).label("flags")
+        had_enough = sa.case((self._had_enough, HAD_ENOUGH), else_=0)
+        stopped = sa.case((self._stopped, STOPPED), else_=0)
+        flags = (self._exclusion + had_enough + stopped).label("flags")
         query = sa.select(*columns, flags).select_from(self._query.source)
         return query.where(self._query.scope, self._in_segment).order_by(customers.c.customer_id)
 
@@ -81,6 +90,7 @@ class AudienceQuery:
                 ),
                 self._exclusion.label("exclusion"),
                 self._emails.label("emails"),
+                self._stopped.label("is_stopped"),
                 in_segment,
             )
             .select_from(self._query.source)
@@ -104,6 +114,7 @@ class AudienceQuery:
             customers.c.accepts_marketing.is_(sa.true()),
             customers.c.email.contains("@"),
             sa.not_(self._had_enough),
+            sa.not_(self._stopped),
         ).order_by(customers.c.customer_id)
 
 

@@ -25,7 +25,7 @@ from tillroll.campaign.language.value import Figure
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import customers
 from tillroll.plan.audience.people import SharedAddress, people_of
-from tillroll.plan.audience.query import HAD_ENOUGH, AudienceQuery, AudienceRequest
+from tillroll.plan.audience.query import FLAGS, HAD_ENOUGH, STOPPED, AudienceQuery, AudienceRequest
 from tillroll.rendering.reading.people import AwkwardPeople
 
 FIGURES = (customers.c.orders, customers.c.spent, customers.c.last_order_at)
@@ -212,8 +212,10 @@ def _why_excluded(
     What excludes one customer of a person excludes them all.
     """
     who = request.revision.campaign.who
-    if exclusion := (flags & ~HAD_ENOUGH) or (person.exclusion if person is not None else 0):
+    if exclusion := (flags & ~FLAGS) or (person.exclusion if person is not None else 0):
         return f"in {who.exclude[exclusion - 1]}"
+    if flags & STOPPED:
+        return "unsubscribed, or can't be reached"
     if row.accepts_marketing is not True:
         return "no consent to e-mails"
     if person is not None and person.refused:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.frozen.recipient import Recipient
+from tillroll.campaign.sentences.causes import say_suppression
 from tillroll.campaign.states import CodeState, ItemKind, MessageState, RunState, Stage, WireState
 from tillroll.campaign.text.units import Rate
 from tillroll.errors import Refused
@@ -36,6 +37,7 @@ from tillroll.send.outcomes import message_item, release, write
 from tillroll.send.same_person import NO_OTHERS, OtherCustomers, others_of
 from tillroll.send.slices.compose import DueMessage, compose
 from tillroll.send.slices.prepare import is_used
+from tillroll.send.wishes import NO_WISH, OwnWish, wishes_of
 
 _ALL_OF_THEM = 10
 """If so many messages are looked at and every one of them fails, the fault is the run's, not theirs."""
@@ -63,13 +65,15 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
             )  # they were mended: the next slice has the new ones
         rows = connection.execute(_next_messages(sending, now, most)).all()
         others = others_of(connection, sending, [row.customer_id for row in rows], now)
+        wishes = wishes_of(connection, sending, rows, now)
     judged: list[_Judged] = []
     broken: list[tuple[int, Exception]] = []
     for row in rows:
         if (judged or broken) and (context.clock.now() > until or context.database.stopped):
             break
         try:
-            judged.append(_judge(sending, row, others.get(row.customer_id, NO_OTHERS), now))
+            theirs = others.get(row.customer_id, NO_OTHERS), wishes.get(row.customer_id, NO_WISH)
+            judged.append(_judge(sending, row, *theirs, now))
         except Exception as fault:
             if concerns_everybody(fault):
                 raise
@@ -92,9 +96,11 @@ class _Judged:
     not_before: datetime | None = None  # it waits until then
 
 
-def _judge(sending: Sending, row: sa.Row[Any], others: OtherCustomers, now: datetime) -> _Judged:
+def _judge(
+    sending: Sending, row: sa.Row[Any], others: OtherCustomers, wish: OwnWish, now: datetime
+) -> _Judged:
     """Decide about one message, and build it if it may go. There may be many thousands of rows, so they stay plain."""
-    message = _due_message(sending, row, others)
+    message = _due_message(sending, row, others, wish)
     decision = _decide(sending, message, now)
     if decision.wait_until is not None:
         return _Judged(message_id=message.id, reason=decision.reason, not_before=decision.wait_until)
@@ -173,7 +179,7 @@ def _decide(sending: Sending, message: DueMessage, now: datetime) -> Decision:
         email_now=message.email_now,
         now=now,
         allowed_from=message.allowed_from,
-        over=sending.over,
+        over=say_suppression(message.stopped) if message.stopped is not None else sending.over,
     )
 
 
@@ -298,12 +304,14 @@ def _sent_this_week(sending: Sending, now: datetime) -> list[sa.ColumnElement[An
     ]
 
 
-def _due_message(sending: Sending, row: sa.Row[Any], others: OtherCustomers) -> DueMessage:
+def _due_message(sending: Sending, row: sa.Row[Any], others: OtherCustomers, wish: OwnWish) -> DueMessage:
     limit = sending.revision.guardrails.messages_per_person_per_week
     allowed_from = None
     if limit is not None and row.week_count + others.week_count >= limit:
         began = [first for first in (row.week_first, others.week_first) if first is not None]
         allowed_from = min(began) + WEEK
+    if wish.allowed_from is not None:
+        allowed_from = max(allowed_from or wish.allowed_from, wish.allowed_from)
     return DueMessage(
         id=row.message_id,
         key=row.message_key,
@@ -314,6 +322,7 @@ def _due_message(sending: Sending, row: sa.Row[Any], others: OtherCustomers) -> 
         valid_from=row.valid_from,
         valid_until=row.valid_until,
         consent=False if others.refused else row.accepts_marketing,
+        stopped=wish.stopped,
         is_customer=row.known_customer_id is not None,
         email_now=row.email_now or "",
         is_used=bool(row.is_used),

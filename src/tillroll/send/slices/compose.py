@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.sentences.offers import say_offer
-from tillroll.campaign.states import CodeState
+from tillroll.campaign.states import CodeState, SuppressionCause
 from tillroll.campaign.text.money import smallest_unit
 from tillroll.rendering.addresses import sender_of
 from tillroll.rendering.bulk.headers import bulk_headers
@@ -32,6 +32,7 @@ class DueMessage:
     valid_from: datetime | None
     valid_until: datetime | None
     consent: bool | None  # as the mirror has it now
+    stopped: SuppressionCause | None  # they get no e-mail of this campaign
     is_customer: bool  # the store still has the customer
     email_now: str  # the customer's address as the mirror has it now
     is_used: bool  # it is a reminder, and the code was used
