@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 
 from tillroll.approve.decide import OwnPlans
 from tillroll.campaign.language.models import Via
@@ -62,6 +63,9 @@ class Settings:
     mail_url: str = field(
         default="", repr=False
     )  # MAIL_URL, or SMTP_URL as before: the address of the transport
+    mail_hook_key: str = field(
+        default="", repr=False
+    )  # MAIL_HOOK_KEY: what the mail service signs its webhooks with
     mail_from: str = ""  # TILLROLL_MAIL_FROM: like "Shop <hello@shop.example>"; empty: the store's own
     own_plans: OwnPlans = OwnPlans.AUTO  # TILLROLL_OWN_PLANS: may an asker be the only approver
     personal_key: str = field(default="", repr=False)  # TILLROLL_KEY: of the person who gives commands
@@ -137,7 +141,6 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
     faults: list[str] = []
     home = Path(names.get("TILLROLL_HOME") or "var")
     api_url = _url(names, "ECWID_API_URL", faults) or API_URL
-    mail_via, mail_url = _transport(names, faults)
     values = Settings(
         home=home,
         database_url=names.get("DATABASE_URL") or f"sqlite:///{home / 'tillroll.sqlite3'}",
@@ -154,9 +157,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         engine=_choice(names, "TILLROLL_ENGINE", (EMBEDDED, DISTRIBUTED), default_engine(names), faults),
         threads=_whole(names, "TILLROLL_THREADS", 8, 1, 64, faults),
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
-        mail_via=mail_via,
-        mail_url=mail_url,
-        mail_from=_sender(names, faults),
+        **_mail(names, faults),
         own_plans=_own_plans(names, faults),
         personal_key=names.get("TILLROLL_KEY", "").strip(),
         port=_whole(names, "PORT", 8000, 1, 65_535, faults),
@@ -209,6 +210,17 @@ def _url(names: Mapping[str, str], name: str, faults: list[str]) -> str:
     if url and not url.startswith(("https://", "http://")):
         faults.append(f"{name} is {url!r}; it must begin with https://")
     return url.rstrip("/")
+
+
+def _mail(names: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
+    """Return the settings of the e-mails."""
+    via, url = _transport(names, faults)
+    return {
+        "mail_via": via,
+        "mail_url": url,
+        "mail_hook_key": names.get("MAIL_HOOK_KEY", "").strip(),
+        "mail_from": _sender(names, faults),
+    }
 
 
 def _transport(names: Mapping[str, str], faults: list[str]) -> tuple[Via, str]:

@@ -175,6 +175,16 @@ class WireState(StrEnum):
     LEAVING = "leaving"  # its end is being sent; it may have left
 
 
+class MailEventKind(StrEnum):
+    """What became of an e-mail after it left."""
+
+    DELIVERED = "delivered"  # the reader's mail server took it
+    BOUNCED = "bounced"  # for good: there is no such mailbox
+    SOFT_BOUNCED = "soft_bounced"  # for a reason that may pass
+    COMPLAINED = "complained"  # the reader called it spam
+    UNSUBSCRIBED = "unsubscribed"  # by the service's own link
+
+
 MESSAGE_OPEN = frozenset({MessageState.READY, MessageState.SENDING})
 
 

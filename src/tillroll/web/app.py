@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from tillroll.web.accounts import signin
-from tillroll.web.endpoints import events, health, metrics, webhooks
+from tillroll.web.endpoints import events, health, mail_hooks, metrics, webhooks
 from tillroll.web.pages import (
     account,
     campaigns,
@@ -62,6 +62,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     protected = CSRFProtect(app)
     protected.exempt(webhooks.pages)  # signed by the store instead
     protected.exempt(events.pages)  # signed by their sender instead
+    protected.exempt(mail_hooks.pages)  # the address is secret, and most services sign too
     signin.set_up(app, services)
     addresses.set_up(app)
     errors.set_up(app)
@@ -69,7 +70,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     concealing.set_up(app)
     for about_store in (home, campaigns, runs, decisions, changes, drift, faults, retry):
         app.register_blueprint(about_store.pages, url_prefix=addresses.BELOW_STORE)
-    for module in (stores, account, former, webhooks, events, metrics, health):
+    for module in (stores, account, former, webhooks, events, mail_hooks, metrics, health):
         app.register_blueprint(module.pages)
     app.jinja_env.globals.update(
         asset=_asset,

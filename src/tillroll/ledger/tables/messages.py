@@ -41,6 +41,23 @@ messages = sa.Table(
     sa.Index("ix_messages_left", "store_id", "sending_at", "state", "run_id", "code_id", "recipient_id"),
 )
 
+mail_events = sa.Table(
+    "mail_events",
+    metadata,
+    identity(),
+    of("stores"),
+    of("messages"),
+    text("service"),  # that told it; `smtp`: a bounce that came back by e-mail
+    text("event_key"),  # the same at every delivery
+    text("kind"),  # of `MailEventKind`
+    text("reason", ""),  # for people
+    sa.Column("happened_at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("handled_at", UtcDateTime),  # when it was acted on; none: it waits
+    sa.UniqueConstraint("message_id", "service", "event_key"),
+    sa.Index(None, "store_id", "handled_at"),
+)
+
 holds = sa.Table(
     "transport_holds",
     metadata,

@@ -24,6 +24,7 @@ from tillroll.plan.due.slots import create_due_runs
 from tillroll.recovery.anchor import anchor_if_due
 from tillroll.recovery.fence import guard
 from tillroll.track.connect import end_pause
+from tillroll.track.mail.act import handle_mail_events
 from tillroll.track.mirror.follow import continue_readings, follow_shop, is_reading, sync_customers
 from tillroll.track.mirror.history import read_history
 from tillroll.track.results.redeem import end_runs
@@ -52,6 +53,8 @@ def run_stages(
     if not worker.fence_checked:
         pass_fence(worker)
     handled = calls.call(Stage.WEBHOOKS, lambda: handle_events(mirror_session(worker, until)), failed=0)
+    told = partial(handle_mail_events, engine, store_id, now=worker.services.clock.now())
+    handled += calls.call(Stage.WEBHOOKS, told, failed=0)
     made = _make_runs(worker, store, until, calls)
     waits = [calls.call(Stage.PLAN, lambda: plan_runs(worker, until), failed=None)]
     calls.call(Stage.APPROVE, lambda: _settle_plans(worker, until), failed=0)

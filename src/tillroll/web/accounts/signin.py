@@ -32,6 +32,7 @@ OPEN = frozenset(
         "health.healthz",
         "webhooks.webhook",
         "events.event",
+        "mail_hooks.mail_hook",
         "metrics.metrics",
         "security.login",
         "security.static",

@@ -1,1 +1,1 @@
-"""Endpoints that programs call: the store's webhooks, custom events, the health check and the metrics."""
+"""Endpoints that programs call: the webhooks of stores and mail services, custom events, the health check and the metrics."""

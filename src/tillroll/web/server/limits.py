@@ -13,11 +13,15 @@ HEADER_FIELDS = 60
 LINE_BYTES = 4 * 1024
 """Of the request line: method, path and query."""
 BODY_BYTES = 64 * 1024
+HOOK_BYTES = 1024 * 1024
+"""Of the body of what a mail service tells: it collects its events."""
+HOOKS = "/hooks/mail/"
+"""How the addresses of mail services begin."""
 THREADS = 8
 """Of one process, for pages."""
 QUICK_THREADS = 2
 """Of one process, for what must be answered while all other threads are busy."""
-QUICK_PATHS = ("/healthz", "/webhooks/", "/events/")
+QUICK_PATHS = ("/healthz", "/webhooks/", "/events/", "/hooks/")
 PER_ADDRESS = 50
 """Connections of one address, in one process, that have waited for the client for longer than `PATIENCE`."""
 PATIENCE = 3.0  # seconds

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from copy import copy
+
+from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError
 
-from tillroll.web.server.limits import HEADER_FIELDS, LINE_BYTES
+from tillroll.web.server.limits import HEADER_FIELDS, HOOK_BYTES, HOOKS, LINE_BYTES
 
 _LONGEST_NUMBER = 10  # digits of a Content-Length
 
 
 class RequestParser(HTTPRequestParser):
     """Refuses headers with too many fields, a long request line, or a field that appears twice and must not."""
+
+    adj: Adjustments
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse a whole header. Raises `ParsingError`, which waitress answers with 400."""
@@ -26,3 +31,7 @@ class RequestParser(HTTPRequestParser):
             super().parse_header(header_plus)
         except ValueError as fault:
             raise ParsingError("the header can't be read") from fault
+        if self.path.startswith(HOOKS):
+            larger: Adjustments = copy(self.adj)  # of this request alone
+            larger.max_request_body_size = HOOK_BYTES + 1
+            self.adj = larger

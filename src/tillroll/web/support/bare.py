@@ -9,7 +9,7 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title} · Tillroll</title></head>
 <body><main><h1>{title}</h1><p>{message}</p></main></body></html>
 """
-FOR_PROGRAMS = ("/healthz", "/webhooks/", "/events/", "/metrics")
+FOR_PROGRAMS = ("/healthz", "/webhooks/", "/events/", "/hooks/", "/metrics")
 """How the addresses begin that programs call, which read JSON and no pages."""
 
 AWAY = "The database can't be reached right now, so nothing was done. It goes on by itself: try again in a minute."

@@ -13,6 +13,7 @@ from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import MethodNotAllowed
 
+from tillroll.track.mail import intake as mail
 from tillroll.track.webhooks.custom import MOST_BYTES
 from tillroll.web.support.errors import is_for_programs, plain_problem
 
@@ -22,7 +23,11 @@ _MOST_PARAMETERS = 40
 _MOST_FIELDS = 600
 _QUERY = re.compile(rb"[!-~]*")  # a browser writes other characters as %XX
 _FORM = "application/x-www-form-urlencoded"
-_TAKES_BYTES = {"webhooks.webhook": 64 * 1024, "events.event": MOST_BYTES}
+_TAKES_BYTES = {
+    "webhooks.webhook": 64 * 1024,
+    "events.event": MOST_BYTES,
+    "mail_hooks.mail_hook": mail.MOST_BYTES,
+}
 """Endpoints that take any bytes, and how many."""
 
 
@@ -43,6 +48,8 @@ def _refuse() -> ResponseReturnValue | None:
     if not _QUERY.fullmatch(query):
         return plain_problem(400, "The address is no address, so nothing was done.")
     most = _TAKES_BYTES.get(request.endpoint or "")
+    if most is not None:
+        request.max_content_length = most
     if (request.content_length or 0) > (most or FORM_BYTES):
         return plain_problem(413, "The request is larger than what this address takes, so nothing was done.")
     if most is None and _has_body():
