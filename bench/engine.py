@@ -104,7 +104,7 @@ def _environment(home: Path, url: str) -> dict[str, str]:
             "TILLROLL_LOG_LEVEL": "warning",
             "ECWID_STORE_ID": "",
             "ECWID_TOKEN": "",
-            "SMTP_URL": "",
+            "MAIL_URL": "outbox:",
         }
     )
 

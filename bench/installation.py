@@ -165,7 +165,7 @@ def _environment(home: Path, url: str, access: StoreAccess) -> dict[str, str]:
             "ECWID_STORE_ID": str(access.ecwid_id),
             "ECWID_TOKEN": access.token,
             "ECWID_API_URL": access.base_url,
-            "SMTP_URL": "",
+            "MAIL_URL": "outbox:",
         }
     )
 

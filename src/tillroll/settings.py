@@ -59,7 +59,9 @@ class Settings:
     )
     threads: int = 8  # TILLROLL_THREADS: stores that a worker handles at the same time
     requests_per_minute: int = 600  # TILLROLL_REQUESTS_PER_MINUTE
-    mail_via: Via = Via.OUTBOX  # the transport that MAIL_URL begins with, else the outbox folder
+    mail_via: Via | None = (
+        Via.OUTBOX
+    )  # what MAIL_URL begins with; without it the outbox folder, or none if live
     mail_url: str = field(
         default="", repr=False
     )  # MAIL_URL, or SMTP_URL as before: the address of the transport
@@ -223,11 +225,14 @@ def _mail(names: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
     }
 
 
-def _transport(names: Mapping[str, str], faults: list[str]) -> tuple[Via, str]:
-    """Return the transport and its address: its first word, without what follows a plus sign, names the transport."""
+def _transport(names: Mapping[str, str], faults: list[str]) -> tuple[Via | None, str]:
+    """Return the transport and its address: its first word, without what follows a plus sign, names the transport.
+
+    Without an address nothing may leave for a real store's customers, and files must not pass for sent e-mails: then it is None.
+    """
     given = [names[name] for name in MAIL_VARIABLES if names.get(name)]
     if not given:
-        return Via.OUTBOX, ""
+        return (Via.OUTBOX if names.get("TILLROLL_ENVIRONMENT") == SANDBOX else None), ""
     if len(set(given)) > 1:
         faults.append(
             f"{' and '.join(MAIL_VARIABLES)} are set to different addresses; only one of them may be set"
@@ -237,7 +242,7 @@ def _transport(names: Mapping[str, str], faults: list[str]) -> tuple[Via, str]:
         return Via("smtp" if word == "smtps" else word), given[0]
     except ValueError:
         faults.append(
-            f"MAIL_URL names no way to send e-mails; it begins with one of {', '.join(Via)}, and ://"
+            f"MAIL_URL names no way to send e-mails; it begins with one of {', '.join(Via)}, and a colon"
         )
         return Via.OUTBOX, ""
 

@@ -36,6 +36,7 @@ from tillroll.ledger.records import Store
 from tillroll.ledger.sealing import Sealer
 from tillroll.rendering.bulk.link import UnsubscribeLinks
 from tillroll.send.transport import Transport
+from tillroll.send.transports.nowhere import Nowhere
 from tillroll.send.transports.outbox import Outbox
 from tillroll.send.transports.services.choose import open_service
 from tillroll.send.transports.smtp import Smtp
@@ -172,6 +173,8 @@ def open_transport(settings: Settings, clock: Clock) -> Transport:
             return Smtp(SmtpServer.from_url(settings.mail_url))
         case Via.OUTBOX:
             return Outbox(settings.outbox, clock)
+        case None:
+            return Nowhere()
         case _:
             return open_service(settings.mail_via, settings.mail_url, clock)
 

@@ -45,7 +45,7 @@ def survives(tmp_path: Path, url: str, *, engine: str, workers: int, customers: 
         shop(tmp_path, url, customers=customers, engine=engine) as made,
     ):
         made.begin("many")
-        environment = {**made.environment, "SMTP_URL": address}
+        environment = {**made.environment, "MAIL_URL": address}
         with process_group(["worker"] * workers, environment, tmp_path) as processes:
             killed = kill_amid_sending(made, processes, mailbox, kills, draw)
             finished(made.parts)

@@ -68,7 +68,7 @@ def installation(
                     "ECWID_STORE_ID": str(ready.store_id),
                     "ECWID_TOKEN": ready.token,
                     "ECWID_API_URL": ready.base_url,
-                    "SMTP_URL": "",
+                    "MAIL_URL": "outbox:",
                 }
             ),
         )

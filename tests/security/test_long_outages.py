@@ -50,7 +50,7 @@ def busy(
         shop(tmp_path, url, customers=customers, batch_pause=0.3, engine=engine) as made,
     ):
         made.begin("many")
-        with long_running(WORKERS, {**made.environment, "SMTP_URL": address}, tmp_path) as workers:
+        with long_running(WORKERS, {**made.environment, "MAIL_URL": address}, tmp_path) as workers:
             yield made, workers, mailbox
 
 

@@ -25,7 +25,7 @@ from tillroll.ledger.job_queue import conninfo
 from tillroll.ledger.locks.store_lock import MOST_SENDERS
 from tillroll.loop.jobs import ADVANCE, CLOSE, MAIL, POOL, SEND, SLOW, TURNS, Queue, WorkerJobs
 from tillroll.loop.own_jobs import OwnJobs
-from tillroll.loop.registration import note_lost_locks, register_store
+from tillroll.loop.registration import note_lost_locks, note_transport, register_store
 from tillroll.loop.stages.sending import send_context
 from tillroll.loop.store_workers import PATIENCE, SLICE, StoreWorkers, exit_now
 from tillroll.recovery.fence import FenceTaken
@@ -75,6 +75,7 @@ class DistributedWorker:
         """Work until `stop`; return when the jobs under way have ended."""
         database = self._services.database
         database.insist(lambda: register_store(self._services))
+        database.insist(lambda: note_transport(self._services))
         database.insist(lambda: note_lost_locks(self._services))
         log.info("worker.started", engine="distributed")
         while not self._stop.is_set():

@@ -1,10 +1,13 @@
-"""What a worker does first: connect the store that the environment names, and learn whether all locks were lost lately."""
+"""What a worker does first: connect the store that the environment names, learn whether all locks were lost lately, and say so
+if no e-mail can leave."""
 
 from __future__ import annotations
 
 from tillroll.ledger.engine import reading
 from tillroll.ledger.locks.store_lock import seconds_since_locks_were_lost
 from tillroll.ledger.queries.stores import find_store
+from tillroll.send.hold import begin, hold
+from tillroll.send.trouble import Trouble
 from tillroll.track.connect import connect
 from tillroll.wiring import Services
 
@@ -36,3 +39,11 @@ def note_lost_locks(services: Services) -> None:
     seconds = seconds_since_locks_were_lost(services.engine)
     if seconds is not None:
         services.database.note_return(seconds)
+
+
+def note_transport(services: Services) -> None:
+    """Hold the e-mails of an installation that has no way to send them; drop the holds of a way that it no longer uses."""
+    now, transport = services.clock.now(), services.transport.name
+    begin(services.engine, transport, now=now)
+    if services.settings.mail_via is None:
+        hold(services.engine, transport=transport, trouble=Trouble.NO_TRANSPORT, answer="", now=now)

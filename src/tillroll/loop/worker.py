@@ -21,7 +21,7 @@ from tillroll.ledger.engine import reading, touch
 from tillroll.ledger.queries.stores import all_stores, load_store
 from tillroll.loop.advance import StoreWorker, advance
 from tillroll.loop.due import due_stores
-from tillroll.loop.registration import note_lost_locks, register_store
+from tillroll.loop.registration import note_lost_locks, note_transport, register_store
 from tillroll.loop.stages.files import WatchedFolder
 from tillroll.loop.store_workers import PATIENCE, SLICE, StoreWorkers, exit_now
 from tillroll.track.connect import CONNECTED
@@ -82,6 +82,7 @@ class Worker:
     def run(self) -> None:
         """Work until `stop`; return when the last turns are committed."""
         self._services.database.insist(lambda: register_store(self._services))
+        self._services.database.insist(lambda: note_transport(self._services))
         self._services.database.insist(lambda: note_lost_locks(self._services))
         self._scheduler.add_job(
             self._tick, "interval", seconds=TICK, next_run_time=self._services.clock.now()

@@ -18,7 +18,7 @@ from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.tables import holds, runs
-from tillroll.send.trouble import Trouble, probe_pause, say_trouble, say_what_to_do
+from tillroll.send.trouble import Trouble, probe_pause, say_nothing_leaves, say_trouble, say_what_to_do
 
 log = structlog.get_logger("tillroll.send")
 
@@ -48,6 +48,8 @@ class Hold:
     @property
     def sentence(self) -> str:
         """Return what is wrong and what to do, for people."""
+        if self.trouble is Trouble.NO_TRANSPORT:
+            return say_nothing_leaves()
         answer = f": {self.answer.rstrip('.')}" if self.answer else ""
         return (
             f"No e-mail leaves by {self.transport}. {say_trouble(self.trouble)}{answer}. {say_what_to_do(self.trouble)} "
@@ -114,6 +116,14 @@ def hold(
             reason=answer or say_trouble(trouble),
             do=say_what_to_do(trouble),
         )
+
+
+def begin(engine: Engine, transport: str, *, now: datetime) -> None:
+    """Forget the holds of transports that this installation no longer uses, and let the runs that waited for them go on."""
+    with writing(engine) as connection:
+        others = sa.delete(holds).where(holds.c.transport != transport)
+        if connection.execute(others).rowcount:
+            wake_runs(connection)
 
 
 def take_probe(engine: Engine, held: Hold, *, now: datetime) -> bool:

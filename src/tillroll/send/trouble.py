@@ -25,6 +25,7 @@ class Trouble(StrEnum):
     SIZE = "size"
     POLICY = "policy"
     STORAGE = "storage"
+    NO_TRANSPORT = "no_transport"
     ADDRESS = "address"
     ACCOUNT = "account"
 
@@ -38,6 +39,7 @@ _SENTENCES = {
     Trouble.SIZE: "The e-mails are larger than the mail server takes",
     Trouble.POLICY: "The mail server refuses one e-mail after the other with the same answer",
     Trouble.STORAGE: "The outbox can't be written",
+    Trouble.NO_TRANSPORT: "Nothing leaves this machine: MAIL_URL names no way to send e-mails",
     Trouble.ADDRESS: "The mail service doesn't know what MAIL_URL names",
     Trouble.ACCOUNT: "The mail service has suspended the account, or not opened it yet",
 }
@@ -50,6 +52,7 @@ _TO_DO = {
     Trouble.SIZE: "Make the template smaller, or ask the mail server's owner for a higher limit.",
     Trouble.POLICY: "Read the answer, and ask the mail server's owner what it means.",
     Trouble.STORAGE: "Check the disk's free space and the folder's permissions.",
+    Trouble.NO_TRANSPORT: "Set it to your mail server or mail service, or to outbox: to write e-mails to files, and restart.",
     Trouble.ADDRESS: "Check the domain, region and options in MAIL_URL.",
     Trouble.ACCOUNT: "Read the mail service's notices to you, and settle it there.",
 }
@@ -57,6 +60,7 @@ _PROBES = {
     Trouble.LOGIN: RetryPolicy(first_pause=timedelta(minutes=2), longest_pause=timedelta(minutes=15)),
     Trouble.ACCOUNT: RetryPolicy(first_pause=timedelta(minutes=2), longest_pause=timedelta(minutes=15)),
     Trouble.LIMIT: RetryPolicy(first_pause=timedelta(minutes=1), longest_pause=timedelta(minutes=30)),
+    Trouble.NO_TRANSPORT: RetryPolicy(first_pause=timedelta(hours=1), longest_pause=timedelta(hours=1)),
 }
 _PROBE = RetryPolicy(first_pause=timedelta(seconds=15), longest_pause=timedelta(minutes=10))
 
@@ -69,6 +73,12 @@ def say_trouble(trouble: Trouble) -> str:
 def say_what_to_do(trouble: Trouble) -> str:
     """Return what a person can do about it."""
     return _TO_DO[trouble]
+
+
+def say_nothing_leaves() -> str:
+    """Return what holds for an installation that has no way to send e-mails, and what to do."""
+    trouble = Trouble.NO_TRANSPORT
+    return f"{say_trouble(trouble)}. {say_what_to_do(trouble)} Nothing is lost: all e-mails wait."
 
 
 def probe_pause(trouble: Trouble, probes: int) -> timedelta:

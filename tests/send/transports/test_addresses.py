@@ -101,5 +101,3 @@ def test_two_addresses_are_one_too_many() -> None:
         from_mapping({"MAIL_URL": one, "SMTP_URL": other})
     assert from_mapping({"MAIL_URL": one, "SMTP_URL": one}).mail_url == one
     assert from_mapping({"SMTP_URL": other}).mail_url == other
-    assert from_mapping({}).mail_via is Via.OUTBOX
-    assert from_mapping({"MAIL_URL": "outbox:"}).mail_via is Via.OUTBOX

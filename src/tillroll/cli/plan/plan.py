@@ -31,6 +31,7 @@ from tillroll.ledger.records import Store
 from tillroll.outlook.flow_preview import FlowPreview, preview_flow
 from tillroll.outlook.plan_preview import PlanPreview, PreviewRequest, preview_plan
 from tillroll.plan.due.pool import only_fills_pool
+from tillroll.send.trouble import say_nothing_leaves
 from tillroll.wiring import Services
 
 _FARTHEST = timedelta(days=3_660)
@@ -108,6 +109,8 @@ def plan(
         print_json(presentation.json())
     else:
         presentation.show()
+        if services.settings.mail_via is None:
+            out().print(f"\n[yellow]{say_nothing_leaves()}[/]")
     if presentation.refused:
         raise click.exceptions.Exit(1)
 
