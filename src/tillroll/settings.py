@@ -69,6 +69,7 @@ class Settings:
         default="", repr=False
     )  # MAIL_HOOK_KEY: what the mail service signs its webhooks with
     mail_from: str = ""  # TILLROLL_MAIL_FROM: like "Shop <hello@shop.example>"; empty: the store's own
+    proof_to: tuple[str, ...] = ()  # TILLROLL_PROOF_TO: who else may get proofs, with commas between
     own_plans: OwnPlans = OwnPlans.AUTO  # TILLROLL_OWN_PLANS: may an asker be the only approver
     personal_key: str = field(default="", repr=False)  # TILLROLL_KEY: of the person who gives commands
     port: int = 8000  # PORT
@@ -160,6 +161,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         threads=_whole(names, "TILLROLL_THREADS", 8, 1, 64, faults),
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         **_mail(names, faults),
+        proof_to=_addresses(names, "TILLROLL_PROOF_TO", faults),
         own_plans=_own_plans(names, faults),
         personal_key=names.get("TILLROLL_KEY", "").strip(),
         port=_whole(names, "PORT", 8000, 1, 65_535, faults),
@@ -253,6 +255,17 @@ def _sender(names: Mapping[str, str], faults: list[str]) -> str:
     if sender and not (before and host and sender.isprintable()):
         faults.append(f"TILLROLL_MAIL_FROM is {sender!r}; write it like Shop <hello@shop.example>")
     return sender
+
+
+def _addresses(names: Mapping[str, str], name: str, faults: list[str]) -> tuple[str, ...]:
+    given = tuple(filter(None, (part.strip() for part in names.get(name, "").split(","))))
+    for address in given:
+        before, _, host = parseaddr(address)[1].rpartition("@")
+        if not (before and host and address.isprintable() and " " not in address):
+            faults.append(
+                f"{name} has {address!r}; write addresses like ana@shop.example, with commas between"
+            )
+    return given
 
 
 def _whole(

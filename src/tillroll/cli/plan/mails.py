@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.ledger.records import Store
@@ -16,8 +16,29 @@ _MOST = 3  # e-mails, unless recipients are named
 Mails = list[tuple[Recipient, Rendered]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Letters:
+    """The e-mails of one step, before they are filled in: what they are about, and for whom."""
+
+    subject: PreviewSubject
+    people: tuple[Recipient, ...]
+
+
 def mails_of(preview: PlanPreview, store: Store, language: str = "") -> Mails:
     """Return the e-mails of the recipients that were named, or else of a few, from the first to the last."""
+    return _render(letters_of(preview, store, language))
+
+
+def mails_of_steps(preview: FlowPreview, store: Store, language: str = "") -> list[Mails]:
+    """Return the e-mails of each step, one list a step.
+
+    They are for the person the event happens to, or, for an event of a product, for some of the audience.
+    """
+    return [_render(letters) for letters in letters_of_steps(preview, store, language)]
+
+
+def letters_of(preview: PlanPreview, store: Store, language: str = "") -> Letters:
+    """Return what `mails_of` fills in."""
     people = preview.chosen or preview.sample[:: max(1, len(preview.sample) // _MOST)][:_MOST]
     subject = PreviewSubject(
         store=store,
@@ -26,22 +47,19 @@ def mails_of(preview: PlanPreview, store: Store, language: str = "") -> Mails:
         now=preview.timing.begins,
         language=language,
     )
-    return _render(subject, people)
+    return Letters(subject=subject, people=tuple(people))
 
 
-def mails_of_steps(preview: FlowPreview, store: Store, language: str = "") -> list[Mails]:
-    """Return the e-mails of each step, one list a step.
-
-    They are for the person the event happens to, or, for an event of a product, for some of the audience.
-    """
+def letters_of_steps(preview: FlowPreview, store: Store, language: str = "") -> list[Letters]:
+    """Return what `mails_of_steps` fills in."""
     if preview.by.person is None:
-        return [mails_of(step.preview, store, language) for step in preview.steps]
-    return [_mails_of_step(step, preview, preview.by.person, store, language) for step in preview.steps]
+        return [letters_of(step.preview, store, language) for step in preview.steps]
+    return [_letters_of_step(step, preview, preview.by.person, store, language) for step in preview.steps]
 
 
-def _mails_of_step(
+def _letters_of_step(
     step: StepPreview, preview: FlowPreview, person: Recipient, store: Store, language: str
-) -> Mails:
+) -> Letters:
     """Return the person's e-mail, even if this step would leave the person out."""
     plan = step.preview
     giver = preview.steps[step.shows_code_of - 1] if step.shows_code_of is not None else None
@@ -53,7 +71,7 @@ def _mails_of_step(
         earlier=_earlier_code(giver, person) if giver is not None else None,
         language=language,
     )
-    return _render(subject, plan.sample[:1] or (person,))
+    return Letters(subject=subject, people=plan.sample[:1] or (person,))
 
 
 def _earlier_code(giver: StepPreview, person: Recipient) -> EarlierCode:
@@ -68,6 +86,6 @@ def _earlier_code(giver: StepPreview, person: Recipient) -> EarlierCode:
     )
 
 
-def _render(subject: PreviewSubject, people: Sequence[Recipient]) -> Mails:
-    rows = render_previews(subject, list(people))
-    return [(recipient, mail) for recipient, (_, mail) in zip(people, rows, strict=False)]
+def _render(letters: Letters) -> Mails:
+    rows = render_previews(letters.subject, letters.people)
+    return [(recipient, mail) for recipient, (_, mail) in zip(letters.people, rows, strict=False)]

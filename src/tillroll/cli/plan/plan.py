@@ -99,7 +99,7 @@ def plan(
         raise click.UsageError("Give --html or --json, not both.")
     with open_services() as services:
         store = chosen_store(services)
-        revision = _revision(services, store, name)
+        revision = current_revision(services, store, name)
         require_customers(store)
         now = services.clock.now()
         presentation = _look_ahead(services, store, revision, now, at=at, to=to, language=language)
@@ -161,7 +161,7 @@ def _present_event(preview: FlowPreview, store: Store, language: str) -> _Presen
     )
 
 
-def _revision(services: Services, store: Store, name: str) -> Revision:
+def current_revision(services: Services, store: Store, name: str) -> Revision:
     """Return the campaign's current files. Raises `FaultyFiles` or `NotFound`, with the names that there are."""
     book = read_campaigns(services, store)
     revision = book.revisions.get(name)

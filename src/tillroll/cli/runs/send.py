@@ -10,6 +10,7 @@ from tillroll.approve.send_again import send_again
 from tillroll.campaign.states import MessageState
 from tillroll.campaign.text.counts import count_of
 from tillroll.cli.codes.agreements import print_agreement
+from tillroll.cli.plan.proof import send_test
 from tillroll.cli.support.family import Family
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON, NOTE, NUMBER, PERSON
@@ -106,6 +107,9 @@ def retry(run_id: int, failed: bool, unknown: bool, email: str | None, note: str
     else:
         words = f"{count_of(done.count, 'e-mail')} of run {run_id} will be tried again."
         say({"run": run_id, "state": state.value, "count": done.count}, words, as_json=as_json)
+
+
+send.add_command(send_test)
 
 
 def hold_json(held: Hold) -> dict[str, Any]:
