@@ -14,9 +14,12 @@ from tests.cli.command import Answer, tillroll
 from tests.cli.plans import counts, installed
 from tests.shop import ANA, NOW
 from tests.web.site import PASSWORD
-from tillroll.ledger.engine import open_engine
+from tillroll.clock import SystemClock
+from tillroll.ledger.audit import record
+from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.tables import audit
 from tillroll.rendering.facts import EXAMPLE_CODE
+from tillroll.send.proof import MOST_AN_HOUR
 from tillroll.web.accounts.users import add_user
 
 __all__ = ["installed"]
@@ -108,3 +111,15 @@ def test_a_proof_goes_to_nobody_else(installed: Path, sqlite_url: str) -> None:
     )
     assert allowed.returncode == 0, allowed.stderr
     assert len(outbox(installed)) == 1
+
+
+def test_after_many_within_an_hour_no_more_are_sent(installed: Path, sqlite_url: str) -> None:
+    engine = _ana(sqlite_url)
+    now = SystemClock().now()
+    with writing(engine) as connection:
+        for _ in range(MOST_AN_HOUR):
+            words = {"actor": ANA.email, "action": "proof.send", "subject": "store 1", "body": {}}
+            record(connection, at=now, **words)
+    stopped = send_test(installed, sqlite_url, ANA.email, "--campaign", "winback")
+    assert (stopped.returncode, "30 is the most" in stopped.stderr) == (3, True)
+    assert outbox(installed) == []

@@ -28,7 +28,7 @@ from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.transport import Delivery, Transport
 
 MOST_AN_HOUR = 30
-"""Proofs of a store: enough to look at an e-mail in every program, too few to send a campaign by hand."""
+"""Proofs that one person may send: enough to look at an e-mail in every program, too few to send a campaign by hand."""
 
 _WINDOW = timedelta(hours=1)
 _ACTION = "proof.send"
@@ -58,7 +58,7 @@ def send_proof(engine: Engine, transport: Transport, order: ProofOrder, *, now: 
     )
     with writing(engine) as connection:
         _require_allowed(connection, store.id, order)
-        _require_few(connection, store.ecwid_id, now)
+        _require_few(connection, order.person, now)
         body = {
             "campaign": order.proof.campaign,
             "revision": order.subject.revision.digest,
@@ -104,16 +104,16 @@ def _people(connection: Connection, store_id: int) -> list[str]:
     return list(connection.scalars(sa.select(users.c.email).where(users.c.active, may)))
 
 
-def _require_few(connection: Connection, ecwid_id: int, now: datetime) -> None:
+def _require_few(connection: Connection, person: str, now: datetime) -> None:
     where = (
         audit_rows.c.action == _ACTION,
-        audit_rows.c.subject == f"store {ecwid_id}",
+        audit_rows.c.actor == person,
         audit_rows.c.at > now - _WINDOW,
     )
     sent = connection.scalar(sa.select(sa.func.count()).select_from(audit_rows).where(*where)) or 0
     if sent >= MOST_AN_HOUR:
         raise TryLater(
             retry_at=now + _WINDOW,
-            message=f"{sent} proofs were sent within the last hour, and {MOST_AN_HOUR} is the most.",
+            message=f"{sent} proofs were sent by {person} within the last hour, and {MOST_AN_HOUR} is the most.",
             hint="Look at further ones on the run's page, or with: tillroll proof",
         )
