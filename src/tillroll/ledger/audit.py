@@ -29,6 +29,7 @@ class Way(StrEnum):
     """By which way something was done: how the process that recorded it knew on whose behalf it acted."""
 
     PAGE = "page"  # somebody who signed in
+    LINK = "link"  # whoever has the link in an e-mail
     KEY = "key"  # a command, by the key that its person got with `tillroll login`
     SANDBOX = "sandbox"  # a command that took a name for granted, which only works with a sandbox store
     OPERATOR = (

@@ -26,6 +26,7 @@ from tillroll.web.pages import (
     runs,
     stores,
 )
+from tillroll.web.public import unsubscribe
 from tillroll.web.support import (
     addresses,
     bounds,
@@ -54,7 +55,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
         SEND_FILE_MAX_AGE_DEFAULT=_A_YEAR,  # a file's address changes with its content
         WTF_CSRF_TIME_LIMIT=None,  # valid as long as the session: reading a plan may take an hour
     )
-    app.url_map.converters.update(int=_RowNumber, default=inputs.Word)
+    app.url_map.converters.update(int=_RowNumber, default=inputs.Word, token=inputs.LinkToken)
     bounds.set_up(app)
     request_context.attach(app, services)
     headers.set_up(app)
@@ -63,6 +64,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     protected.exempt(webhooks.pages)  # signed by the store instead
     protected.exempt(events.pages)  # signed by their sender instead
     protected.exempt(mail_hooks.pages)  # the address is secret, and most services sign too
+    protected.exempt(unsubscribe.pages)  # the link's token is what a form's token would be
     signin.set_up(app, services)
     addresses.set_up(app)
     errors.set_up(app)
@@ -70,7 +72,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     concealing.set_up(app)
     for about_store in (home, campaigns, runs, decisions, changes, drift, faults, retry):
         app.register_blueprint(about_store.pages, url_prefix=addresses.BELOW_STORE)
-    for module in (stores, account, former, webhooks, events, mail_hooks, metrics, health):
+    for module in (stores, account, former, webhooks, events, mail_hooks, metrics, health, unsubscribe):
         app.register_blueprint(module.pages)
     app.jinja_env.globals.update(
         asset=_asset,

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.figures.batched import batched
 from tillroll.campaign.states import SuppressionCause
 from tillroll.campaign.text.addresses import mailbox_of
+from tillroll.ledger.records import Suppression
 from tillroll.ledger.tables import customers, suppressions
 
 _IN_A_QUERY = 500
@@ -44,6 +45,13 @@ def is_stopped(store_id: int, campaign: str, now: datetime) -> sa.ColumnElement[
         suppressions.c.campaign.in_(("", campaign)),
         is_active(now),
     )
+
+
+def active_of(connection: Connection, store_id: int, address: str, now: datetime) -> list[Suppression]:
+    """Return the suppressions of one person that count, the oldest first."""
+    where = (suppressions.c.store_id == store_id, suppressions.c.mailbox == mailbox_of(address))
+    query = sa.select(suppressions).where(*where, suppressions.c.mailbox != "", is_active(now))
+    return [Suppression.from_row(row) for row in connection.execute(query.order_by(suppressions.c.id))]
 
 
 def standings(

@@ -33,6 +33,8 @@ OPEN = frozenset(
         "webhooks.webhook",
         "events.event",
         "mail_hooks.mail_hook",
+        "unsubscribe.page",
+        "unsubscribe.unsubscribe",
         "metrics.metrics",
         "security.login",
         "security.static",

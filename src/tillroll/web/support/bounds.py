@@ -27,6 +27,7 @@ _TAKES_BYTES = {
     "webhooks.webhook": 64 * 1024,
     "events.event": MOST_BYTES,
     "mail_hooks.mail_hook": mail.MOST_BYTES,
+    "unsubscribe.unsubscribe": FORM_BYTES,  # a mail program may post it in parts (RFC 8058, section 3.2)
 }
 """Endpoints that take any bytes, and how many."""
 

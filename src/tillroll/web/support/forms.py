@@ -13,7 +13,7 @@ from tillroll.errors import NotAllowed, NotFound, Refused
 
 _NOTE = "note"
 _BREAKS = frozenset("\t\r\n")  # good in a note, in no address
-_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+_FORM = "application/x-www-form-urlencoded"  # pages take no other kind (`bounds.py`)
 
 
 def set_up(app: Flask) -> None:
@@ -30,7 +30,7 @@ def _refuse_foreign_text() -> None:
                 f"{_field(name)} of this address has a control character, or another that can't be kept.",
                 hint="Nothing was done. Open the page from the menu, or follow the link again.",
             )
-    if request.mimetype in _FORMS:
+    if request.mimetype == _FORM:
         for name, value in request.form.items(multi=True):
             if _is_foreign(name, value):
                 raise Refused(

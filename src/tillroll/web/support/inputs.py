@@ -33,6 +33,16 @@ class Word(UnicodeConverter):
         return value
 
 
+class LinkToken(UnicodeConverter):
+    """What a link in an e-mail says: any text that isn't long, which is judged by whoever made the link."""
+
+    def to_python(self, value: str) -> str:
+        """Return the text. Raises `ValidationError`, which leads to no page."""
+        if len(value) > _LONGEST_SECRET:
+            raise ValidationError
+        return value
+
+
 def number_of(raw: str, *, most: int = MOST_NUMBER) -> int | None:
     """Return the whole number that a text writes in ASCII digits; None if it is none, or a larger one."""
     if not (raw.isascii() and raw.isdigit() and len(raw) <= _MOST_DIGITS):
