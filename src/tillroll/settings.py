@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
@@ -21,6 +22,9 @@ MAIL_VARIABLES = ("MAIL_URL", "SMTP_URL")
 """Each may hold the address that e-mails leave by; the second is the older name."""
 SANDBOX, LIVE = "sandbox", "live"
 OPTIONAL, REQUIRED = "optional", "required"
+_BARE_ADDRESS = re.compile(
+    r"[A-Za-z0-9._-]{1,20}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+)  # short: a message's key is added
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,8 @@ class Settings:
     mail_hook_key: str = field(
         default="", repr=False
     )  # MAIL_HOOK_KEY: what the mail service signs its webhooks with
+    bounces_to: str = ""  # MAIL_BOUNCES: where a mail server sends back what it can't deliver
+    bounces_password: str = field(default="", repr=False)  # MAIL_BOUNCES_PASSWORD: of that mailbox
     mail_from: str = ""  # TILLROLL_MAIL_FROM: like "Shop <hello@shop.example>"; empty: the store's own
     proof_to: tuple[str, ...] = ()  # TILLROLL_PROOF_TO: who else may get proofs, with commas between
     own_plans: OwnPlans = OwnPlans.AUTO  # TILLROLL_OWN_PLANS: may an asker be the only approver
@@ -224,6 +230,8 @@ def _mail(names: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
         "mail_url": url,
         "mail_hook_key": names.get("MAIL_HOOK_KEY", "").strip(),
         "mail_from": _sender(names, faults),
+        "bounces_to": _bounces(names, faults),
+        "bounces_password": names.get("MAIL_BOUNCES_PASSWORD", ""),
     }
 
 
@@ -266,6 +274,13 @@ def _addresses(names: Mapping[str, str], name: str, faults: list[str]) -> tuple[
                 f"{name} has {address!r}; write addresses like ana@shop.example, with commas between"
             )
     return given
+
+
+def _bounces(names: Mapping[str, str], faults: list[str]) -> str:
+    address = names.get("MAIL_BOUNCES", "").strip()
+    if address and not _BARE_ADDRESS.fullmatch(address):
+        faults.append(f"MAIL_BOUNCES is {address!r}; write a bare address like bounce@mail.shop.example")
+    return address
 
 
 def _whole(

@@ -7,7 +7,7 @@ import logging
 import secrets
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +28,7 @@ from tillroll.ecwid.record.recorder import Recorder
 from tillroll.ledger.at_rest.key_file import read_or_make
 from tillroll.ledger.at_rest.private_files import keep_files_private, ledger_files, tighten
 from tillroll.ledger.availability import is_unavailable
+from tillroll.ledger.consent.return_path import ReturnPath
 from tillroll.ledger.database_watch import DatabaseWatch
 from tillroll.ledger.engine import open_engine, reading
 from tillroll.ledger.locks.rate_levels import Levels
@@ -159,24 +160,31 @@ def build(
             clock=clock,
             sealer=Sealer(keys),
             keys=keys,
-            transport=open_transport(settings, clock),
+            transport=open_transport(settings, clock, keys),
             database=database,
         )
     finally:
         engine.dispose()
 
 
-def open_transport(settings: Settings, clock: Clock) -> Transport:
-    """Return the mail transport that the settings choose."""
+def open_transport(settings: Settings, clock: Clock, keys: Sequence[str] = ()) -> Transport:
+    """Return the mail transport that the settings choose. `keys` of the installation prove where bounces come from."""
     match settings.mail_via:
         case Via.SMTP:
-            return Smtp(SmtpServer.from_url(settings.mail_url))
+            return Smtp(SmtpServer.from_url(settings.mail_url), return_path=return_path(settings, keys))
         case Via.OUTBOX:
             return Outbox(settings.outbox, clock)
         case None:
             return Nowhere()
         case _:
             return open_service(settings.mail_via, settings.mail_url, clock)
+
+
+def return_path(settings: Settings, keys: Sequence[str]) -> ReturnPath | None:
+    """Return the addresses that bounces come back to; None if the settings name none."""
+    if not settings.bounces_to or not keys:
+        return None
+    return ReturnPath(mailbox=settings.bounces_to, keys=keys)
 
 
 def _tighten_files(settings: Settings) -> None:

@@ -36,6 +36,7 @@ ASKS = {
     "codes recycle": "1",
     "faults retry": "1",
     "send resume": "",
+    "bounces read": "folder",
     "send retry": "1 --failed",
     "send test": "ana@shop.example --campaign winback",
     "drift fix": "1",

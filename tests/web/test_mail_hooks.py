@@ -20,6 +20,7 @@ from tests.clocks import FakeClock
 from tests.send.room import context_of, ready_to_send
 from tests.send.test_trouble import send
 from tests.shop import NOW
+from tests.track.mail.again import next_readers
 from tests.track.mail.hooks import TELLERS, Posted, Resend, Sendgrid, Teller
 from tests.web.site import services_for
 from tillroll.campaign.language.models import Via
@@ -192,6 +193,7 @@ def test_whoever_cannot_or_will_not_read_us_is_suppressed_once(
     cause = {"bounced": "hard_bounce", "complained": "complaint", "unsubscribed": "unsubscribed"}[kind.value]
     assert suppressed(ledger) == [("customer2@example.com", cause)]
     assert act(ledger, clock) == 0
+    assert next_readers(ledger) == ["customer1@example.com", "customer3@example.com"], "never again"
 
 
 def test_a_delivery_or_one_soft_bounce_suppresses_nobody(

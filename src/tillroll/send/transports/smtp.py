@@ -21,6 +21,7 @@ from tillroll.campaign.language.models import Via
 from tillroll.campaign.text.clean import clean_line
 from tillroll.clock import SystemClock
 from tillroll.errors import Refused
+from tillroll.ledger.consent.return_path import ReturnPath
 from tillroll.rendering.addresses import mailbox, sender_of
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
@@ -61,13 +62,19 @@ class Smtp:
     keeps_log = False
 
     def __init__(
-        self, server: SmtpServer, *, seconds: float = _SECONDS, context: ssl.SSLContext | None = None
+        self,
+        server: SmtpServer,
+        *,
+        seconds: float = _SECONDS,
+        context: ssl.SSLContext | None = None,
+        return_path: ReturnPath | None = None,
     ) -> None:
         """`seconds`: the most that the server may take to connect, to reply, and to take a message.
 
-        `context`: which certificates are trusted; by default, those that the machine trusts.
+        `context`: which certificates are trusted; by default, those that the machine trusts. `return_path`: where what can't be
+        delivered is sent back to; by default, the sender.
         """
-        self._server, self._seconds = server, seconds
+        self._server, self._seconds, self._return_path = server, seconds, return_path
         self._context = context or trusting(server)
 
     def deliver(self, messages: Sequence[Outgoing], gate: Gate = OPEN) -> Iterator[Delivery]:
@@ -193,7 +200,8 @@ class Smtp:
         connection.command_encoding = "utf-8" if needs_utf8 else "ascii"
         options = [f"SIZE={len(message.content)}"] if connection.has_extn("size") else []
         options += ["BODY=8BITMIME", "SMTPUTF8"] if needs_utf8 else []
-        reply = SmtpReply.of(connection.docmd("MAIL", " ".join([f"FROM:<{sender.address}>", *options])))
+        back_to = self._return_path.of(message.key) if self._return_path is not None else sender.address
+        reply = SmtpReply.of(connection.docmd("MAIL", " ".join([f"FROM:<{back_to}>", *options])))
         if not reply.is_good:
             return SmtpStep.SENDER, reply
         reply = SmtpReply.of(connection.docmd("RCPT", f"TO:<{reader.address}>"))

@@ -1,0 +1,1 @@
+"""Commands about how e-mails leave, and what comes back."""
