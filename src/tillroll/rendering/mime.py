@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from functools import cached_property
 
 from tillroll.errors import Refused
 from tillroll.rendering.addresses import mailbox, sender_of
@@ -47,7 +48,7 @@ class Outgoing:
     code: str
     content: bytes
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of its content."""
         return hashlib.sha256(self.content).hexdigest()

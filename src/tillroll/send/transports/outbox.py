@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from tillroll.campaign.language.models import Via
 from tillroll.clock import Clock
@@ -22,6 +22,8 @@ from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.transport import OPEN, Delivery, Departed, Gate
 from tillroll.send.trouble import Trouble
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 class Outbox:
@@ -39,13 +41,14 @@ class Outbox:
         """Write the files, then the lines of all of them at once: only then have they left."""
         written: list[tuple[Outgoing, bytes]] = []
         at = self._clock.now().isoformat(timespec="seconds")
-        for message in messages:
-            try:
-                written.append((message, _line(message, self._write_file(message), at)))
-            except OSError as fault:
-                yield _untried(message, fault)
-            except Exception as fault:  # this message can't be written, whatever it is
-                yield _outcome(message, DeliveryOutcome.FAILED, f"outbox: {type(fault).__name__}")
+        with _Folders(self._folder) as folders:
+            for message in messages:
+                try:
+                    written.append((message, _line(message, folders.write(message), at)))
+                except OSError as fault:
+                    yield _untried(message, fault)
+                except Exception as fault:  # this message can't be written, whatever it is
+                    yield _outcome(message, DeliveryOutcome.FAILED, f"outbox: {type(fault).__name__}")
         try:
             if not self._append(written, gate):
                 return
@@ -87,17 +90,6 @@ class Outbox:
                         at=at,
                     )
 
-    def _write_file(self, message: Outgoing) -> str:
-        relative = f"run-{message.run_id:06d}/{message.key}.eml"
-        path = self._folder / relative
-        for folder in (self._folder, path.parent):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_suffix(".part")
-        with open(draft, "wb", opener=open_private) as file:  # codes are worth money
-            file.write(message.content)
-        draft.replace(path)
-        return relative
-
     def _append(self, written: Sequence[tuple[Outgoing, bytes]], gate: Gate) -> bool:
         """Append the lines, unless the messages may not leave any more. Returns whether they have left.
 
@@ -127,6 +119,48 @@ class Outbox:
                 log.seek(0)
                 log.truncate(log.read().rfind(b"\n") + 1)
             yield log
+
+
+class _Folders:
+    """The folders of the runs whose files are written: each is made and opened once for many files."""
+
+    def __init__(self, outbox: Path) -> None:
+        self._outbox = outbox
+        self._opened: dict[int, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for folder in self._opened.values():
+            os.close(folder)
+
+    def write(self, message: Outgoing) -> str:
+        """Write a message's file, and return its place in the outbox. It has its name once it is whole."""
+        folder = self._opened.get(message.run_id)
+        if folder is None:
+            folder = self._opened[message.run_id] = self._open(message.run_id)
+        name = f"{message.key}.eml"
+        draft = f"{message.key}.part"
+        file = os.open(draft, _NEW, 0o600, dir_fd=folder)  # codes are worth money
+        try:
+            left = memoryview(message.content)
+            while left:
+                left = left[os.write(file, left) :]
+        finally:
+            os.close(file)
+        os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+        return f"{_name_of(message.run_id)}/{name}"
+
+    def _open(self, run_id: int) -> int:
+        path = self._outbox / _name_of(run_id)
+        for folder in (self._outbox, path):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _name_of(run_id: int) -> str:
+    return f"run-{run_id:06d}"
 
 
 def _line(message: Outgoing, file: str, at: str) -> bytes:
