@@ -30,7 +30,8 @@ from tillroll.campaign.text.clean import clean_line
 from tillroll.clock import SystemClock
 from tillroll.errors import Refused
 from tillroll.rendering.compile import Rendered
-from tillroll.rendering.look import HEADERS, LONGEST_LINE, refuse_unsound
+from tillroll.rendering.encoding.sound import LONGEST_LINE
+from tillroll.rendering.look import HEADERS, refuse_unsound
 from tillroll.rendering.mime import Outgoing, build
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.transports.outbox import Outbox

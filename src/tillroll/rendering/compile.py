@@ -7,7 +7,7 @@ Whatever goes wrong is `Refused`, with the file and the line: it is the fault of
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -22,8 +22,10 @@ from tillroll.campaign.language.translations import file_in
 from tillroll.campaign.text.clean import clean_line
 from tillroll.errors import Refused
 from tillroll.rendering.convert import convert, source_of
+from tillroll.rendering.encoding.body import FixedTexts, Pieces
 from tillroll.rendering.jinja.budget import metered
 from tillroll.rendering.jinja.environment import BudgetedEnvironment, parse_bounded
+from tillroll.rendering.jinja.fold import Known, fold
 from tillroll.rendering.pictures.inline import Picture, pictures_in, with_pictures
 
 _MOST_OUTPUT = 1_000_000
@@ -62,24 +64,52 @@ class Rendered:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Filled:
+    """The same, with bodies in the pieces that their templates yield."""
+
+    subject: str
+    html: Pieces
+    text: Pieces
+    pictures: tuple[Picture, ...] = ()
+
+    @classmethod
+    def of(cls, rendered: Rendered) -> Filled:
+        """Return the same, whole bodies being one piece."""
+        return cls(
+            subject=rendered.subject,
+            html=Pieces((rendered.html,)),
+            text=Pieces((rendered.text,)),
+            pictures=rendered.pictures,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TemplatePart:
     """The compiled template of a subject or a body, and what it was made from."""
 
+    environment: BudgetedEnvironment
     template: Template
     place: str  # its file, or the key of the subject
     written: str  # as it is in the file
     compiled: str  # as it was compiled: from MJML or with inlined styles, its lines differ
+    fixed: FixedTexts  # what it yields in every e-mail
 
-    def fill_in(self, facts: Mapping[str, Any]) -> str:
-        """Return the text for one recipient. Raises `Refused`."""
+    def fill_in(self, facts: Mapping[str, Any]) -> list[str]:
+        """Return the text for one recipient, in pieces. Raises `Refused`."""
         try:
             context = self.template.new_context(dict(facts))
-            text = "".join(self.template.root_render_func(context))
+            pieces = list(self.template.root_render_func(context))
         except Exception as fault:  # a template can raise anything
             raise self.refusal("rendered", fault) from fault
-        if len(text) > _MOST_OUTPUT:
+        if sum(map(len, pieces)) > _MOST_OUTPUT:
             raise TemplateRefused(self.place, "rendered", f"it makes more than {_MOST_OUTPUT} characters")
-        return text
+        return pieces
+
+    def folded(self, known: Known) -> TemplatePart:
+        """Return the same template with texts that are known folded into it."""
+        return _part(
+            self.environment, place=self.place, written=self.written, compiled=self.compiled, known=known
+        )
 
     def refusal(self, what: str, fault: Exception) -> TemplateRefused:
         """Return the error that names the place of a fault."""
@@ -109,20 +139,49 @@ class Compiled:
 
     def render(self, facts: Mapping[str, Any]) -> Rendered:
         """Render it. Raises `Refused`, with file and line, whatever goes wrong in the template."""
+        filled = self.fill_in(facts)
+        return Rendered(
+            subject=filled.subject,
+            html=str(filled.html),
+            text=str(filled.text),
+            pictures=filled.pictures,
+        )
+
+    def fill_in(self, facts: Mapping[str, Any]) -> Filled:
+        """Do the same, and leave the bodies in pieces."""
         with metered():
             html = self.html.fill_in(facts)
-            return Rendered(
-                subject=clean_line(self.subject.fill_in(facts)),
-                html=html,
-                text=self.text.fill_in(facts).strip() + "\n",
+            return Filled(
+                subject=clean_line("".join(self.subject.fill_in(facts))),
+                html=Pieces(html, self.html.fixed),
+                text=Pieces(_stripped(self.text.fill_in(facts)), self.text.fixed),
                 pictures=self._pictures(html, facts),
             )
 
-    def _pictures(self, html: str, facts: Mapping[str, Any]) -> tuple[Picture, ...]:
+    def _pictures(self, html: list[str], facts: Mapping[str, Any]) -> tuple[Picture, ...]:
         try:
-            return pictures_in(html, facts)
+            return pictures_in("".join(html), facts)
         except ValueError as fault:
             raise self.html.refusal("rendered", fault) from fault
+
+    def folded(self, known: Known) -> Compiled:
+        """Return the same e-mail with texts that are known folded into it: it says the same, sooner."""
+        return Compiled(
+            subject=self.subject.folded(known), html=self.html.folded(known), text=self.text.folded(known)
+        )
+
+
+def _stripped(pieces: list[str]) -> list[str]:
+    """Return a text without blank lines and spaces at its ends, and with a line break at its end."""
+    first, last = 0, len(pieces)
+    while first < last and (not pieces[first] or pieces[first].isspace()):
+        first += 1
+    while last > first and (not pieces[last - 1] or pieces[last - 1].isspace()):
+        last -= 1
+    kept = pieces[first:last] or [""]
+    kept[0] = kept[0].lstrip()
+    kept[-1] = kept[-1].rstrip() + "\n"
+    return kept
 
 
 def refusal_at(place: str, what: str, fault: Exception, *, line: int | None = None) -> TemplateRefused:
@@ -189,17 +248,38 @@ def _a_line_for_each_tag(text: str) -> str:
     return text if _RAW.search(text) else _TAG_START.sub(lambda start: f"{start[0]}\n", text)
 
 
-def _part(environment: BudgetedEnvironment, *, place: str, written: str, compiled: str) -> TemplatePart:
+def _part(
+    environment: BudgetedEnvironment, *, place: str, written: str, compiled: str, known: Known = ()
+) -> TemplatePart:
     try:
-        code = _code(compiled, environment.autoescape is True)
+        code = _code(compiled, environment.autoescape is True, known)
         template = Template.from_code(environment, code, environment.globals)
     except Exception as fault:  # Jinja's parser and Python's compiler raise more than they say
         raise refusal_at(place, "compiled", fault) from fault
-    return TemplatePart(template=template, place=place, written=written, compiled=compiled)
+    return TemplatePart(
+        environment=environment,
+        template=template,
+        place=place,
+        written=written,
+        compiled=compiled,
+        fixed=FixedTexts(_texts_of(code)),
+    )
+
+
+def _texts_of(code: CodeType) -> Iterator[str]:
+    """Yield the texts in a template's code."""
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, CodeType):
+            yield from _texts_of(constant)
 
 
 @lru_cache(maxsize=128)
-def _code(source: str, autoescape: bool) -> CodeType:
-    """Return a template's code; it is the same for all stores."""
+def _code(source: str, autoescape: bool, known: Known) -> CodeType:
+    """Return a template's code; it is the same for all stores, unless texts of one are folded into it."""
     environment = BudgetedEnvironment(autoescape=autoescape, filters=dict.fromkeys(OUR_FILTERS, str))
-    return environment.compile(parse_bounded(environment, source))
+    tree = parse_bounded(environment, source)
+    if known:
+        fold(tree, known, autoescape=autoescape)
+    return environment.compile(tree)

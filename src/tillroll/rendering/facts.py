@@ -18,6 +18,7 @@ from babel.numbers import format_currency
 from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.brand.tracked import tracked
 from tillroll.campaign.brand.words import brand_facts
+from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.language.events.event import EVENT_VARIABLES
 from tillroll.campaign.language.models import Offer
 from tillroll.campaign.sentences.offer_words import say_conditions, say_discount
@@ -91,7 +92,17 @@ def facts_for(
     `title` is the campaign's, `reader` the recipient, and `event` has the facts of the event that the run is about.
     Without an `unsubscribe_link`, which each e-mail that leaves has, there is an example.
     """
-    facts: dict[str, Any] = {
+    common = common_facts(shop=shop, title=title, code=code, event=event)
+    text = code.text if code is not None else ""
+    return reader_facts(common, reader, code=text, unsubscribe_link=unsubscribe_link)
+
+
+def reader_facts(
+    common: Mapping[str, Any], reader: RecipientFacts | Recipient, *, code: str, unsubscribe_link: str
+) -> dict[str, Any]:
+    """Return the variables of one e-mail: those that all e-mails with the same terms have, and those of its reader."""
+    facts = {
+        **common,
         "customer": {
             "first_name": reader.first_name,
             "name": reader.name,
@@ -99,10 +110,21 @@ def facts_for(
             "language": reader.language,
             "country": reader.country,
         },
+        "unsubscribe_link": unsubscribe_link,
+    }
+    if "code" in common:
+        facts["code"] = {"text": code, **common["code"]}
+    return facts
+
+
+def common_facts(
+    *, shop: StoreFacts, title: str, code: CodeFacts | None, event: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the variables that are the same for all readers whose codes have the same terms, whatever their texts are."""
+    facts: dict[str, Any] = {
         "store": {"name": shop.name, "url": shop.url, "email": shop.email},
         "campaign": {"title": title},
         "brand": shop.brand,
-        "unsubscribe_link": unsubscribe_link,
         "shop_link": tracked(shop.url, shop.campaign),
     }
     for name in EVENT_VARIABLES.keys() & (event or {}).keys():
@@ -120,7 +142,6 @@ def _facts_of(code: CodeFacts, shop: StoreFacts) -> dict[str, Any]:
     """Return the variables `code` and `offer`."""
     return {
         "code": {
-            "text": code.text,
             "valid_from": code.valid_from,
             "valid_until": LastMoment.of(code.valid_until) if code.valid_until is not None else None,
             "value": code.value,

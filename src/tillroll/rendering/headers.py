@@ -66,6 +66,9 @@ def _folded(name: str, words: list[str]) -> str:
 def _encoded(name: str, text: str) -> str:
     """Return a header with encoded words, each of whole characters and on a line of its own."""
     lines, start, piece = [], f"{name}: ", b""
+    whole = text.encode()
+    if len(start) + len(_START) + _of_base64(len(whole)) + len(_END) <= LONGEST:
+        return _word(start, whole)
     for letter in text:
         encoded = letter.encode()
         if len(start) + len(_START) + _of_base64(len(piece) + len(encoded)) + len(_END) > LONGEST:

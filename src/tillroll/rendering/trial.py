@@ -152,7 +152,7 @@ def _refusal_of(
     try:
         if isinstance(compiled, TemplatePart):
             with metered():
-                shown = {EmailPart.SUBJECT: compiled.fill_in(facts)}
+                shown = {EmailPart.SUBJECT: "".join(compiled.fill_in(facts))}
         else:
             rendered = compiled.render(facts)
             shown = {

@@ -197,6 +197,8 @@ def _composed(text: str) -> str:
     """Return the text in NFC, with no more marks on a letter than scripts need."""
     if text.isascii():
         return text
+    if not any(map(combining, text)):  # composing makes a few marks of a letter at most
+        return normalize("NFC", text)
     return _few_marks(normalize("NFC", _few_marks(text)))
 
 

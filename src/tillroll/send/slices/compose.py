@@ -13,10 +13,11 @@ from tillroll.campaign.text.money import smallest_unit
 from tillroll.rendering.addresses import sender_of
 from tillroll.rendering.bulk.headers import bulk_headers
 from tillroll.rendering.bulk.link import Subscription
-from tillroll.rendering.facts import CodeFacts, facts_for
+from tillroll.rendering.facts import CodeFacts, common_facts, reader_facts
 from tillroll.rendering.mime import Outgoing, build
-from tillroll.rendering.preview import recipient_facts, without_zeros
+from tillroll.rendering.preview import without_zeros
 from tillroll.send.context import ArmMessage, Sending
+from tillroll.send.terms import Terms, TermsKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +42,20 @@ class DueMessage:
 
 def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
     """Fill in the template and build the e-mail. Raises `Refused` if that isn't possible."""
-    arm = sending.arms[due.recipient.arm]
-    version = arm.email.for_reader(due.recipient.language)
-    link = _unsubscribe_link(sending, due)
-    facts = facts_for(
-        shop=version.shop,
-        title=sending.revision.campaign.title,
-        reader=recipient_facts(due.recipient),
-        code=_code_facts(sending, due, arm),
-        event=sending.event,
-        unsubscribe_link=link,
+    key = TermsKey(
+        due.recipient.arm,
+        due.recipient.language,
+        due.code is not None,
+        due.code_value,
+        due.valid_from,
+        due.valid_until,
     )
-    rendered = version.compiled.render(facts)
+    terms = sending.terms.get(key, lambda: _terms(sending, due))
+    link = _unsubscribe_link(sending, due)
+    facts = reader_facts(terms.facts, due.recipient, code=due.code or "", unsubscribe_link=link)
+    filled = terms.compiled.fill_in(facts)
     content = build(
-        rendered=rendered,
+        rendered=filled,
         sender=sending.sender,
         to_email=due.recipient.email,
         to_name=due.recipient.name,
@@ -76,7 +77,7 @@ def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
         campaign=sending.run.campaign,
         sender=sending.sender,
         to=due.recipient.email,
-        subject=rendered.subject,
+        subject=filled.subject,
         code=due.code or "",
         content=content,
     )
@@ -93,6 +94,19 @@ def _unsubscribe_link(sending: Sending, due: DueMessage) -> str:
             kind=sending.kind.value,
         )
     )
+
+
+def _terms(sending: Sending, due: DueMessage) -> Terms:
+    """Return what all e-mails have in common that are like this one."""
+    arm = sending.arms[due.recipient.arm]
+    version = arm.email.for_reader(due.recipient.language)
+    facts = common_facts(
+        shop=version.shop,
+        title=sending.revision.campaign.title,
+        code=_code_facts(sending, due, arm),
+        event=sending.event,
+    )
+    return Terms(compiled=version.compiled, facts=facts)
 
 
 def _code_facts(sending: Sending, due: DueMessage, arm: ArmMessage) -> CodeFacts | None:
