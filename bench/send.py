@@ -51,15 +51,8 @@ def _sent(kind: str, waiting: int) -> float:
         engine, clock = open_engine(url), SystemClock()
         run = audience(engine, waiting)
         reserve(engine, run=run, now=NOW)
-        _all_live(engine, run.id)
-        outbox = Outbox(Path(folder), clock)
-        context = SendContext(
-            engine=engine,
-            clock=clock,
-            transport=outbox,
-            sender="Shop <hello@shop.example>",
-            links=UnsubscribeLinks("https://tillroll.shop.example", (new_key(),)),
-        )
+        all_live(engine, run.id)
+        context = context_of(engine, Path(folder))
         send_slice(context, run_id=run.id, until=clock.now())  # writes the rows, and sends a hundred
         before, began = _count(engine), time.perf_counter()
         for _ in range(_SLICES):
@@ -70,7 +63,19 @@ def _sent(kind: str, waiting: int) -> float:
     return sent / took
 
 
-def _all_live(engine: Engine, run_id: int) -> None:
+def context_of(engine: Engine, folder: Path) -> SendContext:
+    """Return a context that sends to an outbox folder."""
+    clock = SystemClock()
+    return SendContext(
+        engine=engine,
+        clock=clock,
+        transport=Outbox(folder, clock),
+        sender="Shop <hello@shop.example>",
+        links=UnsubscribeLinks("https://tillroll.shop.example", (new_key(),)),
+    )
+
+
+def all_live(engine: Engine, run_id: int) -> None:
     """Mark all codes as live and add all recipients to the mirror."""
     with writing(engine) as connection:
         last_mirrored = sa.select(sa.func.max(customers.c.customer_id)).scalar_subquery()

@@ -70,9 +70,9 @@ OLD_KEY = (
 SENDING = (
     _point("messages written down", "send.slices.prepare:prepare", "left"),
     _point("claimed", "send.slices.claim:claim", "left"),
-    _point("some e-mails written, none noted", "send.transports.outbox:Outbox._write_file", "left", 40),
+    _point("some e-mails written, none noted", "send.transports.outbox:_Folders.write", "left", 40),
     _point("handed over", "send.transports.outbox:Outbox._append", "left"),
-    _point("half of what became of them written, not committed", "send.outcomes:_write_sent", "left", 50),
+    _point("what became of them written, not committed", "send.outcomes:_write_outcomes", "left"),
     _point("what became of them recorded", "send.outcomes:record", "left"),
 )
 """The points after the last code."""

@@ -7,6 +7,7 @@ Addresses are checked letter by letter (`campaign/text/clean.py`), not parsed. A
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 
@@ -48,6 +49,7 @@ def mailbox(name: str, address: str, what: str = "The recipient's address") -> M
     return Mailbox(name=clean_line(name), address=f"{local}@{domain}")
 
 
+@lru_cache(maxsize=64)  # all e-mails of a run have the same
 def sender_of(text: str) -> Mailbox:
     """Return the mailbox of `Shop <hello@shop.example>` or a bare address. Raises `Refused`.
 

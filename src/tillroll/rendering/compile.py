@@ -24,6 +24,7 @@ from tillroll.errors import Refused
 from tillroll.rendering.convert import convert, source_of
 from tillroll.rendering.encoding.body import FixedTexts, Pieces
 from tillroll.rendering.jinja.budget import metered
+from tillroll.rendering.jinja.calls import FUNCTIONS
 from tillroll.rendering.jinja.environment import BudgetedEnvironment, parse_bounded
 from tillroll.rendering.jinja.fold import Known, fold
 from tillroll.rendering.pictures.inline import Picture, pictures_in, with_pictures
@@ -97,7 +98,7 @@ class TemplatePart:
     def fill_in(self, facts: Mapping[str, Any]) -> list[str]:
         """Return the text for one recipient, in pieces. Raises `Refused`."""
         try:
-            context = self.template.new_context(dict(facts))
+            context = self.template.new_context({**FUNCTIONS, **facts}, shared=True)
             pieces = list(self.template.root_render_func(context))
         except Exception as fault:  # a template can raise anything
             raise self.refusal("rendered", fault) from fault

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_base64
+from functools import lru_cache
 
 from tillroll.rendering.addresses import Mailbox
 
@@ -24,6 +25,7 @@ def text_header(name: str, text: str) -> str:
     return _folded(name, text.split(" ")) if _is_plain(text) else _encoded(name, text)
 
 
+@lru_cache(maxsize=256)  # most are the same in all e-mails of a run
 def token_header(name: str, value: str) -> str:
     """Return a header of addresses and tokens, in lines broken at its blanks. Encoding one would take its meaning away."""
     return _folded(name, value.split(" "))

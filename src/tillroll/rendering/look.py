@@ -18,8 +18,10 @@ _BEFORE_BULK = 5
 BULK_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Feedback-ID", "Auto-Submitted")
 """Those that an e-mail to many people has besides, after the first five. The second is only there with an https link."""
 
-_BULK = (*HEADERS[:_BEFORE_BULK], *BULK_HEADERS, *HEADERS[_BEFORE_BULK:])
-_BULK_WITHOUT_HTTPS = tuple(name for name in _BULK if name != "List-Unsubscribe-Post")
+_WITH_HTTPS = (*HEADERS[:_BEFORE_BULK], *BULK_HEADERS, *HEADERS[_BEFORE_BULK:])
+_WITHOUT_HTTPS = tuple(name for name in _WITH_HTTPS if name != "List-Unsubscribe-Post")
+_BULK = [[name.encode() for name in names] for names in (_WITH_HTTPS, _WITHOUT_HTTPS)]
+_PLAIN = [[name.encode() for name in HEADERS]]
 
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _ENCODED_WORD = re.compile(rb"=\?utf-8\?b\?[A-Za-z0-9+/=]*\?=")
@@ -39,8 +41,8 @@ def refuse_unsound_pieces(head: bytes, body: Iterable[Sound], *, to: str, bulk: 
     look_at(head)
     refuse_long_lines(body)
     lines = head.replace(b"\r\n ", b" ").split(b"\r\n")
-    names = tuple(line.partition(b":")[0].decode("utf-8", "replace") for line in lines)
-    if names not in ((_BULK, _BULK_WITHOUT_HTTPS) if bulk else (HEADERS,)):
+    names = [line.partition(b":")[0] for line in lines]
+    if names not in (_BULK if bulk else _PLAIN):
         raise unsound("it has other headers than ours")
     reader = _ENCODED_WORD.sub(b"", _QUOTED.sub(b"", lines[1].partition(b":")[2])).strip()
     if reader not in (to.encode(), f"<{to}>".encode()):

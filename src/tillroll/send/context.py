@@ -26,7 +26,7 @@ from tillroll.rendering.bulk.link import NEEDS_URL, UnsubscribeLinks
 from tillroll.rendering.facts import StoreFacts
 from tillroll.rendering.preview import store_facts, with_amounts
 from tillroll.rendering.translated import Translated
-from tillroll.send.terms import AllTerms
+from tillroll.send.terms import TermsOfRun
 from tillroll.send.transport import Transport
 
 
@@ -93,7 +93,7 @@ class Sending:
     shows: ShownCode
     code_id: int | None  # if all its messages show one code: that code
     event: Mapping[str, Any] | None  # facts of the event that the run is about
-    terms: AllTerms = field(default_factory=AllTerms)
+    terms: TermsOfRun = field(default_factory=TermsOfRun)
     over: str = ""  # why the order or cart that an offer is about is over: then its e-mail is held
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -30,7 +30,7 @@ class TermsKey(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class Terms:
+class SharedTerms:
     """What e-mails with one key have in common."""
 
     compiled: Compiled
@@ -39,13 +39,16 @@ class Terms:
 
 
 @dataclass
-class AllTerms:
+class TermsOfRun:
     """The terms of one run's e-mails, as they are met."""
 
-    _known: dict[TermsKey, Terms] = field(default_factory=dict)
+    _known: dict[TermsKey, SharedTerms] = field(default_factory=dict)
     _folded: int = 0
 
-    def get(self, key: TermsKey, make: Callable[[], Terms]) -> Terms:
+    def __iter__(self) -> Iterator[SharedTerms]:
+        return iter(self._known.values())
+
+    def get(self, key: TermsKey, make: Callable[[], SharedTerms]) -> SharedTerms:
         """Return the terms of a key, with the template that is the fastest for them."""
         terms = self._known.get(key)
         if terms is None:

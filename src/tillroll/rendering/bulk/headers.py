@@ -8,6 +8,8 @@ names of a group of e-mails and one of the sender, of 5 to 15 characters, never 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -35,13 +37,29 @@ def bulk_headers(
     RFC 8058 allows the one-click header only beside an address with https: mail programs post to no other. So an installation
     on a machine of one's own, with a local http address, has the link without it.
     """
-    subject = quote(f"unsubscribe {link.rpartition('/')[2]}")
-    by_mail = f"mailto:{quote(sender, safe='@')}?subject={subject}"
-    values = {
-        "List-Unsubscribe": f"<{link}>, <{by_mail}>",
-        "List-Unsubscribe-Post": ONE_CLICK if link.startswith("https://") else "",
-        "List-Id": f"<{campaign[:_LONGEST_LABEL]}.{ecwid_id}.{sender.rpartition('@')[2]}>",
-        "Feedback-ID": f"run{run_id}:{campaign}:{kind}:store{ecwid_id}"[:200],
-        "Auto-Submitted": "auto-generated",
-    }
-    return tuple(BulkHeader(name=name, value=values[name]) for name in NAMES if values[name])
+    subject = f"unsubscribe%20{quote(link.rpartition('/')[2])}"
+    of_run = _headers_of_run(sender, ecwid_id, campaign, run_id, kind)
+    header = BulkHeader(name="List-Unsubscribe", value=f"<{link}>, <{of_run.by_mail}{subject}>")
+    return (header, *(of_run.with_post if link.startswith("https://") else of_run.others))
+
+
+class _OfRun(NamedTuple):
+    """What is the same in all e-mails of a run."""
+
+    by_mail: str  # begins the address to write to
+    others: tuple[BulkHeader, ...]
+    with_post: tuple[BulkHeader, ...]
+
+
+@lru_cache(maxsize=64)
+def _headers_of_run(sender: str, ecwid_id: int, campaign: str, run_id: int, kind: str) -> _OfRun:
+    post, *others = (
+        BulkHeader(name=name, value=value)
+        for name, value in {
+            "List-Unsubscribe-Post": ONE_CLICK,
+            "List-Id": f"<{campaign[:_LONGEST_LABEL]}.{ecwid_id}.{sender.rpartition('@')[2]}>",
+            "Feedback-ID": f"run{run_id}:{campaign}:{kind}:store{ecwid_id}"[:200],
+            "Auto-Submitted": "auto-generated",
+        }.items()
+    )
+    return _OfRun(f"mailto:{quote(sender, safe='@')}?subject=", tuple(others), (post, *others))

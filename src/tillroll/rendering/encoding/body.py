@@ -111,11 +111,13 @@ def _cut(text: str) -> _Cut | None:
 
 
 def _encode(text: str) -> Encoded:
+    if len(text) < _LINE and text.isalnum() and text.isascii():  # like a code
+        clean = text.encode()
+        return Encoded(clean, 0, look_at(clean + b"=\r\n"))
     clean = _clean_bytes(text)
     beyond_ascii = 0 if clean.isascii() else len(clean.translate(None, _ASCII))
     *ended, rest = clean.split(b">")
-    lines = [line + b">" for line in ended] if ended else []
-    quoted = b"".join([*map(_quoted, lines), _quoted(rest)])
+    quoted = b"".join([*(_quoted(line + b">") for line in ended), _quoted(rest)])
     return Encoded(clean, beyond_ascii, look_at(quoted.replace(b"\n", b"\r\n")))
 
 

@@ -8,35 +8,29 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.sentences.causes import say_suppression
-from tillroll.campaign.states import CodeState, ItemKind, MessageState, RunState, Stage, WireState
+from tillroll.campaign.states import CodeState, MessageState, RunState, Stage, WireState
 from tillroll.campaign.text.units import Rate
 from tillroll.errors import Refused
 from tillroll.ledger.bulk.rows import change_many
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.boundary import concerns_everybody, contained, note
 from tillroll.ledger.faults.pieces import write_pieces
-from tillroll.ledger.faults.rows import is_set_aside
-from tillroll.ledger.queries.exposure import LEFT_AT, WEEK, left_lately
-from tillroll.ledger.queries.given import works_from, works_until
 from tillroll.ledger.records import Run
-from tillroll.ledger.tables import codes, customers, messages, recipients, runs
-from tillroll.ledger.tables.types import UtcDateTime
+from tillroll.ledger.tables import messages, runs
 from tillroll.rendering.compile import TemplateRefused
 from tillroll.rendering.mime import Outgoing
-from tillroll.send.context import MessageKind, SendContext, Sending, ShownCode
+from tillroll.send.context import Sending, ShownCode
 from tillroll.send.decide import Decision, ShownCodeNow, may_send
 from tillroll.send.outcomes import message_item, release, write
 from tillroll.send.same_person import NO_OTHERS, OtherCustomers, others_of
 from tillroll.send.slices.compose import DueMessage, compose
-from tillroll.send.slices.prepare import is_used
+from tillroll.send.slices.due import due_message, next_messages
 from tillroll.send.wishes import NO_WISH, OwnWish, wishes_of
 
 _ALL_OF_THEM = 10
@@ -63,7 +57,7 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
             return Claimed(
                 emails=[], at=now, looked_at=0
             )  # they were mended: the next slice has the new ones
-        rows = connection.execute(_next_messages(sending, now, most)).all()
+        rows = connection.execute(next_messages(sending, now, most)).all()
         others = others_of(connection, sending, [row.customer_id for row in rows], now)
         wishes = wishes_of(connection, sending, rows, now)
     judged: list[_Judged] = []
@@ -100,7 +94,7 @@ def _judge(
     sending: Sending, row: sa.Row[Any], others: OtherCustomers, wish: OwnWish, now: datetime
 ) -> _Judged:
     """Decide about one message, and build it if it may go. There may be many thousands of rows, so they stay plain."""
-    message = _due_message(sending, row, others, wish)
+    message = due_message(sending, row, others, wish)
     decision = _decide(sending, message, now)
     if decision.wait_until is not None:
         return _Judged(message_id=message.id, reason=decision.reason, not_before=decision.wait_until)
@@ -153,7 +147,7 @@ def _write_judged(
         claimed.pop(message_id, None)
         sentence = sentences.get(message_id, "it can't be written")
         reason = f"{sentence.removesuffix('.')}: fault {noted.reference}, needs a developer"
-        # if even that can't be written, the message stays ready, and set aside: `_next_messages` leaves it out
+        # if even that can't be written, the message stays ready, and set aside: `next_messages` leaves it out
         item = message_item(run, message_id)
         with (
             contained(context.engine, item, stage=Stage.SEND, now=now, for_good=True),
@@ -239,95 +233,6 @@ def _write_claims(
         messages.c.sending_at == now,
     )
     return set(connection.scalars(ours))
-
-
-def _next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]:
-    """Select the next messages. They are picked from their index first, so that only their other data is joined."""
-    run = sending.run
-    due = (
-        sa.select(messages.c.id)
-        .where(
-            messages.c.run_id == run.id,
-            messages.c.kind == sending.kind.value,
-            messages.c.state == MessageState.READY,
-            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
-            _is_in_share(sending.context),
-            ~is_set_aside(ItemKind.MESSAGE, run.store_id, messages.c.id),
-            sa.exists().where(runs.c.id == run.id, runs.c.state == run.state),  # nothing leaves after a halt
-        )
-        .order_by(messages.c.id)
-        .limit(most)
-        .subquery("due")
-    )
-    same_customer = sa.and_(
-        customers.c.store_id == run.store_id, customers.c.customer_id == recipients.c.customer_id
-    )
-    made_by = runs.alias("made_by")  # a code of a pool, of an earlier step, or a shared one, is another run's
-    return (
-        sa.select(
-            messages.c.id.label("message_id"),
-            messages.c.message_key,
-            recipients,
-            codes.c.code,
-            codes.c.state.label("code_state"),
-            codes.c.value.label("code_value"),
-            works_from(made_by).label("valid_from"),
-            works_until(made_by).label("valid_until"),
-            customers.c.accepts_marketing,
-            customers.c.customer_id.label("known_customer_id"),
-            customers.c.email.label("email_now"),
-            (is_used() if sending.kind is MessageKind.REMINDER else sa.false()).label("is_used"),
-            *_sent_this_week(sending, now),
-        )
-        .join(due, due.c.id == messages.c.id)
-        .join(recipients, recipients.c.id == messages.c.recipient_id)
-        .outerjoin(codes, codes.c.id == messages.c.code_id)
-        .outerjoin(made_by, made_by.c.id == codes.c.run_id)
-        .outerjoin(customers, same_customer)
-        .order_by(messages.c.id)
-    )
-
-
-def _is_in_share(context: SendContext) -> sa.ColumnElement[bool]:
-    share = context.share
-    return messages.c.id % share.of == share.index if share is not None else sa.true()
-
-
-def _sent_this_week(sending: Sending, now: datetime) -> list[sa.ColumnElement[Any]]:
-    """Select how many e-mails the recipient got in the last week, and when the first left; nothing without such a guardrail."""
-    if sending.revision.guardrails.messages_per_person_per_week is None:
-        return []
-    of_week = partial(left_lately, store_id=sending.run.store_id, customer=recipients.c.customer_id, now=now)
-    return [
-        of_week(sa.func.count()).label("week_count"),
-        of_week(sa.func.min(LEFT_AT, type_=UtcDateTime())).label("week_first"),
-    ]
-
-
-def _due_message(sending: Sending, row: sa.Row[Any], others: OtherCustomers, wish: OwnWish) -> DueMessage:
-    limit = sending.revision.guardrails.messages_per_person_per_week
-    allowed_from = None
-    if limit is not None and row.week_count + others.week_count >= limit:
-        began = [first for first in (row.week_first, others.week_first) if first is not None]
-        allowed_from = min(began) + WEEK
-    if wish.allowed_from is not None:
-        allowed_from = max(allowed_from or wish.allowed_from, wish.allowed_from)
-    return DueMessage(
-        id=row.message_id,
-        key=row.message_key,
-        recipient=Recipient.of(row._asdict()),
-        code=row.code,
-        code_state=CodeState(row.code_state) if row.code_state is not None else None,
-        code_value=row.code_value,
-        valid_from=row.valid_from,
-        valid_until=row.valid_until,
-        consent=False if others.refused else row.accepts_marketing,
-        stopped=wish.stopped,
-        is_customer=row.known_customer_id is not None,
-        email_now=row.email_now or "",
-        is_used=bool(row.is_used),
-        allowed_from=allowed_from,
-    )
 
 
 def count_allowed_by_rate(

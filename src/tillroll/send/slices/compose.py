@@ -17,7 +17,7 @@ from tillroll.rendering.facts import CodeFacts, common_facts, reader_facts
 from tillroll.rendering.mime import Outgoing, build
 from tillroll.rendering.preview import without_zeros
 from tillroll.send.context import ArmMessage, Sending
-from tillroll.send.terms import Terms, TermsKey
+from tillroll.send.terms import SharedTerms, TermsKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ def _unsubscribe_link(sending: Sending, due: DueMessage) -> str:
     )
 
 
-def _terms(sending: Sending, due: DueMessage) -> Terms:
+def _terms(sending: Sending, due: DueMessage) -> SharedTerms:
     """Return what all e-mails have in common that are like this one."""
     arm = sending.arms[due.recipient.arm]
     version = arm.email.for_reader(due.recipient.language)
@@ -106,7 +106,7 @@ def _terms(sending: Sending, due: DueMessage) -> Terms:
         code=_code_facts(sending, due, arm),
         event=sending.event,
     )
-    return Terms(compiled=version.compiled, facts=facts)
+    return SharedTerms(compiled=version.compiled, facts=facts)
 
 
 def _code_facts(sending: Sending, due: DueMessage, arm: ArmMessage) -> CodeFacts | None:
