@@ -34,6 +34,7 @@ from tests.fuzz.oracle import Mail, misread, tries
 from tests.fuzz.written import files_of
 from tests.journeys.path import agree, outbox
 from tests.journeys.steps import write_down
+from tests.shop import PUBLIC_URL
 from tests.store import QUICK, running
 from tillroll.campaign import Book, parse_book
 from tillroll.campaign.states import RUN_FINAL, RunState
@@ -115,6 +116,7 @@ def opened(shop: DrawnShop, template: Path) -> Iterator[tuple[Sandbox, StoreWork
             database_url=f"sqlite:///{folder}/ledger.sqlite3",
             folder=home / "marketing",
             store=StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url),
+            public_url=PUBLIC_URL,
             requests_per_minute=QUICK,
         )
         with build(chosen) as services:
