@@ -7,7 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.ledger.records import PrivacyRequest
+from tillroll.ledger import audit
+from tillroll.ledger.records import PrivacyRequest, Store
 from tillroll.ledger.tables import privacy_requests
 
 
@@ -28,3 +29,22 @@ def take_untold(connection: Connection, store_id: int, now: datetime) -> list[Pr
     if ids:
         connection.execute(told)
     return untold
+
+
+def settle_request(
+    connection: Connection, store: Store, number: int, *, actor: str, note: str, now: datetime
+) -> bool:
+    """Mark an open request as settled, with its audit row. Returns whether there was one."""
+    of_store = (privacy_requests.c.id == number, privacy_requests.c.store_id == store.id)
+    is_open = (*of_store, privacy_requests.c.settled_at.is_(None))
+    if connection.execute(sa.update(privacy_requests).where(*is_open).values(settled_at=now)).rowcount == 0:
+        return False
+    audit.record(
+        connection,
+        at=now,
+        actor=actor,
+        action="privacy.settled",
+        subject=f"request {number}",
+        body={"store": store.ecwid_id, "note": note},
+    )
+    return True

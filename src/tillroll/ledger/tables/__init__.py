@@ -30,6 +30,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ consent_pushes                    what the store must be told of that
         ├─ mail_reports                      bounces and complaints
         ├─ privacy_requests                  what people ask about their own data, with the deadline
+        ├─ forgotten                         customers whose data was erased
         ├─ levels                            how much of the token's request allowance is left
         ├─ lanes                             when each store is worked on next
         ├─ fences                            what the store was told of this ledger's progress
@@ -51,6 +52,7 @@ from tillroll.ledger.tables.codes import chunks, codes
 from tillroll.ledger.tables.columns import metadata
 from tillroll.ledger.tables.events import (
     entries,
+    forgotten,
     group_changes,
     privacy_requests,
     reviews,
@@ -137,6 +139,7 @@ __all__ = [
     "faults",
     "favourites",
     "fences",
+    "forgotten",
     "group_changes",
     "holds",
     "import_chunks",

@@ -125,3 +125,13 @@ privacy_requests = sa.Table(
     sa.UniqueConstraint("store_id", "event_id"),
     sa.Index(None, "store_id", "due_at"),
 )
+
+forgotten = sa.Table(  # customers whose data was erased: the mirror takes no more of them than their number
+    "forgotten",
+    metadata,
+    of("stores"),
+    sa.Column("customer_id", sa.BigInteger, nullable=False),
+    text("person"),  # who did it
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "customer_id"),
+)

@@ -48,6 +48,7 @@ from tillroll.track.mirror.area_rows import (
     write_products,
     writes,
 )
+from tillroll.track.mirror.forgotten_rows import leaving_out_the_forgotten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +138,7 @@ CUSTOMERS = replace(
         customers.c.customer_id,
         lambda client: client.customers,
         changed_at=lambda stats: stats.customers,
-        write=write_customers,
+        write=leaving_out_the_forgotten(write_customers),
         removes_from=(
             favourites.c.customer_id,
             customer_fields.c.customer_id,
@@ -155,7 +156,7 @@ ORDERS = replace(
         orders.c.order_id,
         lambda client: client.orders,
         changed_at=lambda stats: stats.orders,
-        write=write_orders,
+        write=leaving_out_the_forgotten(write_orders),
     ),
     remove=removes_orders(removes(orders.c.order_id, redemptions.c.order_id, order_items.c.order_id)),
     needed=True,
@@ -175,7 +176,7 @@ CARTS = replace(
         changed_at=lambda stats: _latest(
             stats.carts, stats.orders
         ),  # a cart changes when it becomes an order
-        write=write_carts,
+        write=leaving_out_the_forgotten(write_carts),
     ),
     deleted=None,  # a cart is hidden, not deleted
 )
@@ -215,5 +216,11 @@ COUPONS = replace(
     changed=lambda client, since: client.coupons.count(updated_from=since),
     ours=count_made_since,
 )
-REVIEWS = _area("reviews", reviews.c.review_id, lambda client: client.reviews, changed_at=lambda _stats: None)
+REVIEWS = _area(
+    "reviews",
+    reviews.c.review_id,
+    lambda client: client.reviews,
+    changed_at=lambda _stats: None,
+    write=leaving_out_the_forgotten(writes(reviews)),
+)
 AREAS = {area.name: area for area in (CUSTOMERS, ORDERS, CARTS, PRODUCTS, CATEGORIES, COUPONS, REVIEWS)}
