@@ -1,0 +1,101 @@
+"""Where the ledger keeps something about a person, and what is left of it once they are forgotten.
+
+| what is found by | in |
+|---|---|
+| their number in the store | the mirror, what happened to them, the recipients of runs |
+| their e-mail address | orders, carts and reviews of guests, lists, webhooks, consent, bounces |
+| their row among a run's recipients | e-mails, codes, and what became of the e-mails |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from tillroll.ledger.tables import (
+    carts,
+    codes,
+    consent_pushes,
+    consents,
+    customer_fields,
+    customers,
+    entries,
+    events,
+    favourites,
+    group_changes,
+    list_members,
+    mail_events,
+    mail_reports,
+    messages,
+    order_items,
+    orders,
+    privacy_requests,
+    recipients,
+    reviews,
+    segment_changes,
+    segment_members,
+    suppressions,
+)
+
+
+class FoundBy(StrEnum):
+    """How the rows of a person are found."""
+
+    NUMBER = "number"  # of the customer, or by their address where the table has one
+    RECIPIENT = "recipient"  # of a run
+    MESSAGE = "message"  # to such a recipient
+    ADDRESS = "address"
+    EVENT = "event"  # the webhook is about them, or names their address
+    MEMBER = "member"  # of a list of the shop's: an address or a number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A table that holds something about a person."""
+
+    table: sa.Table
+    found_by: FoundBy = FoundBy.NUMBER
+    blanked: Mapping[str, Any] = field(default_factory=dict)  # what its columns hold afterwards
+    removed: bool = False  # the rows go as a whole
+
+
+_NOBODY = {
+    **dict.fromkeys(
+        ("email", "mailbox", "name", "first_name", "language", "country", "city", "region", "group_name"), ""
+    ),
+    "accepts_marketing": False,
+}
+"""Of a customer's row, which stays as long as the store has them: so the store's counts and ours agree."""
+
+PLACES: tuple[Place, ...] = (
+    Place(table=customers, blanked=_NOBODY),
+    Place(table=customer_fields, removed=True),
+    Place(table=favourites, removed=True),
+    Place(table=segment_members, removed=True),
+    Place(table=segment_changes, removed=True),
+    Place(table=group_changes, removed=True),
+    Place(table=list_members, found_by=FoundBy.MEMBER, removed=True),
+    Place(table=carts, blanked={"email": "", "language": "", "items": [], "accepts_marketing": False}),
+    Place(table=reviews, blanked={"email": ""}),
+    Place(table=orders, blanked={"email": ""}),
+    Place(table=order_items),  # what was bought: segments and sums count it
+    Place(table=entries, blanked={"facts": {}}),
+    Place(table=events, found_by=FoundBy.EVENT, blanked={"data": {}}),
+    Place(table=privacy_requests, found_by=FoundBy.EVENT, blanked={"email": ""}),
+    Place(table=suppressions, found_by=FoundBy.ADDRESS),  # otherwise they would be written to again
+    Place(table=consents, found_by=FoundBy.ADDRESS),  # the proof that they had agreed to what they got
+    Place(table=consent_pushes, found_by=FoundBy.ADDRESS, removed=True),
+    Place(table=mail_reports, found_by=FoundBy.ADDRESS, blanked={"address": "", "mailbox": "", "said": ""}),
+    Place(table=mail_events, found_by=FoundBy.MESSAGE, blanked={"reason": ""}),
+    Place(table=messages, found_by=FoundBy.RECIPIENT, blanked={"subject": "", "reason": ""}),
+    Place(table=codes, found_by=FoundBy.RECIPIENT),  # the store has the coupon
+    Place(
+        table=recipients,
+        blanked={"email": "", "name": "", "first_name": "", "language": "", "country": ""},
+    ),
+)
+"""In the order in which they are read and emptied."""
