@@ -105,7 +105,9 @@ def _body(campaign: DrawnCampaign, language: str, kind: str) -> str:
         said = "\n".join(parts)
         if campaign.discount.at_most is not None or campaign.goods or campaign.customers != "any":
             said += "\n{{ offer.conditions }}"
-    text = f"{HELLO[language]},\n{said}\n{{{{ code.text }}}}\n{{{{ store.url }}}}\n{{{{ unsubscribe_link }}}}\n"
+    text = (
+        f"{HELLO[language]},\n{said}\n{{{{ code.text }}}}\n{{{{ store.url }}}}\n{{{{ unsubscribe_link }}}}\n"
+    )
     if kind == "txt":
         return text
     text = text.replace("{{ unsubscribe_link }}", '<a href="{{ unsubscribe_link }}">×</a>')

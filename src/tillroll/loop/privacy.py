@@ -42,7 +42,8 @@ def tell_of_requests(services: Services, store: Store) -> int:
             f"{name} ({store.ecwid_id}) passed on {asked} about personal data. The law sets a deadline.",
             *(request.sentence for request in requests[:_MOST_NAMED]),
             f"And {len(requests) - _MOST_NAMED} more." if len(requests) > _MOST_NAMED else "",
-            "Settle them in the store. `tillroll status` and the home page list them.",
+            "`tillroll privacy list` names them. `tillroll privacy export` makes a copy, `tillroll privacy erase` forgets a "
+            "person here; then delete them in the store.",
         ),
     )
     send_notice(services, store, notice, [*people, *owner])

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.states import RUN_OPEN, RunState
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
+from tillroll.cli.privacy.privacy import request_json
 from tillroll.cli.runs.faults import fault_json
 from tillroll.cli.runs.send import hold_json
 from tillroll.cli.support.opening import open_services
@@ -25,7 +26,7 @@ from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.faults.sentences import say_fault
 from tillroll.ledger.mirror.unread import UnreadRow, list_unread
 from tillroll.ledger.people.requests import open_requests
-from tillroll.ledger.records import PrivacyRequest, Store
+from tillroll.ledger.records import Store
 from tillroll.send.hold import list_holds
 from tillroll.track.connect import CONNECTED
 from tillroll.track.results.overview import (
@@ -67,7 +68,7 @@ def status(as_json: bool) -> None:
         body = _status_json(store, campaigns, runs, progress)
         told = {
             "unread": [row.sentence for row in unread[:_MOST_UNREAD]],
-            "privacy_requests": [_request_json(request) for request in asked],
+            "privacy_requests": [request_json(request) for request in asked],
             "holds": [hold_json(one) for one in held],
         }
         print_json({**body, **told, "faults": [fault_json(fault) for fault in faults]})
@@ -89,16 +90,6 @@ def _lately_refused(connection: Connection, store_id: int, now: datetime) -> lis
     """Return the runs that a guardrail refused within a week: their owners may be waiting for them."""
     refused = list_runs(connection, store_id, states={RunState.REFUSED}, limit=_MOST_REFUSED)
     return [run for run in refused if run.changed_at > now - _A_WEEK]
-
-
-def _request_json(request: PrivacyRequest) -> dict[str, Any]:
-    return {
-        "kind": request.kind.value,
-        "subject": request.subject.value,
-        "entity": request.entity,
-        "asked_at": request.asked_at.isoformat(),
-        "due_at": request.due_at.isoformat(),
-    }
 
 
 def _status_json(

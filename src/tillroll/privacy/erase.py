@@ -1,0 +1,161 @@
+"""Forgetting a person (GDPR, article 17): their rows are removed or blanked, and they come into no campaign again.
+
+Runs that wait or were approved with them are planned again. E-mails to them that wait are held. Their codes stay what they are in
+the store. What must stay says so in `places.py`: that they don't want e-mails, and the proof of their consent.
+
+The mirror doesn't take a forgotten customer up again, even if the store still has them (`ledger/people/forgotten.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from tillroll.campaign.figures.batched import batched
+from tillroll.campaign.states import CODE_IN_STORE, EntryState, MessageState, PrivacyKind, RunState
+from tillroll.errors import NotFound, TryLater
+from tillroll.ledger import audit
+from tillroll.ledger.engine import insert_if_new, writing
+from tillroll.ledger.queries.runs import move_run
+from tillroll.ledger.records import Store
+from tillroll.ledger.tables import codes, entries, forgotten, messages, privacy_requests, recipients, runs
+from tillroll.privacy.places import PLACES, Place
+from tillroll.privacy.subject import DataSubject, conditions, find_subject
+
+_IN_A_QUERY = 500
+_A_MOMENT = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure:
+    """What was done to forget a person."""
+
+    customers: tuple[
+        int, ...
+    ]  # their numbers in the store, which still has them unless somebody deletes them there
+    rows: int  # that were removed or blanked
+    held: int  # e-mails that will not be sent
+    replanned: int  # runs that are planned again without them
+    codes_live: int  # that they can still use
+    settled: int  # requests that the store had passed on
+
+
+def erase_person(engine: Engine, store: Store, *, email: str, actor: str, now: datetime) -> Erasure:
+    """Forget a person in one transaction. Safe to repeat.
+
+    Raises `NotFound` for somebody whom the ledger doesn't know, and `TryLater` while an e-mail to them is leaving.
+    """
+    with writing(engine) as connection:
+        subject = find_subject(connection, store.id, email)
+        if not subject.is_known:
+            raise NotFound(
+                f"Nobody with this address is known for {store.name or 'this store'}.",
+                hint="Capitals don't matter, but the address must be whole. `tillroll store` shows which store is meant.",
+            )
+        _refuse_while_sending(connection, subject, now)
+        for number in subject.numbers:
+            row = {"store_id": store.id, "customer_id": number, "at": now, "person": actor}
+            insert_if_new(connection, forgotten, row)
+        erasure = Erasure(
+            customers=subject.numbers,
+            held=_hold_messages(connection, subject, now),
+            replanned=_plan_again(connection, subject, now),
+            codes_live=_live_codes(connection, subject),
+            settled=_settle_requests(connection, subject, now),
+            rows=_leave_flows(connection, subject, now)
+            + sum(_empty(connection, subject, one) for one in PLACES),
+        )
+        body = {"customers": list(subject.numbers), "rows": erasure.rows, "held": erasure.held}
+        about = f"store {store.ecwid_id}"
+        audit.record(connection, at=now, actor=actor, action="privacy.erased", subject=about, body=body)
+    return erasure
+
+
+def _refuse_while_sending(connection: Connection, subject: DataSubject, now: datetime) -> None:
+    for some in batched(subject.recipients, _IN_A_QUERY):
+        leaving = sa.exists().where(
+            messages.c.recipient_id.in_(some), messages.c.state == MessageState.SENDING
+        )
+        if connection.scalar(sa.select(leaving)):
+            raise TryLater("An e-mail to them is leaving right now.", retry_at=now + _A_MOMENT)
+
+
+def _hold_messages(connection: Connection, subject: DataSubject, now: datetime) -> int:
+    held = 0
+    for some in batched(subject.recipients, _IN_A_QUERY):
+        waiting = (messages.c.recipient_id.in_(some), messages.c.state == MessageState.READY)
+        values = {"state": MessageState.HELD, "changed_at": now}
+        held += connection.execute(sa.update(messages).where(*waiting).values(values)).rowcount
+    return held
+
+
+def _plan_again(connection: Connection, subject: DataSubject, now: datetime) -> int:
+    """Send the runs that have not begun and were planned with the person back to planning."""
+    not_begun = (RunState.WAITING, RunState.APPROVED)
+    found: set[int] = set()
+    for some in batched(subject.recipients, _IN_A_QUERY):
+        of_plan = sa.select(recipients.c.plan_id).where(recipients.c.id.in_(some))
+        query = sa.select(runs.c.id).where(runs.c.plan_id.in_(of_plan), runs.c.state.in_(not_begun))
+        found |= set(connection.scalars(query))
+    reason = "somebody's data was erased"
+    return sum(
+        move_run(connection, run_id, was=set(not_begun), to=RunState.PLANNING, now=now, reason=reason)
+        for run_id in sorted(found)
+    )
+
+
+def _live_codes(connection: Connection, subject: DataSubject) -> int:
+    in_store = codes.c.state.in_(tuple(CODE_IN_STORE))
+    return sum(
+        connection.scalar(sa.select(sa.func.count()).where(codes.c.recipient_id.in_(some), in_store)) or 0
+        for some in batched(subject.recipients, _IN_A_QUERY)
+    )
+
+
+def _settle_requests(connection: Connection, subject: DataSubject, now: datetime) -> int:
+    """Settle the requests to be deleted that the store passed on about these customers."""
+    settled = 0
+    for some in batched(map(str, subject.numbers), _IN_A_QUERY):
+        open_ones = (
+            privacy_requests.c.store_id == subject.store_id,
+            privacy_requests.c.kind == PrivacyKind.REMOVAL,
+            privacy_requests.c.entity.in_(some),
+            privacy_requests.c.settled_at.is_(None),
+        )
+        done = sa.update(privacy_requests).where(*open_ones).values(settled_at=now)
+        settled += connection.execute(done).rowcount
+    return settled
+
+
+def _leave_flows(connection: Connection, subject: DataSubject, now: datetime) -> int:
+    left = 0
+    for some in batched(subject.numbers, _IN_A_QUERY):
+        waiting = (
+            entries.c.store_id == subject.store_id,
+            entries.c.customer_id.in_(some),
+            entries.c.state == EntryState.WAITING,
+        )
+        values = {
+            "state": EntryState.LEFT,
+            "due_at": None,
+            "reason": "their data was erased",
+            "changed_at": now,
+        }
+        left += connection.execute(sa.update(entries).where(*waiting).values(values)).rowcount
+    return left
+
+
+def _empty(connection: Connection, subject: DataSubject, place: Place) -> int:
+    """Remove or blank a person's rows in one place. Returns how many."""
+    if not (place.removed or place.blanked):
+        return 0
+    touched = 0
+    for condition in conditions(subject, place):
+        change = (
+            sa.delete(place.table) if place.removed else sa.update(place.table).values(dict(place.blanked))
+        )
+        touched += connection.execute(change.where(condition)).rowcount
+    return touched
