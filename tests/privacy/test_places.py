@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from tillroll.ledger.tables import metadata
-from tillroll.privacy.places import PLACES, Place
+from tillroll.privacy.places import PLACES, DataPlace
 
 OF_NOBODY = {
     "categories", "chunks", "coupons", "change_chunks", "import_chunks", "import_rows", "imports", "lanes", "levels", "looks",
@@ -39,7 +39,7 @@ def test_every_table_is_known() -> None:
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.table.name)
-def test_what_is_blanked_names_the_person(place: Place) -> None:
+def test_what_is_blanked_names_the_person(place: DataPlace) -> None:
     assert set(place.blanked) <= {column.name for column in place.table.c}
     named = {"email", "name", "first_name", "address", "mailbox"} & {column.name for column in place.table.c}
     stays = place.table.name in {"suppressions", "consents"}

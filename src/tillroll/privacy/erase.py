@@ -22,7 +22,7 @@ from tillroll.ledger.engine import insert_if_new, writing
 from tillroll.ledger.queries.runs import move_run
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import codes, entries, forgotten, messages, privacy_requests, recipients, runs
-from tillroll.privacy.places import PLACES, Place
+from tillroll.privacy.places import PLACES, DataPlace
 from tillroll.privacy.subject import DataSubject, conditions, find_subject
 
 _IN_A_QUERY = 500
@@ -148,7 +148,7 @@ def _leave_flows(connection: Connection, subject: DataSubject, now: datetime) ->
     return left
 
 
-def _empty(connection: Connection, subject: DataSubject, place: Place) -> int:
+def _empty(connection: Connection, subject: DataSubject, place: DataPlace) -> int:
     """Remove or blank a person's rows in one place. Returns how many."""
     if not (place.removed or place.blanked):
         return 0

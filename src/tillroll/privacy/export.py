@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.records import Store
-from tillroll.privacy.places import PLACES, Place
+from tillroll.privacy.places import PLACES, DataPlace
 from tillroll.privacy.subject import DataSubject, conditions, find_subject
 
 _OURS = {"store_id", "owner", "wire", "body_digest"}  # columns that say nothing about a person
@@ -47,7 +47,7 @@ def export_person(engine: Engine, store: Store, *, email: str, actor: str, now: 
     }
 
 
-def _rows(connection: Connection, subject: DataSubject, place: Place) -> list[dict[str, Any]]:
+def _rows(connection: Connection, subject: DataSubject, place: DataPlace) -> list[dict[str, Any]]:
     keys = tuple(place.table.primary_key.columns)
     rows = {
         tuple(row._mapping[key] for key in keys): row._mapping
@@ -57,7 +57,7 @@ def _rows(connection: Connection, subject: DataSubject, place: Place) -> list[di
     return [_shown(place, row) for _, row in sorted(rows.items(), key=lambda each: str(each[0]))]
 
 
-def _shown(place: Place, row: Mapping[Any, Any]) -> dict[str, Any]:
+def _shown(place: DataPlace, row: Mapping[Any, Any]) -> dict[str, Any]:
     return {column.name: _plain(row[column]) for column in place.table.c if column.name not in _OURS}
 
 

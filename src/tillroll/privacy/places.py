@@ -54,7 +54,7 @@ class FoundBy(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class DataPlace:
     """A table that holds something about a person."""
 
     table: sa.Table
@@ -71,29 +71,31 @@ _NOBODY = {
 }
 """Of a customer's row, which stays as long as the store has them: so the store's counts and ours agree."""
 
-PLACES: tuple[Place, ...] = (
-    Place(table=customers, blanked=_NOBODY),
-    Place(table=customer_fields, removed=True),
-    Place(table=favourites, removed=True),
-    Place(table=segment_members, removed=True),
-    Place(table=segment_changes, removed=True),
-    Place(table=group_changes, removed=True),
-    Place(table=list_members, found_by=FoundBy.MEMBER, removed=True),
-    Place(table=carts, blanked={"email": "", "language": "", "items": [], "accepts_marketing": False}),
-    Place(table=reviews, blanked={"email": ""}),
-    Place(table=orders, blanked={"email": ""}),
-    Place(table=order_items),  # what was bought: segments and sums count it
-    Place(table=entries, blanked={"facts": {}}),
-    Place(table=events, found_by=FoundBy.EVENT, blanked={"data": {}}),
-    Place(table=privacy_requests, found_by=FoundBy.EVENT, blanked={"email": ""}),
-    Place(table=suppressions, found_by=FoundBy.ADDRESS),  # otherwise they would be written to again
-    Place(table=consents, found_by=FoundBy.ADDRESS),  # the proof that they had agreed to what they got
-    Place(table=consent_pushes, found_by=FoundBy.ADDRESS, removed=True),
-    Place(table=mail_reports, found_by=FoundBy.ADDRESS, blanked={"address": "", "mailbox": "", "said": ""}),
-    Place(table=mail_events, found_by=FoundBy.MESSAGE, blanked={"reason": ""}),
-    Place(table=messages, found_by=FoundBy.RECIPIENT, blanked={"subject": "", "reason": ""}),
-    Place(table=codes, found_by=FoundBy.RECIPIENT),  # the store has the coupon
-    Place(
+PLACES: tuple[DataPlace, ...] = (
+    DataPlace(table=customers, blanked=_NOBODY),
+    DataPlace(table=customer_fields, removed=True),
+    DataPlace(table=favourites, removed=True),
+    DataPlace(table=segment_members, removed=True),
+    DataPlace(table=segment_changes, removed=True),
+    DataPlace(table=group_changes, removed=True),
+    DataPlace(table=list_members, found_by=FoundBy.MEMBER, removed=True),
+    DataPlace(table=carts, blanked={"email": "", "language": "", "items": [], "accepts_marketing": False}),
+    DataPlace(table=reviews, blanked={"email": ""}),
+    DataPlace(table=orders, blanked={"email": ""}),
+    DataPlace(table=order_items),  # what was bought: segments and sums count it
+    DataPlace(table=entries, blanked={"facts": {}}),
+    DataPlace(table=events, found_by=FoundBy.EVENT, blanked={"data": {}}),
+    DataPlace(table=privacy_requests, found_by=FoundBy.EVENT, blanked={"email": ""}),
+    DataPlace(table=suppressions, found_by=FoundBy.ADDRESS),  # otherwise they would be written to again
+    DataPlace(table=consents, found_by=FoundBy.ADDRESS),  # the proof that they had agreed to what they got
+    DataPlace(table=consent_pushes, found_by=FoundBy.ADDRESS, removed=True),
+    DataPlace(
+        table=mail_reports, found_by=FoundBy.ADDRESS, blanked={"address": "", "mailbox": "", "said": ""}
+    ),
+    DataPlace(table=mail_events, found_by=FoundBy.MESSAGE, blanked={"reason": ""}),
+    DataPlace(table=messages, found_by=FoundBy.RECIPIENT, blanked={"subject": "", "reason": ""}),
+    DataPlace(table=codes, found_by=FoundBy.RECIPIENT),  # the store has the coupon
+    DataPlace(
         table=recipients,
         blanked={"email": "", "name": "", "first_name": "", "language": "", "country": ""},
     ),

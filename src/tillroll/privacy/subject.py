@@ -24,7 +24,7 @@ from tillroll.ledger.tables import (
     reviews,
     runs,
 )
-from tillroll.privacy.places import FoundBy, Place
+from tillroll.privacy.places import FoundBy, DataPlace
 
 _IN_A_QUERY = 500
 
@@ -89,7 +89,7 @@ def _numbers_of(connection: Connection, store_id: int, address: str) -> Iterator
         yield from connection.scalars(named.distinct())
 
 
-def conditions(subject: DataSubject, place: Place) -> list[sa.ColumnElement[bool]]:
+def conditions(subject: DataSubject, place: DataPlace) -> list[sa.ColumnElement[bool]]:
     """Return the conditions that together find a person's rows in a place: each row fits at least one of them."""
     table = place.table
     in_store = [table.c.store_id == subject.store_id] if "store_id" in table.c else []
