@@ -24,7 +24,7 @@ from tillroll.ledger.tables import (
     reviews,
     runs,
 )
-from tillroll.privacy.places import FoundBy, DataPlace
+from tillroll.privacy.places import DataPlace, FoundBy
 
 _IN_A_QUERY = 500
 
