@@ -87,29 +87,37 @@ class PreviewSubject:
         return self.proposal.step
 
 
-def previews(
+def previewed(
     connection: Connection,
     run_id: int,
     *,
     now: datetime,
     most: int = 3,
     customer_id: int | None = None,
+    arm: str = "",
     language: str = "",
-) -> list[tuple[RecipientFacts, Rendered]]:
-    """Return up to `most` of the run's e-mails, spread over its audience; none while the run has no plan.
+) -> tuple[PreviewSubject, list[Recipient]] | None:
+    """Return what a run's e-mails are about, and up to `most` of its recipients, spread over its audience; None without a plan.
 
-    `customer_id`: only this customer's e-mail; none if they aren't in the audience. `language`: as its readers get them.
+    `customer_id`: only this customer, if they are in the audience. `arm`: only recipients of this variant. `language`: as its
+    readers get the e-mails.
     """
     plan = load_plan(connection, run_id)
     if plan is None:
-        return []
+        return None
     run = load_run(connection, run_id)
     code = earlier_code(connection, run)
-    if customer_id is None:
+    if customer_id is None and not arm:
         rows = sample_recipients(connection, plan.plan_id, most=most)
     else:
-        same = (recipients.c.plan_id == plan.plan_id, recipients.c.customer_id == customer_id)
-        rows = list(connection.execute(sa.select(recipients).where(*same)).all())
+        same = [recipients.c.plan_id == plan.plan_id]
+        same += (
+            [recipients.c.customer_id == customer_id]
+            if customer_id is not None
+            else [recipients.c.arm == arm]
+        )
+        query = sa.select(recipients).where(*same).order_by(recipients.c.id).limit(most)
+        rows = list(connection.execute(query).all())
     subject = PreviewSubject(
         store=load_store(connection, run.store_id),
         revision=load_revision(connection, run.words_id or plan.revision_id),
@@ -122,7 +130,7 @@ def previews(
         else None,
         language=language,
     )
-    return render_previews(subject, [Recipient.of(row._asdict()) for row in rows[:most]])
+    return subject, [Recipient.of(row._asdict()) for row in rows[:most]]
 
 
 def render_previews(

@@ -22,6 +22,7 @@ from tillroll.web.pages import (
     faults,
     former,
     home,
+    proofs,
     retry,
     runs,
     stores,
@@ -70,7 +71,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     errors.set_up(app)
     show.set_up(app)
     concealing.set_up(app)
-    for about_store in (home, campaigns, runs, decisions, changes, drift, faults, retry):
+    for about_store in (home, campaigns, runs, proofs, decisions, changes, drift, faults, retry):
         app.register_blueprint(about_store.pages, url_prefix=addresses.BELOW_STORE)
     for module in (stores, account, former, webhooks, events, mail_hooks, metrics, health, unsubscribe):
         app.register_blueprint(module.pages)

@@ -31,6 +31,9 @@ from tillroll.rendering.translated import Translated
 MARK = "[Proof]"
 """Before the subject of a proof that is sent, so that nobody takes it for the real one."""
 
+EXAMPLE_TO = "reader@customer.example"
+"""Stands for the recipient's address in the headers."""
+
 _KIND = "proof"
 _DARK = re.compile(r"@media\s*\(prefers-color-scheme:\s*dark\)")
 
@@ -45,7 +48,7 @@ class Proof:
     language: str  # of its words
     rendered: Rendered
     sender: str
-    content: bytes  # the whole e-mail to the recipient
+    content: bytes  # the whole e-mail
     notes: tuple[LintNote, ...]
 
     @property
@@ -65,15 +68,21 @@ class Proof:
         return _DARK.sub("@media all", shown) if dark else shown
 
 
-def make_proof(subject: PreviewSubject, recipient: Recipient, *, sender: str) -> Proof | None:
-    """Return a recipient's e-mail; None if the campaign sends none. Raises `Refused` if it can't be made."""
+def make_proof(
+    subject: PreviewSubject, recipient: Recipient, *, sender: str, to: str = EXAMPLE_TO, shared: bool = False
+) -> Proof | None:
+    """Return a recipient's e-mail as if it went to an address; None if the campaign sends none.
+
+    Raises `Refused` if it can't be made. `shared`: with the campaign's own code, if it is the same for everybody: for somebody
+    who is about to approve it.
+    """
     revision = subject.revision
     if revision.as_run(step=subject.step, arm=recipient.arm).message is None:
         return None
     message = revision.message(step=subject.step, arm=recipient.arm)
     translated = Translated.of(revision, message, store_facts(subject.store))
     version = translated.for_reader(subject.language or recipient.language)
-    rendered = version.compiled.render(_facts(subject, recipient, version.shop))
+    rendered = version.compiled.render(_facts(subject, recipient, version.shop, shared))
     return Proof(
         campaign=revision.name,
         reader=recipient_facts(recipient),
@@ -85,8 +94,8 @@ def make_proof(subject: PreviewSubject, recipient: Recipient, *, sender: str) ->
             subject,
             rendered,
             sender=sender,
-            to=recipient.email,
-            name=recipient.name,
+            to=to,
+            name="",
             key=_KIND,
             at=subject.now,
         ),
@@ -119,7 +128,10 @@ def marked(rendered: Rendered) -> Rendered:
     return replace(rendered, subject=f"{MARK} {rendered.subject}")
 
 
-def _facts(subject: PreviewSubject, recipient: Recipient, shop: StoreFacts) -> dict[str, object]:
+def _facts(
+    subject: PreviewSubject, recipient: Recipient, shop: StoreFacts, shared: bool
+) -> dict[str, object]:
     code = example_code(subject, recipient)
-    own = replace(code, text=EXAMPLE_CODE) if code is not None else None
-    return preview_facts(subject, recipient, own, shop)
+    if code is not None and not shared:
+        code = replace(code, text=EXAMPLE_CODE)
+    return preview_facts(subject, recipient, code, shop)

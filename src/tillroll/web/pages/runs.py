@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
@@ -39,7 +40,7 @@ from tillroll.track.results.messages import count_messages, count_unsent, list_m
 from tillroll.track.results.overview import list_runs
 from tillroll.track.results.progress import Progress, run_progress
 from tillroll.web.pages.changes import available_changes
-from tillroll.web.pages.plan_page import mails_of, since_of, timing_of
+from tillroll.web.pages.plan_page import PreviewChoice, mails_of, since_of, timing_of
 from tillroll.web.support import inputs, request_context
 from tillroll.web.support.headers import MAIL_POLICY
 from tillroll.web.support.parts import part
@@ -85,8 +86,17 @@ def runs() -> str:
     )
 
 
-_LONGEST_LANGUAGE = 12
-"""Characters of a language's tag, like `zh-Hant`."""
+class Look(StrEnum):
+    """On what the e-mails of the preview are seen."""
+
+    CARD = "side by side"
+    PHONE = "phone"
+    DESKTOP = "desktop"
+    DARK = "dark"
+
+
+def _look() -> Look:
+    return Look(inputs.query_choice("look", [look.value for look in Look], Look.CARD.value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +115,13 @@ def run(run_id: int) -> str:
 
     Whatever of it can't be shown is named, and the page has its buttons all the same.
     """
-    chosen = inputs.query_number("customer")
+    chosen, look = inputs.query_number("customer"), _look()
     with reading(request_context.services().engine) as connection:
         run = load_run(connection, run_id)
         faults = list_faults(connection, run.store_id, now=request_context.now(), run_id=run_id)
         read = partial(load_plan, connection, run_id)
         plan = part("the plan", read, broken=None, connection=connection)
-        show = partial(_whole_page, connection, run, plan, faults, chosen=chosen)
+        show = partial(_whole_page, connection, run, plan, faults, chosen=chosen, look=look)
         page = part("this page", show, broken="", connection=connection)
     return page or render_template(
         "run_bare.html", run=run, plan=plan, faults=faults, final=run.state in RUN_FINAL
@@ -125,6 +135,7 @@ def _whole_page(
     faults: Sequence[ItemFault],
     *,
     chosen: int | None,
+    look: Look,
 ) -> str:
     now, run_id = request_context.now(), run.id
 
@@ -133,8 +144,8 @@ def _whole_page(
 
     progress = run_progress(connection, run_id)
     decisions = list_decisions(connection, run_id)
-    language = inputs.query_text("language", longest=_LONGEST_LANGUAGE)
-    mails, mail_fault = mails_of(connection, run_id, customer_id=chosen, language=language)
+    shown = PreviewChoice.asked()
+    mails, mail_fault = mails_of(connection, run_id, shown)
     changes = _changes_of(connection, run)
     return render_template(
         "run.html",
@@ -146,7 +157,9 @@ def _whole_page(
         decisions=decisions,
         decision=_decision_form(connection, run, plan, decisions),
         chosen=chosen,
-        language=language,
+        shown=shown,
+        look=look,
+        looks=list(Look),
         mails=mails,
         mail_fault=mail_fault,
         changes=changes,
@@ -195,15 +208,10 @@ def preview(run_id: int, number: int) -> Response:
     """Show the HTML of one e-mail, for a frame without scripts."""
     with reading(request_context.services().engine) as connection:
         load_run(connection, run_id)
-        mails, _fault = mails_of(
-            connection,
-            run_id,
-            customer_id=inputs.query_number("customer"),
-            language=inputs.query_text("language", longest=_LONGEST_LANGUAGE),
-        )
+        mails, _fault = mails_of(connection, run_id, PreviewChoice.asked())
     if not 1 <= number <= len(mails):
         abort(404)
-    response = make_response(mails[number - 1][1].whole_html)
+    response = make_response(mails[number - 1].html(dark=_look() is Look.DARK))
     response.headers["Content-Security-Policy"] = MAIL_POLICY
     return response
 
