@@ -29,7 +29,7 @@ def tillroll(home: Path, *words: str, given: str = "", **environment: str) -> An
     plain = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("ECWID", "TILLROLL", "SMTP", "DATABASE"))
+        if not name.startswith(("ECWID", "TILLROLL", "SMTP", "MAIL", "DATABASE"))
     }
     with tempfile.TemporaryDirectory() as folder:
         typed, output, troubles = (Path(folder) / name for name in ("typed", "output", "troubles"))

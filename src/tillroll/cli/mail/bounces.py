@@ -13,7 +13,10 @@ from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import ADMINISTRATOR, JSON
 from tillroll.cli.support.output import say
 from tillroll.errors import Refused
+from tillroll.ledger import audit
+from tillroll.ledger.engine import writing
 from tillroll.track.mail.bounces import take_in_bounces
+from tillroll.track.mail.intake import HOOKS, hook_path
 from tillroll.track.mail.mailboxes import ImapMailbox, files_in, mails_in
 from tillroll.wiring import return_path
 
@@ -26,6 +29,37 @@ def bounces() -> None:
     Example:
       tillroll bounces read /var/mail/bounces/Maildir
     """
+
+
+@bounces.command("hook")
+@ADMINISTRATOR
+def hook_command(named: str | None) -> None:
+    """Show the address that your mail service must post its events to. Whoever knows it can make up bounces: keep it secret.
+
+    \b
+    Example:
+      tillroll bounces hook
+    """
+    with open_services() as services:
+        actor = require_administrator(services, named, "see the address of the mail service's events")
+        settings = services.settings
+        if settings.mail_via is None or settings.mail_via not in HOOKS:
+            raise Refused(
+                "E-mails leave by no mail service, so none has events to tell.",
+                hint="For a mail server, see: tillroll bounces read --help",
+            )
+        if not settings.public_url:
+            raise Refused("The pages have no public address.", hint="Set TILLROLL_URL to it.")
+        with writing(services.engine) as connection:
+            audit.record(
+                connection,
+                at=services.clock.now(),
+                actor=actor,
+                action="mail.hook_shown",
+                subject=f"transport {settings.mail_via.value}",
+                body={},
+            )
+        click.echo(f"{settings.public_url}{hook_path(services.keys[0], settings.mail_via)}")
 
 
 @bounces.command("read")
