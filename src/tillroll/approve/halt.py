@@ -37,6 +37,9 @@ from tillroll.ledger.queries.select_codes import how_many, select_codes
 from tillroll.ledger.records import CampaignRecord, Run
 from tillroll.ledger.tables import campaigns, codes, revisions, runs
 
+COMPLAINTS = Person(email="the limit on complaints", roles=frozenset())
+"""Halts campaigns in place of a person."""
+
 _BACK_TO = {
     RunState.MINTING: RunState.MINTING,
     RunState.SENDING: RunState.MINTING,  # it is sending again once its codes are switched on
@@ -68,21 +71,38 @@ def halt_campaign(
         row = _campaign(connection, store_id, campaign)
         if row.halted_at is not None:
             raise Conflict(f"Campaign {campaign!r} is halted already, by {row.halted_by}.")
-        connection.execute(
-            sa.update(campaigns).where(campaigns.c.id == row.id).values(halted_at=now, halted_by=person.email)
-        )
-        of_campaign = (runs.c.store_id == store_id, runs.c.campaign == campaign)
-        open_ = runs.c.state.in_(sorted(RUN_OPEN))
-        rows = connection.execute(sa.select(runs).where(*of_campaign, open_).order_by(runs.c.id))
-        open_runs = [Run.from_row(row) for row in rows]
-        halted = [run.id for run in open_runs if _halt(connection, run, person, note, now)]
-        body = {"note": note, "runs": halted}
-        subject = f"campaign {campaign}"
-        audit.record(
-            connection, at=now, actor=person.email, action="campaign.halted", subject=subject, body=body
-        )
-        note_inactive(connection, store_id=store_id, campaign=campaign, reason="the campaign is halted")
+        halted = _halt_campaign(connection, row, person, note, now)
         _pause(connection, Scope(store_id=store_id, campaign=campaign), person, note, now)
+    return halted
+
+
+def hold_campaign(engine: Engine, *, store_id: int, campaign: str, note: str, now: datetime) -> bool:
+    """Halt a campaign because too many readers complain, until a person restarts it. Returns whether it wasn't halted already.
+
+    Its codes go on working: the people who have them did nothing.
+    """
+    with writing(engine) as connection:
+        row = _campaign(connection, store_id, campaign)
+        if row.halted_at is not None:
+            return False
+        _halt_campaign(connection, row, COMPLAINTS, note, now)
+    return True
+
+
+def _halt_campaign(
+    connection: Connection, row: CampaignRecord, person: Person, note: str, now: datetime
+) -> list[int]:
+    """Halt a campaign with its open runs. Returns these."""
+    halting = {"halted_at": now, "halted_by": person.email}
+    connection.execute(sa.update(campaigns).where(campaigns.c.id == row.id).values(halting))
+    of_campaign = (runs.c.store_id == row.store_id, runs.c.campaign == row.name)
+    open_ = runs.c.state.in_(sorted(RUN_OPEN))
+    rows = connection.execute(sa.select(runs).where(*of_campaign, open_).order_by(runs.c.id))
+    open_runs = [Run.from_row(each) for each in rows]
+    halted = [run.id for run in open_runs if _halt(connection, run, person, note, now)]
+    body, subject = {"note": note, "runs": halted}, f"campaign {row.name}"
+    audit.record(connection, at=now, actor=person.email, action="campaign.halted", subject=subject, body=body)
+    note_inactive(connection, store_id=row.store_id, campaign=row.name, reason="the campaign is halted")
     return halted
 
 

@@ -253,6 +253,7 @@ class Stage(StrEnum):
     SEND = "send"
     REMIND = "remind"
     RESULTS = "results"
+    CONSENT = "consent"  # the store is told who takes e-mails back
     CATALOGUE = "catalogue"  # an import, or its undo
     AUDIT = "audit"  # the audit chain's head is kept in the store
 
@@ -309,3 +310,12 @@ class ReportKind(StrEnum):
     COMPLAINT = "complaint"
     HARD_BOUNCE = "hard_bounce"
     SOFT_BOUNCE = "soft_bounce"
+
+
+class PushOutcome(StrEnum):
+    """What became of telling the store about somebody's consent."""
+
+    TOLD = "told"
+    NO_CUSTOMER = "no_customer"  # the store has nobody with that address
+    OVERTAKEN = "overtaken"  # they said something else before the store was told
+    REFUSED = "refused"  # the store refuses it each time

@@ -25,6 +25,7 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.locks.store_lock import store_lock
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
+from tillroll.loop.complaints import judge_complaints
 from tillroll.loop.due import last_turn, record_turn
 from tillroll.loop.outage import tell_of_outage
 from tillroll.loop.privacy import tell_of_requests
@@ -96,6 +97,7 @@ def _take_turn(worker: StoreWorker, store: Store, until: datetime) -> datetime |
         worker.in_trouble = True  # it was woken during its pause: the trouble is not over
         return store.not_before
     try:
+        calls.call(Stage.CONSENT, lambda: judge_complaints(worker.services, store), failed=None)
         next_at = run_stages(worker, store, until, calls, files_read=files_read)
         calls.call(Stage.WEBHOOKS, lambda: tell_of_requests(worker.services, store), failed=0)
         worker.hangs, worker.good_turns_left = 0, max(0, worker.good_turns_left - 1)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.states import EntryState, RunState
 from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.faults.rows import next_try
-from tillroll.ledger.tables import changes, entries, events, lanes, runs, stores
+from tillroll.ledger.tables import changes, consent_pushes, entries, events, lanes, runs, stores
 from tillroll.plan.due.slots import next_slot
 
 IDLE = timedelta(minutes=1)
@@ -48,6 +48,9 @@ def due_stores(connection: Connection, now: datetime) -> list[DueStore]:
         sa.exists().where(changes.c.store_id == stores.c.id, changes.c.changed_at > lanes.c.looked_at),
         sa.exists().where(events.c.store_id == stores.c.id, events.c.received_at > lanes.c.looked_at),
         sa.exists().where(changes.c.store_id == stores.c.id, changes.c.created_at > lanes.c.looked_at),
+        sa.exists().where(
+            consent_pushes.c.store_id == stores.c.id, consent_pushes.c.asked_at > lanes.c.looked_at
+        ),
     )
     query = (
         sa.select(stores.c.id, lanes.c.slow)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.frozen.recipient import mask_email
-from tillroll.campaign.states import ConsentSource, SuppressionCause
+from tillroll.campaign.states import ConsentSource, PushOutcome, SuppressionCause
 from tillroll.campaign.text.addresses import mailbox_of, same_address
 from tillroll.ledger import audit
 from tillroll.ledger.consent.standing import is_active
@@ -210,7 +210,7 @@ def ask_store(connection: Connection, store_id: int, mailbox: str, *, agreed: bo
         consent_pushes.c.mailbox == mailbox,
         consent_pushes.c.done_at.is_(None),
     )
-    overtaken = {"done_at": now, "outcome": "overtaken"}
+    overtaken = {"done_at": now, "outcome": PushOutcome.OVERTAKEN}
     connection.execute(sa.update(consent_pushes).where(*open_).values(overtaken))
     row = {"store_id": store_id, "mailbox": mailbox, "agreed": agreed, "asked_at": now}
     connection.execute(sa.insert(consent_pushes).values(row))

@@ -23,6 +23,7 @@ _WORK = {
     Stage.SEND: "sending",
     Stage.REMIND: "sending reminders",
     Stage.RESULTS: "ending runs",
+    Stage.CONSENT: "telling the store who unsubscribed",
     Stage.CATALOGUE: "importing a catalogue",
 }
 

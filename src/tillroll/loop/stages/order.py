@@ -24,6 +24,7 @@ from tillroll.plan.due.slots import create_due_runs
 from tillroll.recovery.anchor import anchor_if_due
 from tillroll.recovery.fence import guard
 from tillroll.track.connect import end_pause
+from tillroll.track.consent.to_store import tell_store
 from tillroll.track.mail.act import handle_mail_events
 from tillroll.track.mirror.follow import continue_readings, follow_shop, is_reading, sync_customers
 from tillroll.track.mirror.history import read_history
@@ -56,7 +57,8 @@ def run_stages(
     told = partial(handle_mail_events, engine, store_id, now=worker.services.clock.now())
     handled += calls.call(Stage.WEBHOOKS, told, failed=0)
     made = _make_runs(worker, store, until, calls)
-    waits = [calls.call(Stage.PLAN, lambda: plan_runs(worker, until), failed=None)]
+    waits = [calls.call(Stage.CONSENT, lambda: tell_store(worker.session, until=until), failed=None)]
+    waits.append(calls.call(Stage.PLAN, lambda: plan_runs(worker, until), failed=None))
     calls.call(Stage.APPROVE, lambda: _settle_plans(worker, until), failed=0)
     context = worker.mint_context
     announced = approved_runs(worker)

@@ -30,6 +30,7 @@ from tillroll.ledger.tables import (
     stock_changes,
     variations,
 )
+from tillroll.track.consent.from_store import take_consent
 from tillroll.track.decide import is_sale
 from tillroll.track.mirror.price_rows import record_prices
 from tillroll.track.results.undone import doubt_codes_of_orders
@@ -72,11 +73,18 @@ def write_carts(connection: Connection, store_id: int, values: Sequence[Cart], n
 
 
 def write_customers(connection: Connection, store_id: int, values: Sequence[Customer], now: datetime) -> None:
-    """Write customers, and replace their favourites and extra fields. A change of group is recorded first."""
+    """Write customers, and replace their favourites and extra fields. Changes of group and consent are recorded first.
+
+    Who unsubscribed here doesn't agree to e-mails, even while the store hasn't been told yet.
+    """
+    withdrawn = take_consent(connection, store_id, values, now)
     rows = [
         {**asdict(value), "mailbox": mailbox_of(value.email), "store_id": store_id, "seen_at": now}
         for value in values
     ]
+    for row in rows:
+        if row["customer_id"] in withdrawn:
+            row["accepts_marketing"] = False
     ids = [customer.customer_id for customer in values]
     _record_group_changes(connection, store_id, values, ids, now)
     upsert(connection, customers, [_fitting(customers, row) for row in rows])
