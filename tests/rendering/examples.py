@@ -104,7 +104,8 @@ def code_of(offer: Offer | None) -> CodeFacts | None:
     """Return a made-up code of an offer."""
     if offer is None:
         return None
-    given = offer.applied(None, Decimal("0.01"))
+    own = offer.largest_value if offer.per_customer is not None and offer.at_most is None else None
+    given = offer.applied(own, Decimal("0.01"))
     ends = datetime(2026, 12, 24, 22, 59, 59, tzinfo=UTC)
     start = datetime(2026, 11, 29, tzinfo=UTC)
     return CodeFacts(

@@ -13,8 +13,9 @@ from typing import cast
 import pytest
 from sqlalchemy.engine import Engine
 
+from tests.campaign.files import with_files
 from tests.clocks import FakeClock
-from tests.send.room import LINKS, context_of, lines_of, planned, ready_to_send
+from tests.send.room import CAMPAIGN, LINKS, agreed, context_of, lines_of, minted, planned, ready_to_send
 from tests.shop import NOW, PUBLIC_URL, run_row
 from tillroll.campaign.states import RunState
 from tillroll.errors import Refused
@@ -49,6 +50,18 @@ def test_each_e_mail_has_the_link_of_its_own_reader(ledger: Engine, tmp_path: Pa
         assert LINKS.opened(link.removeprefix(f"{PUBLIC_URL}/unsubscribe/")) == Subscription(
             ecwid_id=1003, address=address, campaign="hello", run_id=run_id, kind="offer"
         )
+
+
+@pytest.mark.parametrize("address", ["", "answers@shop.example"])
+def test_answers_go_where_the_brand_says(ledger: Engine, tmp_path: Path, address: str) -> None:
+    clock = FakeClock()
+    brand = f"reply_to: {address}\n" if address else "name: Shop\n"
+    book = with_files({"rules/brand.yaml": brand, "campaigns/hello.yaml": CAMPAIGN})
+    _, run_id = planned(ledger, book=book)
+    agreed(ledger, run_id, clock.now())
+    minted(ledger, run_id, clock)
+    send_slice(context_of(ledger, tmp_path, clock), run_id=run_id, until=clock.now() + SECOND)
+    assert {email["Reply-To"] for email in emails_in(tmp_path)} == {address or None}
 
 
 def test_without_an_address_of_the_pages_nothing_leaves(ledger: Engine, tmp_path: Path) -> None:

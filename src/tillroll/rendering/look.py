@@ -15,12 +15,20 @@ HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Conte
 """The headers that an e-mail of ours has: these, once each, in this order."""
 
 _BEFORE_BULK = 5
-BULK_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Feedback-ID", "Auto-Submitted")
-"""Those that an e-mail to many people has besides, after the first five. The second is only there with an https link."""
+BULK_HEADERS = (
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "List-Id",
+    "Feedback-ID",
+    "Auto-Submitted",
+    "Reply-To",
+)
+"""Those that an e-mail to many people has besides, after the first five. The second is only there with an https link, and the
+last only if answers go elsewhere than to the sender."""
 
-_WITH_HTTPS = (*HEADERS[:_BEFORE_BULK], *BULK_HEADERS, *HEADERS[_BEFORE_BULK:])
-_WITHOUT_HTTPS = tuple(name for name in _WITH_HTTPS if name != "List-Unsubscribe-Post")
-_BULK = [[name.encode() for name in names] for names in (_WITH_HTTPS, _WITHOUT_HTTPS)]
+_ALL = (*HEADERS[:_BEFORE_BULK], *BULK_HEADERS, *HEADERS[_BEFORE_BULK:])
+_OPTIONAL = ({"List-Unsubscribe-Post"}, {"Reply-To"}, {"List-Unsubscribe-Post", "Reply-To"}, set[str]())
+_BULK = [[name.encode() for name in _ALL if name not in missing] for missing in _OPTIONAL]
 _PLAIN = [[name.encode() for name in HEADERS]]
 
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')

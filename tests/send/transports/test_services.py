@@ -17,6 +17,7 @@ from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.transport import OPEN, Delivery, Gate
 from tillroll.send.transports.services.api import KeyMemory
 from tillroll.send.transports.services.choose import SERVICES, open_service
+from tillroll.send.transports.services.letter import read_letter
 from tillroll.send.transports.services.service import MailService
 from tillroll.send.trouble import Trouble
 from tillroll.settings import from_mapping
@@ -83,6 +84,16 @@ def test_words_headers_and_key_arrive(fake: FakeService) -> None:
     assert taken.headers["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
     assert "hello@shop.example" in taken.sender
     assert "Sample Shop" in taken.sender
+
+
+def test_where_answers_go_is_taken_by_every_service(fake: FakeService) -> None:
+    plain = letter(1)
+    answered = replace(plain, content=b"Reply-To: answers@shop.example\r\n" + plain.content)
+    assert read_letter(answered).reply_to == "answers@shop.example"
+    assert "Reply-To" not in dict(read_letter(answered).headers), (
+        "services have a field for it, and refuse the header"
+    )
+    assert outcomes(list(transport(fake).deliver([answered]))) == [SENT]
 
 
 def test_a_bad_recipient_costs_its_neighbours_nothing(fake: FakeService) -> None:

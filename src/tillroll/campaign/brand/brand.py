@@ -13,7 +13,7 @@ from tillroll.campaign.text.block import Block, Line
 from tillroll.campaign.text.units import KeyFault
 
 WEB_PATTERN = r"^https://[^\s<>\"'{}\\^`]+$"
-MAILBOX_PATTERN = r"^[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+$"
+MAILBOX_PATTERN = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{3,253}$"
 
 WebAddress = Annotated[str, StringConstraints(max_length=2_000, pattern=WEB_PATTERN)]
 """An address on the web that begins with https."""

@@ -15,8 +15,8 @@ from urllib.parse import quote
 ONE_CLICK = "List-Unsubscribe=One-Click"
 """What a mail program posts to the link (RFC 8058, section 3.1)."""
 
-NAMES = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Feedback-ID", "Auto-Submitted")
-"""In this order. Only the second may be missing."""
+NAMES = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Feedback-ID", "Auto-Submitted", "Reply-To")
+"""In this order. Only the second and the last may be missing."""
 
 _LONGEST_LABEL = 63
 
@@ -30,15 +30,15 @@ class BulkHeader:
 
 
 def bulk_headers(
-    *, link: str, sender: str, ecwid_id: int, campaign: str, run_id: int, kind: str
+    *, link: str, sender: str, ecwid_id: int, campaign: str, run_id: int, kind: str, reply_to: str = ""
 ) -> tuple[BulkHeader, ...]:
-    """Return the headers of one reader's e-mail; `link` is theirs (`link.py`), `sender` an address.
+    """Return the headers of one reader's e-mail; `link` is theirs (`link.py`), `sender` and `reply_to` are addresses.
 
     RFC 8058 allows the one-click header only beside an address with https: mail programs post to no other. So an installation
     on a machine of one's own, with a local http address, has the link without it.
     """
     subject = f"unsubscribe%20{quote(link.rpartition('/')[2])}"
-    of_run = _headers_of_run(sender, ecwid_id, campaign, run_id, kind)
+    of_run = _headers_of_run(sender, ecwid_id, campaign, run_id, kind, reply_to)
     header = BulkHeader(name="List-Unsubscribe", value=f"<{link}>, <{of_run.by_mail}{subject}>")
     return (header, *(of_run.with_post if link.startswith("https://") else of_run.others))
 
@@ -52,7 +52,9 @@ class _OfRun(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _headers_of_run(sender: str, ecwid_id: int, campaign: str, run_id: int, kind: str) -> _OfRun:
+def _headers_of_run(
+    sender: str, ecwid_id: int, campaign: str, run_id: int, kind: str, reply_to: str
+) -> _OfRun:
     post, *others = (
         BulkHeader(name=name, value=value)
         for name, value in {
@@ -60,6 +62,8 @@ def _headers_of_run(sender: str, ecwid_id: int, campaign: str, run_id: int, kind
             "List-Id": f"<{campaign[:_LONGEST_LABEL]}.{ecwid_id}.{sender.rpartition('@')[2]}>",
             "Feedback-ID": f"run{run_id}:{campaign}:{kind}:store{ecwid_id}"[:200],
             "Auto-Submitted": "auto-generated",
+            "Reply-To": reply_to,
         }.items()
+        if value
     )
     return _OfRun(f"mailto:{quote(sender, safe='@')}?subject=", tuple(others), (post, *others))

@@ -119,6 +119,7 @@ def content_of(
         campaign=subject.revision.name,
         run_id=0,
         kind=_KIND,
+        reply_to=subject.revision.brand.reply_to or "",
     )
     return build(rendered=rendered, sender=sender, to_email=to, to_name=name, key=key, at=at, bulk=bulk)
 

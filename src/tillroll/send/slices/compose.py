@@ -68,6 +68,7 @@ def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
             campaign=sending.run.campaign,
             run_id=sending.run.id,
             kind=sending.kind.value,
+            reply_to=sending.arms[due.recipient.arm].email.revision.brand.reply_to or "",
         ),
     )
     return Outgoing(

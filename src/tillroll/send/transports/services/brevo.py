@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from tillroll.campaign.language.models import Via
@@ -54,9 +55,10 @@ class BrevoApi:
     def request(self, letters: Sequence[Letter], now: datetime) -> ApiRequest:
         (letter,) = letters
         own = {"X-Mailin-custom": letter.key, "idempotencyKey": str(uuid5(NAMESPACE_URL, letter.key))}
-        fields = {
+        fields: dict[str, Any] = {
             "sender": _named(letter.sender),
             "to": [_named(letter.reader)],
+            **({"replyTo": {"email": letter.reply_to}} if letter.reply_to else {}),
             "subject": letter.subject,
             "htmlContent": letter.html_alone,
             "textContent": letter.text,

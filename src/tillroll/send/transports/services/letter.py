@@ -24,6 +24,7 @@ _OWN_FIELDS = frozenset(
         "to",
         "subject",
         "date",
+        "reply-to",
         "message-id",
         "mime-version",
         "content-type",
@@ -41,6 +42,7 @@ class Letter:
     campaign: str
     sender: Mailbox
     reader: Mailbox
+    reply_to: str  # an address, if answers go elsewhere than to the sender
     subject: str
     text: str
     html: str
@@ -64,6 +66,7 @@ def read_letter(message: Outgoing) -> Letter:
         campaign=message.campaign,
         sender=Mailbox(name=_name_in(parsed, "From"), address=sender_of(message.sender).address),
         reader=Mailbox(name=_name_in(parsed, "To"), address=mailbox("", message.to).address),
+        reply_to=str(parsed.get("Reply-To", "")),
         subject=message.subject,
         text=_body(parsed, "plain"),
         html=_body(parsed, "html"),

@@ -89,6 +89,7 @@ class PostmarkApi:
             "TrackOpens": False,
             "TrackLinks": "None",
             **({"Attachments": [_attached(each) for each in letter.pictures]} if letter.pictures else {}),
+            **({"ReplyTo": letter.reply_to} if letter.reply_to else {}),
             **({"MessageStream": self._stream} if self._stream else {}),
         }
 

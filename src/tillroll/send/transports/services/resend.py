@@ -82,6 +82,7 @@ def _fields(letter: Letter) -> dict[str, Any]:
     return {
         "from": in_one_line(letter.sender),
         "to": [in_one_line(letter.reader)],
+        **({"reply_to": [letter.reply_to]} if letter.reply_to else {}),
         "subject": letter.subject,
         "text": letter.text,
         "html": letter.html_alone,

@@ -51,6 +51,7 @@ class SendgridApi:
         fields = {
             "personalizations": [{"to": [_named(letter.reader)], "custom_args": {KEY: letter.key}}],
             "from": _named(letter.sender),
+            **({"reply_to": {"email": letter.reply_to}} if letter.reply_to else {}),
             "subject": letter.subject,
             "content": [
                 {"type": kind, "value": value}

@@ -91,6 +91,7 @@ def _fields(letter: Letter) -> dict[str, Any]:
         "run": letter.run_id,
         "from": {"name": letter.sender.name, "email": letter.sender.address},
         "to": {"name": letter.reader.name, "email": letter.reader.address},
+        **({"reply_to": letter.reply_to} if letter.reply_to else {}),
         "subject": letter.subject,
         "text": letter.text,
         "html": letter.html_alone,
