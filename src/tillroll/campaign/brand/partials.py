@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tillroll.campaign.text.findings import Finding, nearest
 
@@ -74,9 +75,14 @@ def put_together(file: str, text: str, partials: Mapping[str, str]) -> str:
         if found is None or found["name"] not in partials:
             return match[0]
         own = partials[found["name"]].rstrip("\n")
-        return own if file.endswith(".txt.j2") else _BREAK.sub(" ", _BETWEEN_TAGS.sub("><", own))
+        return own if file.endswith(".txt.j2") else _on_one_line(own)
 
     return _INCLUDE.sub(partial, text)
+
+
+@lru_cache(maxsize=200)
+def _on_one_line(partial: str) -> str:
+    return _BREAK.sub(" ", _BETWEEN_TAGS.sub("><", partial))
 
 
 def partials_of(files: Mapping[str, str]) -> Mapping[str, str]:

@@ -78,20 +78,19 @@ class Revision:
 
     def template_files(self, name: str, language: str = "") -> Mapping[str, str]:
         """Return an e-mail's files in one language with their partials, by their names in the template folder; empty: its own."""
-        return {file: text for file, text in self._folder(name).items() if language_of(file) == language}
+        folder, partials = f"templates/{name}/", partials_of(self.files)
+        return {
+            file: put_together(f"{folder}{file}", self.files[f"{folder}{file}"], partials)
+            for file in self._names_in(folder)
+            if language_of(file) == language
+        }
 
     def translations(self, name: str) -> frozenset[str]:
         """Return the languages that an e-mail is translated to, besides the campaign's own."""
-        return translations_in(self._folder(name))
+        return translations_in(self._names_in(f"templates/{name}/"))
 
-    def _folder(self, name: str) -> Mapping[str, str]:
-        folder = f"templates/{name}/"
-        partials = partials_of(self.files)
-        return {
-            path.removeprefix(folder): put_together(path, text, partials)
-            for path, text in self.files.items()
-            if path.startswith(folder)
-        }
+    def _names_in(self, folder: str) -> list[str]:
+        return [path.removeprefix(folder) for path in self.files if path.startswith(folder)]
 
 
 def formats_of(campaign: Campaign) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jinja2 import Environment, TemplateError, nodes
@@ -24,7 +24,7 @@ class Shown:
     name: str  # like code.value
     line: int
     filters: frozenset[str]  # that it passes
-    after: str  # the text that follows, without blanks and markup
+    after: str  # the text that follows, without blanks and markup; while tags alone are parsed, the value's number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,28 +35,45 @@ class PercentWritten:
     line: int
 
 
+@lru_cache(maxsize=4_000)
 def fields_shown(text: str) -> tuple[Shown, ...]:
     """Return the fields that a template shows unasked; none for a template that can't be parsed, which `check` reports."""
-    return _fields_shown(_only_tags(text)) if "{{" in text else ()
+    if "{{" not in text:
+        return ()
+    words = _words_after_values(text)
+    return tuple(
+        replace(shown, after=words[int(shown.after)] if shown.after else "")
+        for shown in _fields_shown(_only_tags(text))
+    )
 
 
 @lru_cache(maxsize=4_000)
-def _fields_shown(text: str) -> tuple[Shown, ...]:
+def _fields_shown(tags: str) -> tuple[Shown, ...]:
     try:
-        return tuple(_shown(_environment.parse(text), frozenset()))
+        return tuple(_shown(_environment.parse(tags), frozenset()))
     except (TemplateError, RecursionError):
         return ()
 
 
 @lru_cache(maxsize=4_000)
 def _only_tags(text: str) -> str:
-    """Return a template's tags, each on its line, with the words right after each value: many templates have the same."""
-    pieces = _TEMPLATE_TAG.split(text)
+    """Return a template's tags, each on its line, and after each value its number: many templates have the same tags.
+
+    So whatever words stand between them, they are parsed once.
+    """
+    pieces, values = _TEMPLATE_TAG.split(text), 0
     for index in range(0, len(pieces), 2):
         lines = "\n" * pieces[index].count("\n")
         is_after_value = index > 0 and pieces[index - 1].startswith("{{")
-        pieces[index] = (_after(pieces[index]) if is_after_value else "") + lines
+        pieces[index] = f" {values}{lines}" if is_after_value else lines
+        values += is_after_value
     return "".join(pieces)
+
+
+def _words_after_values(text: str) -> list[str]:
+    """Return the words right after each value, by its number."""
+    pieces = _TEMPLATE_TAG.split(text)
+    return [_after(pieces[index]) for index in range(2, len(pieces), 2) if pieces[index - 1].startswith("{{")]
 
 
 def tags_in(text: str) -> tuple[str, ...]:
@@ -109,7 +126,7 @@ def _shown(node: nodes.Node, asked: frozenset[str]) -> Iterator[Shown]:
             for index, part in enumerate(parts):
                 follows = parts[index + 1] if index + 1 < len(parts) else None
                 after = follows.data if isinstance(follows, nodes.TemplateData) else ""
-                yield from _of_expression(part, asked, after=_after(after))
+                yield from _of_expression(part, asked, after=after.strip())
         case nodes.If(test=test, body=body, elif_=others, else_=rest):
             inside = asked | _fields_of(test)
             for inner in (*body, *others, *rest):

@@ -129,8 +129,12 @@ def _paid_test(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def bounded_filters(ours: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """Return all filters of a template; `ours` are those of the store, which format its money and dates."""
-    jinjas = {name: function for name, function in FILTERS.items() if name in FILTER_NAMES}
-    return {name: _paid_filter(name, function) for name, function in {**jinjas, **ours}.items()}
+    return {**_FILTERS_OF_JINJA, **{name: _paid_filter(name, function) for name, function in ours.items()}}
+
+
+_FILTERS_OF_JINJA: Mapping[str, Callable[..., Any]] = {
+    name: _paid_filter(name, function) for name, function in FILTERS.items() if name in FILTER_NAMES
+}
 
 
 _tests_of_jinja: Mapping[str, Any] = TESTS
