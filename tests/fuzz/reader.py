@@ -124,6 +124,7 @@ def _days(text: str, language: str) -> Iterator[tuple[date, int]]:
     months = {name.lower(): number for number, name in enumerate(_MONTHS[language].split(), 1)}
     if language == "sl":
         months |= {name: number for number, name in enumerate(_SLOVENIAN.split(), 1)}
+    months |= {"jänner": 1} if language == "de" else {}  # in Austria
     names = "|".join(sorted(months, key=len, reverse=True))
     forms = (
         rf"(?P<day>\d{{1,2}})(?:\.|er)?\s(?:de\s)?(?P<month>{names})\s(?:de\s)?(?P<year>\d{{4}})",
