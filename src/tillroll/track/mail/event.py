@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from tillroll.campaign.states import MailEventKind
 from tillroll.campaign.text.clean import CleanText, clean_line
+from tillroll.campaign.text.masked import mask_text
 from tillroll.ecwid.http.answers import Unreadable, parse
 from tillroll.errors import NotAllowed, Refused
 
@@ -115,7 +116,11 @@ def event(
     event_key = key[:_LONGEST] or hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
     return [
         MailEvent(
-            event_key=f"{kind} {event_key}", kind=kind, message_key=message_key, reason=reason, happened_at=at
+            event_key=f"{kind} {event_key}",
+            kind=kind,
+            message_key=message_key,
+            reason=mask_text(reason),  # it may hold the address, which the ledger has elsewhere
+            happened_at=at,
         )
     ]
 

@@ -28,6 +28,7 @@ from tillroll.track.mail.postmark import PostmarkHook
 from tillroll.track.mail.resend import ResendHook
 from tillroll.track.mail.sendgrid import SendgridHook
 from tillroll.track.mail.ses import SesHook
+from tillroll.track.mail.subscription import confirm_subscription
 
 HOOKS: dict[Via, Hook] = {
     Via.POSTMARK: PostmarkHook(),
@@ -80,7 +81,10 @@ def read_mail_events(service: Via, request: HookRequest) -> Sequence[MailEvent]:
     if len(request.body) > MOST_BYTES:
         raise Refused(f"The body is larger than {MOST_BYTES // 1024} kB.")
     hook.check(request)
-    found = hook.read(read_json(request.body), request.now)
+    values = read_json(request.body)
+    if service is Via.SES and confirm_subscription(values):
+        return []
+    found = hook.read(values, request.now)
     if len(found) > _MOST_EVENTS:
         raise Refused(f"The body holds more than {_MOST_EVENTS} events.")
     return found

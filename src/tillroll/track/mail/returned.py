@@ -15,6 +15,7 @@ from typing import Any
 
 from tillroll.campaign.states import MailEventKind
 from tillroll.campaign.text.clean import clean_line
+from tillroll.campaign.text.masked import mask_text
 from tillroll.ledger.consent.return_path import ReturnPath
 from tillroll.track.mail.event import MailEvent
 
@@ -44,7 +45,7 @@ def read_returned(content: bytes, path: ReturnPath, now: datetime) -> MailEvent 
                 event_key=f"{kind} {status}",
                 kind=kind,
                 message_key=key,
-                reason=clean_line(reason, longest=_LONGEST_REASON),
+                reason=mask_text(clean_line(reason, longest=_LONGEST_REASON)),
                 happened_at=now,
             )
     return None

@@ -1,7 +1,6 @@
 """Amazon SES by SNS: a notification holds one event, for an e-mail with one recipient. The address is what only SNS knows.
 
-A topic asks once whether it may post here (`SubscriptionConfirmation`); whoever set it up confirms that in the SNS console, or
-opens the link that the worker's log names.
+A topic asks once whether it may post here (`subscription.py`).
 """
 
 from __future__ import annotations
