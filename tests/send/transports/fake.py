@@ -85,6 +85,8 @@ class FakeService:
     mood: Mood = Mood.WELL
     unknown: str = UNKNOWN_READER
     for_requests: int = 10**6  # so many requests meet the mood
+    moods: list[Mood] = field(default_factory=list)  # of the next requests, before that
+    together: threading.Barrier | None = None  # requests wait here for each other
     retry_after: str = ""
     taken: list[Taken] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -115,7 +117,10 @@ class FakeService:
     def answer(self, asked: Asked) -> Reply | None:
         """Return the answer to a request; None: there is none."""
         self.asked.append(asked)
+        if self.together is not None:
+            self.together.wait(10)
         mood = self.mood if len(self.asked) <= self.for_requests else Mood.WELL
+        mood = self.moods.pop(0) if self.moods else mood
         wait = {self.wait_header: self.retry_after} if self.retry_after else {}
         if not self.knows(asked):
             return self.refused()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +11,8 @@ import pytest
 
 from tests.clocks import FakeClock
 from tests.send.room import message
-from tests.send.transports.fake import FakeService, Mood, serving
-from tests.send.transports.fakes import FAKES
+from tests.send.transports.fake import Asked, FakeService, Mood, Reply, serving
+from tests.send.transports.fakes import FAKES, FakePostmark
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.transport import OPEN, Delivery, Gate
@@ -34,8 +35,10 @@ def fake(request: pytest.FixtureRequest) -> Iterator[FakeService]:
         yield service
 
 
-def transport(fake: FakeService, clock: FakeClock | None = None, *, address: str = "") -> MailService:
-    url = address or fake.address
+def transport(
+    fake: FakeService, clock: FakeClock | None = None, *, address: str = "", connections: int = 1
+) -> MailService:
+    url = f"{address or fake.address}&connections={connections}"
     return open_service(from_mapping({"MAIL_URL": url}).mail_via, url, clock or FakeClock(), seconds=0.5)
 
 
@@ -211,6 +214,35 @@ def test_an_e_mail_that_cannot_be_read_touches_itself_alone(fake: FakeService) -
     assert sorted((one.message_id, one.outcome) for one in deliveries) == [(1, SENT), (3, FAILED), (4, SENT)]
 
 
+@pytest.mark.parametrize("after", [Mood.SLOW_DOWN, Mood.USED_UP, Mood.BROKEN, Mood.AWAY, Mood.MOVED])
+def test_a_refusal_after_a_lost_answer_says_nothing_about_the_e_mail(fake: FakeService, after: Mood) -> None:
+    """The first request may have been carried out: whoever forgets that sends a second e-mail."""
+    fake.moods, fake.retry_after = [Mood.CUT, after, after], "3600"
+    (one,) = send(fake, 1)
+    assert one.outcome is (LATER if repeats(fake) is KeyMemory.ALWAYS else UNKNOWN)
+    assert len(fake.taken) == 1
+
+
+def test_requests_are_made_at_once_and_told_in_their_order(fake: FakeService) -> None:
+    most = 3 if fake.url.count("batch=3") else 1
+    numbers = [number for number in range(1, 4 * most + 2) if number != 2][: 4 * most]
+    fake.together = threading.Barrier(4)  # each waits until all four are there
+    deliveries = list(transport(fake, connections=4).deliver([letter(number) for number in numbers]))
+    assert [one.message_id for one in deliveries] == numbers
+    assert outcomes(deliveries) == [SENT] * len(numbers)
+    assert len({taken.key for taken in fake.taken}) == len(fake.taken) == len(numbers)
+
+
+def test_of_requests_at_once_only_the_lost_one_is_unknown(fake: FakeService) -> None:
+    fake.moods = [Mood.CUT]
+    numbers = [number for number in range(1, 14) if number != 2]
+    deliveries = list(transport(fake, connections=4).deliver([letter(number) for number in numbers]))
+    lost = [one for one in deliveries if one.outcome is not SENT]
+    batch = 3 if fake.url.count("batch=3") else 1
+    assert len(lost) == (batch if repeats(fake) is KeyMemory.NEVER else 0)
+    assert sorted(taken.key for taken in fake.taken) == sorted(f"r1-{number}-abc" for number in numbers)
+
+
 def test_no_key_is_shown(fake: FakeService) -> None:
     wired = transport(fake)
     shown = f"{wired!r} {wired._api!r} {from_mapping({'MAIL_URL': fake.address})!r}"
@@ -218,3 +250,30 @@ def test_no_key_is_shown(fake: FakeService) -> None:
     assert fake.key not in f"{shown} {request!r}"
     fake.mood = Mood.BROKEN
     assert all(fake.key not in repr(one) for one in send(fake, 1))
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 4, 5])
+def test_a_request_that_is_refused_whole_is_split_and_a_closed_gate_holds_the_rest(most: int) -> None:
+    """The gate is asked for all three, and then for each alone."""
+    with serving(WholeRefusal()) as fake:
+        gate = Watched(most=most)
+        deliveries = list(transport(fake).deliver([letter(1), letter(3), letter(4)], gate))
+    expected = {3: [], 4: [1], 5: [1, 3]}.get(most, [])
+    assert [one.message_id for one in deliveries] == expected
+    assert {one.outcome for one in deliveries} <= {SENT}
+    assert len(fake.taken) == len(expected)
+
+
+def test_a_request_that_is_refused_whole_costs_nobody_but_the_cause() -> None:
+    with serving(WholeRefusal(unknown="customer3@example.com")) as fake:
+        deliveries = list(transport(fake).deliver([letter(1), letter(3), letter(4)]))
+    assert outcomes(deliveries) == [SENT, FAILED, SENT]
+
+
+class WholeRefusal(FakePostmark):
+    """It takes no request with several e-mails, as for one that it can't read."""
+
+    def take(self, asked: Asked) -> Reply:
+        if len(asked.values) > 1:
+            return Reply(status=422, values={"ErrorCode": 402, "Message": "Invalid JSON"})
+        return super().take(asked)

@@ -12,6 +12,7 @@ from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.ecwid.http.session import HttpSession
 from tillroll.errors import Misconfigured
 
+_MOST_CONNECTIONS = 4  # that a session keeps open
 _PARTS = re.compile(r"(?P<scheme>[a-z+]+)://(?P<rest>[^?#]*)(?:\?(?P<query>[^#]*))?", re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e]{1,500}")
 _HOST = re.compile(r"[A-Za-z0-9.-]{0,255}(?::\d{1,5})?")
@@ -83,8 +84,8 @@ class ServiceAddress:
         return self.host.lower()
 
     def only(self, *names: str) -> None:
-        """Raise `Misconfigured` if the address has other options than these, `batch` and `api`."""
-        known = {*names, "batch", "api"}
+        """Raise `Misconfigured` if the address has other options than these, `batch`, `connections` and `api`."""
+        known = {*names, "batch", "connections", "api"}
         unknown = sorted(set(self.options) - known)
         if unknown:
             raise Misconfigured(
@@ -100,6 +101,16 @@ class ServiceAddress:
         raise Misconfigured(
             "The number of e-mails in one request (batch in MAIL_URL) isn't possible.",
             hint=f"With {self.via.value} it is a whole number from 1 to {most}.",
+        )
+
+    def connections(self) -> int:
+        """Return how many requests are made at once. Raises `Misconfigured` if that is no number from 1 to 4."""
+        raw = self.options.get("connections", str(_MOST_CONNECTIONS))
+        if raw in {str(number) for number in range(1, _MOST_CONNECTIONS + 1)}:
+            return int(raw)
+        raise Misconfigured(
+            "The number of requests at once (connections in MAIL_URL) isn't possible.",
+            hint=f"It is a whole number from 1 to {_MOST_CONNECTIONS}.",
         )
 
     def session(self, base: str, headers: Mapping[str, str]) -> HttpSession:

@@ -49,4 +49,11 @@ def open_service(via: Via, url: str, clock: Clock, *, seconds: float = 30.0) -> 
     if address.scheme not in ({"webhook+https", "webhook+http"} if via is Via.WEBHOOK else {via.value}):
         raise Misconfigured("MAIL_URL is not a valid address.", hint=f"Write it like {kind.example}")
     api, session = kind.of(address)
-    return MailService(api, session, clock, batch=address.batch(api.most), seconds=seconds)
+    return MailService(
+        api,
+        session,
+        clock,
+        batch=address.batch(api.most),
+        connections=address.connections(),
+        seconds=seconds,
+    )
