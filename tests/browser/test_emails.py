@@ -121,6 +121,7 @@ def test_every_language_fits_a_phone(browser: Browser, language: str) -> None:
         for example in starter_emails(language):
             assert faults_of(page, example) == [], f"{example.name} in {language}"
             assert page.locator("html").get_attribute("lang") == language
+            assert page.locator("html").get_attribute("dir") == "ltr"
 
 
 def test_the_pictures_of_the_docs_show_each_kind(browser: Browser, request: pytest.FixtureRequest) -> None:

@@ -13,6 +13,7 @@ from tillroll.campaign.brand.partials import FOLDER
 from tillroll.campaign.brand.words import BRAND_VARIABLES, brand_facts
 from tillroll.campaign.folder.book import revision_of
 from tillroll.campaign.folder.drafts import _read
+from tillroll.campaign.frozen.words import other_changes, word_changes
 
 BRAND = "rules/brand.yaml"
 
@@ -95,6 +96,13 @@ def test_an_approval_covers_the_brand() -> None:
     after = with_files({BRAND: brand()}).revisions["winback"]
     assert BRAND in before.files
     assert before.digest != after.digest
+
+
+def test_the_brand_is_words_that_a_run_under_way_may_be_mended_with() -> None:
+    old = parse_book(changed()).revisions["winback"]
+    new = with_files({BRAND: brand("name: Another name")}).revisions["winback"]
+    assert other_changes(old, new) == []
+    assert [change.place for change in word_changes(old, new)] == [BRAND]
 
 
 def test_a_revision_recorded_before_there_were_brands_is_readable() -> None:

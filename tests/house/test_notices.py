@@ -1,4 +1,7 @@
-"""E-mails leave by two ways only: customers' by `send/`, notices by the one place that adds the audit's head to each."""
+"""E-mails leave by three ways only: customers' and proofs by `send/`, notices by the one place that adds the audit's head to each.
+
+A proof goes to somebody of the shop, which one place makes sure of.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,18 @@ def _deliveries(module: Module) -> Iterator[int]:
             yield node.lineno
 
 
-def test_e_mails_are_made_in_two_places() -> None:
-    assert _places(lambda module: uses_of(MAKING, module)) == {"send/slices/compose.py", "loop/notices.py"}
+def test_e_mails_are_made_in_three_places() -> None:
+    assert _places(lambda module: uses_of(MAKING, module)) == {
+        "send/slices/compose.py",
+        "rendering/proof/proof.py",
+        "loop/notices.py",
+    }
 
 
-def test_e_mails_are_handed_over_in_two_places() -> None:
+def test_e_mails_are_handed_over_in_three_places() -> None:
     assert _places(lambda module: list(map(str, _deliveries(module)))) == {
         "send/hand_over.py",
+        "send/proof.py",
         "loop/notices.py",
     }
 
