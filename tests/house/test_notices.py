@@ -1,4 +1,4 @@
-"""E-mails leave by three ways only: customers' and proofs by `send/`, notices by the one place that adds the audit's head to each.
+"""E-mails leave by three ways only: customers' and proofs by `send/`, notices by the one place that adds the audit's head.
 
 A proof goes to somebody of the shop, which one place makes sure of.
 """
