@@ -11,7 +11,7 @@ from tests.track.mail.hooks import Ses
 from tillroll.campaign.states import MailEventKind
 from tillroll.ecwid.http.session import CallFailed, HttpAnswer
 from tillroll.errors import Refused
-from tillroll.track.mail.subscription import confirm_subscription
+from tillroll.track.mail.hooks.subscription import confirm_subscription
 
 QUERY = "Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-central-1:123456789012:mail&Token=2336412f37"
 

@@ -20,15 +20,15 @@ from tillroll.campaign.language.models import Via
 from tillroll.errors import Misconfigured, Refused
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.tables import mail_events, messages
-from tillroll.track.mail.brevo import BrevoHook
-from tillroll.track.mail.event import Hook, HookRequest, MailEvent, read_json
-from tillroll.track.mail.mailgun import MailgunHook
-from tillroll.track.mail.own import OwnHook
-from tillroll.track.mail.postmark import PostmarkHook
-from tillroll.track.mail.resend import ResendHook
-from tillroll.track.mail.sendgrid import SendgridHook
-from tillroll.track.mail.ses import SesHook
-from tillroll.track.mail.subscription import confirm_subscription
+from tillroll.track.mail.hooks.brevo import BrevoHook
+from tillroll.track.mail.hooks.event import Hook, HookRequest, MailEvent, read_json
+from tillroll.track.mail.hooks.mailgun import MailgunHook
+from tillroll.track.mail.hooks.own import OwnHook
+from tillroll.track.mail.hooks.postmark import PostmarkHook
+from tillroll.track.mail.hooks.resend import ResendHook
+from tillroll.track.mail.hooks.sendgrid import SendgridHook
+from tillroll.track.mail.hooks.ses import SesHook
+from tillroll.track.mail.hooks.subscription import confirm_subscription
 
 HOOKS: dict[Via, Hook] = {
     Via.POSTMARK: PostmarkHook(),

@@ -17,7 +17,7 @@ from tillroll.campaign.states import MailEventKind
 from tillroll.campaign.text.clean import clean_line
 from tillroll.campaign.text.masked import mask_text
 from tillroll.ledger.consent.return_path import ReturnPath
-from tillroll.track.mail.event import MailEvent
+from tillroll.track.mail.hooks.event import MailEvent
 
 MOST_BYTES = 1024 * 1024
 """Of an e-mail. Reports are short; what they return may be cut off."""

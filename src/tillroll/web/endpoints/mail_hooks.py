@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from requests.structures import CaseInsensitiveDict
 
 from tillroll.errors import Misconfigured, NotAllowed, Refused
-from tillroll.track.mail.event import HookRequest
+from tillroll.track.mail.hooks.event import HookRequest
 from tillroll.track.mail.intake import HOOKS, is_token, read_mail_events, store_mail_events
 from tillroll.web.support import inputs, request_context
 

@@ -41,7 +41,7 @@ _SAYS_NOTHING = frozenset({DeliveryOutcome.UNKNOWN, DeliveryOutcome.UNTRIED, Del
 
 
 @dataclass(kw_only=True)
-class _Piece:
+class _OneRequest:
     """The e-mails of one request."""
 
     letters: list[tuple[Outgoing, Letter]]
@@ -93,7 +93,7 @@ class MailService:
                     yield read
                 else:
                     letters.append((message, read))
-            pieces = [_Piece(letters=part) for part in batched(letters, self._batch)]
+            pieces = [_OneRequest(letters=part) for part in batched(letters, self._batch)]
             is_open = self._hand_over(pieces, gate)
             for delivery in (each for piece in pieces for each in piece.deliveries()):
                 yield delivery
@@ -110,7 +110,7 @@ class MailService:
         """Return None, for the same reason."""
         return None
 
-    def _hand_over(self, pieces: Sequence[_Piece], gate: Gate) -> bool:
+    def _hand_over(self, pieces: Sequence[_OneRequest], gate: Gate) -> bool:
         """Make the requests of some pieces at once, and give each its results. Returns whether the gate is open still."""
         if not gate.may_leave([message for piece in pieces for message in piece.messages]):
             return False
@@ -129,7 +129,7 @@ class MailService:
             is_open = self._settle(piece, results, gate) and is_open
         return is_open
 
-    def _settle(self, piece: _Piece, results: Sequence[Answered], gate: Gate) -> bool:
+    def _settle(self, piece: _OneRequest, results: Sequence[Answered], gate: Gate) -> bool:
         """Give a piece its results, after repeats where they are safe. Returns whether the gate is open still.
 
         If a request was refused whole because of what is in it, each of its e-mails goes alone.
@@ -147,13 +147,13 @@ class MailService:
 
     def _alone(self, letter: tuple[Outgoing, Letter], gate: Gate) -> Answered | None:
         """Return what becomes of one e-mail in a request of its own; None: the gate is closed."""
-        single = _Piece(letters=[letter])
+        single = _OneRequest(letters=[letter])
         self._make_request(single)
         if single.request is not None and gate.leaves(letter[0]):
             self._settle(single, self._call(single), gate)
         return single.results[0] if single.results else None
 
-    def _make_request(self, piece: _Piece) -> None:
+    def _make_request(self, piece: _OneRequest) -> None:
         """Make a piece's request. If that isn't possible, its e-mails have failed."""
         try:
             piece.request = self._api.request([letter for _, letter in piece.letters], self._clock.now())
@@ -164,7 +164,7 @@ class MailService:
             failed = Answered(outcome=DeliveryOutcome.FAILED, reason=told)
             piece.results = [failed] * len(piece.letters)
 
-    def _repeat(self, piece: _Piece, results: Sequence[Answered], gate: Gate) -> Sequence[Answered]:
+    def _repeat(self, piece: _OneRequest, results: Sequence[Answered], gate: Gate) -> Sequence[Answered]:
         """Make a request again that surely wasn't carried out, or that the service knows again. Empty: the gate is closed.
 
         Once an answer was lost, only the service's word about these very e-mails counts: that it took or refuses them. A
@@ -194,7 +194,7 @@ class MailService:
             return all_of_them
         return [replace(one, outcome=DeliveryOutcome.LATER) for one in all_of_them]
 
-    def _call(self, piece: _Piece, *, is_repeat: bool = False) -> Sequence[Answered]:
+    def _call(self, piece: _OneRequest, *, is_repeat: bool = False) -> Sequence[Answered]:
         """Make a piece's request and return its results: one for each e-mail, or one for all. Raises nothing."""
         request, letters = piece.request, [letter for _, letter in piece.letters]
         if request is None:

@@ -13,7 +13,7 @@ from typing import Any
 from tillroll.campaign.digest import sign
 from tillroll.campaign.states import MailEventKind
 from tillroll.errors import NotAllowed
-from tillroll.track.mail.event import (
+from tillroll.track.mail.hooks.event import (
     TOLERANCE,
     HookRequest,
     MailEvent,

@@ -8,7 +8,7 @@ from typing import Any
 
 from tillroll.campaign.states import MailEventKind
 from tillroll.errors import NotAllowed
-from tillroll.track.mail.event import (
+from tillroll.track.mail.hooks.event import (
     KEY,
     REPEATED_FOR,
     HookRequest,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tillroll.campaign.states import MailEventKind
-from tillroll.track.mail.event import KEY, HookRequest, MailEvent, event, moment, word
+from tillroll.track.mail.hooks.event import KEY, HookRequest, MailEvent, event, moment, word
 
 _BOUNCES = {
     "HardBounce": MailEventKind.BOUNCED,

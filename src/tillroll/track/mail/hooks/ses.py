@@ -11,7 +11,7 @@ from typing import Any
 
 from tillroll.campaign.states import MailEventKind
 from tillroll.errors import Refused
-from tillroll.track.mail.event import KEY, HookRequest, MailEvent, event, moment, obj, read_json, word
+from tillroll.track.mail.hooks.event import KEY, HookRequest, MailEvent, event, moment, obj, read_json, word
 
 _MOST_HEADERS = 100
 

@@ -11,7 +11,7 @@ from tillroll.campaign.text.clean import clean_line
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.ecwid.http.session import CallFailed, HttpAnswer, HttpSession
 from tillroll.errors import Misconfigured, Refused
-from tillroll.track.mail.event import word
+from tillroll.track.mail.hooks.event import word
 
 _HOST = re.compile(r"sns\.[a-z0-9-]{1,30}\.amazonaws\.com(\.cn)?")
 _QUERY = re.compile(r"[A-Za-z0-9%&=:._~+/-]{1,1000}")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tillroll.campaign.states import MailEventKind
 from tillroll.errors import NotAllowed
-from tillroll.track.mail.event import (
+from tillroll.track.mail.hooks.event import (
     KEY,
     REPEATED_FOR,
     HookRequest,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tillroll.campaign.states import MailEventKind
-from tillroll.track.mail.event import HookRequest, MailEvent, event, moment, rows, word
+from tillroll.track.mail.hooks.event import HookRequest, MailEvent, event, moment, rows, word
 
 _KINDS = {
     "delivered": MailEventKind.DELIVERED,
