@@ -214,6 +214,9 @@ links:
 font: sans
 reply_to: hello@shop.example
 """,
+    "rules/privacy.yaml": """
+recipients: 730d
+""",
     "rules/calendar.yaml": """
 quiet_days: [2026-12-25, 12-24..12-26]
 holidays: [SI, DE-BY]

@@ -255,6 +255,7 @@ class Stage(StrEnum):
     RESULTS = "results"
     CONSENT = "consent"  # the store is told who takes e-mails back
     CATALOGUE = "catalogue"  # an import, or its undo
+    PRIVACY = "privacy"  # the recipients of runs that ended long ago are forgotten
     AUDIT = "audit"  # the audit chain's head is kept in the store
 
 

@@ -27,6 +27,7 @@ from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.campaign.language.translations import file_in, is_part, language_of
 from tillroll.campaign.segments.contradictions import check_segment
 from tillroll.campaign.segments.iso_codes import check_codes, language_fault
@@ -41,12 +42,19 @@ _NAME_PROBLEM = (
     "the name of a {} has only lower-case letters, digits and hyphens, since other files refer to it"
 )
 GUARDRAILS, CALENDAR, BRAND = "rules/guardrails.yaml", "rules/calendar.yaml", "rules/brand.yaml"
-_SINGLE_RULES: Mapping[str, type[BaseModel]] = {GUARDRAILS: Guardrails, CALENDAR: Calendar, BRAND: Brand}
+PRIVACY = "rules/privacy.yaml"
+_SINGLE_RULES: Mapping[str, type[BaseModel]] = {
+    GUARDRAILS: Guardrails,
+    CALENDAR: Calendar,
+    BRAND: Brand,
+    PRIVACY: PrivacyRules,
+}
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
 _RULE_PLACES = (
     "guardrails.yaml",
     "calendar.yaml",
     "brand.yaml",
+    "privacy.yaml",
     "segments/*.yaml",
     "codes/*.yaml",
     "lists/*.csv",

@@ -17,6 +17,7 @@ _TITLES = {
     "guardrails": "The guardrails: `rules/guardrails.yaml`",
     "calendar": "The calendar: `rules/calendar.yaml`",
     "brand": "The brand: `rules/brand.yaml`",
+    "privacy": "Personal data: `rules/privacy.yaml`",
 }
 _FORMS = (  # part of a pattern in the schema → its description
     ("ago", "how long ago, like `90d ago`"),

@@ -21,6 +21,7 @@ from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
+from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.text.overlay import ENVIRONMENTS
 from tillroll.campaign.text.units import say_duration
@@ -34,8 +35,9 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "guardrails": Guardrails,
     "calendar": Calendar,
     "brand": Brand,
+    "privacy": PrivacyRules,
 }
-"""The kinds of files: campaigns/, rules/segments/, rules/codes/, and the three single files."""
+"""The kinds of files: campaigns/, rules/segments/, rules/codes/, and the four single files."""
 
 _BOUNDS = {
     "ge": "minimum",
