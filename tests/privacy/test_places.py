@@ -24,6 +24,7 @@ OF_STAFF = {
 
 WITHOUT_A_NAME = {
     "faults": "an item is named by its number",
+    "forgotten_runs": "the number of a run",
     "forgotten": "the number of a customer, and who erased their data",
     "unread_rows": "rows of the store are named by their number",
 }

@@ -24,6 +24,7 @@ _WORK = {
     Stage.REMIND: "sending reminders",
     Stage.RESULTS: "ending runs",
     Stage.CONSENT: "telling the store who unsubscribed",
+    Stage.PRIVACY: "forgetting the recipients of old runs",
     Stage.CATALOGUE: "importing a catalogue",
 }
 

@@ -30,7 +30,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ consent_pushes                    what the store must be told of that
         ├─ mail_reports                      bounces and complaints
         ├─ privacy_requests                  what people ask about their own data, with the deadline
-        ├─ forgotten                         customers whose data was erased
+        ├─ forgotten, forgotten_runs         customers whose data was erased; runs that ended so long ago
         ├─ levels                            how much of the token's request allowance is left
         ├─ lanes                             when each store is worked on next
         ├─ fences                            what the store was told of this ledger's progress
@@ -53,6 +53,7 @@ from tillroll.ledger.tables.columns import metadata
 from tillroll.ledger.tables.events import (
     entries,
     forgotten,
+    forgotten_runs,
     group_changes,
     privacy_requests,
     reviews,
@@ -140,6 +141,7 @@ __all__ = [
     "favourites",
     "fences",
     "forgotten",
+    "forgotten_runs",
     "group_changes",
     "holds",
     "import_chunks",

@@ -135,3 +135,11 @@ forgotten = sa.Table(  # customers whose data was erased: the mirror takes no mo
     sa.Column("at", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("store_id", "customer_id"),
 )
+
+forgotten_runs = sa.Table(  # whose recipients were forgotten because they ended long ago
+    "forgotten_runs",
+    metadata,
+    of("runs"),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("run_id"),
+)

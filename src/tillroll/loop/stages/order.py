@@ -16,7 +16,7 @@ from tillroll.loop.stages.minting import approved_runs, mint_runs
 from tillroll.loop.stages.planning import follow_events, plan_runs
 from tillroll.loop.stages.sending import remind_runs, send_runs
 from tillroll.loop.stages.store_worker import StoreWorker, mirror_session, slice_end
-from tillroll.loop.stages.upkeep import change_codes, look_for_drift, reconcile_codes
+from tillroll.loop.stages.upkeep import change_codes, forget_old_runs, look_for_drift, reconcile_codes
 from tillroll.mint.context import MintContext
 from tillroll.mint.draw import new_key
 from tillroll.plan.due.pool import fill_pools
@@ -140,6 +140,9 @@ def _do_background_work(
     clear = partial(change_codes, worker, context, slice_ends, quiet=True)
     if (cleared := calls.call(Stage.CHANGE, clear, failed=None)) is not None:
         return cleared
+    forget = partial(forget_old_runs, worker, slice_ends)
+    if (forgetting := calls.call(Stage.PRIVACY, forget, failed=None)) is not None:
+        return forgetting
     return calls.call(Stage.COMPARE, lambda: look_for_drift(worker, context, slice_ends), failed=None)
 
 

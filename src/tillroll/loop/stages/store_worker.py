@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tillroll.batches.session import StoreSession
+from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.ecwid.client import Client
 from tillroll.ledger.queries.plans import Recount
 from tillroll.ledger.records import Store
@@ -31,6 +32,7 @@ class StoreWorker:
     store_id: int
     client: Client
     files_seen: str = ""  # fingerprint of the campaign files that the ledger agrees with
+    privacy: PrivacyRules = field(default_factory=PrivacyRules)  # of those files
     files_unreadable: bool = False  # the campaign files could not be read at the last look
     following: Following = field(default_factory=Following)
     events_checked_at: datetime | None = None  # when store events were last looked for
@@ -38,6 +40,7 @@ class StoreWorker:
     reconciled: bool = False  # the ledger was compared with the store since this process began
     hourly: RecentComparison | None = None  # the hourly comparison, while it is running
     mint_memory: MintMemory = field(default_factory=MintMemory)  # how fast the store makes codes
+    forgot_at: datetime | None = None  # when runs that ended long ago were last looked for
     cleared_at: datetime | None = None  # when expired codes were last looked for
     nightly: NightlyComparison | None = None  # the nightly comparison, while it is running
     opened_with: tuple[str, str] | None = None  # address and encrypted token that the client was opened with

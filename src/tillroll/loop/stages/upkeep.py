@@ -21,6 +21,7 @@ from tillroll.mint.reconcile.by_code import record_reconciled
 from tillroll.mint.reconcile.decide import is_nightly_due
 from tillroll.mint.reconcile.hourly import RecentComparison
 from tillroll.mint.reconcile.nightly import NightlyComparison
+from tillroll.privacy.retention import forget_old
 from tillroll.track.mirror.areas import ORDERS
 from tillroll.track.mirror.sync import sync
 
@@ -29,6 +30,7 @@ log = structlog.get_logger("tillroll.loop")
 RECONCILE_EVERY = timedelta(hours=1)
 RECONCILE_AT_LATEST = timedelta(hours=6)  # even while codes are being made
 CLEAR_EVERY = timedelta(hours=1)
+FORGET_EVERY = timedelta(hours=6)
 _CLAIMED_ELSEWHERE = timedelta(seconds=5)  # the pause while another process runs the nightly comparison
 
 
@@ -86,6 +88,18 @@ def change_codes(
     sync(mirror_session(worker, until), ORDERS)
     next_at = change_slice(context, until=until, quiet=quiet)
     return clock.now() if has_change_waiting_for_orders(context) else next_at
+
+
+def forget_old_runs(worker: StoreWorker, until: datetime) -> datetime | None:
+    """Forget the recipients of runs that ended long ago, for a slice. Return when to continue, or None."""
+    clock = worker.services.clock
+    if worker.forgot_at is not None and worker.forgot_at > clock.now() - FORGET_EVERY:
+        return None
+    engine, rules = worker.services.engine, worker.privacy
+    if forget_old(engine, store_id=worker.store_id, rules=rules, clock=clock, until=until):
+        return clock.now()
+    worker.forgot_at = clock.now()
+    return None
 
 
 def look_for_drift(worker: StoreWorker, context: MintContext, until: datetime) -> datetime | None:
