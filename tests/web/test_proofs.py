@@ -12,8 +12,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from tests.web.site import SHOP, token_on
+from tests.journeys.steps import book_of
+from tests.send.room import CAMPAIGN
+from tests.shop import NOW
+from tests.web.site import SHOP, plan_run, token_on
 from tillroll.ledger.tables import audit
+from tillroll.plan.record.revisions import record_book
 
 
 def sent(app: Flask) -> list[bytes]:
@@ -33,6 +37,7 @@ def test_an_e_mail_is_seen_on_a_device(ana: FlaskClient, run_id: int, look: str)
     assert f'class="frames {look}"' in page
     frame = ana.get(f"{SHOP}/runs/{run_id}/preview/1?look={look}").text
     assert ("prefers-color-scheme: dark" in frame) == (look != "dark")
+    assert "EXAMPLE-0000" in frame
     assert ana.get(f"{SHOP}/runs/{run_id}?look=watch").status_code == 404
 
 
@@ -64,3 +69,16 @@ def test_the_button_sends_to_nobody_else(app: Flask, ana: FlaskClient, run_id: i
     answer = ana.post(f"{SHOP}/runs/{run_id}/preview/1/send", data=fields)
     assert answer.status_code == 403
     assert sent(app) == []
+
+
+def test_the_e_mails_of_one_variant_are_shown(ana: FlaskClient, ledger: Engine, store_id: int) -> None:
+    arms = "variants:\n  - {name: percent}\n  - {name: euros, message: {subject: Euros for you}}\n"
+    book = book_of(hello=f"{CAMPAIGN.rstrip()}\n{arms}")
+    assert not book.findings
+    record_book(ledger, store_id=store_id, book=book, now=NOW)
+    run_id = plan_run(ledger, store_id, "hello")
+    page = ana.get(f"{SHOP}/runs/{run_id}?arm=euros").text
+    assert (page.count("variant euros"), page.count("variant percent")) == (3, 0)
+    assert "Euros for you" in page
+    assert '<option value="euros" selected>' in page
+    assert "not among the recipients" in ana.get(f"{SHOP}/runs/{run_id}?arm=nobody").text
