@@ -30,8 +30,9 @@ from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.prepare import prepare
 
 TEXT = "templates/winback/message.txt.j2"
-FAILS = "{{ code.text }}{% if customer.email == 'customer5@example.com' %}{{ 1 / 0 }}{% endif %}"
-MENDED = "Mended: {{ code.text }}"
+SHOWN = "{{ code.text }} {{ unsubscribe_link }}"
+FAILS = "{{ unsubscribe_link }} {{ code.text }}{% if customer.email == 'customer5@example.com' %}{{ 1 / 0 }}{% endif %}"
+MENDED = "Mended: {{ code.text }} {{ unsubscribe_link }}"
 
 
 def book(text: str = MENDED, campaign: str = CAMPAIGN, **more: str) -> Book:
@@ -144,7 +145,7 @@ def test_it_takes_as_many_people_as_the_plan_did(ledger: Engine) -> None:
     with pytest.raises(Refused, match="has agreed already"):
         mend(ledger, run_id, clock)
     assert run_row(ledger, run_id).words_id is None
-    edit(ledger, run_id, book("Other words: {{ code.text }}", campaign), clock)
+    edit(ledger, run_id, book(f"Other words: {SHOWN}", campaign), clock)
     assert isinstance(mend(ledger, run_id, clock, person=BEN), PendingAgreement)  # agreements are to a digest
     edit(ledger, run_id, book(campaign=campaign), clock)
     assert isinstance(mend(ledger, run_id, clock, person=BEN), WordsMended)
@@ -179,9 +180,7 @@ def test_a_changed_segment_is_more_than_words(ledger: Engine) -> None:
         mend(ledger, run_id, clock)
 
 
-@pytest.mark.parametrize(
-    "text", [FAILS + "!", "20 % off with {{ code.text }}", "{{ code.text }} {{ 1 / 0 }}"]
-)
+@pytest.mark.parametrize("text", [FAILS + "!", f"20 % off with {SHOWN}", f"{SHOWN} {{{{ 1 / 0 }}}}"])
 def test_words_that_fail_or_mislead_are_refused_again(ledger: Engine, tmp_path: Path, text: str) -> None:
     clock = FakeClock()
     run_id, context = sending(ledger, clock), context_of(ledger, tmp_path, clock)

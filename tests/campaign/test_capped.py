@@ -178,7 +178,7 @@ def test_an_e_mail_that_promises_a_percentage_or_no_minimum_is_refused(words: st
     files = changed((OFFER, CAPPED), subject(words))
     for name in [path for path in files if path.startswith("templates/winback/")]:
         del files[name]
-    files["templates/winback/message.html.j2"] = b"<p>{{ code.text }}</p>"
+    files["templates/winback/message.html.j2"] = b"<p>{{ code.text }} {{ unsubscribe_link }}</p>"
     of_mail = [each for each in parse_book(files).findings if each.key.startswith("message")]
     assert [problem in each.problem for each in of_mail] == [True]
 
@@ -191,7 +191,9 @@ def test_an_e_mail_that_says_the_minimum_is_accepted(words: str) -> None:
     files = changed((OFFER, CAPPED), subject("{{ code.value | money }} for you"))
     for name in [path for path in files if path.startswith("templates/winback/")]:
         del files[name]
-    files["templates/winback/message.html.j2"] = f"<p>{words} {{{{ code.text }}}}</p>".encode()
+    files["templates/winback/message.html.j2"] = (
+        f"<p>{words} {{{{ code.text }}}} {{{{ unsubscribe_link }}}}</p>".encode()
+    )
     assert not [
         each
         for each in parse_book(files).findings
@@ -204,8 +206,12 @@ def test_each_language_of_an_e_mail_says_the_minimum() -> None:
     files = changed((OFFER, CAPPED), (words[0], words[1] + german))
     for name in [path for path in files if path.startswith("templates/winback/")]:
         del files[name]
-    files["templates/winback/message.html.j2"] = b"<p>{{ offer.text }} {{ code.text }}</p>"
-    files["templates/winback/message.de.html.j2"] = b"<p>{{ code.value | money }}: {{ code.text }}</p>"
+    files["templates/winback/message.html.j2"] = (
+        b"<p>{{ offer.text }} {{ code.text }} {{ unsubscribe_link }}</p>"
+    )
+    files["templates/winback/message.de.html.j2"] = (
+        b"<p>{{ code.value | money }}: {{ code.text }} {{ unsubscribe_link }}</p>"
+    )
     problems = [each.problem for each in parse_book(files).findings if each.key == "message.subject"]
     assert [words.startswith("in de, it says no minimum") for words in problems] == [True]
 
@@ -216,8 +222,10 @@ def test_arms_may_differ_in_the_cap_and_in_the_kind() -> None:
         "  - {name: free, offer: {kind: free_shipping}}\napproval:"
     )
     files = changed((OFFER, CAPPED), ("approval:", arms), subject("{{ offer.text }}"))
-    files["templates/winback/message.txt.j2"] = b"{{ code.text }}: {{ offer.text }}"
-    files["templates/winback/message.html.j2"] = b"<p>{{ code.text }}: {{ offer.text }}</p>"
+    files["templates/winback/message.txt.j2"] = b"{{ code.text }}: {{ offer.text }} {{ unsubscribe_link }}"
+    files["templates/winback/message.html.j2"] = (
+        b"<p>{{ code.text }}: {{ offer.text }} {{ unsubscribe_link }}</p>"
+    )
     del files["templates/winback/message.mjml.j2"]
     revision = parse_book(files).revisions["winback"]
     kinds = {arm: revision.offer(arm=arm).coupon_kind for arm in revision.arms}

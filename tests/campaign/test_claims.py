@@ -21,7 +21,7 @@ def findings(
     """Return the faults and warnings of the sample folder with parts of a campaign and of its e-mail's text replaced."""
     files = changed(*replacements)
     if template:
-        files["templates/winback/message.txt.j2"] = template.encode()
+        files["templates/winback/message.txt.j2"] = f"{template}\n{{{{ unsubscribe_link }}}}".encode()
     book = parse_book(files)
     return book.findings, tuple(each for each in book.warnings if "postal address" not in each.problem)
 
@@ -150,7 +150,7 @@ def test_a_template_that_cannot_be_parsed_shows_nothing() -> None:
 def test_an_e_mail_that_is_cut_off_is_warned_of() -> None:
     files = changed()
     path = "templates/winback/message.txt.j2"
-    end = b"{{ brand.postal_address }}"
+    end = b"{{ brand.postal_address }} {{ unsubscribe_link }}"
     short, long = (parse_book(files | {path: b"x " * count + end}).warnings for count in (51_000, 53_000))
     assert not [each for each in short if each.file == path]
     (warning,) = (each for each in long if each.file == path)
@@ -162,7 +162,7 @@ HTML = "templates/winback/message.mjml.j2"
 
 @pytest.mark.parametrize("address", ["/tea", "", "www.shop.example", "javascript:alert(1)"])
 def test_a_link_that_leads_nowhere_is_refused_with_its_line(address: str) -> None:
-    body = f'<mjml><mj-body><mj-section><mj-column><mj-text>\n<a href="{address}">Tea</a>\n'
+    body = f'<mjml><mj-body><mj-section><mj-column><mj-text>\n<a href="{address}">Tea</a> {{{{ unsubscribe_link }}}}\n'
     files = changed()
     files[HTML] = f"{body}</mj-text></mj-column></mj-section></mj-body></mjml>".encode()
     (fault,) = parse_book(files).findings

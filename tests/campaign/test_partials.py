@@ -15,7 +15,7 @@ FOOTER, FOOTER_TEXT = "templates/_partials/own-end.mjml.j2", "templates/_partial
 SHOP = StoreFacts(name="S", url="https://s.example", email="", currency="EUR", timezone="UTC", language="en")
 READER = RecipientFacts(email="a@c.example", name="", first_name="", language="", country="")
 SECTION = """<mj-section><mj-column>
-  <mj-text>{tag} Held together by {{{{ store.name }}}}</mj-text>
+  <mj-text>{tag} Held together by {{{{ store.name }}}} {{{{ unsubscribe_link }}}}</mj-text>
 </mj-column></mj-section>"""
 
 
@@ -95,5 +95,5 @@ def test_a_partial_moves_no_line_of_its_e_mail() -> None:
 
 
 def test_a_file_that_is_no_partial_is_reported() -> None:
-    (found,) = folder("", **{"templates/_partials/Footer.mjml": "x"}).findings
+    (found,) = folder(SECTION.format(tag=""), **{"templates/_partials/Footer.mjml": "x"}).findings
     assert "nothing reads this file" in found.problem

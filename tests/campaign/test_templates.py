@@ -12,6 +12,7 @@ from jinja2.runtime import StrictUndefined
 
 from tests.campaign.files import WINBACK, changed, only, with_files
 from tillroll.campaign import parse_book
+from tillroll.campaign.folder.book import revision_of
 from tillroll.campaign.folder.template_words import PLAIN, VARIABLES
 from tillroll.campaign.folder.templates import MOST_BYTES, check_template, names_used
 
@@ -199,3 +200,19 @@ def test_an_unused_file_beside_a_template_is_reported() -> None:
     assert "nothing reads this file" in finding.problem
     assert finding.suggestion == "message.txt.j2"
     assert book.faulty == {"winback"}
+
+
+@pytest.mark.parametrize("part", ["message.mjml.j2", "message.txt.j2"])
+def test_each_part_needs_a_link_to_unsubscribe(part: str) -> None:
+    path = f"templates/winback/{part}"
+    bare = "<mjml><mj-body></mj-body></mjml>" if part.endswith("mjml.j2") else "{{ code.text }}"
+    finding = only(with_files({path: bare}))
+    assert (finding.file, "no link to unsubscribe" in finding.problem) == (path, True)
+    assert "winback" not in with_files({path: bare}).revisions
+    assert not with_files({path: bare.replace("</mj-body>", "") + "{{ unsubscribe_link }}"}).findings
+
+
+def test_a_recorded_campaign_stays_readable_without_the_link() -> None:
+    recorded = dict(parse_book(changed()).revisions["winback"].files)
+    recorded["templates/winback/message.txt.j2"] = "{{ code.text }}"
+    assert revision_of("winback", recorded).name == "winback"

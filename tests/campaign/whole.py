@@ -227,10 +227,11 @@ blackout: [2026-11-27..2026-11-28]
 LISTS = {"rules/lists/press.csv": "email\nana@shop.example\n"}
 
 TEMPLATES = {
-    "templates/plain/message.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }}",
-    "templates/both/message.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }}",
-    "templates/both/message.de.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }}",
-    "templates/note/message.html.j2": "<p>{{ customer.first_name or 'friend' }}</p>{{ brand.postal_address }}",
+    "templates/plain/message.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }} {{ unsubscribe_link }}",
+    "templates/both/message.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }} {{ unsubscribe_link }}",
+    "templates/both/message.de.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }} {{ unsubscribe_link }}",
+    "templates/note/message.html.j2": "<p>{{ customer.first_name or 'friend' }}</p>"
+    "{{ brand.postal_address }} {{ unsubscribe_link }}",
 }
 
 

@@ -110,7 +110,9 @@ def test_an_internal_error_shows_its_traceback_only_at_the_debug_level(level: st
 
 def test_a_template_that_mjml_refuses_is_reported_once(home: Path) -> None:
     (home / "templates/plain/message.html.j2").unlink()
-    (home / "templates/plain/message.mjml.j2").write_text("<mjml><mj-body><mj-wrong></mjml>")
+    (home / "templates/plain/message.mjml.j2").write_text(
+        "<mjml><mj-body><mj-wrong>{{ unsubscribe_link }}</mjml>"
+    )
     answer = tillroll(home, "check")
     assert answer.stdout.count("can't be compiled") == 1
 

@@ -59,7 +59,10 @@ KINDS = {
 def preview_of(engine: Engine, text: str, more: Mapping[str, bytes] | None = None) -> PlanPreview:
     add_customers(engine, add_store(engine), *(lapsed(number) for number in range(1, 40)))
     files = {path: body for path, body in sample_files().items() if not path.startswith("campaigns/")}
-    files |= {"campaigns/hello.yaml": text.encode(), "templates/note/message.html.j2": b"<p>New tea</p>"}
+    files |= {
+        "campaigns/hello.yaml": text.encode(),
+        "templates/note/message.html.j2": b"<p>New tea {{ unsubscribe_link }}</p>",
+    }
     files |= more or {}
     book = parse_book(files)
     assert not book.findings, [finding.render() for finding in book.findings]

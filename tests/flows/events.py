@@ -36,7 +36,7 @@ def book_of(rules: Mapping[str, bytes] | None = None, /, **campaigns: str) -> Bo
     """A book of these campaigns and the sample rules, and perhaps more; it must be sound."""
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files |= rules or {}
-    files[NOTE] = b"<p>{{ customer.first_name }}</p>"
+    files[NOTE] = b"<p>{{ customer.first_name }} {{ unsubscribe_link }}</p>"
     files |= {f"campaigns/{name.replace('_', '-')}.yaml": text.encode() for name, text in campaigns.items()}
     book = parse_book(files)
     assert not book.findings, [finding.render() for finding in book.findings]

@@ -67,7 +67,9 @@ def begin(worker: StoreWorker) -> None:
     """Read the campaign, and the store for the first time."""
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files |= {"campaigns/cart.yaml": CART.encode(), NOTE: b"<p>{{ customer.first_name }}</p>"}
-    files["templates/code/message.html.j2"] = b"<p>{{ code.text }}: {{ offer.text }}</p>"
+    files["templates/code/message.html.j2"] = (
+        b"<p>{{ code.text }}: {{ offer.text }} {{ unsubscribe_link }}</p>"
+    )
     book = parse_book(files)
     assert not book.findings, [finding.render() for finding in book.findings]
     record_book(worker.services.engine, store_id=1, book=book, now=worker.services.clock.now())

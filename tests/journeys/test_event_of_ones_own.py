@@ -40,7 +40,9 @@ QUIZ = campaign(
 def begin(worker: StoreWorker) -> None:
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files["campaigns/quiz.yaml"] = QUIZ.encode()
-    files["templates/quiz/message.html.j2"] = b"<p>Well done, {{ event.name }}: {{ event.score }}</p>"
+    files["templates/quiz/message.html.j2"] = (
+        b"<p>Well done, {{ event.name }}: {{ event.score }} {{ unsubscribe_link }}</p>"
+    )
     book = parse_book(files)
     assert not book.findings, [finding.render() for finding in book.findings]
     record_book(worker.services.engine, store_id=1, book=book, now=worker.services.clock.now())

@@ -23,7 +23,13 @@ from tillroll.plan.record.revisions import record_book
 from tillroll.rendering.reading.people import Awkward, AwkwardPeople
 
 TEXT, MJML = "templates/winback/message.txt.j2", "templates/winback/message.mjml.j2"
+LINK = "{{ unsubscribe_link }}"
 PLAIN = "Hello {{ customer.first_name or 'friend' }}, {{ code.text }} takes {{ offer.discount }}.\n"
+
+
+def with_link(text: str) -> bytes:
+    """Return a part of an e-mail with the link that each needs."""
+    return text.encode() if LINK in text else f"{text}\n{LINK}\n".encode()
 
 
 def planned(
@@ -41,12 +47,12 @@ def planned(
     for was, now in ((old, f"subject: {subject!r}"), ("holdout: 10%", "holdout: 0%"), *campaign):
         assert was in yaml, was
         yaml = yaml.replace(was, now)
-    contents = {**sample_files(), "campaigns/winback.yaml": yaml.encode(), TEXT: text.encode()}
+    contents = {**sample_files(), "campaigns/winback.yaml": yaml.encode(), TEXT: with_link(text)}
     contents["rules/guardrails.yaml"] += guardrails.encode()
     for path, content in (files or {}).items():
         contents.pop(path, None)
         if content is not None:
-            contents[path] = content.encode()
+            contents[path] = with_link(content)
     store_id = add_store(engine)
     rows = people or (lapsed(1), lapsed(2))
     add_customers(engine, store_id, *rows)
@@ -100,7 +106,7 @@ def test_a_sound_e_mail_has_no_verdict(ledger: Engine) -> None:
         (PLAIN + "It works until 24 December 2026", "email_dates"),
         (PLAIN + "https:///tea", "email_links"),
         (PLAIN + "{{ store.url }}/Cup-p1003", "email_links"),
-        ("{% if not customer.first_name %}" + PLAIN + "{% endif %}", "email_gaps"),
+        ("{% if not customer.first_name %}" + PLAIN + LINK + "{% endif %}", "email_gaps"),
     ],
 )
 def test_what_would_mislead_or_fail_refuses_the_plan(ledger: Engine, text: str, rule: str) -> None:
@@ -217,8 +223,8 @@ def test_a_comparison_works_without_a_file_for_the_text_part(ledger: Engine, con
 def test_each_language_is_read_with_its_own_template(ledger: Engine) -> None:
     subjects = ("  send: {if_unknown", "  subjects: {de: Hallo}\n  send: {if_unknown")
     files: dict[str, str | None] = {
-        "templates/winback/message.de.mjml.j2": "<mjml><mj-body><mj-section><mj-column><mj-text>{{ code.text }}</mj-text>"
-        "</mj-column></mj-section></mj-body></mjml>",
+        "templates/winback/message.de.mjml.j2": "<mjml><mj-body><mj-section><mj-column><mj-text>"
+        "{{ code.text }} {{ unsubscribe_link }}</mj-text></mj-column></mj-section></mj-body></mjml>",
         "templates/winback/message.de.txt.j2": "{{ code.text }}: 20 % Rabatt",
     }
     people = [*(lapsed(number) for number in range(1, 5)), lapsed(5, language="de-AT")]

@@ -45,7 +45,7 @@ def shop(engine: Engine, when: str = WEEKLY, exclude: str = "", offer: str = OFF
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files["rules/guardrails.yaml"] = (NO_LIMITS + rails).encode()
     files["rules/segments/had-it.yaml"] = HAD_IT.encode()
-    files["templates/note/message.html.j2"] = b"<p>Hello</p>"
+    files["templates/note/message.html.j2"] = b"<p>Hello {{ unsubscribe_link }}</p>"
     files["campaigns/hello.yaml"] = (WELCOME % (when, exclude, offer)).encode()
     book = parse_book(files)
     assert not book.findings, [finding.render() for finding in book.findings]

@@ -88,7 +88,7 @@ def test_a_name_is_escaped_in_html_and_not_in_the_subject() -> None:
 def html_template(body: str) -> dict[str, bytes]:
     files = {path: text for path, text in sample_files().items() if not path.startswith("templates/winback/")}
     style = "<style>.big { font-size: 30px }</style>"
-    page = f"<html><head>{style}</head><body>{body}</body></html>"
+    page = f"<html><head>{style}</head><body>{body}{{{{ unsubscribe_link }}}}</body></html>"
     files["templates/winback/message.html.j2"] = page.encode()
     return files
 

@@ -19,7 +19,10 @@ from tillroll.rendering.pictures.code128 import _WIDTHS, bars
 from tillroll.rendering.pictures.inline import barcode_picture, pictures_in, qr_picture
 
 FOLDER = "templates/winback"
-SCANNED = '<img src="{{ code.qr }}" alt="{{ code.text }}"><img src="{{ code.barcode }}" alt="{{ code.text }}">{{ code.text }}'
+SCANNED = (
+    '<img src="{{ code.qr }}" alt="{{ code.text }}">'
+    '<img src="{{ code.barcode }}" alt="{{ code.text }}">{{ code.text }} {{ unsubscribe_link }}'
+)
 SCANNED_FILES = {f"{FOLDER}/message.mjml.j2": None, f"{FOLDER}/message.html.j2": SCANNED}
 
 

@@ -69,7 +69,7 @@ codes: {prefix: NAME}
 message: {template: names, subject: "For {{ customer.name }}"}
 approval: {by: 1}
 """
-HTML = '<p title="{{ customer.name }}">{{ customer.name }}</p><p>{{ code.text }}</p>'
+HTML = '<p title="{{ customer.name }}">{{ customer.name }}</p><p>{{ code.text }} {{ unsubscribe_link }}</p>'
 
 
 def drawn(count: int) -> list[str]:

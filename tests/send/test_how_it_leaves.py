@@ -84,7 +84,10 @@ def test_nothing_leaves_on_a_quiet_day_of_the_campaign(ledger: Engine, tmp_path:
 def test_an_e_mail_without_an_offer_needs_no_code(ledger: Engine, tmp_path: Path) -> None:
     clock = FakeClock()
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
-    files |= {"campaigns/hello.yaml": BARE.encode(), "templates/note/message.html.j2": b"<p>New tea</p>"}
+    files |= {
+        "campaigns/hello.yaml": BARE.encode(),
+        "templates/note/message.html.j2": b"<p>New tea {{ unsubscribe_link }}</p>",
+    }
     _, run_id = planned(ledger, book=parse_book(files))
     with ledger.connect() as connection:
         shown = previews(connection, run_id, now=NOW)

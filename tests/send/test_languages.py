@@ -29,13 +29,16 @@ from tillroll.send.slices.remind import remind_slice
 
 LANGUAGES = ("de", "de-AT", "DE_ch", "en-GB", "fr", "", "sl", "x-odd")
 FOLDER = "templates/greeting"
-BODY = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
+BODY = (
+    "<mjml><mj-body><mj-section><mj-column><mj-text>{} {{{{ unsubscribe_link }}}}</mj-text>"
+    "</mj-column></mj-section></mj-body></mjml>"
+)
 SAYS = "{} {{{{ code.text }}}} {{{{ 1234.5 | money }}}} {{{{ code.valid_until | date }}}}"
 FILES = {
     f"{FOLDER}/message.mjml.j2": BODY.format(SAYS.format("Hello")),
     f"{FOLDER}/message.de.mjml.j2": BODY.format(SAYS.format("Guten Tag")),
     f"{FOLDER}/message.sl.mjml.j2": BODY.format(SAYS.format("Pozdrav")),
-    f"{FOLDER}/message.sl.txt.j2": "Samo besedilo {{ code.text }}",
+    f"{FOLDER}/message.sl.txt.j2": "Samo besedilo {{ code.text }} {{ unsubscribe_link }}",
 }
 MESSAGE = """message:
   template: greeting

@@ -77,7 +77,10 @@ def test_a_plan_shows_the_values_per_customer(ledger: Engine, ana: FlaskClient) 
 
 def test_a_run_without_codes_says_so(ledger: Engine, ana: FlaskClient, tmp_path: Path) -> None:
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
-    files |= {"campaigns/hello.yaml": BARE.encode(), "templates/note/message.html.j2": b"<p>New tea</p>"}
+    files |= {
+        "campaigns/hello.yaml": BARE.encode(),
+        "templates/note/message.html.j2": b"<p>New tea {{ unsubscribe_link }}</p>",
+    }
     _, run_id = planned(ledger, book=parse_book(files))
     page = ana.get(f"{SHOP}/runs/{run_id}").text
     assert "an e-mail without a code" in page

@@ -117,8 +117,8 @@ def test_the_page_counts_the_languages_and_shows_the_e_mail_in_any(ledger: Engin
         "campaigns/hello.yaml": HELLO.replace("winback", "two").replace(
             '}}"}', '}}", subjects: {de: "Für Sie"}}'
         ),
-        "templates/two/message.html.j2": "<p>Hello {{ code.text }}</p>",
-        "templates/two/message.de.html.j2": "<p>Guten Tag {{ code.text }}</p>",
+        "templates/two/message.html.j2": "<p>Hello {{ code.text }} {{ unsubscribe_link }}</p>",
+        "templates/two/message.de.html.j2": "<p>Guten Tag {{ code.text }} {{ unsubscribe_link }}</p>",
     }
     book = with_files(dict(files))
     assert [each.file for each in book.findings if "hello" in each.file or "two" in each.file] == []

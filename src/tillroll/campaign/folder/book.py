@@ -23,7 +23,7 @@ from tillroll.campaign.folder.folder_reader import (
     read_shared,
 )
 from tillroll.campaign.folder.links import KnownNames, check_links
-from tillroll.campaign.folder.uses import check_claims, check_uses
+from tillroll.campaign.folder.uses import check_claims, check_uses, without_link
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.frozen.revision import (
     ENVIRONMENT_MARK,
@@ -174,7 +174,16 @@ def _read_campaign(
                 findings += faults
                 reader.warnings += warnings
                 reader.warnings += [merged.finding(each.path, each.problem) for each in advice_on(value)]
+                _demand_link(reader, texts)
         reader.add(path, findings)
+
+
+def _demand_link(reader: FolderReader, texts: Mapping[str, str]) -> None:
+    """Report the files of e-mails without a link to unsubscribe, once each; what has other faults is mended first."""
+    for finding in without_link(
+        {path: text for path, text in texts.items() if not reader.findings.get(path)}
+    ):
+        reader.add(finding.file, [finding])
 
 
 def _advise_on_brand(reader: FolderReader) -> None:

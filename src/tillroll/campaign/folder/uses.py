@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
-from tillroll.campaign.folder.template_words import MJML
-from tillroll.campaign.folder.templates import names_used
+from tillroll.campaign.folder.template_words import LINK, MJML
+from tillroll.campaign.folder.templates import check_template, names_used
 from tillroll.campaign.language.events.event import EVENT_VARIABLES, event_names, variables_of
 from tillroll.campaign.language.models import (
     AMOUNT_KINDS,
@@ -48,6 +48,18 @@ def check_uses(source: Source, campaign: Campaign, texts: Mapping[str, str]) -> 
         if message.reminder is not None and not has_code:
             findings.append(source.finding((*path, "reminder"), "a reminder needs a code; add an offer:"))
     return findings
+
+
+def without_link(texts: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a finding for each file of an e-mail (path → text with its partials) without a link to unsubscribe."""
+    for path, text in sorted(texts.items()):
+        if LINK not in names_used(text) and not check_template(path, text):
+            form = path.split(".")[-2]
+            problem = (
+                f"the e-mail has no link to unsubscribe, which Gmail, Yahoo and the law ask for; show {{{{ {LINK} }}}}, or "
+                f"include _partials/footer.{form}.j2"
+            )
+            yield Finding(file=path, line=1, column=1, key="", problem=problem)
 
 
 def check_claims(
