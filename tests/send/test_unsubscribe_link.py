@@ -64,6 +64,31 @@ def test_answers_go_where_the_brand_says(ledger: Engine, tmp_path: Path, address
     assert {email["Reply-To"] for email in emails_in(tmp_path)} == {address or None}
 
 
+def test_the_words_of_the_brand_are_words_and_no_template(ledger: Engine, tmp_path: Path) -> None:
+    clock = FakeClock()
+    brand = "name: '<b>{{ 7 * 6 }}</b> {% raw %} & Söhne'\npostal_address: ['{{ customer.email }}', '{# Gone #}']\n"
+    rails = (
+        "emails: {gaps: warn, greeting: warn}\n"  # else its plan is refused: it shows pieces of a template
+    )
+    own = {"rules/brand.yaml": brand, "rules/guardrails.yaml": rails, "campaigns/hello.yaml": CAMPAIGN}
+    book = with_files(dict(own))
+    assert not book.findings
+    _, run_id = planned(ledger, book=book)
+    agreed(ledger, run_id, clock.now())
+    minted(ledger, run_id, clock)
+    send_slice(context_of(ledger, tmp_path, clock), run_id=run_id, until=clock.now() + SECOND)
+    emails = emails_in(tmp_path)
+    assert len(emails) == 8
+    for email in emails:
+        text, html = (email.get_body((kind,)) for kind in ("plain", "html"))
+        assert text is not None
+        assert html is not None
+        assert "{{ customer.email }}, {# Gone #}" in text.get_content()
+        assert "{{ customer.email }}, {# Gone #}" in html.get_content()
+        assert "<B>" not in html.get_content(), "the head shows the name in capitals"
+        assert "&lt;B&gt;{{ 7 * 6 }}&lt;/B&gt; {% RAW %} &amp; SÖHNE" in html.get_content()
+
+
 def test_without_an_address_of_the_pages_nothing_leaves(ledger: Engine, tmp_path: Path) -> None:
     clock = FakeClock()
     run_id = ready_to_send(ledger, clock=clock)
