@@ -5,7 +5,6 @@ from __future__ import annotations
 import structlog
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
-from requests.structures import CaseInsensitiveDict
 
 from tillroll.errors import Misconfigured, NotAllowed, Refused
 from tillroll.track.mail.hooks.event import HookRequest
@@ -28,7 +27,7 @@ def mail_hook(service: str, token: str) -> ResponseReturnValue:
     if via is None or not is_token(token, via, services.keys):
         return {"status": "there is no such address"}, 404
     asked = HookRequest(
-        headers=CaseInsensitiveDict(request.headers.items()),
+        headers={name.lower(): value for name, value in request.headers.items()},
         body=inputs.sent_bytes(),
         key=services.settings.mail_hook_key,
         now=now,

@@ -45,10 +45,14 @@ class MailEvent:
 class HookRequest:
     """A request of a mail service."""
 
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # by their names in lower case
     body: bytes
     key: str = field(repr=False)  # what its signatures are checked with; empty: none is set
     now: datetime
+
+    def header(self, name: str) -> str:
+        """Return a header; empty if there is none."""
+        return self.headers.get(name.lower(), "")
 
 
 class Hook(Protocol):

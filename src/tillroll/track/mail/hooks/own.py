@@ -34,7 +34,7 @@ class OwnHook:
     is_signed = True
 
     def check(self, request: HookRequest) -> None:
-        given = request.headers.get("X-Tillroll-Signature", "")
+        given = request.header("X-Tillroll-Signature")
         seconds = given.partition("t=")[2].partition(",")[0]
         refuse_old(seconds, request.now, TOLERANCE)
         expected = sign(request.key, int(seconds), request.body)

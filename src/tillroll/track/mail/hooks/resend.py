@@ -37,10 +37,10 @@ class ResendHook:
     is_signed = True
 
     def check(self, request: HookRequest) -> None:
-        id_, seconds = request.headers.get("svix-id", ""), request.headers.get("svix-timestamp", "")
+        id_, seconds = request.header("svix-id"), request.header("svix-timestamp")
         key = from_base64(request.key.removeprefix(_PREFIX), "The key")
         content = f"{id_}.{seconds}.".encode() + request.body
-        given = [one.partition(",") for one in request.headers.get("svix-signature", "")[:2_000].split()]
+        given = [one.partition(",") for one in request.header("svix-signature")[:2_000].split()]
         if not any(
             version == "v1" and is_hmac(key, content, one, in_base64=True) for version, _, one in given
         ):

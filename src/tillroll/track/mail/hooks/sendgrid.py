@@ -46,8 +46,8 @@ class SendgridHook:
     is_signed = True
 
     def check(self, request: HookRequest) -> None:
-        given = request.headers.get("X-Twilio-Email-Event-Webhook-Signature", "")
-        seconds = request.headers.get("X-Twilio-Email-Event-Webhook-Timestamp", "")
+        given = request.header("X-Twilio-Email-Event-Webhook-Signature")
+        seconds = request.header("X-Twilio-Email-Event-Webhook-Timestamp")
         try:
             key = load_der_public_key(from_base64(request.key, "The key"))
             if not isinstance(key, EllipticCurvePublicKey):
