@@ -33,7 +33,7 @@ from tillroll.web.accounts.users import add_user, person_of
 OTHER = "/stores/1004"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 OPEN = {"/login", "/healthz", "/static/tillroll.css"}
-SIGNED = {"/webhooks/ecwid", "/events/1003/quiz"}
+SIGNED = {"/webhooks/ecwid", "/events/1003/quiz", "/hooks/mail/postmark/abc"}
 """Addresses whose senders sign what they send; a person's session means nothing there."""
 
 OWN = ("/account/", "/verify", "/tf-", "/mf-", "/wan-")
@@ -97,6 +97,7 @@ def address_of(rule: Rule) -> str:
     address = address.replace("<path:filename>", "tillroll.css").replace("<path:rest>", "messages")
     address = address.replace("<int:ecwid_id>/<name>", "1003/quiz").replace("<int:number>", "1")
     address = address.replace("/drift/<what>", "/drift/fix").replace("codes/<kind>", "codes/pause")
+    address = address.replace("mail/<service>/<token>", "mail/postmark/abc")
     address = address.replace("campaigns/<name>/<what>", "campaigns/winback/halt")
     return re.sub(r"<int:\w+>", "1", address.replace("<name>", "winback"))
 
