@@ -310,7 +310,7 @@ def test_a_refusal_names_the_file_and_the_line(text: str, line: int) -> None:
 def test_a_fault_in_mjml_is_found_at_its_line_in_the_file() -> None:
     mjml = WINBACK.files["templates/winback/message.mjml.j2"]
     at = mjml.splitlines().index("  </mj-head>")
-    broken = mjml.replace("It has been a while</mj-text>", "{{ '{}{}'.format(1) }}</mj-text>", 1)
+    broken = mjml.replace("It has been a while</h1>", "{{ '{}{}'.format(1) }}</h1>", 1)
     revision = replace(WINBACK, files={**WINBACK.files, "templates/winback/message.mjml.j2": broken})
     with pytest.raises(TemplateRefused) as refused:
         compiled(revision).render(facts())
