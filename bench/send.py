@@ -54,11 +54,11 @@ def _sent(kind: str, waiting: int) -> float:
         all_live(engine, run.id)
         context = context_of(engine, Path(folder))
         send_slice(context, run_id=run.id, until=clock.now())  # writes the rows, and sends a hundred
-        before, began = _count(engine), time.perf_counter()
+        before, began = count_sent(engine), time.perf_counter()
         for _ in range(_SLICES):
             if send_slice(context, run_id=run.id, until=clock.now() + _SLICE) is None:
                 break
-        sent, took = _count(engine) - before, time.perf_counter() - began
+        sent, took = count_sent(engine) - before, time.perf_counter() - began
         engine.dispose()
     return sent / took
 
@@ -94,7 +94,8 @@ def all_live(engine: Engine, run_id: int) -> None:
         connection.execute(sa.update(runs).where(runs.c.id == run_id).values(run))
 
 
-def _count(engine: Engine) -> int:
+def count_sent(engine: Engine) -> int:
+    """Return how many e-mails are sent."""
     with engine.connect() as connection:
         where = messages.c.state == MessageState.SENT
         return int(connection.scalar(sa.select(sa.func.count()).where(where)) or 0)

@@ -38,14 +38,23 @@ def kill_amid_sending(
     return kills
 
 
-def survives(tmp_path: Path, url: str, *, engine: str, workers: int, customers: int, kills: int) -> None:
+def survives(
+    tmp_path: Path,
+    url: str,
+    *,
+    engine: str,
+    workers: int,
+    customers: int,
+    kills: int,
+    connections: int = 1,
+) -> None:
     draw, mailbox = random.Random(20261129), Mailbox()
     with (
         mail_server(mailbox) as address,
         shop(tmp_path, url, customers=customers, engine=engine) as made,
     ):
         made.begin("many")
-        environment = {**made.environment, "MAIL_URL": address}
+        environment = {**made.environment, "MAIL_URL": f"{address}/?connections={connections}"}
         with process_group(["worker"] * workers, environment, tmp_path) as processes:
             killed = kill_amid_sending(made, processes, mailbox, kills, draw)
             finished(made.parts)
@@ -54,7 +63,7 @@ def survives(tmp_path: Path, url: str, *, engine: str, workers: int, customers: 
         assert set(mailbox.taken.values()) == {1}, "an e-mail left twice"
         assert set(states) <= {MessageState.SENT, MessageState.UNKNOWN}
         most_senders = 1 if engine == "embedded" else made.parts.settings.senders + 1
-        assert states[MessageState.UNKNOWN] <= killed * most_senders, (
+        assert states[MessageState.UNKNOWN] <= killed * most_senders * connections, (
             "more than the one that was about to leave"
         )
         assert states[MessageState.SENT] <= len(mailbox.taken) <= states.total()
@@ -62,6 +71,10 @@ def survives(tmp_path: Path, url: str, *, engine: str, workers: int, customers: 
 
 def test_a_killed_sender_leaves_at_most_one_unknown(database_url: str, tmp_path: Path) -> None:
     survives(tmp_path, database_url, engine="embedded", workers=1, customers=900, kills=6)
+
+
+def test_a_killed_sender_leaves_at_most_one_unknown_a_connection(database_url: str, tmp_path: Path) -> None:
+    survives(tmp_path, database_url, engine="embedded", workers=1, customers=1_200, kills=4, connections=4)
 
 
 @pytest.mark.slow

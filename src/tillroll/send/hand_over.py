@@ -1,8 +1,7 @@
 """Handing claimed messages to the transport: a message at which the transport fails costs the others nothing.
 
-The gate hears of each outcome before the next message leaves. A transport yields one outcome after the other, in order
-(`transport.py`). So when it fails, the message at hand is the first without an outcome: it may have left, unless the transport's
-own log says otherwise. The messages behind it are handed over again.
+The gate hears of each outcome before the next message leaves by the same connection (`transport.py`). So when a transport fails,
+what it was about to send may have left, unless its own log says otherwise. The other messages are handed over again.
 """
 
 from __future__ import annotations
@@ -38,7 +37,9 @@ def hand_over(context: SendContext, run: Run, claimed: Sequence[Outgoing], gate:
             if concerns_everybody(fault):
                 raise
             unsettled = [message for message in remaining if message.message_id not in settled]
-            for delivery in _settle_at_hand(context, run, unsettled, fault, alone=len(remaining) == 1):
+            at_hand = [message for message in unsettled if message.message_id in gate.on_the_wire]
+            alone = len(remaining) == 1
+            for delivery in _settle_at_hand(context, run, unsettled, at_hand, fault, alone=alone):
                 settled.add(delivery.message_id)
                 gate.note(delivery)
             remaining = [message for message in unsettled if message.message_id not in settled]
@@ -49,23 +50,38 @@ def hand_over(context: SendContext, run: Run, claimed: Sequence[Outgoing], gate:
 
 
 def _settle_at_hand(
-    context: SendContext, run: Run, unsettled: Sequence[Outgoing], fault: Exception, *, alone: bool
+    context: SendContext,
+    run: Run,
+    unsettled: Sequence[Outgoing],
+    at_hand: Sequence[Outgoing],
+    fault: Exception,
+    *,
+    alone: bool,
 ) -> list[Delivery]:
-    """Return the outcomes that are known after a fault: by the transport's log if it keeps one, otherwise by the order."""
+    """Return the outcomes that are known after a fault.
+
+    By the transport's log if it keeps one. Otherwise what was about to leave may have left; if nothing was, the first message
+    is the one that the transport failed at.
+    """
     if not unsettled:
         return []
     left = context.transport.delivered([message.key for message in unsettled])
     if left is None or (alone and unsettled[0].key not in left):
-        victim, now = unsettled[0], context.clock.now()
-        item = message_item(run, victim.message_id)
-        noted = context.database.insist(  # the outcomes so far must not be lost now
-            lambda: note(context.engine, item, fault, stage=Stage.SEND, now=now, for_good=True)
-        )
         outcome = DeliveryOutcome.UNKNOWN if left is None else DeliveryOutcome.FAILED
-        reason = f"the transport failed at it: fault {noted.reference}"
-        return [Delivery(message_id=victim.message_id, outcome=outcome, reason=reason)]
+        return [_failed_at(context, run, victim, fault, outcome) for victim in at_hand or unsettled[:1]]
     return [
         Delivery(message_id=message.message_id, outcome=DeliveryOutcome.SENT)
         for message in unsettled
         if message.key in left
     ]
+
+
+def _failed_at(
+    context: SendContext, run: Run, victim: Outgoing, fault: Exception, outcome: DeliveryOutcome
+) -> Delivery:
+    item, now = message_item(run, victim.message_id), context.clock.now()
+    noted = context.database.insist(  # the outcomes so far must not be lost now
+        lambda: note(context.engine, item, fault, stage=Stage.SEND, now=now, for_good=True)
+    )
+    reason = f"the transport failed at it: fault {noted.reference}"
+    return Delivery(message_id=victim.message_id, outcome=outcome, reason=reason)

@@ -67,6 +67,25 @@ def _write_where(
     return connection.execute(sa.update(messages).where(*where).values(written)).rowcount
 
 
+_ALL_SENT = (  # made once: it is executed for each message that leaves by a transport without a log
+    sa.update(messages)
+    .where(
+        messages.c.id.in_(sa.bindparam("messages", expanding=True)),
+        messages.c.state.in_((MessageState.SENDING, MessageState.UNKNOWN, MessageState.READY)),
+        messages.c.owner == sa.bindparam("by"),
+        messages.c.sending_at == sa.bindparam("claimed_at"),
+    )
+    .values(
+        state=MessageState.SENT,
+        reason="",
+        sent_at=sa.bindparam("now"),
+        changed_at=sa.bindparam("now"),
+        not_before=None,
+        wire=WireState.UNMARKED,
+    )
+)
+
+
 def message_item(run: Run, message_id: int) -> FaultyItem:
     """Return what a fault calls a message of a run."""
     return FaultyItem(
@@ -142,9 +161,8 @@ def _write_outcomes(
             sent.setdefault(claimed_by, []).append(delivery.message_id)
         else:
             _write_outcome(connection, delivery, claimed_by, if_unknown, now)
-    for claimed_by, ids in sent.items():
-        values = {"state": MessageState.SENT, "reason": "", "sent_at": now}
-        _write_where(connection, _claimed(ids, claimed_by, MessageState.SENT), now, values)
+    for (owner, claimed_at), ids in sent.items():
+        connection.execute(_ALL_SENT, {"messages": ids, "by": owner, "claimed_at": claimed_at, "now": now})
 
 
 def _write_outcome(

@@ -49,6 +49,10 @@ class Gate(Protocol):
         """
         ...
 
+    def leave_together(self, messages: Sequence[Outgoing]) -> frozenset[int]:
+        """Do the same for messages on several connections. Returns which may leave, by the ids of their rows."""
+        ...
+
 
 class _Open:
     """Lets everything leave."""
@@ -58,6 +62,9 @@ class _Open:
 
     def leaves(self, message: Outgoing) -> bool:
         return True
+
+    def leave_together(self, messages: Sequence[Outgoing]) -> frozenset[int]:
+        return frozenset(message.message_id for message in messages)
 
 
 OPEN: Gate = _Open()
@@ -69,6 +76,9 @@ class Transport(Protocol):
 
     name: str
     """What `message.send.via` calls it; stored with each message."""
+
+    batch: int
+    """How many messages it is given at a time, at most."""
 
     keeps_log: bool
     """Whether `delivered` and `since` can tell what left."""

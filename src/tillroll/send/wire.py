@@ -29,6 +29,17 @@ from tillroll.send.outcomes import record, record_now, take_back
 from tillroll.send.transport import Delivery
 from tillroll.send.trouble import IN_A_ROW, MOST_LOST
 
+_MARK = (  # made once: it is executed for each message
+    sa.update(messages)
+    .where(
+        messages.c.id == sa.bindparam("message"),
+        messages.c.state == MessageState.SENDING,
+        messages.c.owner == sa.bindparam("by"),
+        messages.c.sending_at == sa.bindparam("claimed_at"),
+        sa.exists().where(runs.c.id == sa.bindparam("run"), runs.c.state == sa.bindparam("run_state")),
+    )
+    .values(wire=WireState.LEAVING)
+)
 _REFUSALS = frozenset({DeliveryOutcome.DOUBTFUL, DeliveryOutcome.LATER})
 
 
@@ -46,6 +57,7 @@ class Wire:
         self._lost = 0  # answers, in a row
         self._written: set[int] = set()
         self._untried: set[int] = set()  # written as tried before the transport's trouble was known
+        self.on_the_wire: set[int] = set()  # messages that may have left and have no outcome yet
         self.trouble: Delivery | None = None  # what shows that the transport is in trouble
         self.fault: Exception | None = None  # nothing more leaves because of it
         self.was_answered = False  # the server spoke about a message, so the transport works
@@ -69,19 +81,27 @@ class Wire:
 
     def leaves(self, message: Outgoing) -> bool:
         """Mark a message as leaving, if the claim on it still holds, and write the outcomes so far. Raises nothing."""
+        return message.message_id in self.leave_together([message])
+
+    def leave_together(self, messages: Sequence[Outgoing]) -> frozenset[int]:
+        """Do the same for several messages, each on a connection of its own, in one transaction. Returns which may leave."""
+        if self.trouble is not None or self.fault is not None:
+            return frozenset()
         try:
-            is_ours = self._write_and_mark(message.message_id)
+            ours = self._write_and_mark([message.message_id for message in messages])
         except Exception as fault:
             self._context.database.failed(fault)
             self.fault = fault
-            return False
-        if not is_ours:
+            return frozenset()
+        if len(ours) < len(messages):
             self._lease.has_ended = True
-        return is_ours
+        self.on_the_wire |= ours
+        return ours
 
     def note(self, delivery: Delivery) -> None:
         """Take the outcome of a message."""
         self._pending.append(delivery)
+        self.on_the_wire.discard(delivery.message_id)
         if delivery.outcome is DeliveryOutcome.UNTRIED:
             self.trouble = self.trouble or delivery
         elif delivery.outcome is DeliveryOutcome.UNKNOWN:
@@ -135,13 +155,13 @@ class Wire:
         """Return the moments of the messages whose outcome the ledger doesn't have."""
         return {message_id: at for message_id, at in moments.items() if message_id not in self._written}
 
-    def _write_and_mark(self, message_id: int) -> bool:
-        """Write the outcomes so far, and mark a message as leaving, in one transaction. Returns whether it may leave."""
-        is_ours = False
+    def _write_and_mark(self, message_ids: Sequence[int]) -> frozenset[int]:
+        """Write the outcomes so far, and mark messages as leaving, in one transaction. Returns which may leave."""
+        ours: frozenset[int] = frozenset()
 
         def mark(connection: Connection) -> None:
-            nonlocal is_ours
-            is_ours = self._mark(connection, message_id)
+            nonlocal ours
+            ours = frozenset(each for each in message_ids if self._mark(connection, each))
 
         record_now(
             self._context,
@@ -154,15 +174,14 @@ class Wire:
         )
         self._written |= {one.message_id for one in self._pending}
         self._pending = []
-        return is_ours
+        return ours
 
     def _mark(self, connection: Connection, message_id: int) -> bool:
-        ours = (
-            messages.c.id == message_id,
-            messages.c.state == MessageState.SENDING,
-            messages.c.owner == self._context.owner,
-            messages.c.sending_at == self._lease.claimed_at[message_id],
-            sa.exists().where(runs.c.id == self._run.id, runs.c.state == self._run.state),
-        )
-        leaving = sa.update(messages).where(*ours).values(wire=WireState.LEAVING)
-        return connection.execute(leaving).rowcount == 1
+        ours = {
+            "message": message_id,
+            "by": self._context.owner,
+            "claimed_at": self._lease.claimed_at[message_id],
+            "run": self._run.id,
+            "run_state": self._run.state,
+        }
+        return connection.execute(_MARK, ours).rowcount == 1

@@ -33,6 +33,9 @@ from tillroll.send.slices.compose import DueMessage, compose
 from tillroll.send.slices.due import due_message, next_messages
 from tillroll.send.wishes import NO_WISH, OwnWish, wishes_of
 
+_MOST_BYTES = 20_000_000
+"""Of e-mails that are built before they leave."""
+
 _ALL_OF_THEM = 10
 """If so many messages are looked at and every one of them fails, the fault is the run's, not theirs."""
 
@@ -49,7 +52,8 @@ class Claimed:
 def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claimed:
     """Claim the next messages and build them. Messages that may not go are held, or wait.
 
-    A template may be slow: at the end of the slice, or of the process, no other message is built.
+    A template may be slow: at the end of the slice, or of the process, no other message is built. Nor is too much kept in
+    memory.
     """
     context = sending.context
     with reading(context.engine) as connection:
@@ -60,14 +64,17 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
         rows = connection.execute(next_messages(sending, now, most)).all()
         others = others_of(connection, sending, [row.customer_id for row in rows], now)
         wishes = wishes_of(connection, sending, rows, now)
-    judged: list[_Judged] = []
+    judged, size = list[_Judged](), 0
     broken: list[tuple[int, Exception]] = []
     for row in rows:
-        if (judged or broken) and (context.clock.now() > until or context.database.stopped):
+        is_enough = size >= _MOST_BYTES or context.clock.now() > until or context.database.stopped
+        if (judged or broken) and is_enough:
             break
         try:
             theirs = others.get(row.customer_id, NO_OTHERS), wishes.get(row.customer_id, NO_WISH)
-            judged.append(_judge(sending, row, *theirs, now))
+            looked_at = _judge(sending, row, *theirs, now)
+            judged.append(looked_at)
+            size += len(looked_at.email.content) if looked_at.email is not None else 0
         except Exception as fault:
             if concerns_everybody(fault):
                 raise

@@ -37,8 +37,6 @@ from tillroll.send.slices.claim import Claimed, claim, count_allowed_by_rate
 from tillroll.send.slices.prepare import prepare
 from tillroll.send.wire import Wire
 
-_BATCH = 100
-_FIRST_BATCH = 20  # of a slice: with a slow mail server few e-mails are built in vain, and few are claimed when a process dies
 _WAIT_FOR_OTHERS = timedelta(seconds=2)  # before the other senders' progress is checked again
 
 
@@ -64,7 +62,7 @@ def send_ready(sending: Sending, *, until: datetime) -> datetime | None:
     if context.owner == 0:
         if_unknown = sending.message.send.if_unknown
         settle_interrupted(context, sending.run, sending.kind, if_unknown=if_unknown)
-    batch = _FIRST_BATCH
+    batch = max(1, context.transport.batch // 2)  # with a slow mail server few e-mails are built in vain
     while True:
         now = context.clock.now()
         start = _earliest(sending, now)
@@ -83,7 +81,7 @@ def send_ready(sending: Sending, *, until: datetime) -> datetime | None:
             return None
         if _send_claimed(sending, claimed, until, held) or context.clock.now() >= until:
             return context.clock.now()
-        batch = min(_BATCH, 2 * batch)
+        batch = min(context.transport.batch, 2 * batch)
 
 
 def _load_hold(context: SendContext) -> Hold | None:

@@ -19,6 +19,7 @@ class Nowhere:
     """A transport that takes nothing."""
 
     name = "none"
+    batch = 100
     keeps_log = True  # nothing ever left, which it can tell of every message
 
     def deliver(self, messages: Sequence[Outgoing], gate: Gate = OPEN) -> Iterator[Delivery]:

@@ -30,6 +30,7 @@ class Outbox:
     """A transport that writes messages to a folder."""
 
     name = Via.OUTBOX.value
+    batch = 500
     keeps_log = True
 
     def __init__(self, folder: Path, clock: Clock) -> None:

@@ -13,8 +13,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections import deque
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from datetime import datetime
 
 from tillroll.campaign.language.models import Via
@@ -22,16 +21,18 @@ from tillroll.campaign.text.clean import clean_line
 from tillroll.clock import SystemClock
 from tillroll.errors import Refused
 from tillroll.ledger.consent.return_path import ReturnPath
-from tillroll.rendering.addresses import mailbox, sender_of
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.transport import OPEN, Delivery, Departed, Gate
 from tillroll.send.transports.bounded_smtp import BoundedSmtp, BoundedSmtpTls, InUtf8
+from tillroll.send.transports.crew import Crew, Handed, Trade
+from tillroll.send.transports.envelope import open_message
 from tillroll.send.transports.replies import CLOSING, GO_ON, Judgement, SmtpReply, SmtpStep, judge
 from tillroll.send.transports.smtp_server import SmtpServer, trusting
 from tillroll.send.trouble import Trouble
 
 _CLOCK = SystemClock()
+_BATCH, _LARGEST_BATCH, _BATCH_OF_A_CONNECTION = 100, 500, 50
 _SECONDS = 30.0  # for a connection, for a reply, and for a message to be taken
 
 
@@ -41,18 +42,6 @@ class _NotEncrypted(Exception):
     def __str__(self) -> str:
         advice = "use smtps://, or smtp+insecure:// on a network that you trust"
         return f"it offers no encryption, so the password isn't given to it; {advice}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Handed:
-    """What came of handing one message over."""
-
-    delivery: (
-        Delivery | None
-    )  # None: the connection was lost before the message left; or it may not leave any more
-    is_lost: bool  # no other message can go by this connection
-    has_hung: bool = False  # the server said nothing for as long as it may: nothing else is tried now
-    may_not: bool = False  # the gate is closed: nothing more leaves
 
 
 class Smtp:
@@ -76,20 +65,27 @@ class Smtp:
         """
         self._server, self._seconds, self._return_path = server, seconds, return_path
         self._context = context or trusting(server)
+        self._limit = _Limit(server.per_connection)
+        self.batch = max(_BATCH, min(_LARGEST_BATCH, _BATCH_OF_A_CONNECTION * server.connections))
 
     def deliver(self, messages: Sequence[Outgoing], gate: Gate = OPEN) -> Iterator[Delivery]:
-        """Hand the messages over, one after the other, on as many connections as it takes.
+        """Hand the messages over, on as many connections as it takes: one after the other, or several at once.
 
         Each connection must settle a message; a message that two connections end at waits, and the others go on.
         """
+        server = self._server
+        if len(messages) > 1 and (server.connections > 1 or server.per_connection or server.rate):
+            return Crew(self._trade(), messages, gate).deliver()
+        return self._deliver_in_turn(messages, gate)
+
+    def _deliver_in_turn(self, messages: Sequence[Outgoing], gate: Gate) -> Iterator[Delivery]:
         remaining: deque[Outgoing] = deque(messages)
         ended_at: Outgoing | None = None  # the message at which the connection before ended
         while remaining:
             try:
                 connection = self._connect()
             except Exception as fault:  # whatever it is, it isn't the fault of a message
-                reason = f"the mail server can't be reached: {_describe(fault)}"
-                yield from _untried(remaining, reason, _why_unreachable(fault))
+                yield from map(_unreachable(fault), remaining)
                 return
             try:
                 last = yield from self._converse(connection, remaining, gate)
@@ -98,19 +94,18 @@ class Smtp:
             if last.may_not:
                 return
             if last.has_hung:
-                yield from _untried(remaining, "the mail server doesn't answer", Trouble.UNREACHABLE)
+                yield from map(_hung, remaining)
                 return
             if (
                 last.delivery is None and remaining[0] is ended_at
             ):  # it may be the cause, or the server is in trouble
-                reason = "the mail server ended two connections at it"
-                yield _delivery(remaining.popleft(), DeliveryOutcome.LATER, reason, Trouble.UNREACHABLE)
+                yield _ended_twice(remaining.popleft())
             elif last.delivery is None:
                 ended_at = remaining[0]
 
     def _converse(
         self, connection: BoundedSmtp, remaining: deque[Outgoing], gate: Gate
-    ) -> Generator[Delivery, None, _Handed]:
+    ) -> Generator[Delivery, None, Handed]:
         """Hand messages over while a connection lasts, and drop the settled ones. Returns what came of the last one."""
         while True:
             handed = self._hand_over(connection, remaining[0], gate)
@@ -119,6 +114,20 @@ class Smtp:
                 yield handed.delivery
             if handed.delivery is None or handed.is_lost or not remaining:
                 return handed
+
+    def _trade(self) -> Trade:
+        server = self._server
+        return Trade(
+            connect=self._connect,
+            hand_over=self._hand_over,
+            unreachable=_unreachable,
+            hung=_hung,
+            ended_twice=_ended_twice,
+            connections=server.connections,
+            pause=server.rate.seconds / server.rate.count if server.rate is not None else 0.0,
+            most_served=self._limit.most,
+            note_end=self._limit.note,
+        )
 
     def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
         """Return None: a mail server can't be asked."""
@@ -152,62 +161,39 @@ class Smtp:
             raise
         return connection
 
-    def _hand_over(self, connection: BoundedSmtp, message: Outgoing, gate: Gate) -> _Handed:
+    def _hand_over(self, connection: BoundedSmtp, message: Outgoing, gate: Gate) -> Handed:
         """Hand one message over. Until its end is on the way nothing has left, and a lost connection costs it nothing."""
         if not gate.may_leave([message]):
-            return _Handed(delivery=None, is_lost=True, may_not=True)
+            return Handed(delivery=None, is_lost=True, may_not=True)
         is_leaving, began = False, _CLOCK.monotonic()
         try:
-            step, reply = self._open(connection, message)
+            step, reply = open_message(connection, message, self._return_path)
             if reply.code == GO_ON:
                 connection.send_content(message.content)
                 if not gate.leaves(message):
-                    return _Handed(delivery=None, is_lost=True, may_not=True)
+                    return Handed(delivery=None, is_lost=True, may_not=True)
                 is_leaving = True
                 step, reply = SmtpStep.CONTENT, SmtpReply.of(connection.end_content())
         except (smtplib.SMTPServerDisconnected, OSError) as fault:
             has_hung = _CLOCK.monotonic() - began >= self._seconds
             if not is_leaving:
-                return _Handed(delivery=None, is_lost=True, has_hung=has_hung)
+                return Handed(delivery=None, is_lost=True, has_hung=has_hung)
             reason = f"the reply was lost: {_describe(fault)}"
             delivery = _delivery(message, DeliveryOutcome.UNKNOWN, reason, Trouble.UNREACHABLE)
-            return _Handed(delivery=delivery, is_lost=True, has_hung=has_hung)
+            return Handed(delivery=delivery, is_lost=True, has_hung=has_hung)
         except Refused as refusal:
             delivery = _delivery(message, DeliveryOutcome.FAILED, refusal.message)
-            return _Handed(delivery=delivery, is_lost=not _is_ready(connection))
+            return Handed(delivery=delivery, is_lost=not _is_ready(connection))
         except Exception as fault:
             outcome = DeliveryOutcome.UNKNOWN if is_leaving else DeliveryOutcome.FAILED
             reason = f"{type(fault).__name__}: {_describe(fault)}"
             is_lost = is_leaving or not _is_ready(connection)
-            return _Handed(delivery=_delivery(message, outcome, reason), is_lost=is_lost)
+            return Handed(delivery=_delivery(message, outcome, reason), is_lost=is_lost)
         if reply.code == CLOSING:  # it takes no more on this connection, and did not take this one
-            return _Handed(delivery=None, is_lost=True)
+            return Handed(delivery=None, is_lost=True)
         delivery = _judged(message, judge(step, reply), step, reply)
         is_lost = delivery.outcome is not DeliveryOutcome.SENT and not _is_ready(connection)
-        return _Handed(delivery=delivery, is_lost=is_lost)
-
-    def _open(self, connection: BoundedSmtp, message: Outgoing) -> tuple[SmtpStep, SmtpReply]:
-        """Name the sender and the one recipient, and ask to send. Returns the server's last reply, and to what.
-
-        Raises `Refused` for an address.
-        """
-        sender, reader = sender_of(message.sender), mailbox("", message.to)
-        needs_utf8 = sender.needs_utf8 or reader.needs_utf8
-        if needs_utf8 and not connection.has_extn("smtputf8"):
-            raise Refused(
-                "The mail server takes no e-mail addresses with such letters before the @ (it doesn't offer SMTPUTF8)."
-            )
-        connection.command_encoding = "utf-8" if needs_utf8 else "ascii"
-        options = [f"SIZE={len(message.content)}"] if connection.has_extn("size") else []
-        options += ["BODY=8BITMIME", "SMTPUTF8"] if needs_utf8 else []
-        back_to = self._return_path.of(message.key) if self._return_path is not None else sender.address
-        reply = SmtpReply.of(connection.docmd("MAIL", " ".join([f"FROM:<{back_to}>", *options])))
-        if not reply.is_good:
-            return SmtpStep.SENDER, reply
-        reply = SmtpReply.of(connection.docmd("RCPT", f"TO:<{reader.address}>"))
-        if not reply.is_good:
-            return SmtpStep.RECIPIENT, reply
-        return SmtpStep.DATA, SmtpReply.of(connection.docmd("DATA"))
+        return Handed(delivery=delivery, is_lost=is_lost)
 
 
 def _judged(message: Outgoing, judgement: Judgement, step: SmtpStep, reply: SmtpReply) -> Delivery:
@@ -237,9 +223,36 @@ def _delivery(
     return Delivery(message_id=message.message_id, outcome=outcome, reason=reason, trouble=trouble)
 
 
-def _untried(messages: Iterable[Outgoing], reason: str, trouble: Trouble) -> Iterator[Delivery]:
-    for message in messages:
-        yield _delivery(message, DeliveryOutcome.UNTRIED, reason, trouble)
+def _unreachable(fault: Exception) -> Callable[[Outgoing], Delivery]:
+    """Return the outcome of each message when no connection could be made."""
+    reason, trouble = f"the mail server can't be reached: {_describe(fault)}", _why_unreachable(fault)
+    return lambda message: _delivery(message, DeliveryOutcome.UNTRIED, reason, trouble)
+
+
+def _hung(message: Outgoing) -> Delivery:
+    reason = "the mail server doesn't answer"
+    return _delivery(message, DeliveryOutcome.UNTRIED, reason, Trouble.UNREACHABLE)
+
+
+def _ended_twice(message: Outgoing) -> Delivery:
+    reason = "the mail server ended two connections at it"
+    return _delivery(message, DeliveryOutcome.LATER, reason, Trouble.UNREACHABLE)
+
+
+class _Limit:
+    """How many messages the server takes on a connection: as the address says, or less, if it ends two after the same number."""
+
+    def __init__(self, said: int | None) -> None:
+        self._most, self._last = said, 0
+
+    def most(self) -> int | None:
+        return self._most
+
+    def note(self, served: int) -> None:
+        """Note that the server ended a connection after so many messages."""
+        if served and served == self._last:
+            self._most = min(served, self._most or served)
+        self._last = served
 
 
 def _why_unreachable(fault: Exception) -> Trouble:

@@ -62,6 +62,7 @@ class _OneRequest:
 class MailService:
     """A transport that hands e-mails to one mail service."""
 
+    batch = 100
     keeps_log = False
 
     def __init__(
