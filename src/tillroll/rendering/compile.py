@@ -26,7 +26,7 @@ from tillroll.rendering.encoding.body import FixedTexts, Pieces
 from tillroll.rendering.jinja.budget import metered
 from tillroll.rendering.jinja.calls import FUNCTIONS
 from tillroll.rendering.jinja.environment import BudgetedEnvironment, parse_bounded
-from tillroll.rendering.jinja.fold import Known, fold
+from tillroll.rendering.jinja.fold import NOTHING, Known, fold
 from tillroll.rendering.pictures.inline import Picture, pictures_in, with_pictures
 
 _MOST_OUTPUT = 1_000_000
@@ -250,7 +250,7 @@ def _a_line_for_each_tag(text: str) -> str:
 
 
 def _part(
-    environment: BudgetedEnvironment, *, place: str, written: str, compiled: str, known: Known = ()
+    environment: BudgetedEnvironment, *, place: str, written: str, compiled: str, known: Known = NOTHING
 ) -> TemplatePart:
     try:
         code = _code(compiled, environment.autoescape is True, known)
@@ -281,6 +281,6 @@ def _code(source: str, autoescape: bool, known: Known) -> CodeType:
     """Return a template's code; it is the same for all stores, unless texts of one are folded into it."""
     environment = BudgetedEnvironment(autoescape=autoescape, filters=dict.fromkeys(OUR_FILTERS, str))
     tree = parse_bounded(environment, source)
-    if known:
-        fold(tree, known, autoescape=autoescape)
+    if known != NOTHING:
+        fold(tree, known, environment)
     return environment.compile(tree)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from tillroll.rendering.compile import Compiled
-from tillroll.rendering.jinja.fold import known_of
+from tillroll.rendering.jinja.fold import Known
 
 _FOLD_AFTER = 20
 """E-mails, before what they have in common is folded into their template: that takes as long as hundreds of them."""
@@ -57,6 +57,13 @@ class TermsOfRun:
             terms = self._known[key] = make()
         terms.used += 1
         if terms.used == _FOLD_AFTER and self._folded < _MOST_FOLDED:
-            terms.compiled = terms.compiled.folded(known_of(terms.facts))
+            terms.compiled = terms.compiled.folded(_known(terms.facts))
             self._folded += 1
         return terms
+
+
+def _known(facts: Mapping[str, Any]) -> Known:
+    """Return what is known of e-mails with these facts: all of it, but for the text of the code."""
+    return Known.of(
+        {name: value for name, value in facts.items() if name != "code"}, {"code": facts.get("code")}
+    )

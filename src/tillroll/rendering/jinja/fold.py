@@ -1,49 +1,76 @@
 """Folding what is the same in all e-mails of a run into their template: `{{ store.name }}` becomes text, once.
 
-Only what stays exact is folded: a text that is shown as it is, or asked for by an `if`, where the template gives its name to
-nothing else. All other expressions, also those that filter such a text, are worked out in each e-mail.
+Only what stays exact is folded: what is shown, asked for by an `if`, or gone through by a loop, made of nothing but known values,
+constants and Jinja's own pure filters, where the template gives those names to nothing else. It is worked out by the same
+environment, within the budget of one e-mail. What can't be worked out stays, so that its fault is found in each e-mail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from jinja2 import nodes
+from jinja2 import Environment, Template, TemplateError, nodes
 from markupsafe import escape
 
-Known = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-"""By variable, the texts of its attributes: `(("store", (("name", "Tea & Co"), …)), …)`; by "", variables that are texts."""
+from tillroll.rendering.jinja.budget import metered
 
 
-def known_of(facts: Mapping[str, Any]) -> Known:
-    """Return the texts among some variables."""
-    owners = {"": facts} | {name: value for name, value in facts.items() if isinstance(value, dict)}
-    return tuple((name, tuple(_texts(value))) for name, value in owners.items())
+@dataclass(frozen=True)
+class Known:
+    """Variables that are known. Two are the same if they look the same."""
+
+    key: str
+    values: Mapping[str, Any] = field(compare=False)
+    partly: Mapping[str, Any] = field(compare=False)  # variables some of whose attributes are known
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], partly: Mapping[str, Any]) -> Known:
+        return cls(repr((values, partly)), values, partly)
 
 
-def _texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for word, value in values.items():
-        if type(value) is str:
-            yield word, value
+NOTHING = Known.of({}, {})
+
+_PURE = (
+    nodes.And,
+    nodes.Compare,
+    nodes.Concat,
+    nodes.CondExpr,
+    nodes.Const,
+    nodes.For,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.If,
+    nodes.List,
+    nodes.Name,
+    nodes.Not,
+    nodes.Operand,
+    nodes.Or,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Tuple,
+)
+_PURE_FILTERS = frozenset(
+    {"capitalize", "default", "first", "join", "last", "length", "lower", "title", "trim", "upper"}
+)
 
 
-def fold(tree: nodes.Template, known: Known, *, autoescape: bool) -> None:
+def fold(tree: nodes.Template, known: Known, environment: Environment) -> None:
     """Replace what is known in a template's tree."""
     if next(tree.find_all((nodes.EvalContextModifier, nodes.ScopedEvalContextModifier)), None) is not None:
         return  # it decides for itself what is escaped
     taken = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
     taken |= {macro.name for macro in tree.find_all(nodes.Macro)}
-    texts = {name: dict(texts) for name, texts in known if name not in taken}
-    variables = {word: text for word, text in texts.pop("", {}).items() if word not in taken}
-    _Folding(texts, variables, autoescape).fold(tree)
+    with metered():
+        _Folding(known, taken, environment).fold(tree)
 
 
 class _Folding:
-    def __init__(
-        self, texts: Mapping[str, Mapping[str, str]], variables: Mapping[str, str], autoescape: bool
-    ) -> None:
-        self._texts, self._variables, self._autoescape = texts, variables, autoescape
+    def __init__(self, known: Known, taken: set[str], environment: Environment) -> None:
+        self._values = {name: value for name, value in known.values.items() if name not in taken}
+        self._partly = {name: value for name, value in known.partly.items() if name not in taken}
+        self._environment = environment
 
     def fold(self, node: nodes.Node) -> None:
         """Fold everything below a node."""
@@ -68,9 +95,14 @@ class _Folding:
 
     def _statement(self, statement: nodes.Node) -> list[nodes.Node]:
         if isinstance(statement, nodes.If):
-            text = self._text_of(statement.test)
+            asked = nodes.If(statement.test, [nodes.Output([nodes.TemplateData("1")])], [], [])
+            answer = self._worked_out(asked)
+            if answer is not None:
+                return self._statements(_taken_branch(statement, bool(answer)))
+        if isinstance(statement, nodes.For):
+            text = self._worked_out(statement)
             if text is not None:
-                return self._statements(_taken_branch(statement, bool(text)))
+                return [nodes.Output([nodes.TemplateData(text)], lineno=statement.lineno)]
         if isinstance(statement, nodes.Output):
             shown = [self._shown(child) for child in statement.nodes]
             return [nodes.Output(shown, lineno=statement.lineno)]
@@ -78,22 +110,53 @@ class _Folding:
         return [statement]
 
     def _shown(self, child: nodes.Expr) -> nodes.Expr:
-        text = self._text_of(child)
-        if text is None:
+        if isinstance(child, nodes.TemplateData):
             return child
-        return nodes.TemplateData(str(escape(text)) if self._autoescape else text, lineno=child.lineno)
+        text = self._text_of(child)
+        if text is not None:
+            text = str(escape(text)) if self._environment.autoescape is True else text
+        else:
+            text = self._worked_out(nodes.Output([child]))
+        return nodes.TemplateData(text, lineno=child.lineno) if text is not None else child
 
-    def _text_of(self, node: nodes.Node) -> str | None:
-        """Return the text of `store.name`, `store['name']` or `shop_link`; None if it isn't known."""
-        if isinstance(node, nodes.Name):
-            return self._variables.get(node.name)
+    def _text_of(self, node: nodes.Expr) -> str | None:
+        """Return the text that `store.name` or `store['name']` is; None if it isn't known, or must be worked out."""
         if not (isinstance(node, nodes.Getattr | nodes.Getitem) and isinstance(node.node, nodes.Name)):
             return None
-        texts = self._texts.get(node.node.name, {})
-        if isinstance(node, nodes.Getattr):
-            return texts.get(node.attr) if not hasattr(dict, node.attr) else None  # a method comes first
-        word = node.arg.value if isinstance(node.arg, nodes.Const) else None
-        return texts.get(word) if isinstance(word, str) else None
+        owner = self._values.get(node.node.name, self._partly.get(node.node.name))
+        word = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+        if not isinstance(owner, dict) or not isinstance(word, str) or hasattr(dict, word):
+            return None
+        value = owner.get(word)
+        return value if type(value) is str else None
+
+    def _worked_out(self, statement: nodes.Stmt) -> str | None:
+        """Return what a statement shows, if it is made of known values alone; None if it isn't, or fails."""
+        if not self._is_pure(statement):
+            return None
+        tree = nodes.Template([statement], lineno=1)
+        tree.set_environment(self._environment)
+        try:
+            code = self._environment.compile(tree)
+            template = Template.from_code(self._environment, code, {})
+            return "".join(template.root_render_func(template.new_context(self._values)))
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
+            return None
+
+    def _is_pure(self, statement: nodes.Stmt) -> bool:
+        inside = [statement, *statement.find_all(nodes.Node)]
+        local = {node.name for node in inside if isinstance(node, nodes.Name) and node.ctx == "store"}
+        local |= {"loop"} if isinstance(statement, nodes.For) else set()
+        for node in inside:
+            if isinstance(node, nodes.Filter):
+                if node.name not in _PURE_FILTERS:
+                    return False
+            elif isinstance(node, nodes.Name):
+                if node.name not in self._values and node.name not in local:
+                    return False
+            elif not isinstance(node, _PURE):
+                return False
+        return True
 
 
 def _taken_branch(statement: nodes.If, is_true: bool) -> list[nodes.Node]:

@@ -140,7 +140,7 @@ class Crew:
         self._is_closed = False
         self._why_stopped: Callable[[Outgoing], Delivery] | None = None  # the outcome of all that are left
 
-    def deliver(self) -> Iterator[Delivery]:
+    def hand_all_over(self) -> Iterator[Delivery]:
         """Hand the messages over, and yield what became of each that didn't stay. The threads end with it."""
         try:
             self._add_hand()

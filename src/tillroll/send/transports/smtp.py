@@ -75,7 +75,7 @@ class Smtp:
         """
         server = self._server
         if len(messages) > 1 and (server.connections > 1 or server.per_connection or server.rate):
-            return Crew(self._trade(), messages, gate).deliver()
+            return Crew(self._trade(), messages, gate).hand_all_over()
         return self._deliver_in_turn(messages, gate)
 
     def _deliver_in_turn(self, messages: Sequence[Outgoing], gate: Gate) -> Iterator[Delivery]:
