@@ -1,4 +1,4 @@
-"""Peak memory of minting, by the number of codes; it should be constant. Each figure is from a process of its own.
+"""Peak memory of minting and sending, by the number of codes; it should be constant. Each figure is from a process of its own.
 
 python -m bench.memory WORK URL …      the work of such a process
 """
@@ -9,12 +9,15 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 from bench.ledgers import ledger_url
 from bench.report import Report
 from bench.reserve import audience
+from bench.send import all_live, context_of
 from bench.shop import UNLIMITED, shop
 from tests.shop import NOW, run_row
 from tillroll.campaign.states import RunState
@@ -27,6 +30,7 @@ from tillroll.ledger.queries.plans import recount_plan
 from tillroll.mint.context import MintContext
 from tillroll.mint.issue.reserve import reserve
 from tillroll.mint.issue.turn import mint_turn
+from tillroll.send.slices.deliver import send_slice
 
 SIZES = (10_000, 100_000, 1_000_000)
 
@@ -36,9 +40,10 @@ def run(report: Report) -> None:
     report.section(
         "Peak memory on SQLite",
         "Reserved: the audience's digest is recounted and a code drawn for each recipient. Live: the codes are made in a"
-        " store without limits, from drawing to the last answer. Beside each: the first row of its kind.",
+        " store without limits, from drawing to the last answer. Sent: their e-mails are written to an outbox. Beside each: the"
+        " first row of its kind.",
     )
-    for what, work in (("reserved", _reserved), ("live", _live)):
+    for what, work in (("reserved", _reserved), ("live", _live), ("sent", _sent)):
         smallest = 0.0
         for size in SIZES:
             peak = work(size)
@@ -56,6 +61,13 @@ def _live(size: int) -> float:
     with ledger_url("SQLite") as url, shop(customers=1, requests_per_minute=UNLIMITED) as store:
         _child("audience", url, str(size))
         return _child("mint", url, store.base_url, str(store.store_id), store.token)
+
+
+def _sent(size: int) -> float:
+    with ledger_url("SQLite") as url, tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
+        _child("audience", url, str(size))
+        _child("reserve", url)
+        return _child("send", url, folder)
 
 
 def _child(*words: str) -> float:
@@ -103,9 +115,23 @@ def _mint(url: str, base_url: str, store_id: str, token: str) -> None:
     engine.dispose()
 
 
+def _send(url: str, folder: str) -> None:
+    engine = open_engine(url)
+    all_live(engine, 1)
+    context = context_of(engine, Path(folder))
+    while run_row(engine, 1).state == RunState.SENDING:
+        send_slice(context, run_id=1, until=context.clock.now() + timedelta(seconds=5))
+    engine.dispose()
+
+
 def main() -> None:
     """Do the work that the arguments name, and print this process's peak memory as JSON."""
-    works: dict[str, Callable[..., None]] = {"audience": _make_audience, "reserve": _reserve, "mint": _mint}
+    works: dict[str, Callable[..., None]] = {
+        "audience": _make_audience,
+        "reserve": _reserve,
+        "mint": _mint,
+        "send": _send,
+    }
     works[sys.argv[1]](*sys.argv[2:])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1024 if sys.platform != "darwin" else 1024**2

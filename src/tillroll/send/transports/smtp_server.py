@@ -115,7 +115,7 @@ def _not_understood() -> Misconfigured:
     return Misconfigured(
         "SMTP_URL has an option that isn't understood.",
         hint=(
-            "There are: helo=shop.example (the name that the server is greeted by),"
+            "There are: ?helo=shop.example (the name that the server is greeted by),"
             f" connections=4 (at once, at most {MOST_CONNECTIONS}), per_connection=100 (e-mails), rate=600/m"
         ),
     )
