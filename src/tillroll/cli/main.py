@@ -32,6 +32,7 @@ COMMANDS = {  # ordered as a campaign's path, not by the alphabet
     "status": ("runs.status", "status", "Show the store, the campaigns and the open runs."),
     "send": ("runs.send", "send", "Show whether e-mails can leave, or send a test."),
     "bounces": ("mail.bounces", "bounces", "Read what a mail server sent back."),
+    "suppressions": ("mail.suppressions", "suppressions", "Show and change who gets no e-mails."),
     "doctor": ("mail.doctor", "doctor", "Find out what keeps e-mails from being believed."),
     "codes": ("codes.codes", "codes", "Find, export, take, pause, resume, extend, revoke and recycle codes."),
     "faults": ("runs.faults", "faults", "List what failed unexpectedly, or have it tried again."),
