@@ -12,7 +12,9 @@ from sqlalchemy.engine import Engine
 
 from tests.clocks import FakeClock
 from tests.shop import PUBLIC_URL, add_store
+from tests.web.site import open_shop
 from tillroll.campaign.states import ConsentSource
+from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.sealing import new_key
 from tillroll.ledger.tables import audit, consent_pushes, customers, suppressions
@@ -227,3 +229,24 @@ def test_names_of_any_direction_stay_in_their_place(
     add_store(ledger, ecwid_id=1005, name="שלום <b>&")
     page = stranger.get(path_for(links, "a@mail.example", ecwid_id=1005)).text
     assert "<bdi>שלום &lt;b&gt;&amp;</bdi>" in page
+
+
+@pytest.mark.parametrize("by", ["button", "form"])
+def test_a_hundred_unsubscribes_arrive(
+    ledger: Engine, stranger: FlaskClient, links: UnsubscribeLinks, by: str
+) -> None:
+    open_shop(ledger, customers=120)
+    with reading(ledger) as connection:
+        agreed = sa.select(customers.c.email).where(customers.c.accepts_marketing.is_(sa.true()))
+        people = list(connection.scalars(agreed.order_by(customers.c.customer_id).limit(100)))
+    for address in people:
+        path = path_for(links, address)
+        if by == "form":
+            assert stranger.post(path, data={"choice": "all"}).status_code == 303
+        else:
+            assert stranger.post(path, data=ONE_CLICK.encode(), content_type=FORM).status_code == 200
+    assert {row.address for row in rows(ledger)} == set(people)
+    assert len(rows(ledger, consent_pushes)) == 100
+    assert {accepts(ledger, address) for address in people} == {False}
+    with reading(ledger) as connection:
+        assert first_broken_row(connection) is None
