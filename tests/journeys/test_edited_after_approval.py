@@ -33,6 +33,7 @@ EDITS = {  # one character each; a file that isn't named here gets one at its en
     "rules/codes/short.yaml": ("length: 10", "length: 11", "length: 11, was 10"),
     "rules/guardrails.yaml": ("largest_percent: 30", "largest_percent: 31", "largest_percent: 31, was 30"),
     "rules/calendar.yaml": ("2026-01-01", "2026-01-02", "quiet_days: 2025-12-25, 2026-01-02"),
+    "rules/brand.yaml": ("Teal Street 12", "Teal Street 13", "rules/brand.yaml: postal_address: "),
     "templates/winback/message.txt.j2": ("It has", "It hás", "“It hás been a while"),
 }
 TO_GOODS = (
