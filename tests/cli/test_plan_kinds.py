@@ -20,6 +20,7 @@ from tillroll.cli.plan.show import show_preview
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.tables import stores
 from tillroll.outlook.plan_preview import PlanPreview, PreviewRequest, preview_plan
+from tillroll.rendering.bulk.link import EXAMPLE_LINK
 from tillroll.rendering.preview import PreviewSubject, render_previews
 
 START = "title: Hello\nowner: ana@shop.example\nstatus: active\nwhen: {manual: true}\n"
@@ -109,13 +110,15 @@ def test_the_e_mails_of_a_plan_are_shown_in_a_language(sqlite_url: str) -> None:
     engine = open_engine(sqlite_url)
     mail = MAIL.replace("winback", "note").replace("}\n", ", subjects: {de: Grüße}}\n")
     preview = preview_of(
-        engine, START + WHO + mail, {"templates/note/message.de.html.j2": b"<p>Neuer Tee</p>"}
+        engine,
+        START + WHO + mail,
+        {"templates/note/message.de.html.j2": b"<p>Neuer Tee {{ unsubscribe_link }}</p>"},
     )
     with engine.connect() as connection:
         store = connection.execute(sa.select(stores)).one()
     engine.dispose()
-    assert {mail.text for _, mail in mails_of(preview, store)} == {"New tea\n"}
+    assert {mail.text for _, mail in mails_of(preview, store)} == {f"New tea {EXAMPLE_LINK}\n"}
     assert {(mail.subject, mail.text) for _, mail in mails_of(preview, store, "de-AT")} == {
-        ("Grüße", "Neuer Tee\n")
+        ("Grüße", f"Neuer Tee {EXAMPLE_LINK}\n")
     }
     assert preview.proposal.languages == {"en": 39, "de": 0}

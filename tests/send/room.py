@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
@@ -32,7 +32,9 @@ from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
 from tillroll.rendering.bulk.link import UnsubscribeLinks
 from tillroll.rendering.compile import Rendered
+from tillroll.rendering.facts import RecipientFacts
 from tillroll.rendering.mime import Outgoing, build
+from tillroll.rendering.preview import previewed, render_previews
 from tillroll.send.context import SendContext
 from tillroll.send.transports.outbox import Outbox
 
@@ -155,3 +157,12 @@ def message(number: int = 1, *, name: str = "Živa", text: str = "Koda: BACK1\n"
         code="BACK1",
         content=content,
     )
+
+
+def previews(
+    connection: Connection, run_id: int, *, now: datetime, language: str = ""
+) -> list[tuple[RecipientFacts, Rendered]]:
+    """Return some e-mails of a run, as an approver sees them."""
+    found = previewed(connection, run_id, now=now, language=language)
+    assert found is not None
+    return render_previews(*found)

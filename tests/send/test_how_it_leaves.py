@@ -12,7 +12,17 @@ from sqlalchemy.engine import Engine
 
 from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
-from tests.send.room import BARE, CAMPAIGN, agreed, context_of, lines_of, minted, planned, ready_to_send
+from tests.send.room import (
+    BARE,
+    CAMPAIGN,
+    agreed,
+    context_of,
+    lines_of,
+    minted,
+    planned,
+    previews,
+    ready_to_send,
+)
 from tests.shop import NOW, run_row, sample_files
 from tillroll.campaign import parse_book
 from tillroll.campaign.states import MessageState, RunState
@@ -20,7 +30,6 @@ from tillroll.errors import Refused
 from tillroll.ledger.tables import codes, messages
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
-from tillroll.rendering.preview import previews
 from tillroll.send.slices.deliver import send_slice
 from tillroll.track.results.redeem import end_runs
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from tests.campaign.files import with_files
 from tests.clocks import FakeClock
-from tests.send.room import CAMPAIGN, agreed, context_of, lines_of, minted
+from tests.send.room import CAMPAIGN, agreed, context_of, lines_of, minted, previews
 from tests.shop import NOW, add_customers, add_store, lapsed, run_row
 from tillroll.campaign import Book, Finding
 from tillroll.campaign.frozen.proposal import Proposal
@@ -23,7 +23,6 @@ from tillroll.ledger.tables import customers
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
-from tillroll.rendering.preview import previews
 from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.remind import remind_slice
 

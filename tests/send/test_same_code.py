@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from tests.clocks import FakeClock
 from tests.flows.events import add_cart, all_runs, shop_with
-from tests.send.room import agreed, context_of, lines_of, minted
+from tests.send.room import agreed, context_of, lines_of, minted, previews
 from tests.shop import NOW, run_row
 from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.flows.enroll import enroll
@@ -19,7 +19,6 @@ from tillroll.flows.steps import take_steps
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, messages
 from tillroll.plan.make import make_plan
-from tillroll.rendering.preview import previews
 from tillroll.send.slices.deliver import send_slice
 from tillroll.track.results.redeem import end_runs
 
