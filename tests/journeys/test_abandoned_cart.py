@@ -66,7 +66,10 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 def begin(worker: StoreWorker) -> None:
     """Read the campaign, and the store for the first time."""
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
-    files |= {"campaigns/cart.yaml": CART.encode(), NOTE: b"<p>{{ customer.first_name }}</p>"}
+    files |= {
+        "campaigns/cart.yaml": CART.encode(),
+        NOTE: b"<p>{{ customer.first_name }} {{ unsubscribe_link }}</p>",
+    }
     files["templates/code/message.html.j2"] = (
         b"<p>{{ code.text }}: {{ offer.text }} {{ unsubscribe_link }}</p>"
     )
