@@ -203,7 +203,9 @@ def test_a_complaint_stays_whatever_the_store_says(engine: Engine, worker: Store
         (2, 1_999, ComplaintLevel.WARN),
         (3, 1_000, ComplaintLevel.WARN),
         (4, 1_333, ComplaintLevel.HOLD),
-        (1, 100, ComplaintLevel.HOLD),
+        (1, 100, ComplaintLevel.WARN),
+        (2, 100, ComplaintLevel.WARN),
+        (3, 100, ComplaintLevel.HOLD),
     ],
 )
 def test_over_a_tenth_of_a_percent_warns_and_over_three_tenths_holds(
@@ -216,17 +218,11 @@ def test_a_campaign_that_readers_call_spam_is_held_and_people_are_told_once(work
     services, now = worker.services, worker.services.clock.now()
     account(services, ANA.email, "approver")
     advance(worker, until=soon(worker))
-    row = {
-        "store_id": 1,
-        "kind": "complaint",
-        "event_key": "1",
-        "address": "a@b.example",
-        "mailbox": "a@b.example",
-    }
+    about = {"store_id": 1, "kind": "complaint", "campaign": "winback", "at": now, "noted_at": now}
+    people = ("a@b.example", "b@b.example", "c@b.example")
+    rows = [{**about, "event_key": one, "address": one, "mailbox": one} for one in people]
     with writing(services.engine) as connection:
-        connection.execute(
-            sa.insert(mail_reports).values(row | {"campaign": "winback", "at": now, "noted_at": now})
-        )
+        connection.execute(sa.insert(mail_reports), rows)
     for _ in range(3):
         advance(worker, until=soon(worker))
     with reading(services.engine) as connection:

@@ -20,6 +20,8 @@ from tillroll.ledger.tables import mail_reports, messages, runs
 WARNS_OVER = Fraction(1, 1000)
 HOLDS_OVER = Fraction(3, 1000)
 WITHIN = timedelta(days=30)
+FEWEST = 3
+"""With fewer complaints no campaign is held: one reader's slip would stop each small one."""
 
 
 class ComplaintLevel(StrEnum):
@@ -46,7 +48,7 @@ class ComplaintRate:
     @property
     def level(self) -> ComplaintLevel:
         """What it leads to."""
-        if self.share > HOLDS_OVER:
+        if self.share > HOLDS_OVER and self.complaints >= FEWEST:
             return ComplaintLevel.HOLD
         return ComplaintLevel.WARN if self.share > WARNS_OVER else ComplaintLevel.FINE
 
