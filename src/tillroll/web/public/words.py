@@ -45,7 +45,7 @@ _WORDS = (
     UnsubscribeWords(
         language="en",
         title="E-mails from {shop}",
-        intro="They go to {address}. What would you like?",
+        intro="They are sent to {address}. What would you like?",
         all="No more e-mails from {shop}",
         campaign="No more e-mails like the one I got",
         weekly="At most one e-mail a week",
@@ -64,7 +64,7 @@ _WORDS = (
     UnsubscribeWords(
         language="de",
         title="E-Mails von {shop}",
-        intro="Sie gehen an {address}. Was möchten Sie?",
+        intro="Die E-Mails gehen an {address}. Was möchten Sie?",
         all="Keine E-Mails mehr von {shop}",
         campaign="Keine E-Mails mehr von der Art, die ich bekommen habe",
         weekly="Höchstens eine E-Mail in der Woche",
