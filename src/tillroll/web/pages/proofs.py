@@ -35,7 +35,9 @@ def raw(run_id: int, number: int) -> Response:
 
 @pages.post("/runs/<int:run_id>/preview/<int:number>/send")
 def send(run_id: int, number: int) -> ResponseReturnValue:
-    """Send one e-mail to an address of the shop."""
+    """Send one e-mail to an address of the shop. Takes somebody who may decide."""
+    if not request_context.may_decide():
+        abort(403)
     shown = PreviewChoice.asked()
 
     def send_one() -> str:
