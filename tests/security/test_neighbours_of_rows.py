@@ -94,6 +94,7 @@ def test_one_webhook_of_many_fails_at_any_line(
             rows = connection.execute(sa.select(events.c.entity, events.c.outcome, events.c.handled_at))
             return {row.entity: row.outcome for row in rows if row.handled_at is not None}
 
+    outcomes(LineTracer(is_victim=is_victim))  # some lines run for the first news of a customer alone
     dry = LineTracer(is_victim=is_victim)
     assert set(outcomes(dry).values()) == {"read"}
     # a fault inside a connection leaves its socket to the collector, which says so: not what is tried here

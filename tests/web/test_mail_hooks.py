@@ -25,7 +25,7 @@ from tests.track.mail.hooks import TELLERS, Posted, Resend, Sendgrid, Teller
 from tests.web.site import services_for
 from tillroll.campaign.language.models import Via
 from tillroll.campaign.states import MailEventKind, MessageState
-from tillroll.ledger.tables import mail_events, mail_reports, messages, stores, suppressions
+from tillroll.ledger.tables import mail_events, mail_reports, messages, recipients, stores, suppressions
 from tillroll.settings import Settings
 from tillroll.track.mail.act import handle_mail_events
 from tillroll.track.mail.intake import HOOKS, MOST_BYTES, hook_path, token_of
@@ -49,7 +49,9 @@ def keys(ledger: Engine, tmp_path: Path) -> list[str]:
     run_id = ready_to_send(ledger, people=3, clock=clock)
     send(context_of(ledger, tmp_path / "sent", clock), run_id)
     with ledger.connect() as connection:
-        return list(connection.scalars(sa.select(messages.c.message_key).order_by(messages.c.id)))
+        theirs = recipients.c.id == messages.c.recipient_id
+        query = sa.select(messages.c.message_key).join(recipients, theirs).order_by(recipients.c.customer_id)
+        return list(connection.scalars(query))
 
 
 def app_with(ledger: Engine, folder: Path, clock: FakeClock, hook_key: str) -> Flask:
@@ -174,7 +176,9 @@ def suppressed(ledger: Engine) -> list[tuple[str, str]]:
 
 def states(ledger: Engine) -> list[str]:
     with ledger.connect() as connection:
-        return list(connection.scalars(sa.select(messages.c.state).order_by(messages.c.id)))
+        theirs = recipients.c.id == messages.c.recipient_id
+        query = sa.select(messages.c.state).join(recipients, theirs).order_by(recipients.c.customer_id)
+        return list(connection.scalars(query))
 
 
 @pytest.mark.parametrize(
