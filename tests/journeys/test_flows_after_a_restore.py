@@ -40,7 +40,7 @@ offer: {kind: percent, value: 10, valid: {for: 14d}}
 approval: {by: 1, auto_when: {codes: 1, worst_case: 1000}}
 """
 FILES = {
-    NOTE: "<p>{{ code.text }}</p>",
+    NOTE: "<p>{{ code.text }} {{ unsubscribe_link }}</p>",
     "campaigns/welcome.yaml": campaign("customer_created", GREETS),
     "campaigns/thanks.yaml": campaign("order_placed", GREETS),
     "campaigns/quiz.yaml": campaign("{custom: {event: quiz}}", GREETS),
