@@ -71,7 +71,9 @@ def test_a_process_that_dies_while_reminding_loses_and_repeats_nothing(
     with writing(ledger) as connection:
         of_kind_ = messages.c.kind == "reminder"
         connection.execute(
-            sa.update(messages).where(of_kind_).values(state=MessageState.SENDING, not_before=None)
+            sa.update(messages)
+            .where(of_kind_)
+            .values(state=MessageState.SENDING, transport=context.transport.name, not_before=None)
         )
     for _ in range(2):
         remind_slice(context, run_id=run_id, until=clock.at + timedelta(seconds=1))

@@ -283,15 +283,27 @@ def are_leaving(run: Run, kind: MessageKind) -> tuple[sa.ColumnElement[bool], ..
 def _settle_claimed(
     context: SendContext, run: Run, kind: MessageKind, owner: int, if_unknown: IfUnknown
 ) -> None:
-    """Settle an owner's claimed messages: by the transport's log, or else by the mark of those that were about to leave."""
+    """Settle an owner's claimed messages: by the transport's log, or else by the mark of those that were about to leave.
+
+    Those that another transport had claimed, before the installation was given this one, are in no log of this one.
+    """
     now = context.clock.now()
     with reading(context.engine) as connection:
         where = (*are_leaving(run, kind), messages.c.owner == owner, is_left_over(context, now))
-        columns = (messages.c.id, messages.c.message_key, messages.c.sending_at, messages.c.wire)
+        columns = (
+            messages.c.id,
+            messages.c.message_key,
+            messages.c.sending_at,
+            messages.c.wire,
+            messages.c.transport,
+        )
         rows: list[sa.Row[Any]] = list(connection.execute(sa.select(*columns).where(*where)))
-    delivered = context.transport.delivered([row.message_key for row in rows])
+    ours = [row for row in rows if row.transport == context.transport.name]
+    delivered = context.transport.delivered([row.message_key for row in ours])
+    others = [row for row in rows if delivered is None or row not in ours]
+    if others:
+        _settle_by_mark(context, run, others, owner, if_unknown)
     if delivered is None:
-        _settle_by_mark(context, run, rows, owner, if_unknown)
         return
 
     def write_found(connection: Connection, some: Sequence[sa.Row[Any]]) -> None:
@@ -303,7 +315,7 @@ def _settle_claimed(
 
     write_pieces(
         context.engine,
-        rows,
+        ours,
         write_found,
         name=lambda row: message_item(run, row.id),
         stage=Stage.SEND,

@@ -20,7 +20,7 @@ class Nowhere:
 
     name = "none"
     batch = 100
-    keeps_log = True  # nothing ever left, which it can tell of every message
+    keeps_log = False  # of what left by the transport before it, it knows nothing
 
     def deliver(self, messages: Sequence[Outgoing], gate: Gate = OPEN) -> Iterator[Delivery]:
         """Yield that each message was not tried."""
@@ -32,8 +32,8 @@ class Nowhere:
                 reason="",
             )
 
-    def delivered(self, keys: Collection[str]) -> frozenset[str]:
-        return frozenset()
+    def delivered(self, keys: Collection[str]) -> frozenset[str] | None:
+        return None
 
-    def since(self, moment: datetime) -> Iterator[Departed]:
-        return iter(())
+    def since(self, moment: datetime) -> Iterator[Departed] | None:
+        return None
