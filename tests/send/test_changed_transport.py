@@ -18,8 +18,8 @@ from tillroll.campaign.states import MessageState, WireState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import messages
 from tillroll.send.context import MessageKind, SendContext
-from tillroll.send.outcomes import settle_interrupted
 from tillroll.send.slices.deliver import send_slice
+from tillroll.send.slices.interrupted import settle_interrupted
 from tillroll.send.transports.nowhere import Nowhere
 
 

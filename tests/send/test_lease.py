@@ -25,8 +25,9 @@ from tillroll.ledger.tables import messages, runs
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.context import MessageKind, SendContext
 from tillroll.send.lease import SETTLE_AFTER
-from tillroll.send.outcomes import record, settle_interrupted
+from tillroll.send.outcomes import record
 from tillroll.send.slices.deliver import send_slice
+from tillroll.send.slices.interrupted import settle_interrupted
 from tillroll.send.transports.outbox import Outbox
 from tillroll.send.transports.smtp import Smtp
 from tillroll.send.transports.smtp_server import SmtpServer

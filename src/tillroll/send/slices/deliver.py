@@ -32,8 +32,8 @@ from tillroll.send.context import MessageKind, SendContext, Sending, open_sendin
 from tillroll.send.hand_over import hand_over
 from tillroll.send.hold import Hold, give_probe_back, hold, load_hold, release, take_probe
 from tillroll.send.lease import Lease
-from tillroll.send.outcomes import are_leaving, settle_interrupted
 from tillroll.send.slices.claim import Claimed, claim, count_allowed_by_rate
+from tillroll.send.slices.interrupted import are_leaving, settle_interrupted
 from tillroll.send.slices.prepare import prepare
 from tillroll.send.wire import Wire
 

@@ -23,8 +23,8 @@ from tillroll.ledger.locks.store_lock import MOST_SENDERS, store_lock
 from tillroll.ledger.queries.runs import load_run, run_item
 from tillroll.ledger.tables import messages
 from tillroll.send.context import MessageKind, SendContext, Share, open_sending
-from tillroll.send.outcomes import settle_interrupted
 from tillroll.send.slices.deliver import send_ready
+from tillroll.send.slices.interrupted import settle_interrupted
 from tillroll.send.slices.prepare import prepare
 
 FEWEST_TO_SHARE = 500  # with fewer, sharing takes longer than sending
