@@ -8,13 +8,13 @@ The mirror doesn't take a forgotten customer up again, even if the store still h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.figures.batched import batched
 from tillroll.campaign.states import CODE_IN_STORE, EntryState, MessageState, PrivacyKind, RunState
 from tillroll.errors import NotFound, TryLater
 from tillroll.ledger import audit
@@ -23,9 +23,8 @@ from tillroll.ledger.queries.runs import move_run
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import codes, entries, forgotten, messages, privacy_requests, recipients, runs
 from tillroll.privacy.places import PLACES, DataPlace
-from tillroll.privacy.subject import DataSubject, conditions, find_subject
+from tillroll.privacy.subject import DataSubject, among, conditions, find_subject
 
-_IN_A_QUERY = 500
 _A_MOMENT = timedelta(minutes=1)
 
 
@@ -75,87 +74,73 @@ def erase_person(engine: Engine, store: Store, *, email: str, actor: str, now: d
 
 
 def _refuse_while_sending(connection: Connection, subject: DataSubject, now: datetime) -> None:
-    for some in batched(subject.recipients, _IN_A_QUERY):
-        leaving = sa.exists().where(
-            messages.c.recipient_id.in_(some), messages.c.state == MessageState.SENDING
-        )
+    for theirs in among(messages.c.recipient_id, subject.recipients):
+        leaving = sa.exists().where(theirs, messages.c.state == MessageState.SENDING)
         if connection.scalar(sa.select(leaving)):
             raise TryLater("An e-mail to them is leaving right now.", retry_at=now + _A_MOMENT)
 
 
 def _hold_messages(connection: Connection, subject: DataSubject, now: datetime) -> int:
-    held = 0
-    for some in batched(subject.recipients, _IN_A_QUERY):
-        waiting = (messages.c.recipient_id.in_(some), messages.c.state == MessageState.READY)
-        values = {"state": MessageState.HELD, "changed_at": now}
-        held += connection.execute(sa.update(messages).where(*waiting).values(values)).rowcount
-    return held
+    held = sa.update(messages).where(messages.c.state == MessageState.READY)
+    values = {"state": MessageState.HELD, "changed_at": now}
+    return _change(connection, held.values(values), among(messages.c.recipient_id, subject.recipients))
 
 
 def _plan_again(connection: Connection, subject: DataSubject, now: datetime) -> int:
     """Send the runs that have not begun and were planned with the person back to planning."""
-    not_begun = (RunState.WAITING, RunState.APPROVED)
+    not_begun = {RunState.WAITING, RunState.APPROVED}
     found: set[int] = set()
-    for some in batched(subject.recipients, _IN_A_QUERY):
-        of_plan = sa.select(recipients.c.plan_id).where(recipients.c.id.in_(some))
-        query = sa.select(runs.c.id).where(runs.c.plan_id.in_(of_plan), runs.c.state.in_(not_begun))
+    for theirs in among(recipients.c.id, subject.recipients):
+        of_plan = sa.select(recipients.c.plan_id).where(theirs)
+        query = sa.select(runs.c.id).where(runs.c.plan_id.in_(of_plan), runs.c.state.in_(tuple(not_begun)))
         found |= set(connection.scalars(query))
     reason = "somebody's data was erased"
     return sum(
-        move_run(connection, run_id, was=set(not_begun), to=RunState.PLANNING, now=now, reason=reason)
+        move_run(connection, run_id, was=not_begun, to=RunState.PLANNING, now=now, reason=reason)
         for run_id in sorted(found)
     )
 
 
 def _live_codes(connection: Connection, subject: DataSubject) -> int:
-    in_store = codes.c.state.in_(tuple(CODE_IN_STORE))
-    return sum(
-        connection.scalar(sa.select(sa.func.count()).where(codes.c.recipient_id.in_(some), in_store)) or 0
-        for some in batched(subject.recipients, _IN_A_QUERY)
-    )
+    live = sa.select(sa.func.count()).where(codes.c.state.in_(tuple(CODE_IN_STORE)))
+    theirs = among(codes.c.recipient_id, subject.recipients)
+    return sum(connection.scalar(live.where(one)) or 0 for one in theirs)
 
 
 def _settle_requests(connection: Connection, subject: DataSubject, now: datetime) -> int:
     """Settle the requests to be deleted that the store passed on about these customers."""
-    settled = 0
-    for some in batched(map(str, subject.numbers), _IN_A_QUERY):
-        open_ones = (
-            privacy_requests.c.store_id == subject.store_id,
-            privacy_requests.c.kind == PrivacyKind.REMOVAL,
-            privacy_requests.c.entity.in_(some),
-            privacy_requests.c.settled_at.is_(None),
-        )
-        done = sa.update(privacy_requests).where(*open_ones).values(settled_at=now)
-        settled += connection.execute(done).rowcount
-    return settled
+    open_ones = sa.update(privacy_requests).where(
+        privacy_requests.c.store_id == subject.store_id,
+        privacy_requests.c.kind == PrivacyKind.REMOVAL,
+        privacy_requests.c.settled_at.is_(None),
+    )
+    about = among(privacy_requests.c.entity, map(str, subject.numbers))
+    return _change(connection, open_ones.values(settled_at=now), about)
 
 
 def _leave_flows(connection: Connection, subject: DataSubject, now: datetime) -> int:
-    left = 0
-    for some in batched(subject.numbers, _IN_A_QUERY):
-        waiting = (
-            entries.c.store_id == subject.store_id,
-            entries.c.customer_id.in_(some),
-            entries.c.state == EntryState.WAITING,
-        )
-        values = {
-            "state": EntryState.LEFT,
-            "due_at": None,
-            "reason": "their data was erased",
-            "changed_at": now,
-        }
-        left += connection.execute(sa.update(entries).where(*waiting).values(values)).rowcount
-    return left
+    waiting = sa.update(entries).where(
+        entries.c.store_id == subject.store_id, entries.c.state == EntryState.WAITING
+    )
+    values = {
+        "state": EntryState.LEFT,
+        "due_at": None,
+        "reason": "their data was erased",
+        "changed_at": now,
+    }
+    return _change(connection, waiting.values(values), among(entries.c.customer_id, subject.numbers))
 
 
 def _empty(connection: Connection, subject: DataSubject, place: DataPlace) -> int:
     """Remove or blank a person's rows in one place. Returns how many."""
     if not (place.removed or place.blanked):
         return 0
-    touched = 0
-    for condition in conditions(subject, place):
-        change = (
-            sa.delete(place.table) if place.removed else sa.update(place.table).values(dict(place.blanked))
-        )
-        touched += connection.execute(change.where(condition)).rowcount
-    return touched
+    change = sa.delete(place.table) if place.removed else sa.update(place.table).values(dict(place.blanked))
+    return _change(connection, change, conditions(subject, place))
+
+
+def _change(
+    connection: Connection, change: sa.Update | sa.Delete, theirs: Iterable[sa.ColumnElement[bool]]
+) -> int:
+    """Change the rows that fit one of these conditions. Returns how many."""
+    return sum(connection.execute(change.where(one)).rowcount for one in theirs)

@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tillroll.ledger.people.forgotten import NAMING
 from tillroll.ledger.tables import (
     carts,
     codes,
@@ -63,16 +64,14 @@ class DataPlace:
     removed: bool = False  # the rows go as a whole
 
 
-_NOBODY = {
-    **dict.fromkeys(
-        ("email", "mailbox", "name", "first_name", "language", "country", "city", "region", "group_name"), ""
-    ),
+_BLANK_CUSTOMER = {
+    **dict.fromkeys((*NAMING, "mailbox"), ""),
     "accepts_marketing": False,
 }
 """Of a customer's row, which stays as long as the store has them: so the store's counts and ours agree."""
 
 PLACES: tuple[DataPlace, ...] = (
-    DataPlace(table=customers, blanked=_NOBODY),
+    DataPlace(table=customers, blanked=_BLANK_CUSTOMER),
     DataPlace(table=customer_fields, removed=True),
     DataPlace(table=favourites, removed=True),
     DataPlace(table=segment_members, removed=True),

@@ -99,28 +99,28 @@ def conditions(subject: DataSubject, place: DataPlace) -> list[sa.ColumnElement[
 def _keys(subject: DataSubject, found_by: FoundBy, table: sa.Table) -> list[sa.ColumnElement[bool]]:
     match found_by:
         case FoundBy.NUMBER if table is recipients:
-            return _among(table.c.id, subject.recipients)
+            return among(table.c.id, subject.recipients)
         case FoundBy.NUMBER:
-            by_address = _among(folded(table.c.email), subject.addresses) if "email" in table.c else []
-            return [*_among(table.c.customer_id, subject.numbers), *by_address]
+            by_address = among(folded(table.c.email), subject.addresses) if "email" in table.c else []
+            return [*among(table.c.customer_id, subject.numbers), *by_address]
         case FoundBy.RECIPIENT:
-            return _among(table.c.recipient_id, subject.recipients)
+            return among(table.c.recipient_id, subject.recipients)
         case FoundBy.MESSAGE:
             theirs = [
                 sa.select(messages.c.id).where(one)
-                for one in _among(messages.c.recipient_id, subject.recipients)
+                for one in among(messages.c.recipient_id, subject.recipients)
             ]
             return [table.c.message_id.in_(some) for some in theirs]
         case FoundBy.ADDRESS if "address" in table.c:
-            return _among(table.c.address, subject.addresses)
+            return among(table.c.address, subject.addresses)
         case FoundBy.ADDRESS:
-            return _among(table.c.mailbox, sorted(filter(None, map(mailbox_of, subject.addresses))))
+            return among(table.c.mailbox, sorted(filter(None, map(mailbox_of, subject.addresses))))
         case FoundBy.MEMBER:
-            return _among(table.c.member, (*subject.addresses, *map(str, subject.numbers)))
+            return among(table.c.member, (*subject.addresses, *map(str, subject.numbers)))
         case FoundBy.EVENT:
-            about = _among(table.c.entity, tuple(map(str, subject.numbers)))
+            about = among(table.c.entity, tuple(map(str, subject.numbers)))
             if table is not events:
-                return [*about, *_among(folded(table.c.email), subject.addresses)]
+                return [*about, *among(folded(table.c.email), subject.addresses)]
             said = [json.dumps(address) for address in subject.addresses]
             text = sa.func.lower(sa.cast(table.c.data, sa.Text))
             return [
@@ -129,5 +129,6 @@ def _keys(subject: DataSubject, found_by: FoundBy, table: sa.Table) -> list[sa.C
             ]
 
 
-def _among(column: sa.ColumnElement[Any], values: Iterable[Any]) -> list[sa.ColumnElement[bool]]:
+def among(column: sa.ColumnElement[Any], values: Iterable[Any]) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions that a column holds one of these values: each for as many as a query takes."""
     return [column.in_(some) for some in batched(values, _IN_A_QUERY)]

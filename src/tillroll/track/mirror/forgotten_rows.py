@@ -10,14 +10,12 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.text.clean import CleanText
-from tillroll.ledger.people.forgotten import forgotten_among
+from tillroll.ledger.people.forgotten import NAMING, forgotten_among
 from tillroll.track.mirror.area_rows import Write
 
 _NOTHING = CleanText("")
 _BLANK: dict[str, Any] = {
-    **dict.fromkeys(
-        ("email", "name", "first_name", "language", "country", "city", "region", "group_name"), _NOTHING
-    ),
+    **dict.fromkeys(NAMING, _NOTHING),
     "accepts_marketing": False,
     "favourites": (),
     "fields": (),
