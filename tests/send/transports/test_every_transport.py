@@ -67,6 +67,9 @@ class Closed:
     def leaves(self, message: Outgoing) -> bool:
         return True
 
+    def leave_together(self, messages: Sequence[Outgoing]) -> frozenset[int]:
+        return frozenset(message.message_id for message in messages if self.leaves(message))
+
 
 def test_every_way_has_a_transport(way: Transport) -> None:
     assert way.name in {via.value for via in Via}

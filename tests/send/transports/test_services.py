@@ -77,6 +77,9 @@ class Watched:
         self.left.append(message.message_id)
         return True
 
+    def leave_together(self, messages: Sequence[Outgoing]) -> frozenset[int]:
+        return frozenset(message.message_id for message in messages if self.leaves(message))
+
 
 def test_words_headers_and_key_arrive(fake: FakeService) -> None:
     assert outcomes(send(fake, 1)) == [SENT]

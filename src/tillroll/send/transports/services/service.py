@@ -118,7 +118,7 @@ class MailService:
         for piece in pieces:
             self._make_request(piece)
         asked = [piece for piece in pieces if piece.request is not None]
-        if not all(gate.leaves(message) for piece in asked for message in piece.messages):
+        if not _leave(gate, [message for piece in asked for message in piece.messages]):
             return False
         if len(asked) > 1:
             with ThreadPoolExecutor(max_workers=len(asked)) as pool:
@@ -181,7 +181,7 @@ class MailService:
                 return results
             asked = results[0].wait
             self._clock.sleep(min(asked.total_seconds(), _LONGEST_PAUSE) if asked is not None else pause)
-            if not all(gate.leaves(message) for message in piece.messages):
+            if not _leave(gate, piece.messages):
                 return lost
             results = self._call(piece, is_repeat=bool(lost))
         if _all_are(results, _IN_DOUBT) or (lost and _all_are(results, _SAYS_NOTHING)):
@@ -221,6 +221,11 @@ class MailService:
         if len(results) not in {1, len(letters)}:
             return [replace(UNSURE, reason="the answer is about another number of e-mails")]
         return results
+
+
+def _leave(gate: Gate, messages: Sequence[Outgoing]) -> bool:
+    """Note that e-mails leave now, in one transaction of the ledger. Returns whether all of them may."""
+    return len(gate.leave_together(messages)) == len(messages)
 
 
 def _read(message: Outgoing) -> Letter | Delivery:
