@@ -93,6 +93,10 @@ class ServiceAddress:
                 hint=f"A {self.via.value} address takes: {', '.join(sorted(known))}.",
             )
 
+    def in_region(self, base: str, *, eu: str) -> str:
+        """Return the service's own address: that of Europe with `?region=eu`."""
+        return eu if self.options.get("region") == "eu" else base
+
     def batch(self, most: int) -> int:
         """Return how many e-mails a request holds. Raises `Misconfigured` if that is no number up to `most`."""
         raw = self.options.get("batch", "1")

@@ -127,6 +127,17 @@ def judge_taken(answer: ApiAnswer, proof: str) -> Answered:
     return UNSURE.saying(f"{answer.status}", "the answer doesn't name the e-mail")
 
 
+def judge_refusal(
+    answer: ApiAnswer, said: str, *, reader: re.Pattern[str], sender: re.Pattern[str]
+) -> Answered:
+    """Return what a refusal means: a 400 by its words about the recipient or the sender, any other by its status."""
+    if answer.status == 400 and reader.search(said):
+        return FAILED.saying(f"{answer.status}", said)
+    if answer.status == 400 and sender.search(said):
+        return untried(Trouble.SENDER).saying(f"{answer.status}", said)
+    return judge_status(answer, said)
+
+
 def judge_status(answer: ApiAnswer, said: str) -> Answered:
     """Return what a status means by itself, with what the service said."""
     status = f"{answer.status}"

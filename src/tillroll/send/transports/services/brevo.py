@@ -15,21 +15,19 @@ from uuid import NAMESPACE_URL, uuid5
 
 from tillroll.campaign.language.models import Via
 from tillroll.ecwid.http.session import HttpSession
-from tillroll.rendering.addresses import Mailbox
 from tillroll.send.transports.services.address import ServiceAddress
 from tillroll.send.transports.services.api import (
-    FAILED,
     SENT,
     UNSURE,
     Answered,
     ApiAnswer,
     ApiRequest,
     KeyMemory,
-    judge_status,
+    judge_refusal,
     judge_taken,
     untried,
 )
-from tillroll.send.transports.services.letter import Letter
+from tillroll.send.transports.services.letter import Letter, in_fields
 from tillroll.send.trouble import Trouble
 
 BASE = "https://api.brevo.com/v3"
@@ -56,8 +54,8 @@ class BrevoApi:
         (letter,) = letters
         own = {"X-Mailin-custom": letter.key, "idempotencyKey": str(uuid5(NAMESPACE_URL, letter.key))}
         fields: dict[str, Any] = {
-            "sender": _named(letter.sender),
-            "to": [_named(letter.reader)],
+            "sender": in_fields(letter.sender, longest=_LONGEST_NAME),
+            "to": [in_fields(letter.reader, longest=_LONGEST_NAME)],
             **({"replyTo": {"email": letter.reply_to}} if letter.reply_to else {}),
             "subject": letter.subject,
             "htmlContent": letter.html_alone,
@@ -74,16 +72,8 @@ class BrevoApi:
             return [SENT if answer.is_repeat else UNSURE.saying(status, said)]
         if code == "not_enough_credits":
             return [untried(Trouble.LIMIT).saying(status, said)]
-        if answer.status == 400 and _ABOUT_READER.search(said):
-            return [FAILED.saying(status, said)]
-        if answer.status == 400 and _ABOUT_SENDER.search(said):
-            return [untried(Trouble.SENDER).saying(status, said)]
-        judged = judge_status(answer, said)
+        judged = judge_refusal(answer, said, reader=_ABOUT_READER, sender=_ABOUT_SENDER)
         return [replace(judged, wait=_wait(answer)) if answer.status == 429 else judged]
-
-
-def _named(one: Mailbox) -> dict[str, str]:
-    return {"email": one.address, **({"name": one.name[:_LONGEST_NAME]} if one.name else {})}
 
 
 def _wait(answer: ApiAnswer) -> timedelta | None:

@@ -89,6 +89,11 @@ def in_one_line(one: Mailbox) -> str:
     return f'"{quoted}" <{one.address}>'
 
 
+def in_fields(one: Mailbox, *, longest: int | None = None) -> dict[str, str]:
+    """Return a mailbox as an object with `email`, and `name` if it has one: its first `longest` letters."""
+    return {"email": one.address, **({"name": one.name[:longest]} if one.name else {})}
+
+
 def _name_in(parsed: Any, header: str) -> str:
     field = parsed[header]
     addresses = getattr(field, "addresses", ())

@@ -11,17 +11,14 @@ from tillroll.campaign.language.models import Via
 from tillroll.ecwid.http.session import HttpSession
 from tillroll.send.transports.services.address import ServiceAddress
 from tillroll.send.transports.services.api import (
-    FAILED,
     Answered,
     ApiAnswer,
     ApiRequest,
     KeyMemory,
-    judge_status,
+    judge_refusal,
     judge_taken,
-    untried,
 )
 from tillroll.send.transports.services.letter import KEY, Letter
-from tillroll.send.trouble import Trouble
 
 BASE = "https://api.mailgun.net"
 IN_EUROPE = "https://api.eu.mailgun.net"
@@ -46,7 +43,7 @@ class MailgunApi:
     def of(cls, address: ServiceAddress) -> tuple[MailgunApi, HttpSession]:
         address.only("region")
         login = b64encode(f"api:{address.needed_key()}".encode()).decode()
-        base = IN_EUROPE if address.options.get("region") == "eu" else BASE
+        base = address.in_region(BASE, eu=IN_EUROPE)
         session = address.session(base, {"Authorization": f"Basic {login}"})
         return cls(address.needed_host("the sending domain")), session
 
@@ -62,12 +59,7 @@ class MailgunApi:
     def judge(self, answer: ApiAnswer, letters: Sequence[Letter]) -> Sequence[Answered]:
         if answer.is_good:
             return [judge_taken(answer, answer.text("id"))]
-        said, status = answer.text("message"), f"{answer.status}"
-        if answer.status == 400 and _ABOUT_READER.match(said):
-            return [FAILED.saying(status, said)]
-        if answer.status == 400 and _ABOUT_SENDER.match(said):
-            return [untried(Trouble.SENDER).saying(status, said)]
-        return [judge_status(answer, said)]
+        return [judge_refusal(answer, answer.text("message"), reader=_ABOUT_READER, sender=_ABOUT_SENDER)]
 
 
 def _form(fields: dict[str, str], content: bytes) -> bytes:

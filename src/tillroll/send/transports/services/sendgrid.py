@@ -12,7 +12,6 @@ from typing import Any
 
 from tillroll.campaign.language.models import Via
 from tillroll.ecwid.http.session import HttpSession
-from tillroll.rendering.addresses import Mailbox
 from tillroll.rendering.pictures.inline import Picture
 from tillroll.send.transports.services.address import ServiceAddress
 from tillroll.send.transports.services.api import (
@@ -25,7 +24,7 @@ from tillroll.send.transports.services.api import (
     judge_taken,
     untried,
 )
-from tillroll.send.transports.services.letter import KEY, Letter
+from tillroll.send.transports.services.letter import KEY, Letter, in_fields
 from tillroll.send.trouble import Trouble
 
 BASE = "https://api.sendgrid.com"
@@ -43,14 +42,13 @@ class SendgridApi:
     def of(cls, address: ServiceAddress) -> tuple[SendgridApi, HttpSession]:
         address.only("region")
         headers = {"Authorization": f"Bearer {address.needed_key()}"}
-        base = IN_EUROPE if address.options.get("region") == "eu" else BASE
-        return cls(), address.session(base, headers)
+        return cls(), address.session(address.in_region(BASE, eu=IN_EUROPE), headers)
 
     def request(self, letters: Sequence[Letter], now: datetime) -> ApiRequest:
         (letter,) = letters
         fields = {
-            "personalizations": [{"to": [_named(letter.reader)], "custom_args": {KEY: letter.key}}],
-            "from": _named(letter.sender),
+            "personalizations": [{"to": [in_fields(letter.reader)], "custom_args": {KEY: letter.key}}],
+            "from": in_fields(letter.sender),
             **({"reply_to": {"email": letter.reply_to}} if letter.reply_to else {}),
             "subject": letter.subject,
             "content": [
@@ -90,10 +88,6 @@ def _attached(picture: Picture) -> dict[str, str]:
         "disposition": "inline",
         "content_id": picture.content_id,
     }
-
-
-def _named(one: Mailbox) -> dict[str, str]:
-    return {"email": one.address, **({"name": one.name} if one.name else {})}
 
 
 def _is_reader(field: str) -> bool:
