@@ -40,10 +40,9 @@ def fields_shown(text: str) -> tuple[Shown, ...]:
     """Return the fields that a template shows unasked; none for a template that can't be parsed, which `check` reports."""
     if "{{" not in text:
         return ()
-    words = _words_after_values(text)
+    tags, words = _taken_apart(text)
     return tuple(
-        replace(shown, after=words[int(shown.after)] if shown.after else "")
-        for shown in _fields_shown(_only_tags(text))
+        replace(shown, after=words[int(shown.after)] if shown.after else "") for shown in _fields_shown(tags)
     )
 
 
@@ -56,24 +55,19 @@ def _fields_shown(tags: str) -> tuple[Shown, ...]:
 
 
 @lru_cache(maxsize=4_000)
-def _only_tags(text: str) -> str:
-    """Return a template's tags, each on its line, and after each value its number: many templates have the same tags.
+def _taken_apart(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a template's tags, each on its line and after each value its number, and the words after each value.
 
-    So whatever words stand between them, they are parsed once.
+    Many templates have the same tags: whatever words stand between them, they are parsed once.
     """
-    pieces, values = _TEMPLATE_TAG.split(text), 0
+    pieces, words = _TEMPLATE_TAG.split(text), list[str]()
     for index in range(0, len(pieces), 2):
-        lines = "\n" * pieces[index].count("\n")
-        is_after_value = index > 0 and pieces[index - 1].startswith("{{")
-        pieces[index] = f" {values}{lines}" if is_after_value else lines
-        values += is_after_value
-    return "".join(pieces)
-
-
-def _words_after_values(text: str) -> list[str]:
-    """Return the words right after each value, by its number."""
-    pieces = _TEMPLATE_TAG.split(text)
-    return [_after(pieces[index]) for index in range(2, len(pieces), 2) if pieces[index - 1].startswith("{{")]
+        lines, number = "\n" * pieces[index].count("\n"), ""
+        if index > 0 and pieces[index - 1].startswith("{{"):
+            number = f" {len(words)}"
+            words.append(_after(pieces[index]))
+        pieces[index] = number + lines
+    return "".join(pieces), tuple(words)
 
 
 def tags_in(text: str) -> tuple[str, ...]:
@@ -102,7 +96,7 @@ def percents_written(text: str) -> tuple[PercentWritten, ...]:
 
 def mentions(text: str, names: frozenset[str]) -> bool:
     """Return whether a template shows one of these fields, whatever it asks before."""
-    return "{{" in text and _mentions(_only_tags(text), names)
+    return "{{" in text and _mentions(_taken_apart(text)[0], names)
 
 
 @lru_cache(maxsize=8_000)
