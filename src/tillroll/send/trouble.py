@@ -52,7 +52,7 @@ _TO_DO = {
     Trouble.SIZE: "Make the template smaller, or ask the mail server's owner for a higher limit.",
     Trouble.POLICY: "Read the answer, and ask the mail server's owner what it means.",
     Trouble.STORAGE: "Check the disk's free space and the folder's permissions.",
-    Trouble.NO_TRANSPORT: "Set it to your mail server or mail service, or to outbox: to write e-mails to files, and restart.",
+    Trouble.NO_TRANSPORT: "Set it to your mail server or mail service (or to `outbox:`, which writes files), and restart.",
     Trouble.ADDRESS: "Check the domain, region and options in MAIL_URL.",
     Trouble.ACCOUNT: "Read the mail service's notices to you, and settle it there.",
 }
