@@ -8,7 +8,7 @@ services   the parts of an installation that works for it, on each kind of datab
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,29 @@ def buy(store: Sandbox, *, email: str, sku: str = "POT-01", coupon: str = "") ->
     answer.raise_for_status()
     bought: dict[str, Any] = answer.json()
     return bought
+
+
+@contextmanager
+def working_for(
+    sandbox: Sandbox, *, database_url: str, home: Path, folder: Path, **more: Any
+) -> Iterator[StoreWorker]:
+    """Start an installation that works for a store, as a new process would, and yield its worker. `more` are settings."""
+    ready = sandbox.ready
+    settings = Settings(
+        home=home,
+        database_url=database_url,
+        folder=folder,
+        store=StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url),
+        requests_per_minute=QUICK,
+        public_url=PUBLIC_URL,
+        **more,
+    )
+    with build(settings) as parts:
+        register_store(parts)
+        with reading(parts.engine) as connection:
+            store = load_store(connection, 1)
+        with closing(StoreWorker(services=parts, store_id=1, client=parts.open_client(store))) as worker:
+            yield worker
 
 
 @pytest.fixture

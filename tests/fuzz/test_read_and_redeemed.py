@@ -34,18 +34,13 @@ from tests.fuzz.oracle import Mail, misread, tries
 from tests.fuzz.written import files_of
 from tests.journeys.path import agree, outbox
 from tests.journeys.steps import write_down
-from tests.shop import PUBLIC_URL
-from tests.store import QUICK, running
+from tests.store import running, working_for
 from tillroll.campaign import Book, parse_book
 from tillroll.campaign.states import RUN_FINAL, RunState
-from tillroll.ledger.engine import reading
-from tillroll.ledger.queries.stores import load_store
 from tillroll.loop.advance import StoreWorker, advance
-from tillroll.loop.worker import SLICE, register_store
+from tillroll.loop.worker import SLICE
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.sandbox.serve import Sandbox
-from tillroll.settings import Settings, StoreAccess
-from tillroll.wiring import build
 
 EACH, SHOPS = 25, 14
 """Campaigns of a shop, and shops of a language: 2,100 campaigns in all."""
@@ -108,27 +103,13 @@ def opened(shop: DrawnShop, template: Path) -> Iterator[tuple[Sandbox, StoreWork
         freeze_time(START, tick=True) as days,
         running(Path(folder) / "store", customers=0, unknown_language="accept") as sandbox,
     ):
-        ready, home = sandbox.ready, Path(folder)
+        home = Path(folder)
         shutil.copyfile(template, home / "ledger.sqlite3")
         (home / "marketing" / "campaigns").mkdir(parents=True)
-        chosen = Settings(
-            home=home,
-            database_url=f"sqlite:///{folder}/ledger.sqlite3",
-            folder=home / "marketing",
-            store=StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url),
-            public_url=PUBLIC_URL,
-            requests_per_minute=QUICK,
-        )
-        with build(chosen) as services:
-            register_store(services)
-            with reading(services.engine) as connection:
-                store = load_store(connection, 1)
-            worker = StoreWorker(services=services, store_id=1, client=services.open_client(store))
-            try:
-                furnish(sandbox, shop, worker)
-                yield sandbox, worker, days
-            finally:
-                worker.close()
+        url = f"sqlite:///{folder}/ledger.sqlite3"
+        with working_for(sandbox, database_url=url, home=home, folder=home / "marketing") as worker:
+            furnish(sandbox, shop, worker)
+            yield sandbox, worker, days
 
 
 def sound_book(shop: DrawnShop, drawn: dict[str, DrawnCampaign]) -> Book:

@@ -17,22 +17,18 @@ from tests.crash.backups import postgresql_backup, sqlite_backup
 from tests.flows.events import NOTE, campaign
 from tests.journeys.path import outbox
 from tests.journeys.shop import HOUR, MINUTE, SECOND, Shop
-from tests.shop import ANA, PUBLIC_URL, ROOT
-from tests.store import INDEX_LAG, QUICK, running
+from tests.shop import ANA, ROOT
+from tests.store import INDEX_LAG, running, working_for
 from tillroll.approve.halt import restart_campaign
 from tillroll.campaign import read_book
 from tillroll.campaign.language.models import Via
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.stores import load_store
-from tillroll.loop.advance import StoreWorker
-from tillroll.loop.worker import register_store
 from tillroll.recovery.lost_time import LostTime
 from tillroll.recovery.rearm import rearm
 from tillroll.sandbox.serve import Sandbox
-from tillroll.settings import Settings, StoreAccess
 from tillroll.track.connect import FENCED
 from tillroll.track.webhooks.intake import WebhookDelivery, store_event
-from tillroll.wiring import build
 
 BEA, CLEO, DORA, FRAN = (f"{name}@example.org" for name in ("bea", "cleo", "dora", "fran"))
 GREETS = """message: {template: note, subject: Hello}
@@ -50,25 +46,9 @@ FILES = {
 @contextmanager
 def working(store: Sandbox, url: str, home: Path, days: Any, *, smtp: str = "") -> Iterator[Shop]:
     """Start an installation as a new process would."""
-    ready = store.ready
-    access = StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url)
-    settings = Settings(
-        home=home,
-        database_url=url,
-        folder=home / "files",
-        store=access,
-        requests_per_minute=QUICK,
-        public_url=PUBLIC_URL,
-        mail_via=Via.SMTP if smtp else Via.OUTBOX,
-        mail_url=smtp,
-    )
-    with build(settings) as services:
-        register_store(services)
-        with reading(services.engine) as connection:
-            row = load_store(connection, 1)
-        worker = StoreWorker(services=services, store_id=1, client=services.open_client(row))
+    way = {"mail_via": Via.SMTP if smtp else Via.OUTBOX, "mail_url": smtp}
+    with working_for(store, database_url=url, home=home, folder=home / "files", **way) as worker:
         yield Shop(worker=worker, sandbox=store, days=days)
-        worker.close()
 
 
 def finishes_a_quiz(shop: Shop, email: str, number: int) -> None:

@@ -21,8 +21,8 @@ from freezegun import freeze_time
 from tests.flows.events import all_runs
 from tests.journeys.path import compare, outbox
 from tests.journeys.shop import DAY, HOUR, MINUTE, NINA, SECOND, Shop
-from tests.shop import ANA, PUBLIC_URL, ROOT
-from tests.store import QUICK, running, turn
+from tests.shop import ANA, ROOT
+from tests.store import running, turn, working_for
 from tillroll.campaign import read_book
 from tillroll.campaign.folder.drafts import draft, kinds
 from tillroll.campaign.frozen.proposal import VerdictLevel
@@ -32,13 +32,8 @@ from tillroll.clock import SystemClock
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.plans import load_plan
-from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import codes, redemptions
-from tillroll.loop.advance import StoreWorker
-from tillroll.loop.worker import register_store
 from tillroll.mint.pools.hand_out import take_by_hand
-from tillroll.settings import Settings, StoreAccess
-from tillroll.wiring import build
 
 START = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 
@@ -55,27 +50,11 @@ def shop_with(kind: str, database_url: str, tmp_path: Path) -> Iterator[Shop]:
         text = campaign.read_text(encoding="utf-8")
         campaign.write_text(text.replace("status: draft", "status: active"), encoding="utf-8")
         assert [one.render() for one in read_book(folder).findings] == []
-        ready = sandbox.ready
-        settings = Settings(
-            home=tmp_path,
-            database_url=database_url,
-            folder=folder,
-            store=StoreAccess(ecwid_id=ready.store_id, token=ready.token, base_url=ready.base_url),
-            requests_per_minute=QUICK,
-            public_url=PUBLIC_URL,
-        )
-        with build(settings) as services:
-            register_store(services)
-            with reading(services.engine) as connection:
-                store = load_store(connection, 1)
-            worker = StoreWorker(services=services, store_id=1, client=services.open_client(store))
+        with working_for(sandbox, database_url=database_url, home=tmp_path, folder=folder) as worker:
             shop = Shop(worker=worker, sandbox=sandbox, days=days)
-            try:
-                shop.later(MINUTE)
-                shop.days.tick(2 * SECOND)
-                yield shop
-            finally:
-                worker.close()
+            shop.later(MINUTE)
+            shop.days.tick(2 * SECOND)
+            yield shop
 
 
 @dataclass(frozen=True, kw_only=True)
