@@ -1,8 +1,13 @@
-"""A clock that tests set and move by hand."""
+"""Clocks that tests set and move by hand."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from freezegun import freeze_time
+from freezegun.api import TickingDateTimeFactory
 
 from tests.shop import NOW
 from tillroll.clock import SystemClock
@@ -57,3 +62,29 @@ class FakeClock:
     def pass_by(self, seconds: float) -> None:
         """Move the clock forward."""
         self.moved += timedelta(seconds=seconds)
+
+
+class Days:
+    """The system clock of a whole installation and its store: it runs, and a test can let days pass at once."""
+
+    def __init__(self, frozen: TickingDateTimeFactory) -> None:
+        self._frozen = frozen
+
+    def tick(self, length: timedelta) -> None:
+        """Let time pass, from now on.
+
+        freezegun's own `tick` counts from where it was moved last and drops the time that has passed since. On a slow machine
+        that turns the clock back, so that the store's news seems older than what was already done.
+        """
+        self.move_to(self._frozen().replace(tzinfo=UTC) + length)
+
+    def move_to(self, moment: datetime) -> None:
+        self._frozen.move_to(moment)
+
+
+@contextmanager
+def days_from(start: datetime) -> Iterator[Days]:
+    """Run the system clock from `start` until the end of the block."""
+    with freeze_time(start, tick=True) as frozen:
+        assert isinstance(frozen, TickingDateTimeFactory)
+        yield Days(frozen)

@@ -12,11 +12,10 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import pytest
-from freezegun import freeze_time
-from freezegun.api import TickingDateTimeFactory
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from tests.clocks import Days, days_from
 from tests.flows.events import all_runs
 from tests.fuzz.draws import (
     LANGUAGES,
@@ -96,11 +95,11 @@ def furnish(sandbox: Sandbox, shop: DrawnShop, worker: StoreWorker) -> None:
 
 
 @contextmanager
-def opened(shop: DrawnShop, template: Path) -> Iterator[tuple[Sandbox, StoreWorker, TickingDateTimeFactory]]:
+def opened(shop: DrawnShop, template: Path) -> Iterator[tuple[Sandbox, StoreWorker, Days]]:
     """Open the drawn shop, and an installation that works for it."""
     with (
         TemporaryDirectory(prefix="drawn-") as folder,
-        freeze_time(START, tick=True) as days,
+        days_from(START) as days,
         running(Path(folder) / "store", customers=0, unknown_language="accept") as sandbox,
     ):
         home = Path(folder)

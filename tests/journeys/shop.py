@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import requests
-from freezegun.api import TickingDateTimeFactory
 
+from tests.clocks import Days
 from tests.flows.events import all_runs
 from tests.journeys.path import agree, outbox
 from tillroll.campaign.states import RunState
@@ -28,7 +28,7 @@ class Shop:
 
     worker: StoreWorker
     sandbox: Sandbox
-    days: TickingDateTimeFactory
+    days: Days
 
     @property
     def services(self) -> Services:

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
-from freezegun import freeze_time
-from freezegun.api import TickingDateTimeFactory
 
+from tests.clocks import Days, days_from
 from tests.flows.events import NOTE, all_runs, entered
 from tests.journeys.path import outbox
 from tests.shop import ROOT, sample_files
@@ -51,10 +50,9 @@ approval: {by: 1, auto_when: {codes: 1, worst_case: 5000}}
 
 
 @pytest.fixture(autouse=True)  # before the shop opens, so that what is in it is of these days
-def days() -> Iterator[TickingDateTimeFactory]:
-    with freeze_time(START, tick=True) as frozen:
-        assert isinstance(frozen, TickingDateTimeFactory)
-        yield frozen
+def days() -> Iterator[Days]:
+    with days_from(START) as running_days:
+        yield running_days
 
 
 @pytest.fixture
@@ -110,7 +108,7 @@ def buyer(client: Client) -> str:
     return next(one.email for one in client.customers.every() if one.accepts_marketing)
 
 
-def to_step_two(worker: StoreWorker, sandbox: Sandbox, email: str, days: TickingDateTimeFactory) -> str:
+def to_step_two(worker: StoreWorker, sandbox: Sandbox, email: str, days: Days) -> str:
     """Leave a cart and take the first two steps when they are due. Returns the code of the second."""
     services = worker.services
     begin(worker)
@@ -143,7 +141,7 @@ def holds(services: Services, mails: int) -> None:
 
 
 def test_an_abandoned_cart_gets_all_three_steps_with_one_code(
-    worker: StoreWorker, services: Services, sandbox: Sandbox, client: Client, days: TickingDateTimeFactory
+    worker: StoreWorker, services: Services, sandbox: Sandbox, client: Client, days: Days
 ) -> None:
     email = buyer(client)
     code = to_step_two(worker, sandbox, email, days)
@@ -163,7 +161,7 @@ def test_a_cart_that_becomes_an_order_gets_no_further_step(
     services: Services,
     sandbox: Sandbox,
     client: Client,
-    days: TickingDateTimeFactory,
+    days: Days,
     with_code: bool,
 ) -> None:
     email = buyer(client)

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from freezegun import freeze_time
 
+from tests.clocks import Days, days_from
 from tests.crash.backups import postgresql_backup, sqlite_backup
 from tests.flows.events import NOTE, campaign
 from tests.journeys.path import outbox
@@ -44,7 +43,7 @@ FILES = {
 
 
 @contextmanager
-def working(store: Sandbox, url: str, home: Path, days: Any, *, smtp: str = "") -> Iterator[Shop]:
+def working(store: Sandbox, url: str, home: Path, days: Days, *, smtp: str = "") -> Iterator[Shop]:
     """Start an installation as a new process would."""
     way = {"mail_via": Via.SMTP if smtp else Via.OUTBOX, "mail_url": smtp}
     with working_for(store, database_url=url, home=home, folder=home / "files", **way) as worker:
@@ -89,7 +88,7 @@ def test_nobody_is_contacted_twice_after_a_restore(database_url: str, tmp_path: 
     assert [one.render() for one in read_book(tmp_path / "files").findings] == []
     start = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
     with (
-        freeze_time(start, tick=True) as days,
+        days_from(start) as days,
         running(tmp_path / "store", customers=8, **INDEX_LAG) as store,
     ):
         with working(store, database_url, tmp_path, days) as shop:

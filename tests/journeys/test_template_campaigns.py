@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from freezegun import freeze_time
 
+from tests.clocks import days_from
 from tests.flows.events import all_runs
 from tests.journeys.path import compare, outbox
 from tests.journeys.shop import DAY, HOUR, MINUTE, NINA, SECOND, Shop
@@ -42,7 +42,7 @@ START = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 def shop_with(kind: str, database_url: str, tmp_path: Path) -> Iterator[Shop]:
     """Open a shop whose only campaign was written by `tillroll new KIND` beside the sample guardrails, and activated."""
     folder = tmp_path / "marketing"
-    with freeze_time(START, tick=True) as days, running(tmp_path / "store", customers=8) as sandbox:
+    with days_from(START) as days, running(tmp_path / "store", customers=8) as sandbox:
         files = draft(kind, name=kind, today=SystemClock().now().date())
         assert all(written for _, written in write_new(folder, files))
         shutil.copy(ROOT / "rules" / "guardrails.yaml", folder / "rules")

@@ -19,11 +19,10 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from freezegun import freeze_time
-from freezegun.api import TickingDateTimeFactory
 from psycopg import sql
 from sqlalchemy.engine import Engine, make_url
 
+from tests.clocks import Days, days_from
 from tests.shop import ANA, BEN, PUBLIC_URL
 from tests.store import QUICK, running
 from tillroll.approve.act import approve
@@ -112,7 +111,7 @@ class Installation:
 
     worker: StoreWorker
     sandbox: Sandbox
-    days: TickingDateTimeFactory
+    days: Days
 
     @property
     def services(self) -> Services:
@@ -173,8 +172,7 @@ def upgraded(engine: Engine) -> None:
 @contextmanager
 def working(home: Path, url: str) -> Iterator[Installation]:
     """Return the upgraded ledger with its store, outbox and worker, a minute after the earlier version stopped."""
-    with freeze_time(LEFT_AT, tick=True) as days, running(home / "store", customers=CUSTOMERS) as sandbox:
-        assert isinstance(days, TickingDateTimeFactory)
+    with days_from(LEFT_AT) as days, running(home / "store", customers=CUSTOMERS) as sandbox:
         ready = sandbox.ready
         settings = Settings(
             home=home,
