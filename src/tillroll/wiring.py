@@ -62,7 +62,7 @@ class Services:
     @cached_property
     def links(self) -> UnsubscribeLinks:
         """The links by which readers stop e-mails."""
-        return UnsubscribeLinks(self.settings.link_url, self.keys)
+        return UnsubscribeLinks(self.settings.link_url, self.keys, mailbox=self.settings.bounces_to)
 
     def open_client(self, store: Store, *, person: bool = False) -> Client:
         """Return a client of one store, which the caller must close. All clients share the store's rate limit through the ledger.

@@ -48,6 +48,19 @@ def test_the_headers_are_those_of_the_standards() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
 
 
+def test_a_reader_writes_to_the_mailbox_that_is_read() -> None:
+    of_list = bulk_headers(
+        link=LINK,
+        sender="hello@shop.example",
+        ecwid_id=1003,
+        campaign="winback",
+        run_id=7,
+        kind="offer",
+        mailbox="back@mail.shop.example",
+    )[0]
+    assert of_list.value.startswith(f"<{LINK}>, <mailto:back@mail.shop.example?subject=unsubscribe%20aB3-_")
+
+
 def test_a_link_without_https_has_no_one_click_header() -> None:
     message = read(built(*headers_of("http://127.0.0.1:8000/unsubscribe/abc")))
     assert "List-Unsubscribe" in message

@@ -79,8 +79,13 @@ class FakeImap:
             return good if right else f"{tag} NO wrong password\r\n".encode()
         if line.startswith("CAPABILITY"):
             return b"* CAPABILITY IMAP4rev1\r\n" + good
-        if line.startswith("UID SEARCH UNSEEN"):
-            unread = " ".join(str(uid) for uid in sorted(set(self.mails) - self.read))
+        if found := re.fullmatch(r'UID SEARCH UNSEEN(?: SUBJECT "(\w+)")?', line):
+            about = f"subject: {found[1] or ''}".encode()
+            unread = " ".join(
+                str(uid)
+                for uid in sorted(set(self.mails) - self.read)
+                if not found[1] or about in self.mails[uid].lower()
+            )
             return f"* SEARCH {unread}\r\n".encode() + good
         if found := re.fullmatch(r"UID FETCH (\d+) \(RFC822.SIZE\)", line):
             size = len(self.mails[int(found[1])])

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 
 from tests.clocks import FakeClock
 from tests.security.outages import free_port
-from tests.send.room import context_of, message, ready_to_send
+from tests.send.room import LINKS, context_of, message, ready_to_send
 from tests.send.test_smtp import Post
 from tests.send.test_trouble import send
 from tests.shop import NOW
@@ -29,11 +29,12 @@ from tillroll.send.transports.smtp import Smtp
 from tillroll.send.transports.smtp_server import SmtpServer
 from tillroll.settings import from_mapping
 from tillroll.track.mail.act import handle_mail_events
-from tillroll.track.mail.bounces import BouncesRead, take_in_bounces
+from tillroll.track.mail.bounces import BouncesRead, Intake, take_in_bounces
 from tillroll.track.mail.mailboxes import ImapMailbox, files_in, mails_in
 from tillroll.track.mail.returned import MOST_BYTES, read_returned
 
 PATH = ReturnPath(mailbox="bounce@mail.shop.example", keys=("a key", "an older key"))
+INTAKE = Intake(links=LINKS, path=PATH)
 KEY = "r12-34-9f2c41ab"
 BOUNCED, SOFT = MailEventKind.BOUNCED, MailEventKind.SOFT_BOUNCED
 
@@ -147,8 +148,8 @@ def test_a_folder_is_read_once_however_often_it_is_read(
         b"x" * (MOST_BYTES + 9),
     )
     folder = written(tmp_path / "in", report(to[0]), *junk, complaint(to[2]), report(PATH.of("r1-999-9f")))
-    first = take_in_bounces(ledger, files_in(folder), PATH, now=NOW)
-    again = take_in_bounces(ledger, files_in(folder), PATH, now=NOW + timedelta(days=1))
+    first = take_in_bounces(ledger, files_in(folder), INTAKE, now=NOW)
+    again = take_in_bounces(ledger, files_in(folder), INTAKE, now=NOW + timedelta(days=1))
     assert (first, again) == (BouncesRead(read=8, reports=3, new=2), BouncesRead(read=8, reports=3, new=0))
     act(ledger)
     act(ledger)
@@ -170,9 +171,11 @@ def test_a_mailbox_is_read_and_its_e_mails_are_marked(ledger: Engine, keys: list
     fake = FakeImap(mails={7: report(PATH.of(keys[0])), 9: vacation("x@y.example")}, read={8})
     with imap_server(fake):
         box = ImapMailbox.from_url(fake.address, password=fake.password)
-        assert take_in_bounces(ledger, mails_in(box), PATH, now=NOW) == BouncesRead(read=2, reports=1, new=1)
+        assert take_in_bounces(ledger, mails_in(box), INTAKE, now=NOW) == BouncesRead(
+            read=2, reports=1, new=1
+        )
         assert fake.read == {7, 8, 9}
-        assert take_in_bounces(ledger, mails_in(box), PATH, now=NOW).read == 0
+        assert take_in_bounces(ledger, mails_in(box), INTAKE, now=NOW).read == 0
         with pytest.raises(Refused, match="can't be read") as refused:
             list(mails_in(replace(box, password="wrong one")))
         assert "wrong one" not in str(refused.value)
@@ -224,6 +227,6 @@ def test_whoever_bounced_is_in_no_later_plan(ledger: Engine, tmp_path: Path) -> 
         key = connection.scalars(sa.select(messages.c.message_key).order_by(messages.c.id)).first()
     assert key is not None
     folder = written(tmp_path / "in", report(PATH.of(key)))
-    take_in_bounces(ledger, files_in(folder), PATH, now=NOW)
+    take_in_bounces(ledger, files_in(folder), INTAKE, now=NOW)
     act(ledger)
     assert next_readers(ledger) == ["customer2@example.com", "customer3@example.com"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -14,10 +15,12 @@ from tillroll.cli.support.options import ADMINISTRATOR, JSON
 from tillroll.cli.support.output import say
 from tillroll.errors import Refused
 from tillroll.ledger import audit
+from tillroll.ledger.audit import Way, act_by
 from tillroll.ledger.engine import writing
-from tillroll.track.mail.bounces import take_in_bounces
+from tillroll.track.mail.bounces import BouncesRead, Intake, take_in_bounces
 from tillroll.track.mail.intake import HOOKS, hook_path
 from tillroll.track.mail.mailboxes import ImapMailbox, files_in, mails_in
+from tillroll.track.mail.wish import SUBJECT
 from tillroll.wiring import return_path
 
 
@@ -67,10 +70,12 @@ def hook_command(named: str | None) -> None:
 @ADMINISTRATOR
 @JSON
 def read_command(place: str, named: str | None, as_json: bool) -> None:
-    """Read bounces and complaints from a FOLDER of files or from a mailbox, and take addresses that don't work out of use.
+    """Read bounces, complaints and e-mails that unsubscribe from a FOLDER of files or from a mailbox.
 
-    Only what came back to an address of MAIL_BOUNCES that Tillroll made counts. Reading the same again changes nothing. In a
-    mailbox, unread e-mails are read, and marked as read.
+    Addresses that don't work are taken out of use, and who unsubscribes gets no more e-mails, and no answer. Only what came back
+    to an address of MAIL_BOUNCES that Tillroll made counts, and an e-mail with the token of a reader's own link in its subject.
+    Reading the same again changes nothing. In a mailbox, unread e-mails are read, and marked as read; without MAIL_BOUNCES only
+    those that unsubscribe.
 
     \b
     Example:
@@ -80,17 +85,33 @@ def read_command(place: str, named: str | None, as_json: bool) -> None:
     with open_services() as services:
         require_administrator(services, named, "read bounces")
         path = return_path(services.settings, services.keys)
-        if path is None:
-            raise Refused(
-                "No address is set that bounces come back to.",
-                hint="Set MAIL_BOUNCES, like bounce@mail.shop.example: e-mails that leave from then on name it.",
-            )
         if "://" in place:
             password = services.settings.bounces_password
-            mails = mails_in(ImapMailbox.from_url(place, password=password))
+            mailbox = ImapMailbox.from_url(place, password=password)
+            mails = mails_in(mailbox, about=SUBJECT if path is None else "")
         else:
             mails = files_in(Path(place))
-        done = take_in_bounces(services.engine, mails, path, now=services.clock.now())
-    ours = f"{count_of(done.reports, 'report')} about e-mails of ours"
-    words = f"{count_of(done.read, 'e-mail')} read; {ours}, {done.new} of them new."
-    say({"read": done.read, "reports": done.reports, "new": done.new}, words, as_json=as_json)
+        act_by(Way.LINK)  # whoever wrote an e-mail that unsubscribes has the link
+        intake = Intake(links=services.links, path=path)
+        done = take_in_bounces(services.engine, mails, intake, now=services.clock.now())
+    say(asdict(done), _words(done, reads_bounces=path is not None), as_json=as_json)
+
+
+def _words(done: BouncesRead, *, reads_bounces: bool) -> str:
+    """Return what was done, for people."""
+    parts = []
+    if reads_bounces:
+        parts.append(f"{count_of(done.reports, 'report')} about e-mails of ours, {done.new} of them new")
+    wishes = f"{count_of(done.wishes, 'wish', 'wishes')} to get no more e-mails"
+    parts.append(f"{wishes}, {done.stopped} of them new" if done.wishes else "no wish to get no more e-mails")
+    if done.forged:
+        parts.append(
+            f"{count_of(done.forged, 'e-mail')} that unsubscribed with a token that isn't ours, and changed nothing"
+        )
+    lines = f"{count_of(done.read, 'e-mail')} read: {'; '.join(parts)}."
+    if reads_bounces:
+        return lines
+    return (
+        f"{lines}\nBounces were not looked for: set MAIL_BOUNCES, like bounce@mail.shop.example, and e-mails "
+        "that leave from then on name it."
+    )

@@ -30,15 +30,25 @@ class BulkHeader:
 
 
 def bulk_headers(
-    *, link: str, sender: str, ecwid_id: int, campaign: str, run_id: int, kind: str, reply_to: str = ""
+    *,
+    link: str,
+    sender: str,
+    ecwid_id: int,
+    campaign: str,
+    run_id: int,
+    kind: str,
+    reply_to: str = "",
+    mailbox: str = "",
 ) -> tuple[BulkHeader, ...]:
     """Return the headers of one reader's e-mail; `link` is theirs (`link.py`), `sender` and `reply_to` are addresses.
+
+    `mailbox`: the address that is read for e-mails that unsubscribe (`track/mail/wish.py`); empty: the sender's.
 
     RFC 8058 allows the one-click header only beside an address with https: mail programs post to no other. So an installation
     on a machine of one's own, with a local http address, has the link without it.
     """
     subject = f"unsubscribe%20{quote(link.rpartition('/')[2])}"
-    of_run = _headers_of_run(sender, ecwid_id, campaign, run_id, kind, reply_to)
+    of_run = _headers_of_run(sender, mailbox or sender, ecwid_id, campaign, run_id, kind, reply_to)
     header = BulkHeader(name="List-Unsubscribe", value=f"<{link}>, <{of_run.by_mail}{subject}>")
     return (header, *(of_run.with_post if link.startswith("https://") else of_run.others))
 
@@ -53,7 +63,7 @@ class _OfRun(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _headers_of_run(
-    sender: str, ecwid_id: int, campaign: str, run_id: int, kind: str, reply_to: str
+    sender: str, mailbox: str, ecwid_id: int, campaign: str, run_id: int, kind: str, reply_to: str
 ) -> _OfRun:
     post, *others = (
         BulkHeader(name=name, value=value)
@@ -66,4 +76,4 @@ def _headers_of_run(
         }.items()
         if value
     )
-    return _OfRun(f"mailto:{quote(sender, safe='@')}?subject=", tuple(others), (post, *others))
+    return _OfRun(f"mailto:{quote(mailbox, safe='@')}?subject=", tuple(others), (post, *others))

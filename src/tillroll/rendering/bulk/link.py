@@ -50,8 +50,12 @@ class Subscription:
 class UnsubscribeLinks:
     """Makes links, and says what a link's token is about."""
 
-    def __init__(self, url: str, keys: Sequence[str]) -> None:
-        """Take the address of the pages (empty: there is none, so no links), and the installation's keys."""
+    def __init__(self, url: str, keys: Sequence[str], *, mailbox: str = "") -> None:
+        """Take the address of the pages (empty: there is none, so no links), and the installation's keys.
+
+        `mailbox`: where readers write to who stop e-mails by an e-mail; empty: to the sender's address.
+        """
+        self.mailbox = mailbox
         self._url = url.rstrip("/")
         self._ciphers = [AESSIV(hmac.digest(key.encode(), _PURPOSE, "sha512")) for key in keys]
 

@@ -69,6 +69,7 @@ def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
             run_id=sending.run.id,
             kind=sending.kind.value,
             reply_to=sending.arms[due.recipient.arm].email.revision.brand.reply_to or "",
+            mailbox=sending.context.links.mailbox,
         ),
     )
     return Outgoing(

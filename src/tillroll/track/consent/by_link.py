@@ -25,7 +25,7 @@ from tillroll.rendering.bulk.link import Subscription
 
 UNDO_WITHIN = timedelta(days=1)
 _READER = "reader"  # in the audit
-_BY_LINK = frozenset({ConsentSource.LINK, ConsentSource.ONE_CLICK})
+_BY_LINK = frozenset({ConsentSource.LINK, ConsentSource.ONE_CLICK, ConsentSource.MAIL})
 
 
 class Choice(StrEnum):
@@ -72,15 +72,17 @@ def look(engine: Engine, subscription: Subscription, *, now: datetime) -> Reader
 
 def choose(
     engine: Engine, subscription: Subscription, choice: Choice, *, source: ConsentSource, now: datetime
-) -> None:
-    """Do what a reader chose. Choosing the same again changes nothing, nor does a link of a store that isn't known."""
+) -> bool:
+    """Do what a reader chose. Returns whether that changed anything.
+
+    Choosing the same again changes nothing, nor does a link of a store that isn't known.
+    """
     with writing(engine) as connection:
         store = find_store(connection, subscription.ecwid_id)
         if store is None:
-            return
+            return False
         if choice is Choice.UNDO:
-            _undo(connection, store.id, subscription.address, now)
-            return
+            return _undo(connection, store.id, subscription.address, now)
         wish = Wish(
             address=subscription.address,
             cause=SuppressionCause.UNSUBSCRIBED,
@@ -89,10 +91,10 @@ def choose(
             every_days=_EVERY_DAYS.get(choice),
             run_id=subscription.run_id,
         )
-        suppress(connection, store.id, wish, now=now, actor=_READER)
+        return suppress(connection, store.id, wish, now=now, actor=_READER)
 
 
-def _undo(connection: Connection, store_id: int, address: str, now: datetime) -> None:
+def _undo(connection: Connection, store_id: int, address: str, now: datetime) -> bool:
     """Take back what the link did within the last day. Consent is given again only where the link had taken it."""
     which = Which(
         causes=frozenset({SuppressionCause.UNSUBSCRIBED}), sources=_BY_LINK, since=now - UNDO_WITHIN
@@ -100,6 +102,7 @@ def _undo(connection: Connection, store_id: int, address: str, now: datetime) ->
     lifted = lift(connection, store_id, address, which, now=now, actor=_READER)
     if any(each.withdrew for each in lifted):
         agree(connection, store_id, address, source=ConsentSource.LINK, now=now, detail="undo")
+    return bool(lifted)
 
 
 def _may_undo(suppression: Suppression, now: datetime) -> bool:

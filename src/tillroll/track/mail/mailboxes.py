@@ -81,10 +81,13 @@ def files_in(folder: Path) -> Iterator[Returned]:
             yield Returned(content=file.read(MOST_BYTES), done=lambda: None)
 
 
-def mails_in(mailbox: ImapMailbox) -> Iterator[Returned]:
-    """Yield the unread e-mails of a mailbox; those that were taken in are marked as read. Raises `Refused`."""
+def mails_in(mailbox: ImapMailbox, *, about: str = "") -> Iterator[Returned]:
+    """Yield the unread e-mails of a mailbox; those that were taken in are marked as read. Raises `Refused`.
+
+    `about`: only those with this word in their subject, since the others are people's.
+    """
     with _opened(mailbox) as imap:
-        _, found = imap.uid("SEARCH", "UNSEEN")
+        _, found = imap.uid("SEARCH", "UNSEEN", *(("SUBJECT", f'"{about}"') if about else ()))
         for uid in (found[0] or b"").split()[:_MOST]:
             number = uid.decode("ascii")
             _, sizes = imap.uid("FETCH", number, "(RFC822.SIZE)")
