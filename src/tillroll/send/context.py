@@ -13,6 +13,8 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign import Campaign, Revision
 from tillroll.campaign.frozen.proposal import Goods, Proposal
 from tillroll.campaign.language.models import MessageSettings, Offer, Via
+from tillroll.campaign.text.zones import zone_of
+from tillroll.campaign.timing.quiet import QuietTimes, quiet_times
 from tillroll.clock import Clock
 from tillroll.errors import Refused
 from tillroll.ledger.database_watch import DatabaseWatch
@@ -105,6 +107,11 @@ class Sending:
     def message(self) -> MessageSettings:
         """The settings of the e-mail. How it leaves is the same for all arms."""
         return self.revision.message(step=self.run.step)
+
+    @property
+    def quiet(self) -> QuietTimes:
+        """When its e-mails don't leave."""
+        return quiet_times(self.revision, self.message.send, zone_of(self.shop.timezone))
 
     @property
     def sender(self) -> str:

@@ -97,6 +97,13 @@ def may_send(
     return Decision(go=True)
 
 
+def may_disturb(decision: Decision, *, quiet_until: datetime | None) -> Decision:
+    """Let a message that may go wait while it is quiet where its reader lives; `quiet_until` is None if it isn't."""
+    if not decision.go or quiet_until is None:
+        return decision
+    return Decision(go=False, wait_until=quiet_until, reason="it is quiet where the customer lives")
+
+
 class DeliveryOutcome(StrEnum):
     """What a transport reports about one message."""
 

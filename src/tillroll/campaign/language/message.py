@@ -43,7 +43,8 @@ class Send(Block):
     )
     quiet_hours: Window | None = Field(
         default=None,
-        description="No e-mail is sent in this part of the day, in the campaign's time zone.",
+        description="No e-mail is sent in this part of the day, by the clock of the place where its reader lives; if that isn't "
+        "known, in the campaign's time zone.",
         examples=["21:00-08:00"],
     )
     quiet_days: tuple[SomeDays, ...] = Field(

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.sentences.causes import say_suppression
 from tillroll.campaign.states import CodeState, MessageState, RunState, Stage, WireState
 from tillroll.campaign.text.units import Rate
+from tillroll.campaign.timing.places import Residence
 from tillroll.errors import Refused
 from tillroll.ledger.bulk.rows import change_many
 from tillroll.ledger.engine import reading, writing
@@ -26,11 +27,11 @@ from tillroll.ledger.tables import messages, runs
 from tillroll.rendering.compile import TemplateRefused
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.context import Sending, ShownCode
-from tillroll.send.decide import Decision, ShownCodeNow, may_send
+from tillroll.send.decide import Decision, ShownCodeNow, may_disturb, may_send
 from tillroll.send.outcomes import message_item, release, write
 from tillroll.send.same_person import NO_OTHERS, OtherCustomers, others_of
 from tillroll.send.slices.compose import DueMessage, compose
-from tillroll.send.slices.due import due_message, next_messages
+from tillroll.send.slices.due import due_message, next_messages, place_of
 from tillroll.send.wishes import NO_WISH, OwnWish, wishes_of
 
 _MOST_BYTES = 20_000_000
@@ -64,6 +65,7 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
         rows = connection.execute(next_messages(sending, now, most)).all()
         others = others_of(connection, sending, [row.customer_id for row in rows], now)
         wishes = wishes_of(connection, sending, rows, now)
+    quiet = _quiet_until(sending, rows, now)
     judged, size = list[_Judged](), 0
     broken: list[tuple[int, Exception]] = []
     for row in rows:
@@ -72,7 +74,7 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
             break
         try:
             theirs = others.get(row.customer_id, NO_OTHERS), wishes.get(row.customer_id, NO_WISH)
-            looked_at = _judge(sending, row, *theirs, now)
+            looked_at = _judge(sending, row, *theirs, quiet.get(place_of(row)), now)
             judged.append(looked_at)
             size += len(looked_at.email.content) if looked_at.email is not None else 0
         except Exception as fault:
@@ -84,6 +86,15 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
     written_at = context.clock.now()
     emails = _write_judged(sending, judged, broken, written_at)
     return Claimed(emails=emails, at=written_at, looked_at=len(judged) + len(broken))
+
+
+def _quiet_until(sending: Sending, rows: Sequence[sa.Row[Any]], now: datetime) -> dict[Residence, datetime]:
+    """Return until when it is quiet in the places where these recipients live; only places where it is quiet now."""
+    times = sending.quiet
+    if times.hours is None:
+        return {}
+    opens = {place: times.opens(now, place) for place in {place_of(row) for row in rows}}
+    return {place: moment for place, moment in opens.items() if moment > now}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +109,15 @@ class _Judged:
 
 
 def _judge(
-    sending: Sending, row: sa.Row[Any], others: OtherCustomers, wish: OwnWish, now: datetime
+    sending: Sending,
+    row: sa.Row[Any],
+    others: OtherCustomers,
+    wish: OwnWish,
+    quiet_until: datetime | None,
+    now: datetime,
 ) -> _Judged:
     """Decide about one message, and build it if it may go. There may be many thousands of rows, so they stay plain."""
-    message = due_message(sending, row, others, wish)
+    message = due_message(sending, row, others, wish, quiet_until)
     decision = _decide(sending, message, now)
     if decision.wait_until is not None:
         return _Judged(message_id=message.id, reason=decision.reason, not_before=decision.wait_until)
@@ -172,7 +188,7 @@ def _decide(sending: Sending, message: DueMessage, now: datetime) -> Decision:
         valid_until=message.valid_until,
         is_used=message.is_used,
     )
-    return may_send(
+    decision = may_send(
         code=None if is_without_code else code,
         consent=message.consent,
         is_customer=message.is_customer,
@@ -182,6 +198,7 @@ def _decide(sending: Sending, message: DueMessage, now: datetime) -> Decision:
         allowed_from=message.allowed_from,
         over=say_suppression(message.stopped) if message.stopped is not None else sending.over,
     )
+    return may_disturb(decision, quiet_until=message.quiet_until)
 
 
 def _words_now(connection: Connection, sending: Sending) -> int | None:

@@ -15,12 +15,11 @@ rows of senders that died.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from tillroll.campaign.states import ItemKind, MessageState, RunState
-from tillroll.campaign.timing.quiet import earliest_send
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.rows import is_set_aside
@@ -35,6 +34,7 @@ from tillroll.send.lease import Lease
 from tillroll.send.slices.claim import Claimed, claim, count_allowed_by_rate
 from tillroll.send.slices.interrupted import are_leaving, settle_interrupted
 from tillroll.send.slices.prepare import prepare
+from tillroll.send.slices.quiet import opens_at
 from tillroll.send.wire import Wire
 
 _WAIT_FOR_OTHERS = timedelta(seconds=2)  # before the other senders' progress is checked again
@@ -62,12 +62,14 @@ def send_ready(sending: Sending, *, until: datetime) -> datetime | None:
     if context.owner == 0:
         if_unknown = sending.message.send.if_unknown
         settle_interrupted(context, sending.run, sending.kind, if_unknown=if_unknown)
+    opens = opens_at(sending, context.clock.now())
+    if opens > context.clock.now():
+        return opens
     batch = max(1, context.transport.batch // 2)  # with a slow mail server few e-mails are built in vain
     while True:
         now = context.clock.now()
-        start = _earliest(sending, now)
-        if start > now:
-            return start
+        if (day := sending.quiet.days_end(now)) > now:
+            return day
         held = _load_hold(context)
         if held is not None and not take_probe(context.engine, held, now=now):
             return max(held.probe_at, now + _WAIT_FOR_OTHERS)
@@ -118,21 +120,6 @@ def _send_claimed(sending: Sending, claimed: Claimed, until: datetime, held: Hol
     if held is not None and wire.was_answered:
         release(context.engine, held, now=now)
     return wire.has_ended
-
-
-def _earliest(sending: Sending, now: datetime) -> datetime:
-    """Return when messages may leave: outside the campaign's quiet hours and quiet days, and the store's quiet days."""
-    send, calendar = sending.message.send, sending.revision.calendar
-
-    def is_quiet(day: date) -> bool:
-        return bool(calendar.quiet_reason(day)) or any(day in days for days in send.quiet_days)
-
-    return earliest_send(
-        now,
-        zone=sending.campaign.when.zone(sending.shop.timezone),
-        quiet_hours=send.quiet_hours,
-        is_quiet=is_quiet,
-    )
 
 
 def _allowed_now(sending: Sending, now: datetime, batch: int) -> tuple[int, datetime]:

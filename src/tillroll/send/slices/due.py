@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tillroll.campaign.frozen.recipient import Recipient
 from tillroll.campaign.states import CodeState, ItemKind, MessageState
+from tillroll.campaign.timing.places import Residence
 from tillroll.ledger.faults.rows import is_set_aside
 from tillroll.ledger.queries.exposure import LEFT_AT, WEEK, left_lately
 from tillroll.ledger.queries.given import works_from, works_until
@@ -57,6 +58,8 @@ def next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]:
             customers.c.accepts_marketing,
             customers.c.customer_id.label("known_customer_id"),
             customers.c.email.label("email_now"),
+            customers.c.country.label("country_now"),
+            customers.c.region.label("region_now"),
             (is_used() if sending.kind is MessageKind.REMINDER else sa.false()).label("is_used"),
             *_sent_this_week(sending, now),
         )
@@ -85,7 +88,18 @@ def _sent_this_week(sending: Sending, now: datetime) -> list[sa.ColumnElement[An
     ]
 
 
-def due_message(sending: Sending, row: sa.Row[Any], others: OtherCustomers, wish: OwnWish) -> DueMessage:
+def place_of(row: sa.Row[Any]) -> Residence:
+    """Return where a recipient lives, as the mirror has it now; a customer who is gone lives nowhere that is known."""
+    return Residence(country=row.country_now or "", region=row.region_now or "")
+
+
+def due_message(
+    sending: Sending,
+    row: sa.Row[Any],
+    others: OtherCustomers,
+    wish: OwnWish,
+    quiet_until: datetime | None = None,
+) -> DueMessage:
     limit = sending.revision.guardrails.messages_per_person_per_week
     allowed_from = None
     if limit is not None and row.week_count + others.week_count >= limit:
@@ -117,4 +131,5 @@ def due_message(sending: Sending, row: sa.Row[Any], others: OtherCustomers, wish
         email_now=row.email_now or "",
         is_used=bool(row.is_used),
         allowed_from=allowed_from,
+        quiet_until=quiet_until,
     )
