@@ -1,13 +1,14 @@
 """YAML with positions: plain data, and where every key and value is in the file.
 
 YAML 1.2's core schema applies (`NO` is a country, `21:00` is a time of day, not a number). Positions come from the parser's
-nodes. Anchors and aliases, tags, duplicate keys, more than a megabyte or 10,000 values, and nesting past 40 levels are refused:
+events. Anchors and aliases, tags, duplicate keys, more than a megabyte or 10,000 values, and nesting past 40 levels are refused:
 no campaign needs them, and they can be used to exhaust memory.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,8 @@ MOST_EVENTS = 20_000  # a key and its value are two events; the parser needs a k
 _CONTROL = re.compile(
     r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )  # YAML 1.2.2, 5.1
+
+_TEXT_TAG = "tag:yaml.org,2002:str"
 
 Path = tuple[str | int, ...]
 
@@ -115,14 +118,13 @@ def read_source(file: str, content: bytes) -> Source:
         source.findings.append(source.finding_at(line, column, problem))
         return source
     try:
-        _read_nodes(source, text)
+        _read_events(source, text)
     except _Stop as stop:
-        source.data = None
-        source.findings.append(stop.finding)
+        source.findings[:] = [stop.finding]
     except yaml.MarkedYAMLError as fault:
-        source.findings.append(_yaml_finding(source, fault))
+        source.findings[:] = [_yaml_finding(source, fault)]
     except yaml.YAMLError as fault:
-        source.findings.append(source.finding_at(1, 1, f"this is not YAML: {_one_line(str(fault))}"))
+        source.findings[:] = [source.finding_at(1, 1, f"this is not YAML: {_one_line(str(fault))}")]
     if source.findings:
         source.data = None
         del source.findings[MOST_FINDINGS:]
@@ -137,81 +139,121 @@ class _Stop(Exception):
         self.finding = finding
 
 
-def _read_nodes(source: Source, text: str) -> None:
-    _guard_events(source, text)
+def _read_events(source: Source, text: str) -> None:
+    """Build the data from the parser's events, each of which is checked first: nothing large or deep is ever built."""
     loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
+        events = _guarded_events(source, loader)
+        if next((event for event in events if isinstance(event, yaml.DocumentStartEvent)), None) is None:
             source.findings.append(source.finding_at(1, 1, "the file is empty"))
             return
-        source.data = _build(source, loader, node, ())
+        source.data = _build(source, loader, events, next(events), ())
+        others = [_place(event) for event in events if isinstance(event, yaml.DocumentStartEvent)]
+        if others:
+            raise _Stop(source.finding_at(*others[0], "a second document (---); a file holds one document"))
     finally:
         loader.dispose()
 
 
-def _guard_events(source: Source, text: str) -> None:
-    """Refuse anchors, aliases, tags and deep nesting in the event stream, before anything is built."""
-    depth = 0
-    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        place = (event.start_mark.line + 1, event.start_mark.column + 1)  # type: ignore[union-attr]  # a parsed event has one
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Stop(
-                source.finding_at(
-                    *place, "anchors and aliases (& and *) are not allowed; write the value out"
-                )
-            )
-        if getattr(event, "tag", None) not in {None, "!"}:
-            raise _Stop(source.finding_at(*place, "tags (!) are not allowed"))
+def _guarded_events(source: Source, loader: Any) -> Iterator[yaml.Event]:
+    """Yield the parser's events. Refuses anchors, aliases, tags, deep nesting and too many values."""
+    depth, count = 0, 0
+    while loader.check_event():
+        event = loader.get_event()
+        if isinstance(event, yaml.NodeEvent):
+            if isinstance(event, yaml.AliasEvent) or event.anchor:
+                problem = "anchors and aliases (& and *) are not allowed; write the value out"
+                raise _Stop(source.finding_at(*_place(event), problem))
+            if event.tag not in {None, "!"}:  # type: ignore[attr-defined]  # only aliases have none
+                raise _Stop(source.finding_at(*_place(event), "tags (!) are not allowed"))
         if count > MOST_EVENTS:
-            raise _Stop(source.finding_at(*place, "the file has more than 10,000 keys and values"))
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MOST_DEPTH:
-            raise _Stop(source.finding_at(*place, f"nested deeper than {MOST_DEPTH} levels"))
+            problem = "the file has more than 10,000 keys and values"
+            raise _Stop(source.finding_at(*_place(event), problem))
+        count += 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MOST_DEPTH:
+                problem = f"nested deeper than {MOST_DEPTH} levels"
+                raise _Stop(source.finding_at(*_place(event), problem))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        yield event
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    """Return the line and column of what an event is about, from 1."""
+    mark = event.start_mark
+    assert mark is not None  # noqa: S101 - every event of a parsed text has one
+    return mark.line + 1, mark.column + 1
 
 
 def _not_allowed(character: str) -> str:
     return f"the character U+{ord(character):04X} is not allowed; delete it"
 
 
-def _build(source: Source, loader: Any, node: yaml.Node, path: Path) -> Any:
-    source.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
-    if isinstance(node, yaml.SequenceNode):
-        return [_build(source, loader, item, (*path, index)) for index, item in enumerate(node.value)]
-    if isinstance(node, yaml.MappingNode):
-        return _build_mapping(source, loader, node, path)
-    if isinstance(node, yaml.ScalarNode) and (foreign := foreign_in_file(node.value)):
+def _build(source: Source, loader: Any, events: Iterator[yaml.Event], event: yaml.Event, path: Path) -> Any:
+    """Return the value that begins with an event; its other events are taken from `events`."""
+    source.values[path] = _place(event)
+    if isinstance(event, yaml.ScalarEvent):
+        return _build_scalar(source, loader, event, path)
+    if isinstance(event, yaml.MappingStartEvent):
+        return _build_mapping(source, loader, events, path)
+    items: list[Any] = []
+    for item in _until_end(events):
+        items.append(_build(source, loader, events, item, (*path, len(items))))
+    return items
+
+
+def _build_scalar(source: Source, loader: Any, event: yaml.ScalarEvent, path: Path) -> Any:
+    text = event.value
+    if foreign := foreign_in_file(text):
         source.findings.append(source.finding(path, _not_allowed(foreign[0])))
         return None
+    tag = loader.resolve(yaml.ScalarNode, text, event.implicit)
+    if tag == _TEXT_TAG:
+        return text
     try:
-        return loader.construct_object(node)
+        return loader.construct_object(yaml.ScalarNode(tag, text))
     except ValueError:  # a number of thousands of digits, which Python refuses to read
         source.findings.append(source.finding(path, "this number has too many digits"))
         return None
 
 
-def _build_mapping(source: Source, loader: Any, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+def _build_mapping(source: Source, loader: Any, events: Iterator[yaml.Event], path: Path) -> dict[str, Any]:
     built: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        if not isinstance(key_node, yaml.ScalarNode):
-            source.findings.append(source.finding_at(*place, "a key must be text", key=dotted(path)))
+    for event in _until_end(events):
+        key = event.value if isinstance(event, yaml.ScalarEvent) else None
+        at = path if key is None else (*path, key)
+        if key is None:
+            source.findings.append(source.finding_at(*_place(event), "a key must be text", key=dotted(path)))
+        elif foreign := foreign_in_file(key):
+            problem = _not_allowed(foreign[0])
+            source.findings.append(source.finding_at(*_place(event), problem, key=dotted(path)))
+        elif key in built:
+            problem = f"this key is given twice; the first is on line {source.keys[at][0]}"
+            source.findings.append(source.finding_at(*_place(event), problem, key=dotted(at)))
+        else:
+            source.keys[at] = _place(event)
+            built[key] = _build(source, loader, events, next(events), at)
             continue
-        key = str(key_node.value)
-        if foreign := foreign_in_file(key):
-            source.findings.append(source.finding_at(*place, _not_allowed(foreign[0]), key=dotted(path)))
-            continue
-        if key in built:
-            first = source.keys[(*path, key)][0]
-            source.findings.append(
-                source.finding_at(
-                    *place, f"this key is given twice; the first is on line {first}", key=dotted((*path, key))
-                )
-            )
-            continue
-        source.keys[(*path, key)] = place
-        built[key] = _build(source, loader, value_node, (*path, key))
+        _skip(events, event)
+        _skip(events, next(events))
     return built
+
+
+def _until_end(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
+    """Yield the first event of each item of a list, or of each key of a mapping, up to its end."""
+    for event in events:
+        if isinstance(event, yaml.CollectionEndEvent):
+            return
+        yield event
+
+
+def _skip(events: Iterator[yaml.Event], event: yaml.Event) -> None:
+    """Leave out the value that begins with an event."""
+    if isinstance(event, yaml.CollectionStartEvent):
+        for inner in _until_end(events):
+            _skip(events, inner)
 
 
 _SENTENCES = {
@@ -223,7 +265,6 @@ _SENTENCES = {
     "did not find expected key": "the indentation doesn't match the lines above",
     "did not find expected ',' or ']'": "a list in brackets isn't closed: , or ] is missing",
     "did not find expected ',' or '}'": "a mapping in braces isn't closed: , or } is missing",
-    "expected a single document": "a second document (---); a file holds one document",
 }
 
 
