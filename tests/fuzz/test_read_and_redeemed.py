@@ -169,8 +169,9 @@ def complaints(shop: DrawnShop, drawn: dict[str, DrawnCampaign], template: Path)
             if mail.campaign.announced and mail.campaign.until is not None:
                 opens = datetime.fromisoformat(mail.campaign.valid[7:17]).replace(tzinfo=ZoneInfo(shop.zone))
             planned += tries(shop, mail, opens)
+        ended = worker.services.clock.now()
         for one in sorted(planned, key=lambda each: each.at):
-            if one.at.astimezone(UTC) > worker.services.clock.now():
+            if one.at > ended:  # each at its own moment, however long the earlier tries took
                 days.move_to(one.at.astimezone(UTC))
             found += [f"{one.mail.name} to {one.mail.reader}: {fault}" for fault in one.faults(sandbox)]
     return found, len(sent)

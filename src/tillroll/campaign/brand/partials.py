@@ -9,7 +9,7 @@ includes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -46,14 +46,17 @@ def is_partial(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def inclusions_in(text: str) -> Iterator[Inclusion]:
-    """Yield what a template includes."""
-    for match in _INCLUDE.finditer(text) if "include" in text else ():
-        yield Inclusion(
+@lru_cache(maxsize=4_000)
+def inclusions_in(text: str) -> tuple[Inclusion, ...]:
+    """Return what a template includes."""
+    return tuple(
+        Inclusion(
             line=text.count("\n", 0, match.start()) + 1,
             written=match[0],
             path=match["path"] if match["path"] is not None else match["mj_path"],
         )
+        for match in (_INCLUDE.finditer(text) if "include" in text else ())
+    )
 
 
 def without_inclusions(text: str) -> str:
@@ -69,13 +72,19 @@ def put_together(file: str, text: str, partials: Mapping[str, str]) -> str:
     """
     if "include" not in text:
         return text
+    return _put_together(text, tuple(partials.items()), on_one_line=not file.endswith(".txt.j2"))
+
+
+@lru_cache(maxsize=4_000)
+def _put_together(text: str, names_and_texts: tuple[tuple[str, str], ...], *, on_one_line: bool) -> str:
+    partials = dict(names_and_texts)
 
     def partial(match: re.Match[str]) -> str:
         found = _PATH.fullmatch(match["path"] if match["path"] is not None else match["mj_path"])
         if found is None or found["name"] not in partials:
             return match[0]
         own = partials[found["name"]].rstrip("\n")
-        return own if file.endswith(".txt.j2") else _on_one_line(own)
+        return _on_one_line(own) if on_one_line else own
 
     return _INCLUDE.sub(partial, text)
 

@@ -145,6 +145,8 @@ class Campaign(Block):
 
         Raises `ValueError` if an arm's changes are not valid together with the rest; `tillroll check` reports that.
         """
+        if not self.steps and not self.variants:
+            return self
         runs = self._runs
         if (step, arm) not in runs:
             runs[step, arm] = self._make_run(step, arm)

@@ -201,7 +201,7 @@ def _problem_with(shown: Shown, offer: Offer, whose: str) -> str:
     instead = "write {{ offer.discount }}, which says what each arm gives"
     if offer.kind is OfferKind.FREE_SHIPPING:
         return f"{whose} is free shipping and has no value, so this shows nothing; {instead}"
-    if offer.coupon_kind in AMOUNT_KINDS and shown.after.startswith("%"):
+    if offer.coupon_kind in AMOUNT_KINDS and shown.is_percent:
         capped = ", since its percentage has a cap" if offer.at_most is not None else ""
         return f"{whose} takes an amount off, not a percentage{capped}; {instead}"
     if offer.coupon_kind in PERCENT_KINDS and "money" in shown.filters:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from jinja2 import Environment, TemplateError, nodes
 
 _TAG = re.compile(r"<[^>]*>|&nbsp;")
-_TEMPLATE_TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})", re.DOTALL)
+_TEMPLATE_TAG = re.compile(r"(\{(?:\{.*?\}\}|%.*?%\}|#.*?#\}))", re.DOTALL)
 _LOOKED_AT = 500  # characters after a value
 _environment = Environment(autoescape=True)
 _STYLE = re.compile(r"<(style|script|mj-style|mj-head)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
@@ -24,7 +24,7 @@ class Shown:
     name: str  # like code.value
     line: int
     filters: frozenset[str]  # that it passes
-    after: str  # the text that follows, without blanks and markup; while tags alone are parsed, the value's number
+    is_percent: bool  # a percent sign follows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +40,7 @@ def fields_shown(text: str) -> tuple[Shown, ...]:
     """Return the fields that a template shows unasked; none for a template that can't be parsed, which `check` reports."""
     if "{{" not in text:
         return ()
-    tags, words = _taken_apart(text)
-    return tuple(
-        replace(shown, after=words[int(shown.after)] if shown.after else "") for shown in _fields_shown(tags)
-    )
+    return _fields_shown(_taken_apart(text))
 
 
 @lru_cache(maxsize=4_000)
@@ -55,19 +52,17 @@ def _fields_shown(tags: str) -> tuple[Shown, ...]:
 
 
 @lru_cache(maxsize=4_000)
-def _taken_apart(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a template's tags, each on its line and after each value its number, and the words after each value.
+def _taken_apart(text: str) -> str:
+    """Return a template's tags, each on its line, and of the words between them the percent sign that follows a value.
 
     Many templates have the same tags: whatever words stand between them, they are parsed once.
     """
-    pieces, words = _TEMPLATE_TAG.split(text), list[str]()
+    pieces = _TEMPLATE_TAG.split(text)
     for index in range(0, len(pieces), 2):
-        lines, number = "\n" * pieces[index].count("\n"), ""
-        if index > 0 and pieces[index - 1].startswith("{{"):
-            number = f" {len(words)}"
-            words.append(_after(pieces[index]))
-        pieces[index] = number + lines
-    return "".join(pieces), tuple(words)
+        words = pieces[index]
+        is_percent = "%" in words and index > 0 and pieces[index - 1].startswith("{{") and _is_percent(words)
+        pieces[index] = ("%" if is_percent else "") + "\n" * words.count("\n")
+    return "".join(pieces)
 
 
 def tags_in(text: str) -> tuple[str, ...]:
@@ -75,9 +70,9 @@ def tags_in(text: str) -> tuple[str, ...]:
     return tuple(_TEMPLATE_TAG.findall(text))
 
 
-def _after(text: str) -> str:
-    """Return the words right after a value."""
-    return " ".join(_TAG.sub("", text[:_LOOKED_AT]).split())[:20]
+def _is_percent(text: str) -> bool:
+    """Return whether the words after a value begin with a percent sign, leaving out blanks and markup."""
+    return _TAG.sub("", text[:_LOOKED_AT]).lstrip().startswith("%")
 
 
 @lru_cache(maxsize=4_000)
@@ -96,7 +91,7 @@ def percents_written(text: str) -> tuple[PercentWritten, ...]:
 
 def mentions(text: str, names: frozenset[str]) -> bool:
     """Return whether a template shows one of these fields, whatever it asks before."""
-    return "{{" in text and _mentions(_taken_apart(text)[0], names)
+    return "{{" in text and _mentions(_taken_apart(text), names)
 
 
 @lru_cache(maxsize=8_000)
@@ -119,8 +114,8 @@ def _shown(node: nodes.Node, asked: frozenset[str]) -> Iterator[Shown]:
         case nodes.Output(nodes=parts):
             for index, part in enumerate(parts):
                 follows = parts[index + 1] if index + 1 < len(parts) else None
-                after = follows.data if isinstance(follows, nodes.TemplateData) else ""
-                yield from _of_expression(part, asked, after=after.strip())
+                is_percent = isinstance(follows, nodes.TemplateData) and follows.data.startswith("%")
+                yield from _of_expression(part, asked, is_percent=is_percent)
         case nodes.If(test=test, body=body, elif_=others, else_=rest):
             inside = asked | _fields_of(test)
             for inner in (*body, *others, *rest):
@@ -133,23 +128,25 @@ def _shown(node: nodes.Node, asked: frozenset[str]) -> Iterator[Shown]:
 
 
 def _of_expression(
-    node: nodes.Node, asked: frozenset[str], *, after: str, filters: frozenset[str] = frozenset()
+    node: nodes.Node, asked: frozenset[str], *, is_percent: bool, filters: frozenset[str] = frozenset()
 ) -> Iterator[Shown]:
     match node:
         case nodes.Getattr(node=nodes.Name(name=owner), attr=field):
             name = f"{owner}.{field}"
             if name not in asked:
-                yield Shown(name=name, line=node.lineno, filters=filters, after=after)
+                yield Shown(name=name, line=node.lineno, filters=filters, is_percent=is_percent)
         case nodes.Filter(name=name, node=inner) if inner is not None:
             if name not in {"default", "d"}:
-                yield from _of_expression(inner, asked, after=after, filters=filters | {name})
+                yield from _of_expression(inner, asked, is_percent=is_percent, filters=filters | {name})
         case nodes.CondExpr(test=test, expr1=first, expr2=second):
             for part in (first, second):
                 if part is not None:
-                    yield from _of_expression(part, asked | _fields_of(test), after=after, filters=filters)
+                    yield from _of_expression(
+                        part, asked | _fields_of(test), is_percent=is_percent, filters=filters
+                    )
         case nodes.Concat(nodes=parts):
             for part in parts:
-                yield from _of_expression(part, asked, after="", filters=filters)
+                yield from _of_expression(part, asked, is_percent=False, filters=filters)
         case _:
             return  # a calculation, or an `or` that has another value ready
 

@@ -72,6 +72,7 @@ _FOREIGN = re.compile(
 )
 _FOREIGN_OR_TURNING = re.compile(f"{_FOREIGN.pattern[:-1]}{_DIRECTIONS}]")
 _IN_NO_ADDRESS = re.compile(r"[\s\"(),:;<>@\[\\\]]")
+_SHORT = 200  # characters; the different ones of a longer text are looked at first
 _JOINER = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _TAGS = range(0xE0020, 0xE0080)
@@ -175,7 +176,12 @@ def foreign_in_file(text: str, *, isolates: bool = False) -> re.Match[str] | Non
     """
     if text.isascii() and text.isprintable():
         return None
-    return (_FOREIGN if isolates else _FOREIGN_OR_TURNING).search(text)
+    pattern = _FOREIGN if isolates else _FOREIGN_OR_TURNING
+    if len(text) > _SHORT and not pattern.search(
+        "".join(set(text))
+    ):  # a text has far fewer different characters
+        return None
+    return pattern.search(text)
 
 
 def is_clean(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import model_validator
@@ -70,7 +71,7 @@ class Event(Block):
             raise ValueError(f"on: names exactly one event; found: {names}")
         return self
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The name of the event, like order_placed."""
         return next(name for name in self.model_fields_set if getattr(self, name) is not None)
