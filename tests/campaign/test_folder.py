@@ -190,3 +190,12 @@ def test_a_stores_own_campaigns_add_to_or_replace_the_shared_ones(folder: Path) 
     assert theirs.revisions.keys() == shared.revisions.keys()
     assert theirs.revisions["winback"].campaign.title.startswith("Their own, ")
     assert [finding.file for finding in theirs.findings] == ["campaigns/1003/only-theirs.yaml"]
+
+
+def test_a_linked_folder_of_lists_is_read(folder: Path) -> None:
+    """A shop may keep its lists beside the folder's other files, and link to them."""
+    before = read_book(folder)
+    assert any(path.startswith("rules/lists/") for path in sample_files())
+    (folder / "rules/lists").rename(folder / "exports")
+    (folder / "rules/lists").symlink_to(folder / "exports")
+    assert read_book(folder) == before

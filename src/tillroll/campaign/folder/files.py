@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from tillroll.campaign.folder.book import Book, parse_book
@@ -14,16 +16,16 @@ from tillroll.campaign.segments.lists import MOST_LIST_BYTES
 from tillroll.campaign.text.source import MOST_BYTES
 from tillroll.errors import FaultyFiles
 
-_PLACES = (
-    # subfolders too: files in them are ignored, which is reported
-    ("campaigns", ("**/*.yaml", "**/*.yml")),
-    ("rules", ("**/*.yaml", "**/*.yml", "**/*.csv", "lists/*")),
-    (
-        "templates",
-        ("**/*.j2", "**/message.*", "_partials/*"),
-    ),  # message.mjml without .j2 too: a mistake that is reported
-)
+_PLACES = {
+    # in subfolders too: files in them are ignored, which is reported
+    "campaigns": re.compile(r".*\.ya?ml", re.DOTALL),
+    "rules": re.compile(r".*\.(?:ya?ml|csv)|lists/[^/]*", re.DOTALL),
+    # message.mjml without .j2 too: a mistake that is reported
+    "templates": re.compile(r".*\.j2|(?:.*/)?message\.[^/]*|_partials/[^/]*", re.DOTALL),
+}
 _OF_STORE = re.compile(r"campaigns/([1-9][0-9]*)/([^/]+)\Z")
+_LINKED = ("lists", "_partials")  # of a link to a folder, these alone are read
+_HIDDEN = (".", "#")
 _BACKUPS = ("~", "#", ".bak", ".orig", ".swp", ".tmp")
 
 
@@ -68,7 +70,8 @@ def read_book(root: Path, *, environment: str = LIVE, store: int | None = None) 
 
 def stores_with_own(root: Path) -> list[int]:
     """Return the numbers of the stores with campaigns of their own."""
-    return sorted({int(match[1]) for relative, _ in _files(root) if (match := _OF_STORE.match(relative))})
+    files = _files_in(root, "campaigns")
+    return sorted({int(match[1]) for relative, _ in files if (match := _OF_STORE.match(relative))})
 
 
 def fingerprint(root: Path) -> str:
@@ -95,10 +98,25 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
             hint="Start Tillroll in the folder with campaigns/, rules/ and templates/, or set TILLROLL_FOLDER. To make one: "
             "tillroll init",
         )
-    for place, patterns in _PLACES:
-        for path in sorted({path for pattern in patterns for path in (root / place).glob(pattern)}):
-            parts = path.relative_to(root).parts
-            hidden = any(part.startswith((".", "#")) for part in parts)
-            if not hidden and not path.name.endswith(_BACKUPS):
-                # a name that isn't UTF-8 is reported with replacement characters; it isn't valid anyway
-                yield "/".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "replace"), path
+    for place in _PLACES:
+        yield from _files_in(root, place)
+
+
+def _files_in(root: Path, place: str) -> Iterator[tuple[str, Path]]:
+    """Yield what one of the three folders holds under a name of interest, in the order of the names."""
+    found: list[tuple[tuple[str, ...], str]] = []
+    base = str(root / place)
+    linked = [path for name in _LINKED if os.path.islink(path := f"{base}{os.sep}{name}")]
+    for folder, subfolders, names in chain.from_iterable(map(os.walk, [base, *linked])):
+        parents = tuple(folder[len(base) :].split(os.sep)[1:])
+        subfolders[:] = [name for name in subfolders if not name.startswith(_HIDDEN)]
+        for name in (*subfolders, *names):
+            if (
+                not name.startswith(_HIDDEN)
+                and not name.endswith(_BACKUPS)
+                and _PLACES[place].fullmatch("/".join((*parents, name)))
+            ):
+                found.append(((place, *parents, name), f"{folder}{os.sep}{name}"))
+    for parts, path in sorted(found):
+        # a name that isn't UTF-8 is reported with replacement characters; it isn't valid anyway
+        yield "/".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "replace"), Path(path)

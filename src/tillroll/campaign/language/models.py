@@ -158,21 +158,22 @@ class Campaign(Block):
         return {}
 
     def _make_run(self, step: int, arm: str) -> Campaign:
-        body = self.as_written()
-        steps, variants = body.pop("steps", ()), body.pop("variants", ())
-        if steps:
-            own = dict(steps[step - 1])
-            body["message"] = own["message"]
-            body["offer"], body["codes"] = own.get("offer"), own.get("codes") or body.get("codes")
-            body = {key: value for key, value in body.items() if value is not None}
-        for variant in variants:
-            if variant["name"] == arm:
+        body = {name: getattr(self, name) for name in self.model_fields_set - {"steps", "variants"}}
+        if self.steps:
+            own = self.steps[step - 1]
+            body["message"], body["offer"] = own.message, own.offer
+            body["codes"] = own.codes or body.get("codes")
+            body = {name: value for name, value in body.items() if value is not None}
+        for variant in self.variants:
+            if variant.name == arm:
                 for block in ("offer", "message"):
-                    if variant.get(block) and body.get(block):
-                        body[block] = {**body[block], **variant[block]}
+                    change, whole = getattr(variant, block), body.get(block)
+                    if change is not None and whole is not None:
+                        changes = change.as_written()
+                        body[block] = {**whole.as_written(), **changes}
                         if block == "offer":
-                            _drop_foreign(body[block], variant[block])
-        return Campaign.model_validate(body)
+                            _drop_foreign(body[block], changes)
+        return Campaign.model_validate(body)  # blocks that are valid already aren't validated again
 
 
 def _drop_foreign(offer: dict[str, Any], change: dict[str, Any]) -> None:
