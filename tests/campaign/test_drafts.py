@@ -11,7 +11,6 @@ import yaml
 from tillroll.campaign import parse_book
 from tillroll.campaign.folder.drafts import _read, draft, fill_ins, kinds, languages
 from tillroll.campaign.folder.folder_reader import BRAND
-from tillroll.campaign.frozen.revision import messages_of
 from tillroll.campaign.language.models import Status
 from tillroll.errors import NotFound
 from tillroll.rendering.compile import compile_message
@@ -37,11 +36,11 @@ def test_a_draft_is_valid_under_any_name(kind: str, name: str) -> None:
     assert [finding.render() for finding in book.findings] == []
     revision = book.revisions[name]
     assert revision.campaign.status is Status.DRAFT, "nothing runs before somebody has read it"
-    for message in messages_of(revision.campaign):
+    for message in revision.campaign.messages:
         compiled = compile_message(revision, message, filters_for(SHOP))
         assert compiled.text is not None
     used = {path.split("/")[1] for path in files if path.startswith("templates/")}
-    assert used - {"_partials"} == {message.template for message in messages_of(revision.campaign)}
+    assert used - {"_partials"} == {message.template for message in revision.campaign.messages}
 
 
 def test_two_drafts_in_one_folder_are_valid() -> None:

@@ -76,6 +76,7 @@ _TAG = re.compile(
     r"\{(?<!\{\{)(?:\{-?(?P<value>[^{}%#]*?)-?\}\}"  # a pattern that begins with a brace is found faster
     r"|%-?[ \t]*(?:(?P<word>if|elif)(?P<condition>[ \t][^{}%#]*?)|(?P<end>else|endif)[ \t]*)-?%\})"
 )
+_ANY_TAG = re.compile(r"(\{(?:\{[^{}%#]*\}\}|%[^{}%#]*%\}))")
 _TAG_START = re.compile(r"\{[{%#]")  # of any other tag
 _LOOP = re.compile(
     r"\{%-?[ \t]*for[ \t](?:(?!\{%-?[ \t]*for[ \t]|\{#|\{%-?[ \t]*raw\b).)*?\{%-?[ \t]*endfor[ \t]*-?%\}",
@@ -116,10 +117,22 @@ def is_plain(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _analyse(text: str) -> _Analysis:
-    """Analyse a template, tag by tag if possible: templates share most tags, and tags are cached."""
-    return _analyse_tags(text) or _parse(text)
+    """Analyse a template by its tags if possible: many templates differ only in the words between them."""
+    return _analyse_tags(_without_words(text)) or _parse(text)
 
 
+def _without_words(text: str) -> str:
+    """Return a template's tags, each on its line, or the whole template if its tags aren't simple to tell from its words."""
+    pieces = _ANY_TAG.split(text)
+    for index in range(0, len(pieces), 2):
+        words = pieces[index]
+        if "{" in words and (words.endswith("{") or _TAG_START.search(words)):
+            return text
+        pieces[index] = "\n" * words.count("\n") or " "
+    return "".join(pieces)
+
+
+@lru_cache(maxsize=4096)
 def _analyse_tags(text: str) -> _Analysis | None:
     """Analyse a template of values, ifs and loops from its tags; None if the whole must be parsed."""
     names: set[str] = set()

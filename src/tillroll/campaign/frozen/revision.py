@@ -106,18 +106,6 @@ def offers_of(campaign: Campaign) -> tuple[Offer, ...]:
     return tuple(offer for offer in offers if offer is not None)
 
 
-def messages_of(campaign: Campaign) -> tuple[MessageSettings, ...]:
-    """Return all e-mails that a campaign may send, of all steps and arms; reminders count as e-mails too."""
-    messages = (
-        [campaign.message] if campaign.message is not None else [step.message for step in campaign.steps]
-    )
-    for variant in campaign.variants:
-        if variant.message is not None:
-            messages.append(messages[0].model_copy(update=variant.message.model_dump(exclude_none=True)))
-    reminders = (message.as_reminder for message in messages)
-    return (*messages, *(reminder for reminder in reminders if reminder is not None))
-
-
 def with_reminder(message: MessageSettings) -> tuple[MessageSettings, ...]:
     """Return an e-mail, and its reminder as an e-mail of its own."""
     if message.reminder is None:
@@ -129,7 +117,7 @@ def with_reminder(message: MessageSettings) -> tuple[MessageSettings, ...]:
 
 def templates_of(campaign: Campaign) -> frozenset[str]:
     """Return the names of the template folders that a campaign uses."""
-    return frozenset(message.template for message in messages_of(campaign))
+    return frozenset(message.template for message in campaign.messages)
 
 
 def segments_of(campaign: Campaign) -> frozenset[str]:

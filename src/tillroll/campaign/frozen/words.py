@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
-from tillroll.campaign.frozen.revision import Revision, messages_of
+from tillroll.campaign.frozen.revision import Revision
 
 _WORDS = frozenset({"template", "subject", "subjects", "language"})
 _OF_NO_RUN = frozenset({"title", "owner", "status", "approval", "budget", "environments", "extends", "stops"})
@@ -53,7 +53,7 @@ def _changed(place: str, before: str, after: str) -> Iterator[WordChange]:
 
 def _subjects(revision: Revision) -> str:
     lines = []
-    for message in messages_of(revision.campaign):
+    for message in revision.campaign.messages:
         lines.append(f"{message.template}: {message.subject}")
         lines += [
             f"{message.template} ({language}): {text}" for language, text in sorted(message.subjects.items())

@@ -140,6 +140,16 @@ class Campaign(Block):
         is_capped = self.offer.at_most is not None and self.codes.shared is None and self.codes.pool is None
         return is_capped or self.offer.per_customer is not None
 
+    @cached_property
+    def messages(self) -> tuple[MessageSettings, ...]:
+        """All e-mails that it may send, of all steps and arms; reminders count as e-mails too."""
+        messages = [self.message] if self.message is not None else [step.message for step in self.steps]
+        for variant in self.variants:
+            if variant.message is not None:
+                messages.append(messages[0].model_copy(update=variant.message.model_dump(exclude_none=True)))
+        reminders = (message.as_reminder for message in messages)
+        return (*messages, *(reminder for reminder in reminders if reminder is not None))
+
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:
         """Return the campaign for one step and one arm: with their offer and message, without steps and variants.
 

@@ -13,7 +13,6 @@ from rich.text import Text
 from tillroll.campaign import Book, Finding, Revision, read_book
 from tillroll.campaign.folder.files import stores_with_own
 from tillroll.campaign.folder.templates import is_plain
-from tillroll.campaign.frozen.revision import messages_of
 from tillroll.campaign.text.counts import count_of
 from tillroll.cli.support.output import out, print_json
 from tillroll.errors import Refused
@@ -168,7 +167,7 @@ def _template_faults(book: Book) -> Iterator[Finding]:
             revision.template_files(message.template, language), language
         )
         for revision in book.revisions.values()
-        for message in messages_of(revision.campaign)
+        for message in revision.campaign.messages
         for language in ("", *message.subjects)
     }
     faulty = set()
@@ -178,7 +177,7 @@ def _template_faults(book: Book) -> Iterator[Finding]:
             problem = f"the template can't be compiled: {layout.fault}"
             yield Finding(file=f"{folder}/{source.file}", line=1, column=1, key="", problem=problem)
     for revision in book.revisions.values():
-        if not faulty & {f"templates/{message.template}" for message in messages_of(revision.campaign)}:
+        if not faulty & {f"templates/{message.template}" for message in revision.campaign.messages}:
             yield from _rendering_faults(revision)
 
 
@@ -187,7 +186,7 @@ def _rendering_faults(revision: Revision) -> Iterator[Finding]:
     texts = (text for path, text in revision.files.items() if path.startswith("templates/"))
     subjects = (
         subject
-        for message in messages_of(revision.campaign)
+        for message in revision.campaign.messages
         for subject in (message.subject, *message.subjects.values())
     )
     if all(map(is_plain, chain(subjects, texts))):
