@@ -99,6 +99,8 @@ def _check_message(source: Source, message: Path, known_names: KnownNames) -> li
     """Check the templates and subjects of an e-mail and of its reminder."""
     findings: list[Finding] = []
     for place in (message, (*message, "reminder")):
+        if _at(source.data, place) is None:
+            continue
         findings += _check_template(source, (*place, "template"), known_names)
         subjects = _at(source.data, (*place, "subjects"))
         languages: list[Path] = [

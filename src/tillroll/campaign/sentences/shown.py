@@ -14,6 +14,8 @@ _TEMPLATE_TAG = re.compile(r"(\{(?:\{.*?\}\}|%.*?%\}|#.*?#\}))", re.DOTALL)
 _LOOKED_AT = 500  # characters after a value
 _environment = Environment(autoescape=True)
 _STYLE = re.compile(r"<(style|script|mj-style|mj-head)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+_TEMPLATE_MARKS = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
+_SHORT_MARKS = re.compile(r"\{[{%#][^\n{}%#]*[}%#]\}")  # most of them: on one line, and so they take none away
 _PERCENT = re.compile(r"(?<![\w.,#])(\d{1,3}(?:[.,]\d+)?)\s?%(?![\w;])")
 
 
@@ -80,9 +82,10 @@ def percents_written(text: str) -> tuple[PercentWritten, ...]:
     """Return the percentages that a reader sees in a text; those of styles and attributes are left out."""
     if "%" not in text:
         return ()
-    plain = _STYLE.sub(_blank, text)
-    plain = re.sub(r"\{[{%#].*?[}%#]\}", _blank, plain, flags=re.DOTALL)
-    plain = _TAG.sub(_blank, plain)
+    plain = _TEMPLATE_MARKS.sub(_blank, _SHORT_MARKS.sub(" ", text))
+    if not _PERCENT.search(plain):
+        return ()
+    plain = _TAG.sub(_blank, _STYLE.sub(_blank, plain))
     return tuple(
         PercentWritten(number=match[1].replace(",", "."), line=plain.count("\n", 0, match.start()) + 1)
         for match in _PERCENT.finditer(plain)
