@@ -15,12 +15,12 @@ from tests.clocks import Days, days_from
 from tests.flows.events import NOTE, all_runs, entered
 from tests.journeys.path import outbox
 from tests.shop import ROOT, sample_files
-from tests.store import INDEX_LAG, buy, running
+from tests.store import INDEX_LAG, buy, lay_faults, running
 from tillroll.campaign import fingerprint, parse_book
 from tillroll.campaign.states import EntryState, RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.audit import first_broken_row
-from tillroll.ledger.tables import redemptions
+from tillroll.ledger.tables import messages, redemptions
 from tillroll.loop.advance import StoreWorker, advance
 from tillroll.loop.worker import SLICE
 from tillroll.plan.record.revisions import record_book
@@ -176,3 +176,26 @@ def test_a_cart_that_becomes_an_order_gets_no_further_step(
     with services.engine.connect() as connection:
         used = connection.scalar(sa.select(sa.func.count()).select_from(redemptions))
     assert used == with_code
+
+
+def test_a_cart_that_is_bought_right_before_its_e_mail_leaves_gets_none(
+    worker: StoreWorker, services: Services, sandbox: Sandbox, client: Client, days: Days
+) -> None:
+    email = buyer(client)
+    begin(worker)
+    days.tick(timedelta(minutes=1))
+    leave_cart(sandbox, email)
+    days.tick(timedelta(minutes=6))
+    work(worker)
+    lay_faults(sandbox, errors={"path": "/carts/", "on": "reads", "status": 503})
+    days.tick(2 * HOUR)
+    work(worker)
+    assert outbox(services) == []  # the store doesn't say whether it still stands
+    lay_faults(sandbox, errors=False)
+    days.tick(timedelta(minutes=6))
+    buy(sandbox, email=email)  # no list shows it yet
+    work(worker)
+    assert outbox(services) == []
+    with services.engine.connect() as connection:
+        reasons = list(connection.scalars(sa.select(messages.c.reason)))
+    assert reasons == ["the cart became an order"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from tillroll.campaign.timing.quiet import QuietTimes, quiet_times
 from tillroll.clock import Clock
 from tillroll.errors import Refused
 from tillroll.ledger.database_watch import DatabaseWatch
-from tillroll.ledger.mirror.event_subject import why_subject_is_over
+from tillroll.ledger.mirror.event_subject import EventSubject, subject_of, why_over
 from tillroll.ledger.queries.given import earlier_code
 from tillroll.ledger.queries.plans import load_plan, load_revision
 from tillroll.ledger.queries.stores import load_store
@@ -66,6 +66,10 @@ class Share:
     of: int
 
 
+AskStore = Callable[[EventSubject], bool]
+"""Reads an order or cart from the store into the mirror. Returns whether the store answered; it may be called again."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SendContext:
     """What a sender works with, whichever run it sends."""
@@ -78,6 +82,7 @@ class SendContext:
     database: DatabaseWatch = field(default_factory=DatabaseWatch)
     owner: int = 0  # number of the sender, stored with each claim; 0: the holder of the store's lock
     share: Share | None = None  # of each run's messages; None: all
+    ask_store: AskStore | None = None  # None: there is no store to ask, and the mirror counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +101,8 @@ class Sending:
     code_id: int | None  # if all its messages show one code: that code
     event: Mapping[str, Any] | None  # facts of the event that the run is about
     terms: TermsOfRun = field(default_factory=TermsOfRun)
-    over: str = ""  # why the order or cart that an offer is about is over: then its e-mail is held
+    subject: EventSubject | None = None  # the order or cart that an offer of a flow is about
+    over: str = ""  # why that is over: then its e-mail is held
 
     @property
     def campaign(self) -> Campaign:
@@ -137,6 +143,7 @@ def open_sending(connection: Connection, context: SendContext, run: Run, kind: M
         )
     _check_transport(revision.message(step=run.step), context.transport)
     shows, code_id, earlier = _shown_code(connection, run, revision)
+    subject = _subject(run, kind, plan.proposal.facts)
     return Sending(
         context=context,
         kind=kind,
@@ -152,15 +159,14 @@ def open_sending(connection: Connection, context: SendContext, run: Run, kind: M
         shows=shows,
         code_id=code_id,
         event=with_amounts(plan.proposal.facts),
-        over=_why_over(connection, run, kind, plan.proposal.facts),
+        subject=subject,
+        over=why_over(connection, run.store_id, subject) if subject is not None else "",
     )
 
 
-def _why_over(connection: Connection, run: Run, kind: MessageKind, facts: Mapping[str, Any] | None) -> str:
-    """Return why the first e-mail of a flow's step no longer has a subject; a reminder is about its code alone."""
-    if facts is None or run.entry_id is None or kind is not MessageKind.OFFER:
-        return ""
-    return why_subject_is_over(connection, run.store_id, facts)
+def _subject(run: Run, kind: MessageKind, facts: Mapping[str, Any] | None) -> EventSubject | None:
+    """Return what the first e-mail of a flow's step is about; a reminder is about its code alone."""
+    return subject_of(facts) if run.entry_id is not None and kind is MessageKind.OFFER else None
 
 
 def _check_transport(message: MessageSettings, transport: Transport) -> None:

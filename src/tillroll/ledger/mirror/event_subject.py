@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,13 +17,50 @@ from tillroll.ledger.tables import carts, orders
 _UNDONE = {WITHDRAWN: "the buyer withdrew from the order", "REFUNDED": "the order was refunded"}
 
 
+class SubjectKind(StrEnum):
+    """What an event may be about that can be over; also the word for it."""
+
+    ORDER = "order"
+    CART = "cart"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSubject:
+    """The order or the cart that an event is about."""
+
+    kind: SubjectKind
+    id: str  # as the store names it
+
+
+def subject_of(facts: Mapping[str, Any] | None) -> EventSubject | None:
+    """Return what an event's facts name; None if they name neither an order nor a cart."""
+    for kind in SubjectKind:
+        if facts is not None and kind.value in facts:
+            return EventSubject(kind=kind, id=facts[kind.value]["id"])
+    return None
+
+
 def why_subject_is_over(connection: Connection, store_id: int, facts: Mapping[str, Any]) -> str:
     """Return why the order or cart that an event's facts name is over; empty if it stands, or the event is about neither."""
-    if "order" in facts:
-        return _why_order_is_over(connection, store_id, facts["order"]["id"])
-    if "cart" in facts:
-        return _why_cart_is_over(connection, store_id, facts["cart"]["id"])
-    return ""
+    subject = subject_of(facts)
+    return why_over(connection, store_id, subject) if subject is not None else ""
+
+
+def why_over(connection: Connection, store_id: int, subject: EventSubject) -> str:
+    """Return why an order or cart is over, as the mirror has it; empty if it stands."""
+    if subject.kind is SubjectKind.ORDER:
+        return _why_order_is_over(connection, store_id, subject.id)
+    return _why_cart_is_over(connection, store_id, subject.id)
+
+
+def read_at(connection: Connection, store_id: int, subject: EventSubject) -> datetime | None:
+    """Return when an order or cart was last read from the store; None if the mirror doesn't have it."""
+    table, id_ = (
+        (orders, orders.c.order_id) if subject.kind is SubjectKind.ORDER else (carts, carts.c.cart_id)
+    )
+    query = sa.select(table.c.seen_at).where(table.c.store_id == store_id, id_ == subject.id)
+    seen_at: datetime | None = connection.scalar(query)
+    return seen_at
 
 
 def _why_order_is_over(connection: Connection, store_id: int, order_id: str) -> str:

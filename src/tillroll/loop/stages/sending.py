@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -10,6 +11,7 @@ from tillroll.campaign.states import RunState, Stage
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.runs import defer_run, runs_in
 from tillroll.ledger.records import Run
+from tillroll.loop.stages.ask_store import StoreAsker
 from tillroll.loop.stages.boundary import one_run
 from tillroll.loop.stages.refresh import refresh_consent, refresh_one_customer
 from tillroll.loop.stages.set_aside import RETRY_AFTER
@@ -33,12 +35,13 @@ def send_runs(worker: StoreWorker, until: datetime) -> datetime | None:
         sending = runs_in(connection, worker.store_id, {RunState.SENDING}, now=services.clock.now())
     waits = []
     consent_known = not sending or refresh_consent(worker, until)
+    context = replace(send_context(services), ask_store=StoreAsker(worker))
     for run in sending:
         with one_run(worker, run, Stage.SEND):
             if not consent_known and not refresh_one_customer(worker, run):
                 waits.append(services.clock.now())
                 continue
-            next_at = _send_run(worker, run, until)
+            next_at = _send_run(worker, context, run, until)
             if next_at is None:
                 log.info("send.done", run=run.id, campaign=run.campaign)
             else:
@@ -46,14 +49,14 @@ def send_runs(worker: StoreWorker, until: datetime) -> datetime | None:
     return min(waits, default=None)
 
 
-def _send_run(worker: StoreWorker, run: Run, until: datetime) -> datetime | None:
+def _send_run(worker: StoreWorker, context: SendContext, run: Run, until: datetime) -> datetime | None:
     """Send for a slice, or share many e-mails out to other senders. A run that waits for its hour is put off until then."""
     services = worker.services
-    if worker.share_out is not None and prepare_to_share(send_context(services), run_id=run.id, until=until):
+    if worker.share_out is not None and prepare_to_share(context, run_id=run.id, until=until):
         worker.share_out(run.id)
         return services.clock.now() + _SHARED
     now = services.clock.now()
-    next_at = send_slice(send_context(services), run_id=run.id, until=min(until, now + STAGE_TIME))
+    next_at = send_slice(context, run_id=run.id, until=min(until, now + STAGE_TIME))
     if next_at is not None and next_at > services.clock.now() + RETRY_AFTER:
         with writing(services.engine) as connection:
             held = load_hold(connection, services.transport.name)

@@ -32,6 +32,7 @@ from tillroll.send.outcomes import message_item, release, write
 from tillroll.send.same_person import NO_OTHERS, OtherCustomers, others_of
 from tillroll.send.slices.compose import DueMessage, compose
 from tillroll.send.slices.due import due_message, next_messages, place_of
+from tillroll.send.slices.subject import still_stands
 from tillroll.send.wishes import NO_WISH, OwnWish, wishes_of
 
 _MOST_BYTES = 20_000_000
@@ -119,6 +120,8 @@ def _judge(
     """Decide about one message, and build it if it may go. There may be many thousands of rows, so they stay plain."""
     message = due_message(sending, row, others, wish, quiet_until)
     decision = _decide(sending, message, now)
+    if decision.go:
+        decision = still_stands(sending, now)
     if decision.wait_until is not None:
         return _Judged(message_id=message.id, reason=decision.reason, not_before=decision.wait_until)
     if not decision.go:
