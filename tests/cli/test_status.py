@@ -14,7 +14,7 @@ from tests.cli.plans import installed
 from tillroll.campaign.states import RunState
 from tillroll.clock import SystemClock
 from tillroll.ledger.engine import open_engine, writing
-from tillroll.ledger.tables import runs
+from tillroll.ledger.tables import mail_reports, runs
 
 __all__ = ["installed"]
 
@@ -33,3 +33,19 @@ def test_a_run_that_a_guardrail_refused_is_shown_for_a_week(
     assert ("run 1: 20% off exceeds the 15% allowed" in answer.stdout) is shown
     as_json = json.loads(tillroll(installed, "status", "--json", DATABASE_URL=sqlite_url).stdout)
     assert [run["state"] for run in as_json["runs"]] == (["refused"] if shown else [])
+
+
+def test_a_campaign_that_readers_call_spam_is_named(installed: Path, sqlite_url: str) -> None:
+    engine, now = open_engine(sqlite_url), SystemClock().now()
+    about = {"store_id": 1, "kind": "complaint", "campaign": "winback", "at": now, "noted_at": now}
+    rows = [
+        {**about, "event_key": one, "address": one, "mailbox": one} for one in ("a@b.c", "b@b.c", "c@b.c")
+    ]
+    with writing(engine) as connection:
+        connection.execute(sa.insert(mail_reports), rows)
+    engine.dispose()
+    assert "Campaign winback: 3 of" in tillroll(installed, "status", DATABASE_URL=sqlite_url).stdout
+    (rate,) = json.loads(tillroll(installed, "status", "--json", DATABASE_URL=sqlite_url).stdout)[
+        "complaints"
+    ]
+    assert (rate["campaign"], rate["complaints"], rate["level"]) == ("winback", 3, "hold")

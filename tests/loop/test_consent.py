@@ -13,6 +13,7 @@ from tests.loop.test_outage import account, letters
 from tests.shop import ANA
 from tests.store import turn
 from tillroll.approve.halt import COMPLAINTS, restart_campaign
+from tillroll.campaign.figures.complaints import ComplaintLevel, ComplaintRate
 from tillroll.campaign.states import ConsentSource, PushOutcome, SuppressionCause
 from tillroll.campaign.text.addresses import same_address
 from tillroll.ecwid.endpoints.customers import Customer
@@ -23,7 +24,6 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import campaigns, consent_pushes, consents, customers, mail_reports
 from tillroll.loop.advance import StoreWorker, advance
 from tillroll.sandbox.serve import Sandbox
-from tillroll.track.consent.complaints import ComplaintLevel, ComplaintRate
 from tillroll.track.consent.to_store import tell_store
 from tillroll.track.mirror.area_rows import write_customers
 from tillroll.track.mirror.follow import sync_customers
@@ -203,8 +203,10 @@ def test_a_complaint_stays_whatever_the_store_says(engine: Engine, worker: Store
         (2, 1_999, ComplaintLevel.WARN),
         (3, 1_000, ComplaintLevel.WARN),
         (4, 1_333, ComplaintLevel.HOLD),
-        (1, 100, ComplaintLevel.WARN),
-        (2, 100, ComplaintLevel.WARN),
+        (1, 100, ComplaintLevel.FINE),  # so few mean nothing yet
+        (2, 999, ComplaintLevel.FINE),
+        (2, 1_000, ComplaintLevel.WARN),
+        (3, 999, ComplaintLevel.HOLD),
         (3, 100, ComplaintLevel.HOLD),
     ],
 )

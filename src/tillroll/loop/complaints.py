@@ -8,17 +8,12 @@ import structlog
 
 from tillroll.approve.halt import hold_campaign
 from tillroll.approve.people import approver_addresses
+from tillroll.campaign.figures.complaints import ComplaintLevel, ComplaintRate
 from tillroll.errors import NotFound
+from tillroll.ledger.consent.complaints import mark_judged, new_complaints, rate_of
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.records import Store
 from tillroll.loop.notices import Notice, send_notice
-from tillroll.track.consent.complaints import (
-    ComplaintLevel,
-    ComplaintRate,
-    mark_judged,
-    new_complaints,
-    rate_of,
-)
 from tillroll.wiring import Services
 
 log = structlog.get_logger("tillroll.loop")

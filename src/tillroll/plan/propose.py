@@ -15,6 +15,7 @@ from tillroll.campaign.folder.goods import GoodsMatch
 from tillroll.campaign.frozen.proposal import Audience, Exposure, Goods, Proposal, Verdict
 from tillroll.campaign.language.models import Offer
 from tillroll.campaign.segments.sentence import say_segment
+from tillroll.ledger.consent.complaints import rate_of
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.exposure import count_codes_like, held_by_runs
 from tillroll.plan import decide
@@ -90,6 +91,7 @@ def propose(
     )
     verdicts += _repeat_verdicts(subject, read)
     verdicts += guardrail_verdicts.link_verdicts(has_links=has_links or not _sends(subject))
+    verdicts += _complaint_verdicts(engine, subject, now)
     proposal = _proposal(
         subject,
         read,
@@ -297,6 +299,15 @@ def _repeat_verdicts(subject: Subject, read: ReadAudience) -> tuple[Verdict, ...
         count=read.selection.count,
         zone=revision.campaign.when.zone(subject.store.timezone),
     )
+
+
+def _complaint_verdicts(engine: Engine, subject: Subject, now: datetime) -> tuple[Verdict, ...]:
+    """Check whether readers call the campaign's e-mails spam."""
+    if not _sends(subject):
+        return ()
+    with reading(engine) as connection:
+        rate = rate_of(connection, subject.store.id, subject.revision.name, now)
+    return guardrail_verdicts.complaint_verdicts(rate)
 
 
 def _name_verdicts(engine: Engine, subject: Subject) -> tuple[Verdict, ...]:

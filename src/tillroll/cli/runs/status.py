@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 from sqlalchemy.engine import Connection
 
+from tillroll.campaign.figures.complaints import ComplaintRate
 from tillroll.campaign.states import RUN_OPEN, RunState
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
@@ -21,6 +22,7 @@ from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
 from tillroll.cli.support.output import STATE_STYLE, list_table, local_clock, out, print_json
 from tillroll.cli.support.stores import chosen_store, for_store
+from tillroll.ledger.consent.complaints import high_rates
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.faults.sentences import say_fault
@@ -64,12 +66,14 @@ def status(as_json: bool) -> None:
             asked = open_requests(connection, store.id)
             faults = list_faults(connection, store.id, now=services.clock.now())
             held = list_holds(connection)
+            complaints = high_rates(connection, store.id, services.clock.now())
     if as_json:
         body = _status_json(store, campaigns, runs, progress)
         told = {
             "unread": [row.sentence for row in unread[:_MOST_UNREAD]],
             "privacy_requests": [request_json(request) for request in asked],
             "holds": [hold_json(one) for one in held],
+            "complaints": [_rate_json(rate) for rate in complaints],
         }
         print_json({**body, **told, "faults": [fault_json(fault) for fault in faults]})
         return
@@ -79,6 +83,8 @@ def status(as_json: bool) -> None:
         console.print(Text(one.sentence, style="red"), soft_wrap=True)
     for request in asked:
         console.print(Text(f"Privacy: {request.sentence}", style="yellow"), soft_wrap=True)
+    for rate in complaints:
+        console.print(Text(f"Campaign {rate.campaign}: {rate.sentence}", style="yellow"), soft_wrap=True)
     _show_unread(console, unread)
     _show_campaigns(console, campaigns, store)
     _show_runs(console, runs, progress)
@@ -111,6 +117,15 @@ def _status_json(
             for campaign in campaigns
         ],
         "runs": [_run_json(run, progress[run.run_id]) for run in runs],
+    }
+
+
+def _rate_json(rate: ComplaintRate) -> dict[str, Any]:
+    return {
+        "campaign": rate.campaign,
+        "complaints": rate.complaints,
+        "sent": rate.sent,
+        "level": rate.level.value,
     }
 
 

@@ -2,6 +2,7 @@
 
 from tillroll.plan.verdicts.again import again_verdicts, repeat_verdicts
 from tillroll.plan.verdicts.codes import strength_on
+from tillroll.plan.verdicts.complaints import complaint_verdicts
 from tillroll.plan.verdicts.days import calendar_verdicts
 from tillroll.plan.verdicts.goods import BelowMargin, goods_verdicts, margin_verdicts
 from tillroll.plan.verdicts.held import OtherRuns
@@ -18,6 +19,7 @@ __all__ = [
     "again_verdicts",
     "calendar_verdicts",
     "claim_verdicts",
+    "complaint_verdicts",
     "currency_verdicts",
     "email_verdicts",
     "goods_verdicts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from tillroll.campaign.states import ItemKind
+from tillroll.ledger.consent.complaints import high_rates
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.queries.agreements import pending_agreements
@@ -23,6 +24,7 @@ def campaigns() -> str:
     with reading(request_context.services().engine) as connection:
         lines = list_campaigns(connection, store, now)
         last = last_runs(connection, store.id)
+        complaints = {rate.campaign: rate for rate in high_rates(connection, store.id, now)}
         halts = halted_campaigns(connection, store.id)
         changes = list_changes(connection, store.id, only_open=True)
         agreed = [
@@ -39,6 +41,7 @@ def campaigns() -> str:
         campaigns=lines,
         last=last,
         halts=halts,
+        complaints=complaints,
         changes=changes,
         agreed=agreed,
     )

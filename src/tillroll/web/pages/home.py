@@ -7,6 +7,7 @@ from functools import partial
 from flask import Blueprint, render_template
 
 from tillroll.campaign.states import RUN_OPEN, RunState
+from tillroll.ledger.consent.complaints import high_rates
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.rows import count_set_aside
 from tillroll.ledger.mirror.unread import list_unread
@@ -43,6 +44,7 @@ def home() -> str:
         drifts = count_open_drifts(connection, store.id)
         unread = list_unread(connection, store.id, limit=_MOST_UNREAD + 1)
         asked = open_requests(connection, store.id)
+        complaints = high_rates(connection, store.id, request_context.now())
         set_aside = count_set_aside(connection, store.id)
     readable = {plan.run_id for plan in awaiting}
     upcoming = sorted((campaign.next_at, campaign.name) for campaign in campaigns if campaign.next_at)
@@ -57,6 +59,7 @@ def home() -> str:
         more_unread=len(unread) > _MOST_UNREAD,
         set_aside=set_aside,
         asked=asked,
+        complaints=complaints,
         unreadable=[run for run in waiting if run.run_id not in readable],
         faulty=sum(1 for campaign in campaigns if campaign.findings),
     )

@@ -1,61 +1,16 @@
-"""How many of a campaign's readers call its e-mails spam, and what follows: a warning, or a hold.
-
-Gmail and Yahoo ask senders to stay below 0.1 %, and punish them from 0.3 % on (https://support.google.com/a/answer/81126).
-"""
+"""Counting a campaign's complaints: what follows from them is decided in `campaign/figures/complaints.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from fractions import Fraction
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tillroll.campaign.figures.complaints import WITHIN, ComplaintLevel, ComplaintRate
 from tillroll.campaign.states import MessageState, ReportKind
 from tillroll.ledger.tables import mail_reports, messages, runs
-
-WARNS_OVER = Fraction(1, 1000)
-HOLDS_OVER = Fraction(3, 1000)
-WITHIN = timedelta(days=30)
-FEWEST = 3
-"""With fewer complaints no campaign is held: one reader's slip would stop each small one."""
-
-
-class ComplaintLevel(StrEnum):
-    """What a rate of complaints leads to."""
-
-    FINE = "fine"
-    WARN = "warn"
-    HOLD = "hold"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ComplaintRate:
-    """A campaign's complaints and e-mails of the last 30 days."""
-
-    campaign: str
-    complaints: int
-    sent: int
-
-    @property
-    def share(self) -> Fraction:
-        """The complaints for each e-mail."""
-        return Fraction(self.complaints, max(self.sent, self.complaints, 1))
-
-    @property
-    def level(self) -> ComplaintLevel:
-        """What it leads to."""
-        if self.share > HOLDS_OVER and self.complaints >= FEWEST:
-            return ComplaintLevel.HOLD
-        return ComplaintLevel.WARN if self.share > WARNS_OVER else ComplaintLevel.FINE
-
-    @property
-    def sentence(self) -> str:
-        """The rate, for people."""
-        return f"{self.complaints:,} of {self.sent:,} e-mails of the last 30 days were called spam ({float(self.share):.2%})"
 
 
 def new_complaints(connection: Connection, store_id: int) -> Sequence[str]:
@@ -68,6 +23,20 @@ def new_complaints(connection: Connection, store_id: int) -> Sequence[str]:
         columns.campaign != "",
     )
     return list(connection.scalars(query.distinct().order_by(columns.campaign)))
+
+
+def high_rates(connection: Connection, store_id: int, now: datetime) -> Sequence[ComplaintRate]:
+    """Return the rates of the campaigns about which readers complain too often."""
+    columns = mail_reports.c
+    query = sa.select(columns.campaign).where(
+        columns.store_id == store_id,
+        columns.kind == ReportKind.COMPLAINT,
+        columns.at > now - WITHIN,
+        columns.campaign != "",
+    )
+    names = list(connection.scalars(query.distinct().order_by(columns.campaign)))
+    rates = [rate_of(connection, store_id, name, now) for name in names]
+    return [rate for rate in rates if rate.level is not ComplaintLevel.FINE]
 
 
 def rate_of(connection: Connection, store_id: int, campaign: str, now: datetime) -> ComplaintRate:
