@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
+from tests.accounts import add_account
 from tests.clocks import FakeClock
 from tests.shop import ANA, NOW, SHOP
-from tests.web.site import PASSWORD, sign_in
+from tests.web.site import PASSWORD, services_for, sign_in
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.tables import audit, users
 from tillroll.web.accounts.users import add_user, person_of, set_password
+from tillroll.web.app import create_app
+
+FULL = "$argon2id$v=19$m=65536,t=3,p=4$"
 
 
 def test_an_account_has_the_given_roles(ledger: Engine) -> None:
@@ -51,10 +56,26 @@ def test_a_missing_or_closed_account_has_no_person(ledger: Engine) -> None:
         set_password(ledger, email="who@shop.example", password=PASSWORD, now=NOW)
 
 
-def test_a_password_is_kept_as_argon2id(ledger: Engine) -> None:
+def test_a_password_is_kept_as_argon2id_at_the_full_cost(ledger: Engine) -> None:
     add_user(ledger, email=ANA.email, password=PASSWORD, role_names=(), now=NOW)
+    assert hash_in(ledger).startswith(FULL)
+
+
+def test_a_hash_of_another_cost_is_made_anew_at_the_next_sign_in(ledger: Engine, tmp_path: Path) -> None:
+    add_account(ledger, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
+    assert hash_in(ledger).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    app = create_app(services_for(ledger, tmp_path), testing=True)
+    assert sign_in(app.test_client()).location == "/"
+    renewed = hash_in(ledger)
+    assert renewed.startswith(FULL)
+    assert sign_in(app.test_client()).location == "/"
+    assert hash_in(ledger) == renewed
+
+
+def hash_in(ledger: Engine) -> str:
+    """Return the hash of the only account's password."""
     with ledger.connect() as connection:
-        assert connection.scalars(sa.select(users.c.password)).one().startswith("$argon2id$")
+        return str(connection.scalars(sa.select(users.c.password)).one())
 
 
 def test_signing_in_opens_the_pages_and_is_audited(ledger: Engine, stranger: FlaskClient) -> None:

@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from tillroll.web.accounts import signin
+from tillroll.web.accounts.passwords import FULL_COST, HashingCost
 from tillroll.web.endpoints import events, health, mail_hooks, metrics, webhooks
 from tillroll.web.pages import (
     account,
@@ -47,7 +48,9 @@ _STATIC_PATH = "/static"
 _A_YEAR = 365 * 24 * 3600
 
 
-def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -> Flask:
+def create_app(
+    services: Services, *, testing: bool = False, proxies: int = 0, password_cost: HashingCost = FULL_COST
+) -> Flask:
     """Return the app. `proxies` is the number of trusted reverse proxies in front of it; on Heroku, one."""
     app = Flask("tillroll.web", static_folder=str(_STATIC), static_url_path=_STATIC_PATH)
     app.config.update(
@@ -66,7 +69,7 @@ def create_app(services: Services, *, testing: bool = False, proxies: int = 0) -
     protected.exempt(events.pages)  # signed by their sender instead
     protected.exempt(mail_hooks.pages)  # the address is secret, and most services sign too
     protected.exempt(unsubscribe.pages)  # the link's token is what a form's token would be
-    signin.set_up(app, services)
+    signin.set_up(app, services, password_cost)
     addresses.set_up(app)
     errors.set_up(app)
     show.set_up(app)

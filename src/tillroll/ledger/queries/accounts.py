@@ -156,3 +156,9 @@ def replace_password(
     """Replace an account's password. A new `session_key` ends all its sessions."""
     values = {"password": password_hash, "fs_uniquifier": session_key}
     connection.execute(sa.update(users).where(users.c.id == account_id).values(values))
+
+
+def renew_hash(connection: Connection, account_id: int, *, before: str, after: str) -> None:
+    """Replace the hash of an account's password by another of the same password, unless the password was changed meanwhile."""
+    unchanged = sa.and_(users.c.id == account_id, users.c.password == before)
+    connection.execute(sa.update(users).where(unchanged).values(password=after))

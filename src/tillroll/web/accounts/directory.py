@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.errors import Refused
 from tillroll.ledger import audit, tables
 from tillroll.ledger.engine import writing
+from tillroll.ledger.queries.accounts import renew_hash
 from tillroll.ledger.sealing import Sealer
 from tillroll.ledger.signins.passkeys import (
     NewPasskey,
@@ -151,7 +152,13 @@ class Directory(SQLAlchemySessionUserDatastore):
         self.read_anew(current_user)
 
     def put(self, model: Any) -> Any:
-        """Note the use of a passkey. Raises `Refused` for a count that is not new: a copy of the passkey was used."""
+        """Note the use of a passkey, or a password that was hashed anew because hashing costs something else now.
+
+        Raises `Refused` for a passkey's count that is not new: a copy of the passkey was used.
+        """
+        if isinstance(model, User):
+            self._renew_hash(model)
+            return model
         if isinstance(model, Passkey):
             passkey_id, count = model.id, model.sign_count
             self.reader.rollback()
@@ -163,6 +170,15 @@ class Directory(SQLAlchemySessionUserDatastore):
                     )
             return model
         return super().put(model)  # type: ignore[no-untyped-call]
+
+    def _renew_hash(self, user: User) -> None:
+        """Keep a new hash of the same password, in a transaction of its own: SQLite has one writer at a time."""
+        account_id, after = user.id, user.password
+        self.reader.rollback()
+        self.reader.refresh(user)
+        with writing(self._engine) as connection:
+            renew_hash(connection, account_id, before=user.password, after=after)
+        self.read_anew(user)
 
     def read_anew(self, user: Any) -> None:
         """Read an account again, after a change that this request's transaction hasn't seen."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from zxcvbn import zxcvbn
@@ -20,6 +21,19 @@ _LEAST_SCORE = 3  # of 0 to 4: at least a hundred million guesses
 _MOST_RATED = 72  # characters that zxcvbn looks at; a longer password is at least as hard to guess
 _LEAST_NAME = 4  # characters of a name that no password may hold; a shorter one is part of many words
 _WORDS_OF_OURS = ("tillroll", "ecwid", "lightspeed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HashingCost:
+    """What it costs to hash a password, and to try one. Each hash holds its own."""
+
+    memory_kib: int = 65_536
+    passes: int = 3
+    lanes: int = 4
+
+
+FULL_COST = HashingCost()
+"""Of every account of an installation. A hash of another cost is made anew when its owner signs in."""
 
 
 def reasons_against(password: str, *, email: str) -> tuple[str, ...]:
@@ -44,12 +58,13 @@ def reasons_against(password: str, *, email: str) -> tuple[str, ...]:
     return ()
 
 
-def hash_password(password: str, *, email: str) -> str:
+def hash_password(password: str, *, email: str, cost: HashingCost = FULL_COST) -> str:
     """Return the hash of an account's new password. Raises `Refused` if it won't do."""
     reasons = reasons_against(password, email=email)
     if reasons:
         raise Refused(" ".join(reasons), hint="Four or five uncommon words in a row are easy to remember.")
-    return PasswordHasher().hash(normal_form(password))
+    hasher = PasswordHasher(memory_cost=cost.memory_kib, time_cost=cost.passes, parallelism=cost.lanes)
+    return hasher.hash(normal_form(password))
 
 
 def normal_form(password: str) -> str:

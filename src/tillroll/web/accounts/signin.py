@@ -21,6 +21,7 @@ from tillroll.settings import Settings
 from tillroll.web.accounts import passkeys, second_factor
 from tillroll.web.accounts.directory import Directory
 from tillroll.web.accounts.forms import SignInForm, audit_person, throttle_for
+from tillroll.web.accounts.passwords import HashingCost
 from tillroll.web.accounts.sessions import LedgerSessions
 from tillroll.web.accounts.totp import OneTimeCodes
 from tillroll.web.support import inputs, request_context
@@ -42,7 +43,7 @@ OPEN = frozenset(
 )
 
 
-def set_up(app: Flask, services: Services) -> None:
+def set_up(app: Flask, services: Services, cost: HashingCost) -> None:
     """Give an app accounts, sessions and the rule that every page requires a signed-in person."""
     secrets = [_derived_key(key, "session") for key in services.keys]
     app.config.update(
@@ -53,6 +54,11 @@ def set_up(app: Flask, services: Services) -> None:
         SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of a scheme
         SECURITY_PASSWORD_SCHEMES=["argon2"],
         SECURITY_PASSWORD_SINGLE_HASH=["argon2"],  # no pepper: a rotated key must not lock everybody out
+        SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS={
+            "argon2__memory_cost": cost.memory_kib,
+            "argon2__time_cost": cost.passes,
+            "argon2__parallelism": cost.lanes,
+        },
         SECURITY_PASSWORD_SALT=_derived_key(services.keys[0], "password salt"),
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False},
         SECURITY_API_ENABLED_METHODS=["session"],

@@ -31,7 +31,7 @@ from tillroll.ledger.signins.counts import clear_counts
 from tillroll.ledger.signins.passkeys import remove_passkeys
 from tillroll.ledger.signins.second_factors import remove_authenticator, replace_recovery_codes
 from tillroll.ledger.signins.sessions import end_sessions
-from tillroll.web.accounts.passwords import hash_password
+from tillroll.web.accounts.passwords import FULL_COST, HashingCost, hash_password
 from tillroll.web.accounts.throttle import counts_of_account
 
 ROLES = {
@@ -51,10 +51,11 @@ def add_user(
     role_names: Collection[str],
     now: datetime,
     actor: str = COMMAND,
+    cost: HashingCost = FULL_COST,
 ) -> None:
     """Make an account. Raises `Refused` if it exists, the password won't do or a role is unknown."""
     address, granted = _checked_address(email), _granted(role_names)
-    password_hash = hash_password(password, email=address)
+    password_hash = hash_password(password, email=address, cost=cost)
     with writing(engine) as connection:
         if not insert_account(
             connection,
