@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.accounts import add_account
 from tests.cli.command import tillroll
 from tests.shop import ANA, EVE, NOW
 from tests.web.site import PASSWORD, open_shop, plan_run, put_under_way
 from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.tables import changes, runs
-from tillroll.web.accounts.users import add_user
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def shop(tmp_path: Path, sqlite_url: str) -> Path:
         later = datetime.now(UTC) + timedelta(days=14)
         connection.execute(sa.update(runs).values(valid_until=later))
     for person, role in ((ANA, "approver"), (EVE, "viewer")):
-        add_user(engine, email=person.email, password=PASSWORD, role_names=(role,), now=NOW)
+        add_account(engine, email=person.email, password=PASSWORD, role_names=(role,), now=NOW)
     engine.dispose()
     return tmp_path
 

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from tests.accounts import add_account
 from tests.cli.command import tillroll
 from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
@@ -24,7 +25,6 @@ from tillroll.plan.due.pool import fill_pools
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
 from tillroll.settings import Settings
-from tillroll.web.accounts.users import add_user
 from tillroll.wiring import build
 
 
@@ -43,7 +43,7 @@ def pooled(tmp_path: Path, sqlite_url: str) -> Iterator[Path]:
             minted(engine, 1, FakeClock(now))
             for person, role in ((ANA, "approver"), (EVE, "viewer")):
                 words = {"password": "a quite long enough password", "role_names": (role,), "now": NOW}
-                add_user(engine, email=person.email, **words)
+                add_account(engine, email=person.email, **words)
         yield tmp_path
 
 

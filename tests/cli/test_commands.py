@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.accounts import add_account
 from tests.cli.command import Answer, break_file, tillroll
 from tests.logs import read_now
 from tests.shop import ANA, NOW, ROOT, planned_run
 from tests.store import running, turn
 from tillroll.ledger.engine import open_engine
-from tillroll.web.accounts.users import add_user
 
 
 def test_the_program_can_be_started_as_a_module(home: Path) -> None:
@@ -217,8 +217,10 @@ def installed(home: Path) -> Path:
     assert tillroll(home, "db", "upgrade").returncode == 0
     engine = open_engine(f"sqlite:///{home / 'var' / 'tillroll.sqlite3'}")
     planned_run(engine)
-    add_user(engine, email=ANA.email, password="quite long enough", role_names=("approver",), now=NOW)
-    add_user(engine, email="eve@shop.example", password="quite long enough", role_names=("viewer",), now=NOW)
+    add_account(engine, email=ANA.email, password="quite long enough", role_names=("approver",), now=NOW)
+    add_account(
+        engine, email="eve@shop.example", password="quite long enough", role_names=("viewer",), now=NOW
+    )
     engine.dispose()
     return home
 

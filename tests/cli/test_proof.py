@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.accounts import add_account
 from tests.cli.command import Answer, tillroll
 from tests.cli.plans import counts, installed
 from tests.shop import ANA, NOW
@@ -20,7 +21,6 @@ from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.tables import audit
 from tillroll.rendering.facts import EXAMPLE_CODE
 from tillroll.send.proof import MOST_AN_HOUR
-from tillroll.web.accounts.users import add_user
 
 __all__ = ["installed"]
 
@@ -36,7 +36,7 @@ def send_test(installed: Path, url: str, *words: str, **environment: str) -> Ans
 
 def _ana(url: str) -> Engine:
     engine = open_engine(url)
-    add_user(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
+    add_account(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     return engine
 
 

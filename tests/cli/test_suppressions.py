@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.accounts import add_account
 from tests.cli.command import tillroll
 from tests.shop import ANA, EVE, NOW, add_customers, add_store, lapsed
 from tests.web.site import PASSWORD
@@ -15,7 +16,6 @@ from tillroll.ledger import migrate
 from tillroll.ledger.engine import reading
 from tillroll.ledger.tables import audit, customers
 from tillroll.settings import Settings
-from tillroll.web.accounts.users import add_user
 from tillroll.wiring import Services, build
 
 ADDRESS = "customer1@example.com"
@@ -30,7 +30,7 @@ def shop(tmp_path: Path) -> Iterator[Services]:
         store_id = add_store(parts.engine)
         add_customers(parts.engine, store_id, lapsed(1), lapsed(2))
         for person, role in ((ANA, "approver"), (EVE, "viewer")):
-            add_user(parts.engine, email=person.email, password=PASSWORD, role_names=(role,), now=NOW)
+            add_account(parts.engine, email=person.email, password=PASSWORD, role_names=(role,), now=NOW)
         yield parts
 
 

@@ -10,13 +10,13 @@ import click
 import pytest
 import sqlalchemy as sa
 
+from tests.accounts import add_account
 from tests.cli.command import Answer, tillroll
 from tests.shop import NOW
 from tests.web.site import PASSWORD, open_shop, plan_run
 from tillroll.cli.main import COMMANDS, main
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.tables import metadata
-from tillroll.web.accounts.users import add_user
 
 ASKS = {
     "run": "winback",
@@ -135,7 +135,7 @@ def home(tmp_path: Path, sqlite_url: str) -> Path:
     """A folder whose ledger has an administrator, a run that waits, and a store whose token no key opens."""
     engine = open_engine(sqlite_url)
     plan_run(engine, open_shop(engine, customers=20))
-    add_user(engine, email="boss@shop.example", password=PASSWORD, role_names=("admin",), now=NOW)
+    add_account(engine, email="boss@shop.example", password=PASSWORD, role_names=("admin",), now=NOW)
     engine.dispose()
     (tmp_path / "spring.csv").write_text("sku,name\nA,Tea\n", encoding="utf-8")
     return tmp_path

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.accounts import add_account
 from tests.cli.command import tillroll
 from tests.clocks import FakeClock
 from tests.shop import ANA, BEN, NOW, add_store
@@ -22,7 +23,7 @@ from tillroll.ledger.tables import audit, stores
 from tillroll.settings import Settings
 from tillroll.web.accounts.personal_keys import make_key
 from tillroll.web.accounts.store_roles import set_store_roles
-from tillroll.web.accounts.users import add_user, close_account, set_password
+from tillroll.web.accounts.users import close_account, set_password
 from tillroll.wiring import Services
 
 BOSS = "boss@shop.example"
@@ -43,7 +44,7 @@ def live(ledger: Engine, home: Path, key: str = "") -> Services:
 
 def add_person(ledger: Engine, email: str, *roles: str) -> str:
     """Add an account, and return a key of it."""
-    add_user(ledger, email=email, password=PASSWORD, role_names=roles, now=NOW)
+    add_account(ledger, email=email, password=PASSWORD, role_names=roles, now=NOW)
     return make_key(ledger, email=email, machine="desk", lasts=timedelta(days=1), now=NOW).text
 
 
@@ -57,7 +58,7 @@ def last_row(ledger: Engine) -> tuple[str, str, str]:
 def test_the_operator_makes_the_first_administrator_and_then_no_other(ledger: Engine, tmp_path: Path) -> None:
     services = live(ledger, tmp_path)
     by = by_administrator(services, None)
-    add_user(ledger, email=BOSS, password=PASSWORD, role_names=("admin",), **by)
+    add_account(ledger, email=BOSS, password=PASSWORD, role_names=("admin",), **by)
     assert last_row(ledger) == ("user.added", "command", "operator")
     with pytest.raises(NotAllowed, match="needs to know who you are"):
         by_administrator(services, None)
@@ -68,7 +69,7 @@ def test_the_operator_makes_the_first_administrator_and_then_no_other(ledger: En
 def test_an_administrator_is_known_by_their_key(ledger: Engine, tmp_path: Path) -> None:
     key = add_person(ledger, BOSS, "admin")
     by = by_administrator(live(ledger, tmp_path, key), None)
-    add_user(ledger, email=BEN.email, password=PASSWORD, role_names=("approver",), **by)
+    add_account(ledger, email=BEN.email, password=PASSWORD, role_names=("approver",), **by)
     assert last_row(ledger) == ("user.added", BOSS, "key")
 
 

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.accounts import add_account
 from tests.cli.command import Answer, tillroll
 from tests.shop import ANA, BEN, EVE, NOW, SHOP, campaign_text, sample_book
 from tests.web.site import PASSWORD, app_for, digest_of, open_shop, plan_run, send_form, sign_in
@@ -21,14 +22,14 @@ from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.tables import audit, personal_keys, runs, stores, users
 from tillroll.settings import from_mapping
 from tillroll.web.accounts.personal_keys import end_key, make_key, person_with_key
-from tillroll.web.accounts.users import add_user, set_password
+from tillroll.web.accounts.users import set_password
 
 CY = Person(email="cy@shop.example", roles=frozenset({"admin"}))
 
 
 def add_people(engine: Engine, *people: Person) -> None:
     for person in people:
-        add_user(engine, email=person.email, password=PASSWORD, role_names=person.roles, now=NOW)
+        add_account(engine, email=person.email, password=PASSWORD, role_names=person.roles, now=NOW)
 
 
 def decide(engine: Engine, run_id: int, person: Person, own_plans: OwnPlans = OwnPlans.AUTO) -> RunState:

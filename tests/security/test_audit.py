@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.accounts import add_account
 from tests.cli.command import Answer, tillroll
 from tests.shop import ANA, NOW, add_store
 from tests.store import client_of, running
@@ -27,7 +28,6 @@ from tillroll.recovery.fence import guard
 from tillroll.recovery.fence_place import read_record
 from tillroll.sandbox.serve import Sandbox
 from tillroll.settings import Settings
-from tillroll.web.accounts.users import add_user
 from tillroll.wiring import Services, build
 
 
@@ -229,7 +229,7 @@ def test_a_run_that_begins_takes_the_head_along(shop: Path, store: Sandbox, sqli
     answer = verify(shop, sqlite_url, "--json")
     anchors = json.loads(answer.stdout)["anchors"]
     assert (answer.returncode, [anchor["state"] for anchor in anchors]) == (1, ["held", "missing"])
-    add_user(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
+    add_account(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     engine.dispose()
     words = ("audit", "replace", "--as", ANA.email, "--yes")
     assert tillroll(shop, *words, DATABASE_URL=sqlite_url).returncode == 0
@@ -249,7 +249,7 @@ def test_a_head_that_cannot_be_read_is_said_and_stays_until_a_person_replaces_it
     told = json.loads(answer.stdout)
     assert (answer.returncode, told["whole"]) == (1, False)
     assert [(anchor["state"], anchor["head"]) for anchor in told["anchors"]] == [("unreadable", None)]
-    add_user(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
+    add_account(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     replaced = tillroll(shop, "audit", "replace", "--as", ANA.email, "--yes", DATABASE_URL=sqlite_url)
     assert replaced.returncode == 0, replaced.stderr
     assert "row 5 is part of the chain" in verify(shop, sqlite_url).stdout

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
+from tests.accounts import add_account
 from tests.clocks import FakeClock
 from tests.shop import ANA, EVE, NOW, SHOP, run_row
 from tests.web.site import PASSWORD, app_for, digest_of, open_shop, plan_run, send_form, sign_in, token_on
@@ -17,7 +18,6 @@ from tillroll.campaign.states import FaultState, ItemKind, RunState, Stage
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.rows import FaultyItem, load_fault, record_fault
 from tillroll.ledger.tables import audit, plans, revisions, stores
-from tillroll.web.accounts.users import add_user
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_what_is_set_aside_is_told_and_an_approver_has_it_tried_again(
     ledger: Engine, app: Flask, ana: FlaskClient, waiting: tuple[int, int]
 ) -> None:
     fault_id = aside(ledger, waiting[0])
-    add_user(ledger, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
+    add_account(ledger, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
     eve = app.test_client()
     sign_in(eve, EVE.email)
     for client in (ana, eve):

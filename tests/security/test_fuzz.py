@@ -19,12 +19,12 @@ from sqlalchemy.engine import Engine
 from structlog.testing import capture_logs
 from werkzeug.wrappers import Response
 
+from tests.accounts import LEAST_COST, add_account
 from tests.clocks import FakeClock
 from tests.security.fuzzing import Drawn, Fuzzer
 from tests.shop import ANA, EVE, NOW, SHOP
 from tests.web.site import PASSWORD, open_shop, plan_run, services_for, sign_in, token_on
 from tillroll.settings import Settings
-from tillroll.web.accounts.users import add_user
 from tillroll.web.app import create_app
 
 ADMIN = "adam@shop.example"
@@ -50,10 +50,12 @@ def fuzzed(ledger: Engine, tmp_path: Path) -> tuple[Flask, int]:
     settings = Settings(
         home=tmp_path, client_id="app", client_secret="secret", oauth_url="http://127.0.0.1:9"
     )
-    app = create_app(services_for(ledger, tmp_path, FakeClock(), settings), testing=True)
+    app = create_app(
+        services_for(ledger, tmp_path, FakeClock(), settings), testing=True, password_cost=LEAST_COST
+    )
     run_id = plan_run(ledger, open_shop(ledger, customers=30))
     for email, role in ((EVE.email, "viewer"), (ANA.email, "approver"), (ADMIN, "admin")):
-        add_user(ledger, email=email, password=PASSWORD, role_names=(role,), now=NOW)
+        add_account(ledger, email=email, password=PASSWORD, role_names=(role,), now=NOW)
     return app, run_id
 
 

@@ -28,6 +28,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from tests.accounts import LEAST_COST, add_account
 from tests.cli.command import tillroll
 from tests.journeys.path import agree, finish, outbox, start
 from tests.journeys.steps import plan_of
@@ -50,7 +51,6 @@ from tillroll.loop.worker import register_store
 from tillroll.rendering.look import BULK_HEADERS
 from tillroll.sandbox.serve import Sandbox
 from tillroll.settings import Settings, StoreAccess
-from tillroll.web.accounts.users import add_user
 from tillroll.web.app import create_app
 from tillroll.wiring import Services, build
 
@@ -245,14 +245,14 @@ def is_in_the_mirror(shop: Shop) -> None:
 
 def is_on_the_pages(shop: Shop, run_id: int) -> None:
     """Every page of the run opens, and shows names as text alone."""
-    add_user(
+    add_account(
         shop.services.engine,
         email="ana@shop.example",
         password=PASSWORD,
         role_names=("approver",),
         now=shop.services.clock.now(),
     )
-    client: FlaskClient = create_app(shop.services, testing=True).test_client()
+    client: FlaskClient = create_app(shop.services, testing=True, password_cost=LEAST_COST).test_client()
     sign_in(client)
     for address in ("/", f"/runs/{run_id}", "/runs", f"/runs/{run_id}/preview/1", f"/runs/{run_id}/messages"):
         page = client.get(f"{SHOP}{address}", follow_redirects=True)

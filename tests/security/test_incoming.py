@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 from structlog.testing import capture_logs
 from werkzeug.wrappers import Response
 
+from tests.accounts import LEAST_COST, add_account
 from tests.clocks import FakeClock
 from tests.house.source import modules
 from tests.security.fuzzing import Drawn
@@ -29,7 +30,6 @@ from tillroll.errors import NotAllowed, Refused
 from tillroll.settings import Settings
 from tillroll.track.webhooks.body import read_json_object
 from tillroll.track.webhooks.intake import read_event, sign
-from tillroll.web.accounts.users import add_user
 from tillroll.web.app import create_app
 from tillroll.web.server.limits import BODY_BYTES, HEADER_BYTES, HEADER_FIELDS, LINE_BYTES
 from tillroll.web.support.inputs import MOST_NUMBER, number_of
@@ -43,8 +43,10 @@ POLICY = "default-src 'none'"
 @pytest.fixture
 def app(ledger: Engine, tmp_path: Path) -> Flask:
     settings = Settings(home=tmp_path, client_id="app", client_secret=SECRET)
-    made = create_app(services_for(ledger, tmp_path, FakeClock(), settings), testing=True)
-    add_user(ledger, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
+    made = create_app(
+        services_for(ledger, tmp_path, FakeClock(), settings), testing=True, password_cost=LEAST_COST
+    )
+    add_account(ledger, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     plan_run(ledger, open_shop(ledger, customers=30))
     return made
 

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
+from tests.accounts import add_account
 from tests.clocks import FakeClock
 from tests.security.soft_passkey import SoftPasskey, answer_path, options_on
 from tests.security.test_second_factor import is_signed_in, post, recovery_codes, set_up
@@ -23,13 +24,13 @@ from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.tables import audit, passkeys
 from tillroll.settings import REQUIRED, Settings
 from tillroll.web.accounts.proof import check_code, check_password, has_second_factor
-from tillroll.web.accounts.users import add_user, remove_second_factor
+from tillroll.web.accounts.users import remove_second_factor
 
 
 @pytest.fixture
 def eve(app: Flask, ledger: Engine) -> FlaskClient:
     """A viewer, signed in."""
-    add_user(ledger, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
+    add_account(ledger, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
     client = app.test_client()
     sign_in(client, EVE.email)
     return client

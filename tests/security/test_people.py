@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
+from tests.accounts import add_account
 from tests.cli.command import Answer, tillroll
 from tests.clocks import FakeClock
 from tests.shop import ANA, NOW
@@ -54,8 +55,8 @@ from tillroll.web.accounts.throttle import Throttle, account_key
 )
 def test_a_password_that_can_be_guessed_is_refused(ledger: Engine, password: str) -> None:
     with pytest.raises(Refused):
-        users.add_user(ledger, email=ANA.email, password=password, role_names=(), now=NOW)
-    users.add_user(ledger, email=ANA.email, password=PASSWORD, role_names=(), now=NOW)
+        add_account(ledger, email=ANA.email, password=password, role_names=(), now=NOW)
+    add_account(ledger, email=ANA.email, password=PASSWORD, role_names=(), now=NOW)
     with pytest.raises(Refused):
         users.set_password(ledger, email=ANA.email, password=password, now=NOW)
 
@@ -293,7 +294,7 @@ def test_a_stolen_session_does_not_guess_the_password(ana: FlaskClient) -> None:
 
 
 def test_one_ends_ones_own_sessions_and_nobody_elses(app: Flask, ana: FlaskClient, ledger: Engine) -> None:
-    users.add_user(ledger, email="eve@shop.example", password=PASSWORD, role_names=("viewer",), now=NOW)
+    add_account(ledger, email="eve@shop.example", password=PASSWORD, role_names=("viewer",), now=NOW)
     eve, other = app.test_client(), app.test_client()
     sign_in(eve, "eve@shop.example")
     sign_in(other)

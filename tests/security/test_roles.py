@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.routing import Rule
 
+from tests.accounts import add_account
 from tests.journeys.steps import book_of
 from tests.shop import ANA, EVE, NOW, SHOP, add_customers, add_store, lapsed, sample_book
 from tests.web.site import PASSWORD, app_for, open_shop, plan_run, put_under_way, sign_in, token_on
@@ -28,7 +29,7 @@ from tillroll.ledger.tables import approvals, audit, changes, runs
 from tillroll.plan.record.revisions import record_book
 from tillroll.settings import Settings
 from tillroll.web.accounts.store_roles import set_store_roles
-from tillroll.web.accounts.users import add_user, person_of
+from tillroll.web.accounts.users import person_of
 
 OTHER = "/stores/1004"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -81,7 +82,7 @@ def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     for role, email in people.items():
         if role != "approver":  # the app has her
             names = (role,) if role != "elsewhere" else ()
-            add_user(engine, email=email, password=PASSWORD, role_names=names, now=NOW)
+            add_account(engine, email=email, password=PASSWORD, role_names=names, now=NOW)
     set_store_roles(engine, email=people["elsewhere"], role_names=("approver",), ecwid_id=1004, now=NOW)
     visitors, tokens = {"stranger": app.test_client()}, {"stranger": ""}
     tokens["stranger"] = token_on(visitors["stranger"].get("/login"))
@@ -237,7 +238,7 @@ def test_a_role_for_one_store_decides_nothing_in_another(ledger: Engine) -> None
 
 
 def test_a_role_from_before_is_for_all_stores_also_later_ones(ledger: Engine) -> None:
-    add_user(ledger, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
+    add_account(ledger, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     add_store(ledger)
     add_store(ledger, ecwid_id=1004)
     ana = person_of(ledger, ANA.email)
@@ -248,7 +249,7 @@ def test_a_role_from_before_is_for_all_stores_also_later_ones(ledger: Engine) ->
 
 def test_a_role_for_a_store_is_recorded_and_needs_the_store(ledger: Engine) -> None:
     store_id = add_store(ledger)
-    add_user(ledger, email=ANA.email, password=PASSWORD, role_names=(), now=NOW)
+    add_account(ledger, email=ANA.email, password=PASSWORD, role_names=(), now=NOW)
     set_store_roles(ledger, email=ANA.email, role_names=("viewer",), ecwid_id=1003, now=NOW)
     set_store_roles(ledger, email=ANA.email, role_names=("viewer",), ecwid_id=1003, now=NOW)
     ana = person_of(ledger, ANA.email)
@@ -279,7 +280,7 @@ def test_a_viewer_sees_no_shared_code_in_clear(tmp_path: Path, sqlite_url: str) 
     run_id = plan_run(engine, store_id, name="hello")
     put_under_way(engine, run_id, RunState.TRACKING, live=1, message_states=[("sent", "")])
     app = app_for(engine, tmp_path)
-    add_user(engine, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
+    add_account(engine, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
     with writing(engine) as connection:
         connection.execute(sa.update(runs).values(reason="SUMMER26 was refused"))
     clients = {}
@@ -310,7 +311,7 @@ def test_the_answer_of_a_store_never_follows_the_host_header(tmp_path: Path, sql
     engine = open_engine(sqlite_url)
     settings = Settings(home=tmp_path, client_id="app", client_secret="secret")  # without TILLROLL_URL
     app = app_for(engine, tmp_path, settings=settings)
-    add_user(engine, email="ad@shop.example", password=PASSWORD, role_names=("admin",), now=NOW)
+    add_account(engine, email="ad@shop.example", password=PASSWORD, role_names=("admin",), now=NOW)
     client = app.test_client()
     sign_in(client, "ad@shop.example")
     answer = client.get("/oauth/install")  # it went on to the store, with an address made of the Host header

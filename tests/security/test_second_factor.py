@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
+from tests.accounts import add_account
 from tests.clocks import FakeClock
 from tests.shop import ANA, NOW
 from tests.web.site import PASSWORD, app_for, open_shop, plan_run, sign_in, token_on
@@ -25,7 +26,7 @@ from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.tables import audit, users
 from tillroll.settings import REQUIRED, Settings
 from tillroll.web.accounts.proof import check_code, check_password
-from tillroll.web.accounts.users import add_user, remove_second_factor
+from tillroll.web.accounts.users import remove_second_factor
 
 
 def code_at(secret: str, clock: FakeClock, *, periods: int = 0) -> str:
@@ -250,7 +251,7 @@ def test_where_it_is_required_an_approver_without_one_can_only_set_one_up(
 
 
 def test_where_it_is_required_a_viewer_needs_none(strict: Flask, ledger: Engine) -> None:
-    add_user(ledger, email="eve@shop.example", password=PASSWORD, role_names=("viewer",), now=NOW)
+    add_account(ledger, email="eve@shop.example", password=PASSWORD, role_names=("viewer",), now=NOW)
     eve = strict.test_client()
     sign_in(eve, "eve@shop.example")
     assert eve.get("/").location != "/account"

@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
+from tests.accounts import add_account
 from tests.clocks import FakeClock
 from tests.shop import EVE, NOW
 from tests.web.site import PASSWORD, app_for, open_shop, plan_run, sign_in
-from tillroll.web.accounts.users import add_user
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def ana(app: Flask) -> FlaskClient:
 def eve(app: Flask, ledger: Engine) -> FlaskClient:
     """A viewer, signed in."""
     client = app.test_client()
-    add_user(ledger, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
+    add_account(ledger, email=EVE.email, password=PASSWORD, role_names=("viewer",), now=NOW)
     sign_in(client, EVE.email)
     return client
 

@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
+from tests.accounts import LEAST_COST, add_account
 from tests.clocks import FakeClock
 from tests.shop import ANA, NOW, SHOP, add_customers, add_store, lapsed, sample_book
 from tillroll.campaign import Book
@@ -29,7 +30,6 @@ from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
 from tillroll.send.transports.outbox import Outbox
 from tillroll.settings import Settings
-from tillroll.web.accounts.users import add_user
 from tillroll.web.app import create_app
 from tillroll.wiring import Services
 
@@ -65,8 +65,10 @@ def app_for(
     settings: Settings | None = None,
 ) -> Flask:
     """Return the real app with an account for Ana, an approver."""
-    app = create_app(services_for(engine, home, clock, settings), testing=True, proxies=proxies)
-    add_user(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
+    app = create_app(
+        services_for(engine, home, clock, settings), testing=True, proxies=proxies, password_cost=LEAST_COST
+    )
+    add_account(engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     return app
 
 

@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 from werkzeug.test import TestResponse
 
+from tests.accounts import add_account
 from tests.shop import ANA, NOW, SHOP
 from tests.store import running, turn
 from tests.web.site import PASSWORD, app_for, sign_in, token_on
@@ -27,7 +28,6 @@ from tillroll.ledger.tables import audit, events, stores
 from tillroll.sandbox.serve import Sandbox
 from tillroll.settings import Settings
 from tillroll.track.webhooks.intake import sign
-from tillroll.web.accounts.users import add_user
 
 ADMIN = "admin@shop.example"
 
@@ -51,7 +51,7 @@ def connected(ledger: Engine, tmp_path: Path, shop_next_door: Sandbox) -> Flask:
         public_url="https://tillroll.shop.example",
     )
     app = app_for(ledger, tmp_path, SystemClock(), settings=settings)
-    add_user(ledger, email=ADMIN, password=PASSWORD, role_names=("admin",), now=NOW)
+    add_account(ledger, email=ADMIN, password=PASSWORD, role_names=("admin",), now=NOW)
     return app
 
 
