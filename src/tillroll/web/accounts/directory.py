@@ -173,11 +173,12 @@ class Directory(SQLAlchemySessionUserDatastore):
 
     def _renew_hash(self, user: User) -> None:
         """Keep a new hash of the same password, in a transaction of its own: SQLite has one writer at a time."""
-        account_id, after = user.id, user.password
+        account_id, after = user.id, str(user.password)
         self.reader.rollback()
         self.reader.refresh(user)
+        before = str(user.password)
         with writing(self._engine) as connection:
-            renew_hash(connection, account_id, before=user.password, after=after)
+            renew_hash(connection, account_id, before=before, after=after)
         self.read_anew(user)
 
     def read_anew(self, user: Any) -> None:
