@@ -15,7 +15,9 @@ _LOOKED_AT = 500  # characters after a value
 _environment = Environment(autoescape=True)
 _STYLE = re.compile(r"<(style|script|mj-style|mj-head)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
 _TEMPLATE_MARKS = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
-_SHORT_MARKS = re.compile(r"\{[{%#][^\n{}%#]*[}%#]\}")  # most of them: on one line, and so they take none away
+_SHORT_MARKS = re.compile(
+    r"\{[{%#][^\n{}%#]*[}%#]\}"
+)  # most of them: on one line, and so they take none away
 _PERCENT = re.compile(r"(?<![\w.,#])(\d{1,3}(?:[.,]\d+)?)\s?%(?![\w;])")
 
 
