@@ -22,6 +22,7 @@ MAIL_VARIABLES = ("MAIL_URL", "SMTP_URL")
 """Each may hold the address that e-mails leave by; the second is the older name."""
 SANDBOX, LIVE = "sandbox", "live"
 OPTIONAL, REQUIRED = "optional", "required"
+_SHORTEST_SECRET = 16
 _BARE_ADDRESS = re.compile(
     r"[A-Za-z0-9._-]{1,20}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
 )  # short: a message's key is added
@@ -72,6 +73,8 @@ class Settings:
     mail_hook_key: str = field(
         default="", repr=False
     )  # MAIL_HOOK_KEY: what the mail service signs its webhooks with
+    notice_url: str = ""  # NOTICE_URL: where notices to people of the shop are posted, besides the e-mails
+    notice_secret: str = field(default="", repr=False)  # NOTICE_SECRET: what those posts are signed with
     bounces_to: str = ""  # MAIL_BOUNCES: where a mail server sends back what it can't deliver
     bounces_password: str = field(default="", repr=False)  # MAIL_BOUNCES_PASSWORD: of that mailbox
     mail_from: str = ""  # TILLROLL_MAIL_FROM: like "Shop <hello@shop.example>"; empty: the store's own
@@ -167,6 +170,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         threads=_whole(names, "TILLROLL_THREADS", 8, 1, 64, faults),
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         **_mail(names, faults),
+        **_notices(names, faults),
         proof_to=_addresses(names, "TILLROLL_PROOF_TO", faults),
         own_plans=_own_plans(names, faults),
         personal_key=names.get("TILLROLL_KEY", "").strip(),
@@ -255,6 +259,16 @@ def _transport(names: Mapping[str, str], faults: list[str]) -> tuple[Via | None,
             f"MAIL_URL names no way to send e-mails; it begins with one of {', '.join(Via)}, and a colon"
         )
         return Via.OUTBOX, ""
+
+
+def _notices(names: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
+    """Return where notices are posted, and the secret that signs them."""
+    url, secret = _url(names, "NOTICE_URL", faults), names.get("NOTICE_SECRET", "").strip()
+    if url and len(secret) < _SHORTEST_SECRET:
+        faults.append(
+            f"NOTICE_SECRET is missing, or has less than {_SHORTEST_SECRET} characters; it signs what is posted to NOTICE_URL"
+        )
+    return {"notice_url": url, "notice_secret": secret}
 
 
 def _sender(names: Mapping[str, str], faults: list[str]) -> str:

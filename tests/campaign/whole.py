@@ -217,6 +217,17 @@ reply_to: hello@shop.example
     "rules/privacy.yaml": """
 recipients: 730d
 """,
+    "rules/notices.yaml": """
+approval: [approvers, owner]
+expiring: [approvers]
+expiring_within: 6h
+done: [owner, ana@shop.example]
+held: [approvers]
+mail_held: [approvers, store]
+outage: [approvers, store]
+complaints: [approvers]
+privacy: [approvers, store]
+""",
     "rules/calendar.yaml": """
 quiet_days: [2026-12-25, 12-24..12-26]
 holidays: [SI, DE-BY]

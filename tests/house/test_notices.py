@@ -33,7 +33,7 @@ def test_e_mails_are_made_in_three_places() -> None:
     assert _places(lambda module: uses_of(MAKING, module)) == {
         "send/slices/compose.py",
         "rendering/proof/proof.py",
-        "loop/notices.py",
+        "loop/notices/by_mail.py",
     }
 
 
@@ -41,7 +41,7 @@ def test_e_mails_are_handed_over_in_three_places() -> None:
     assert _places(lambda module: list(map(str, _deliveries(module)))) == {
         "send/hand_over.py",
         "send/proof.py",
-        "loop/notices.py",
+        "loop/notices/by_mail.py",
     }
 
 

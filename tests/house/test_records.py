@@ -35,6 +35,7 @@ TABLES = {
     "Store": "stores",
     "Suppression": "suppressions",
     "StoredEvent": "events",
+    "StoredNotice": "notices",
     "WebSession": "sessions",
 }
 OWN_NAMES = {"Chunk": {"owner_id"}}  # three tables, each with a column of its own name for it

@@ -18,7 +18,7 @@ OF_NOBODY = {
 
 OF_STAFF = {
     "approvals", "agreements", "audit", "personal_keys", "passkeys", "roles", "roles_users", "sessions", "sign_in_counts",
-    "store_roles", "users",
+    "store_roles", "users", "notices",
 }  # fmt: skip
 """Tables about the people who work with Tillroll; `tillroll user` manages them."""
 

@@ -7,6 +7,7 @@ different approvers as its plan took (`agree.py`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -76,16 +77,26 @@ def halt_campaign(
     return halted
 
 
-def hold_campaign(engine: Engine, *, store_id: int, campaign: str, note: str, now: datetime) -> bool:
+def hold_campaign(
+    engine: Engine,
+    *,
+    store_id: int,
+    campaign: str,
+    note: str,
+    now: datetime,
+    also: Callable[[Connection], None] | None = None,
+) -> bool:
     """Halt a campaign because too many readers complain, until a person restarts it. Returns whether it wasn't halted already.
 
-    Its codes go on working: the people who have them did nothing.
+    Its codes go on working: the people who have them did nothing. `also` writes something in the same transaction, if it is new.
     """
     with writing(engine) as connection:
         row = _campaign(connection, store_id, campaign)
         if row.halted_at is not None:
             return False
         _halt_campaign(connection, row, COMPLAINTS, note, now)
+        if also is not None:
+            also(connection)
     return True
 
 

@@ -257,6 +257,20 @@ class Stage(StrEnum):
     CATALOGUE = "catalogue"  # an import, or its undo
     PRIVACY = "privacy"  # the recipients of runs that ended long ago are forgotten
     AUDIT = "audit"  # the audit chain's head is kept in the store
+    NOTICES = "notices"  # people of the shop are told what happened
+
+
+class NoticeKind(StrEnum):
+    """What people of the shop are told."""
+
+    APPROVAL = "approval"  # a run awaits approval
+    EXPIRING = "expiring"  # nobody has decided on a run, and its plan expires soon
+    DONE = "done"  # a run's e-mails have left
+    HELD = "held"  # a run was halted, or set aside after a fault
+    MAIL_HELD = "mail_held"  # no e-mail leaves
+    OUTAGE = "outage"  # the store no longer accepts our calls
+    COMPLAINTS = "complaints"  # a campaign is held because too many readers call it spam
+    PRIVACY = "privacy"  # somebody asks about their own data
 
 
 class FaultState(StrEnum):

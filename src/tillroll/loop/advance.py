@@ -8,6 +8,7 @@ works for a store at a time, wherever it runs.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -25,10 +26,11 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.locks.store_lock import store_lock
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
-from tillroll.loop.complaints import judge_complaints
 from tillroll.loop.due import last_turn, record_turn
-from tillroll.loop.outage import tell_of_outage
-from tillroll.loop.privacy import tell_of_requests
+from tillroll.loop.notices.complaints import judge_complaints
+from tillroll.loop.notices.outage import keep_outage
+from tillroll.loop.notices.turn import tell_people
+from tillroll.loop.notices.whom import ShopPeople
 from tillroll.loop.stages.boundary import StageCalls
 from tillroll.loop.stages.files import read_files
 from tillroll.loop.stages.order import run_stages
@@ -86,10 +88,21 @@ def advance(worker: StoreWorker, *, until: datetime) -> datetime | None:
 
 
 def _take_turn(worker: StoreWorker, store: Store, until: datetime) -> datetime | None:
-    """Run the stages if the store may be called; write a failure of the store to its row."""
-    clock = worker.services.clock
+    """Do the store's work if it may be called, then tell people what happened: of a store that can't be called, too."""
     worker.in_trouble = False
     calls = StageCalls(worker)
+    next_at = _work(worker, store, until, calls)
+    tell_people(_audience(worker, store), calls, counting=frozenset(worker.approval_recounts))
+    return next_at
+
+
+def _audience(worker: StoreWorker, store: Store) -> ShopPeople:
+    return ShopPeople(services=worker.services, store=store, rules=worker.notices)
+
+
+def _work(worker: StoreWorker, store: Store, until: datetime, calls: StageCalls) -> datetime | None:
+    """Run the stages if the store may be called; write a failure of the store to its row."""
+    clock = worker.services.clock
     files_read = calls.call(Stage.FILES, lambda: read_files(worker), failed=False)
     if store.state != CONNECTED:
         return None
@@ -97,9 +110,8 @@ def _take_turn(worker: StoreWorker, store: Store, until: datetime) -> datetime |
         worker.in_trouble = True  # it was woken during its pause: the trouble is not over
         return store.not_before
     try:
-        calls.call(Stage.CONSENT, lambda: judge_complaints(worker.services, store), failed=None)
+        calls.call(Stage.CONSENT, lambda: judge_complaints(_audience(worker, store)), failed=None)
         next_at = run_stages(worker, store, until, calls, files_read=files_read)
-        calls.call(Stage.WEBHOOKS, lambda: tell_of_requests(worker.services, store), failed=0)
         worker.hangs, worker.good_turns_left = 0, max(0, worker.good_turns_left - 1)
         return next_at
     except NeedsPerson as trouble:
@@ -122,10 +134,16 @@ def _stop_after(worker: StoreWorker, store: Store, trouble: NeedsPerson) -> None
         with writing(worker.services.engine) as connection:
             record_refusal(connection, worker.store_id)
     reason, now = f"{trouble.message} {trouble.hint}".strip(), worker.services.clock.now()
-    is_new = stop_store(worker.services.engine, store_id=worker.store_id, state=state, reason=reason, now=now)
+    people = _audience(worker, store)
+    stop_store(
+        worker.services.engine,
+        store_id=worker.store_id,
+        state=state,
+        reason=reason,
+        now=now,
+        also=partial(keep_outage, people=people, state=state, reason=reason, now=now),
+    )
     log.error("store.stopped", store=store.ecwid_id, state=state, reason=trouble.message, do=trouble.hint)
-    if is_new:
-        tell_of_outage(worker.services, store, state=state, reason=reason)
 
 
 def _pause_after(worker: StoreWorker, store: Store, reason: str, until: datetime) -> datetime:

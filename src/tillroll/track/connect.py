@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -68,8 +69,19 @@ def reconnect(engine: Engine, *, store_id: int, actor: str, now: datetime) -> No
             _audit(connection, now, "store.connected", store.ecwid_id, "it answers again", actor)
 
 
-def stop_store(engine: Engine, *, store_id: int, state: str, reason: str, now: datetime) -> bool:
-    """Stop all calls to a store until a person acts. Returns False if it was in that state already."""
+def stop_store(
+    engine: Engine,
+    *,
+    store_id: int,
+    state: str,
+    reason: str,
+    now: datetime,
+    also: Callable[[Connection], None] | None = None,
+) -> bool:
+    """Stop all calls to a store until a person acts. Returns False if it was in that state already.
+
+    `also` writes something in the same transaction, if the stop is new.
+    """
     with writing(engine) as connection:
         store = load_store(connection, store_id)
         if store.state == state:
@@ -78,6 +90,8 @@ def stop_store(engine: Engine, *, store_id: int, state: str, reason: str, now: d
             sa.update(stores).where(stores.c.id == store_id).values(state=state, reason=reason)
         )
         _audit(connection, now, f"store.{state}", store.ecwid_id, reason)
+        if also is not None:
+            also(connection)
         return True
 
 

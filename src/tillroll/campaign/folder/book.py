@@ -12,6 +12,7 @@ from tillroll.campaign.folder.folder_reader import (
     BRAND,
     CALENDAR,
     GUARDRAILS,
+    NOTICES,
     PRIVACY,
     FolderReader,
     check_formats,
@@ -36,6 +37,7 @@ from tillroll.campaign.frozen.revision import (
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
+from tillroll.campaign.language.notices import NoticeRules
 from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment, lists_of
@@ -54,7 +56,8 @@ class Book:
     revisions: Mapping[str, Revision]  # the campaigns without faults, by name
     segments: Mapping[str, Segment]
     lists: Mapping[str, CustomerList]  # with their members
-    privacy: PrivacyRules  # no part of any campaign
+    privacy: PrivacyRules  # no part of any campaign, as are the notices
+    notices: NoticeRules
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...]  # what may mean something else than its reader thinks; it stops nothing
     faulty: frozenset[str]  # campaigns with a finding in their own file or in a file they use
@@ -100,6 +103,7 @@ def parse_book(
         segments={name: models[path] for name, path in reader.segments.items() if path in models},
         lists={name: models[path] for name, path in reader.lists.items() if path in models},
         privacy=models.get(PRIVACY) or PrivacyRules(),
+        notices=models.get(NOTICES) or NoticeRules(),
         findings=tuple(sorted({finding for findings in reader.findings.values() for finding in findings})),
         warnings=tuple(sorted(set(reader.warnings))),
         faulty=frozenset(campaigns) - revisions.keys(),

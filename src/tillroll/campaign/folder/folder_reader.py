@@ -27,6 +27,7 @@ from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
+from tillroll.campaign.language.notices import NoticeRules
 from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.campaign.language.translations import file_in, is_part, language_of
 from tillroll.campaign.segments.contradictions import check_segment
@@ -42,12 +43,13 @@ _NAME_PROBLEM = (
     "the name of a {} has only lower-case letters, digits and hyphens, since other files refer to it"
 )
 GUARDRAILS, CALENDAR, BRAND = "rules/guardrails.yaml", "rules/calendar.yaml", "rules/brand.yaml"
-PRIVACY = "rules/privacy.yaml"
+PRIVACY, NOTICES = "rules/privacy.yaml", "rules/notices.yaml"
 _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     GUARDRAILS: Guardrails,
     CALENDAR: Calendar,
     BRAND: Brand,
     PRIVACY: PrivacyRules,
+    NOTICES: NoticeRules,
 }
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
 _RULE_PLACES = (
@@ -55,6 +57,7 @@ _RULE_PLACES = (
     "calendar.yaml",
     "brand.yaml",
     "privacy.yaml",
+    "notices.yaml",
     "segments/*.yaml",
     "codes/*.yaml",
     "lists/*.csv",

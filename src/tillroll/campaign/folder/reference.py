@@ -18,6 +18,7 @@ _TITLES = {
     "calendar": "The calendar: `rules/calendar.yaml`",
     "brand": "The brand: `rules/brand.yaml`",
     "privacy": "Personal data: `rules/privacy.yaml`",
+    "notices": "Notices to people of the shop: `rules/notices.yaml`",
 }
 _FORMS = (  # part of a pattern in the schema → its description
     ("ago", "how long ago, like `90d ago`"),

@@ -21,6 +21,7 @@ from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
+from tillroll.campaign.language.notices import NoticeRules
 from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.text.overlay import ENVIRONMENTS
@@ -36,8 +37,9 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "calendar": Calendar,
     "brand": Brand,
     "privacy": PrivacyRules,
+    "notices": NoticeRules,
 }
-"""The kinds of files: campaigns/, rules/segments/, rules/codes/, and the four single files."""
+"""The kinds of files: campaigns/, rules/segments/, rules/codes/, and the five single files."""
 
 _BOUNDS = {
     "ge": "minimum",

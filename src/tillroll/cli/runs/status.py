@@ -27,6 +27,7 @@ from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.faults.sentences import say_fault
 from tillroll.ledger.mirror.unread import UnreadRow, list_unread
+from tillroll.ledger.people.notices import count_waiting
 from tillroll.ledger.people.requests import open_requests
 from tillroll.ledger.records import Store
 from tillroll.send.hold import list_holds
@@ -67,6 +68,7 @@ def status(as_json: bool) -> None:
             faults = list_faults(connection, store.id, now=services.clock.now())
             held = list_holds(connection)
             complaints = high_rates(connection, store.id, services.clock.now())
+            untold = count_waiting(connection, store.id)
     if as_json:
         body = _status_json(store, campaigns, runs, progress)
         told = {
@@ -74,6 +76,7 @@ def status(as_json: bool) -> None:
             "privacy_requests": [request_json(request) for request in asked],
             "holds": [hold_json(one) for one in held],
             "complaints": [_rate_json(rate) for rate in complaints],
+            "notices_waiting": untold,
         }
         print_json({**body, **told, "faults": [fault_json(fault) for fault in faults]})
         return
@@ -81,6 +84,9 @@ def status(as_json: bool) -> None:
     _show_store(console, store)
     for one in held:
         console.print(Text(one.sentence, style="red"), soft_wrap=True)
+    if untold:
+        waiting = f"{count_of(untold, 'notice')} to people of the shop can't leave by e-mail yet."
+        console.print(Text(waiting, style="yellow"), soft_wrap=True)
     for request in asked:
         console.print(Text(f"Privacy: {request.sentence}", style="yellow"), soft_wrap=True)
     for rate in complaints:

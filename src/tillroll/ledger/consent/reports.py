@@ -1,7 +1,7 @@
 """What mail services and servers report about e-mails that left: complaints and bounces, each counted once, in any order.
 
 A complaint and a hard bounce suppress the address at once; soft bounces after several in a row. How a campaign's rate of
-complaints is judged: `loop/complaints.py`.
+complaints is judged: `loop/notices/complaints.py`.
 """
 
 from __future__ import annotations

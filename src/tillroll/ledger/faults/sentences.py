@@ -25,6 +25,7 @@ _WORK = {
     Stage.RESULTS: "ending runs",
     Stage.CONSENT: "telling the store who unsubscribed",
     Stage.PRIVACY: "forgetting the recipients of old runs",
+    Stage.NOTICES: "telling people of the shop",
     Stage.CATALOGUE: "importing a catalogue",
 }
 

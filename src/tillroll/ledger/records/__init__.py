@@ -11,7 +11,7 @@ from tillroll.ledger.records.consent import ConsentPush, Suppression
 from tillroll.ledger.records.events import Entry, PrivacyRequest, StoredEvent
 from tillroll.ledger.records.faults import ItemFault
 from tillroll.ledger.records.imports import Import, ImportRow
-from tillroll.ledger.records.messages import Message
+from tillroll.ledger.records.messages import Message, StoredNotice
 from tillroll.ledger.records.people import (
     Account,
     CountedBy,
@@ -47,6 +47,7 @@ __all__ = [
     "SignInCount",
     "Store",
     "StoredEvent",
+    "StoredNotice",
     "Suppression",
     "WebSession",
 ]

@@ -1,11 +1,11 @@
-"""E-mails."""
+"""E-mails to customers, and notices to people of the shop."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from tillroll.campaign.states import MessageState
+from tillroll.campaign.states import MessageState, NoticeKind
 from tillroll.ledger.records.record import Record
 
 
@@ -33,3 +33,25 @@ class Message(Record):
     sending_at: datetime | None  # when it was claimed
     sent_at: datetime | None  # when the transport took it
     changed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredNotice(Record):
+    """What one person of the shop is told. Unique by store, kind, topic and address."""
+
+    id: int
+    store_id: int
+    run_id: int | None  # the run that it is about; None: it is about the store, or its e-mails
+    kind: NoticeKind
+    topic: str  # what it is about; never parsed
+    address: str  # whom it goes to; empty: NOTICE_URL
+    subject: str  # of its e-mail, if it leaves alone
+    paragraphs: list[str]  # plain text
+    state: MessageState
+    reason: str  # why it is in that state, for people
+    message_key: str  # part of its Message-ID, once it was claimed; those of one e-mail share it
+    attempts: int  # how often it was handed over
+    made_at: datetime  # when it was found that somebody must be told
+    not_before: datetime | None  # not sent before this moment
+    leaving_at: datetime | None  # when its first byte was about to leave; None: it has not left
+    settled_at: datetime | None  # when its last state was written

@@ -29,6 +29,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ suppressions, consents            who wants no e-mails, and the proof of who agreed to them
         ├─ consent_pushes                    what the store must be told of that
         ├─ mail_reports                      bounces and complaints
+        ├─ notices                           what people of the shop are told, and whether it reached them
         ├─ privacy_requests                  what people ask about their own data, with the deadline
         ├─ forgotten, forgotten_runs         customers whose data was erased; runs that ended so long ago
         ├─ levels                            how much of the token's request allowance is left
@@ -72,6 +73,7 @@ from tillroll.ledger.tables.messages import (
     mail_events,
     mail_reports,
     messages,
+    notices,
     redemptions,
     suppressions,
 )
@@ -155,6 +157,7 @@ __all__ = [
     "mail_reports",
     "messages",
     "metadata",
+    "notices",
     "order_items",
     "orders",
     "passkeys",

@@ -69,6 +69,31 @@ holds = sa.Table(
     count("probes"),  # in vain so far
 )
 
+notices = sa.Table(  # to people of the shop: at most one about the same thing to an address
+    "notices",
+    metadata,
+    identity(),
+    of("stores"),
+    sa.Column("run_id", sa.BigInteger),  # that it is about; a restored ledger may lack that run
+    text("kind"),  # of `NoticeKind`
+    text("topic"),  # what it is about
+    text("address"),  # empty: NOTICE_URL
+    text("subject"),
+    sa.Column("paragraphs", sa.JSON, nullable=False),  # plain text
+    text("state"),  # of `MessageState`
+    text("reason", ""),
+    text("message_key", ""),  # part of the Message-ID: of several in one e-mail it is the same
+    count("attempts"),
+    sa.Column("made_at", UtcDateTime, nullable=False),
+    sa.Column("not_before", UtcDateTime),
+    sa.Column("claimed_at", UtcDateTime),
+    sa.Column("leaving_at", UtcDateTime),  # when its first byte was about to leave; none: it has not left
+    sa.Column("settled_at", UtcDateTime),
+    sa.UniqueConstraint("store_id", "kind", "topic", "address"),
+    sa.Index(None, "store_id", "state"),
+    sa.Index(None, "store_id", "run_id"),
+)
+
 redemptions = sa.Table(
     "redemptions",
     metadata,

@@ -74,7 +74,7 @@ def read_files(worker: StoreWorker) -> bool:
     now = worker.services.clock.now()
     is_whole = record_book(worker.services.engine, store_id=worker.store_id, book=book, now=now)
     worker.files_seen, worker.files_unreadable = seen if is_whole else "", False
-    worker.privacy = book.privacy
+    worker.privacy, worker.notices = book.privacy, book.notices
     if not is_whole:
         return True  # the campaigns that could not be recorded have faults, and their runs don't begin
     for finding in book.findings:

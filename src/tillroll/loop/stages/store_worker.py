@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tillroll.batches.session import StoreSession
+from tillroll.campaign.language.notices import NoticeRules
 from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.ecwid.client import Client
 from tillroll.ledger.queries.plans import Recount
@@ -33,6 +34,7 @@ class StoreWorker:
     client: Client
     files_seen: str = ""  # fingerprint of the campaign files that the ledger agrees with
     privacy: PrivacyRules = field(default_factory=PrivacyRules)  # of those files
+    notices: NoticeRules = field(default_factory=NoticeRules)  # of those files
     files_unreadable: bool = False  # the campaign files could not be read at the last look
     following: Following = field(default_factory=Following)
     events_checked_at: datetime | None = None  # when store events were last looked for

@@ -1,0 +1,68 @@
+"""Who of the shop is told what (`rules/notices.yaml`)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from tillroll.campaign.states import NoticeKind
+from tillroll.campaign.text.block import Block, Line
+from tillroll.campaign.text.units import Duration
+
+APPROVERS, OWNER, STORE = "approvers", "owner", "store"
+"""Words for people: the accounts that may approve, the campaign's owner, and the store's own address."""
+
+
+def _names_somebody(word: str) -> str:
+    before, _, host = word.rpartition("@")
+    if word in {APPROVERS, OWNER, STORE} or (before and host and " " not in word):
+        return word
+    raise ValueError(f"{word!r} is nobody: write {APPROVERS}, {OWNER}, {STORE} or an e-mail address")
+
+
+Addressee = Annotated[Line, AfterValidator(_names_somebody)]
+
+
+class NoticeRules(Block):
+    """Whom an e-mail tells of what: `approvers` (the accounts that may approve), `owner` (of the campaign), `store` (its own
+    address), or addresses. An empty list: nobody. Each gets at most one e-mail about the same thing."""
+
+    approval: tuple[Addressee, ...] = Field(
+        default=(APPROVERS,), description="A run awaits approval.", examples=[["approvers", "owner"]]
+    )
+    expiring: tuple[Addressee, ...] = Field(
+        default=(APPROVERS,), description="Nobody has decided on a run, and its plan expires soon."
+    )
+    expiring_within: Duration = Field(
+        default=timedelta(hours=6),
+        description="How long before its end a plan expires soon. At most half of its time.",
+        examples=["6h"],
+    )
+    done: tuple[Addressee, ...] = Field(
+        default=(APPROVERS,),
+        description="The e-mails of a run have left. Runs of flows and pools are not told of one by one.",
+    )
+    held: tuple[Addressee, ...] = Field(
+        default=(APPROVERS,), description="A run was halted, or is set aside after a fault."
+    )
+    mail_held: tuple[Addressee, ...] = Field(
+        default=(APPROVERS, STORE),
+        description="No e-mail leaves. While that is so, only pages, `tillroll status`, the log and `NOTICE_URL` can say it; "
+        "the e-mail follows once e-mails leave again.",
+    )
+    outage: tuple[Addressee, ...] = Field(
+        default=(APPROVERS, STORE), description="The store no longer accepts Tillroll's calls."
+    )
+    complaints: tuple[Addressee, ...] = Field(
+        default=(APPROVERS,), description="A campaign is held because too many readers call it spam."
+    )
+    privacy: tuple[Addressee, ...] = Field(
+        default=(APPROVERS, STORE), description="Somebody asks about their own data."
+    )
+
+    def whom(self, kind: NoticeKind) -> tuple[str, ...]:
+        """Return who is told of this kind of thing."""
+        who: tuple[str, ...] = getattr(self, kind.value)
+        return who

@@ -1,0 +1,6 @@
+"""Notices: what people of the shop are told about the work itself.
+
+What happened is found in the ledger and kept there as a notice for each person, at most once (`runs.py`, `mail_trouble.py`, and
+in the transaction of what they tell of: `outage.py`, `complaints.py`, `privacy.py`). `by_mail.py` sends them by the transport of
+the campaigns' e-mails, `by_hook.py` posts them to NOTICE_URL, which also works while no e-mail leaves. `turn.py` calls all of it.
+"""
