@@ -191,6 +191,8 @@ guess_chance: 0.5%
 least_margin: 5
 out_of_stock: refuse
 messages_per_person_per_week: 3
+ramp_up: {start: 500, grows: 50%, until: 20000}
+per_domain: {gmail.com: 60/m, default: 300/m}
 clean_names: false
 emails: {gaps: warn, greeting: refuse, figures: warn, dates: warn, links: warn, style: refuse}
 holds_code_already: refuse

@@ -22,7 +22,7 @@ MOST_FILES = {
 }
 """What each recipe adds, and the most files it may take; tests and generated files (schema, reference) do not count."""
 
-USED_ELSEWHERE = {"prepared_to": {"src/tillroll/send/slices/prepare.py"}}
+USED_ELSEWHERE = {"prepared_places": {"src/tillroll/send/slices/prepare.py"}}
 """Where an example is used, beyond what a recipe has to touch."""
 
 _STEP = re.compile(r"^\d+\. `([^`]+)`", re.MULTILINE)

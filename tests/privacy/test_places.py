@@ -12,7 +12,7 @@ OF_NOBODY = {
     "categories", "chunks", "coupons", "change_chunks", "import_chunks", "import_rows", "imports", "lanes", "levels", "looks",
     "product_categories", "product_prices", "products", "promotions", "readings", "revisions", "campaigns", "runs", "plans",
     "segment_looks", "stock_changes", "stores", "store_facts", "probes", "fences", "transport_holds", "variations", "drifts",
-    "change_parts", "changes", "redemptions",
+    "change_parts", "changes", "redemptions", "sender_days",
 }  # fmt: skip
 """Tables about the shop, its goods, its campaigns and its codes."""
 
@@ -23,6 +23,7 @@ OF_STAFF = {
 """Tables about the people who work with Tillroll; `tillroll user` manages them."""
 
 WITHOUT_A_NAME = {
+    "domain_paces": "mail domains to which e-mails leave right now, for an hour",
     "faults": "an item is named by its number",
     "forgotten_runs": "the number of a run",
     "forgotten": "the number of a customer, and who erased their data",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from tillroll.campaign.figures.retry import RetryPolicy
 from tillroll.campaign.language.models import IfUnknown
@@ -97,11 +98,23 @@ def may_send(
     return Decision(go=True)
 
 
-def may_disturb(decision: Decision, *, quiet_until: datetime | None) -> Decision:
-    """Let a message that may go wait while it is quiet where its reader lives; `quiet_until` is None if it isn't."""
-    if not decision.go or quiet_until is None:
+class Waits(NamedTuple):
+    """Until when a message waits although nothing is against it; None: it doesn't."""
+
+    quiet: datetime | None = None  # it is quiet where its reader lives
+    line: datetime | None = None  # its reader's mail domain has no place for it
+
+
+def may_wait(decision: Decision, waits: Waits) -> Decision:
+    """Let a message wait that may go."""
+    if not decision.go:
         return decision
-    return Decision(go=False, wait_until=quiet_until, reason="it is quiet where the customer lives")
+    if waits.quiet is not None:
+        return Decision(go=False, wait_until=waits.quiet, reason="it is quiet where the customer lives")
+    if waits.line is not None:
+        reason = "no more e-mails may go to their mail domain now (per_domain)"
+        return Decision(go=False, wait_until=waits.line, reason=reason)
+    return decision
 
 
 class DeliveryOutcome(StrEnum):

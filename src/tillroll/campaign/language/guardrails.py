@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from tillroll.campaign.language.sender import DomainRates, RampUp
 from tillroll.campaign.text.addresses import SamePerson
 from tillroll.campaign.text.block import Block
 from tillroll.campaign.text.money import Amount
@@ -153,6 +154,15 @@ class Guardrails(Block):
         le=100,
         description="For all campaigns together, in any 7 days. Customers who had that many are left out of new "
         "plans, and e-mails above the limit wait.",
+    )
+    ramp_up: RampUp | None = Field(
+        default=None, description="How many e-mails a new sender may send a day, and how that grows."
+    )
+    per_domain: DomainRates = Field(
+        default_factory=dict,
+        description="The highest rate to each mail domain, over all campaigns; `default` stands for each other domain. E-mails "
+        "that a domain has no place for wait, and the others go on.",
+        examples=[{"gmail.com": "60/m", "default": "300/m"}],
     )
     approvers: tuple[ApproversFrom, ...] = Field(
         default=(), description="Approvers by size of the run; a campaign's approval.by may require more."

@@ -32,7 +32,7 @@ class Run(Record):
     launch_at: datetime | None  # its codes are made paused, and switched on at this moment
     halted_in: str  # the state it was in when it was halted
     reserved_to: int  # customers up to this number have their codes
-    prepared_to: int  # recipients up to this id have their message rows
+    prepared_places: int  # how many places of the order in which messages are sent have their rows
     not_before: datetime | None  # nothing to do before this moment
     parked_until: datetime | None  # e-mails due up to here may have left before the ledger was restored
     lost_run_id: int | None  # the number it had in a ledger that was lost, if another run has that number now

@@ -39,6 +39,8 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ probes                            probes that may have left something in the store
         ├─ faults                            what went wrong with which item, and whether it is tried again
         └─ redemptions                       which order used which code
+transport_holds                              transports that take no e-mails
+sender_days, domain_paces                    how many e-mails left on which day, and how fast to which mail domain
 audit                                        every decision; each row holds the hash of the one before
 users, roles, roles_users, store_roles       who may sign in, and what each may do
 sessions, sign_in_counts                     who is signed in, and how many attempts failed
@@ -69,12 +71,14 @@ from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
 from tillroll.ledger.tables.messages import (
     consent_pushes,
     consents,
+    domain_paces,
     holds,
     mail_events,
     mail_reports,
     messages,
     notices,
     redemptions,
+    sender_days,
     suppressions,
 )
 from tillroll.ledger.tables.mirror import (
@@ -136,6 +140,7 @@ __all__ = [
     "coupons",
     "customer_fields",
     "customers",
+    "domain_paces",
     "drifts",
     "entries",
     "events",
@@ -180,6 +185,7 @@ __all__ = [
     "segment_changes",
     "segment_looks",
     "segment_members",
+    "sender_days",
     "sessions",
     "sign_in_counts",
     "stock_changes",

@@ -94,6 +94,24 @@ notices = sa.Table(  # to people of the shop: at most one about the same thing t
     sa.Index(None, "store_id", "run_id"),
 )
 
+sender_days = sa.Table(  # only days that are over
+    "sender_days",
+    metadata,
+    sa.Column("transport", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, primary_key=True),  # of UTC, `2026-11-23`
+    count("left"),  # e-mails, over all stores
+)
+
+domain_paces = sa.Table(
+    "domain_paces",
+    metadata,
+    sa.Column("transport", sa.Text, primary_key=True),
+    sa.Column("run_id", sa.BigInteger, primary_key=True, autoincrement=False),  # 0: over all runs
+    sa.Column("domain", sa.Text, primary_key=True),  # of addresses
+    # when what left is made up for; of a run: until when its messages to that domain are lined up
+    sa.Column("until", UtcDateTime, nullable=False, index=True),
+)
+
 redemptions = sa.Table(
     "redemptions",
     metadata,

@@ -101,8 +101,11 @@ runs = sa.Table(
     sa.Column(
         "reserved_to", sa.BigInteger, nullable=False, server_default="0"
     ),  # customers up to this number have codes
-    sa.Column(  # recipients up to this id have message rows
+    sa.Column(  # recipients up to this id have message rows; no longer written
         "prepared_to", sa.BigInteger, nullable=False, server_default="0"
+    ),
+    sa.Column(  # how many places of the order in which messages are sent have their rows (`send/slices/mixed.py`)
+        "prepared_places", sa.BigInteger, nullable=False, server_default="0"
     ),
     sa.Column("not_before", UtcDateTime),
     sa.Column(

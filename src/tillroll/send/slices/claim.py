@@ -7,31 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.sentences.causes import say_suppression
-from tillroll.campaign.states import CodeState, MessageState, RunState, Stage, WireState
-from tillroll.campaign.text.units import Rate
+from tillroll.campaign.states import CodeState, MessageState, Stage, WireState
 from tillroll.campaign.timing.places import Residence
 from tillroll.errors import Refused
 from tillroll.ledger.bulk.rows import change_many
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.boundary import concerns_everybody, contained, note
 from tillroll.ledger.faults.pieces import write_pieces
-from tillroll.ledger.records import Run
+from tillroll.ledger.records import ItemFault
+from tillroll.ledger.sender.domains import write_moments
 from tillroll.ledger.tables import messages, runs
 from tillroll.rendering.compile import TemplateRefused
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.context import Sending, ShownCode
-from tillroll.send.decide import Decision, ShownCodeNow, may_disturb, may_send
+from tillroll.send.decide import Decision, ShownCodeNow, Waits, may_send, may_wait
 from tillroll.send.outcomes import message_item, release, write
 from tillroll.send.same_person import NO_OTHERS, OtherCustomers, others_of
 from tillroll.send.slices.compose import DueMessage, compose
 from tillroll.send.slices.due import due_message, next_messages, place_of
+from tillroll.send.slices.places import Line, line_up, take_places
 from tillroll.send.slices.subject import still_stands
 from tillroll.send.wishes import NO_WISH, OwnWish, wishes_of
 
@@ -66,7 +67,9 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
         rows = connection.execute(next_messages(sending, now, most)).all()
         others = others_of(connection, sending, [row.customer_id for row in rows], now)
         wishes = wishes_of(connection, sending, rows, now)
-    quiet = _quiet_until(sending, rows, now)
+        quiet = _quiet_until(sending, rows, now)
+        awake = [row for row in rows if place_of(row) not in quiet]
+        line = line_up(connection, sending, awake, now)
     judged, size = list[_Judged](), 0
     broken: list[tuple[int, Exception]] = []
     for row in rows:
@@ -75,7 +78,8 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
             break
         try:
             theirs = others.get(row.customer_id, NO_OTHERS), wishes.get(row.customer_id, NO_WISH)
-            looked_at = _judge(sending, row, *theirs, quiet.get(place_of(row)), now)
+            waits = Waits(quiet=quiet.get(place_of(row)), line=line.waits.get(row.message_id))
+            looked_at = _judge(sending, row, *theirs, waits, now)
             judged.append(looked_at)
             size += len(looked_at.email.content) if looked_at.email is not None else 0
         except Exception as fault:
@@ -85,7 +89,7 @@ def claim(sending: Sending, now: datetime, most: int, until: datetime) -> Claime
     if not judged and len(broken) >= _ALL_OF_THEM:
         raise broken[0][1]  # the fault is the run's: its messages wait, until somebody has mended it
     written_at = context.clock.now()
-    emails = _write_judged(sending, judged, broken, written_at)
+    emails = _write_judged(sending, judged, broken, line, written_at)
     return Claimed(emails=emails, at=written_at, looked_at=len(judged) + len(broken))
 
 
@@ -114,12 +118,12 @@ def _judge(
     row: sa.Row[Any],
     others: OtherCustomers,
     wish: OwnWish,
-    quiet_until: datetime | None,
+    waits: Waits,
     now: datetime,
 ) -> _Judged:
     """Decide about one message, and build it if it may go. There may be many thousands of rows, so they stay plain."""
-    message = due_message(sending, row, others, wish, quiet_until)
-    decision = _decide(sending, message, now)
+    message = due_message(sending, row, others, wish)
+    decision = may_wait(_decide(sending, message, now), waits)
     if decision.go:
         decision = still_stands(sending, now)
     if decision.wait_until is not None:
@@ -135,7 +139,11 @@ def _judge(
 
 
 def _write_judged(
-    sending: Sending, judged: Sequence[_Judged], broken: Sequence[tuple[int, Exception]], now: datetime
+    sending: Sending,
+    judged: Sequence[_Judged],
+    broken: Sequence[tuple[int, Exception]],
+    line: Line,
+    now: datetime,
 ) -> list[Outgoing]:
     """Write what was decided. Returns the e-mails that are claimed; a message with a fault has failed, and says which."""
     context, run = sending.context, sending.run
@@ -144,8 +152,11 @@ def _write_judged(
     def write_some(connection: Connection, some: Sequence[_Judged]) -> None:
         for each in some:
             claimed.pop(each.message_id, None)  # of a transaction that was rolled back
+        built = [each.email for each in some if each.email is not None]
+        emails = take_places(connection, sending, built, now)
         _write_stays(connection, [each for each in some if each.email is None], now)
-        emails = [each.email for each in some if each.email is not None]
+        if line.ends:
+            write_moments(connection, context.transport.name, line.ends, now, run.id)
         if emails and _words_now(connection, sending) == sending.words_id:
             ours = _write_claims(connection, sending, emails, now)
             claimed.update((email.message_id, email) for email in emails if email.message_id in ours)
@@ -164,13 +175,26 @@ def _write_judged(
         release(context, {each.message_id: now for each in judged if each.email is not None})
         raise
     faulty = [(each.message_id, noted) for each, noted in unwritten]
+    for message_id in _write_faulty(sending, faulty, broken, now):
+        claimed.pop(message_id, None)
+    return list(claimed.values())
+
+
+def _write_faulty(
+    sending: Sending,
+    unwritten: Sequence[tuple[int, ItemFault]],
+    broken: Sequence[tuple[int, Exception]],
+    now: datetime,
+) -> list[int]:
+    """Write that messages have failed with a fault: those that couldn't be written, and those that couldn't be built."""
+    context, run = sending.context, sending.run
+    faulty = list(unwritten)
     for message_id, fault in broken:
         item = message_item(run, message_id)
         noted = note(context.engine, item, fault, stage=Stage.SEND, now=now, for_good=True)
         faulty.append((message_id, noted))
     sentences = {message_id: fault.message for message_id, fault in broken if isinstance(fault, Refused)}
     for message_id, noted in faulty:
-        claimed.pop(message_id, None)
         sentence = sentences.get(message_id, "it can't be written")
         reason = f"{sentence.removesuffix('.')}: fault {noted.reference}, needs a developer"
         # if even that can't be written, the message stays ready, and set aside: `next_messages` leaves it out
@@ -180,7 +204,7 @@ def _write_judged(
             writing(context.engine) as connection,
         ):
             write(connection, message_id, MessageState.READY, MessageState.FAILED, now, reason=reason)
-    return list(claimed.values())
+    return [message_id for message_id, _ in faulty]
 
 
 def _decide(sending: Sending, message: DueMessage, now: datetime) -> Decision:
@@ -191,7 +215,7 @@ def _decide(sending: Sending, message: DueMessage, now: datetime) -> Decision:
         valid_until=message.valid_until,
         is_used=message.is_used,
     )
-    decision = may_send(
+    return may_send(
         code=None if is_without_code else code,
         consent=message.consent,
         is_customer=message.is_customer,
@@ -201,7 +225,6 @@ def _decide(sending: Sending, message: DueMessage, now: datetime) -> Decision:
         allowed_from=message.allowed_from,
         over=say_suppression(message.stopped) if message.stopped is not None else sending.over,
     )
-    return may_disturb(decision, quiet_until=message.quiet_until)
 
 
 def _words_now(connection: Connection, sending: Sending) -> int | None:
@@ -260,22 +283,3 @@ def _write_claims(
         messages.c.sending_at == now,
     )
     return set(connection.scalars(ours))
-
-
-def count_allowed_by_rate(
-    connection: Connection, run: Run, rate: Rate, now: datetime
-) -> tuple[int, datetime]:
-    """Return how many messages the campaign's rate allows now; if none, also when it allows one again."""
-    since = now - timedelta(seconds=rate.seconds)
-    recent = sa.or_(runs.c.state == RunState.SENDING, runs.c.id == run.id, runs.c.changed_at > since)
-    of_campaign = (runs.c.store_id == run.store_id, runs.c.campaign == run.campaign, recent)
-    query = (
-        sa.select(messages.c.sending_at)
-        .where(messages.c.run_id.in_(sa.select(runs.c.id).where(*of_campaign)), messages.c.sending_at > since)
-        .order_by(messages.c.sending_at.desc())
-        .limit(rate.count)
-    )
-    claimed_at = list(connection.scalars(query))
-    if len(claimed_at) < rate.count:
-        return rate.count - len(claimed_at), now
-    return 0, claimed_at[-1] + timedelta(seconds=rate.seconds)

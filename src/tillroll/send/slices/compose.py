@@ -38,7 +38,6 @@ class DueMessage:
     email_now: str  # the customer's address as the mirror has it now
     is_used: bool  # it is a reminder, and the code was used
     allowed_from: datetime | None  # the customer has reached the limit of e-mails per week until then
-    quiet_until: datetime | None  # it is quiet where the customer lives until then
 
 
 def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:

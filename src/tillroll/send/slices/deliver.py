@@ -25,14 +25,16 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.rows import is_set_aside
 from tillroll.ledger.queries.runs import load_run, move_run
 from tillroll.ledger.records import Run
+from tillroll.ledger.sender.days import note_past_days
 from tillroll.ledger.tables import messages
 from tillroll.ledger.tables.types import UtcDateTime
 from tillroll.send.context import MessageKind, SendContext, Sending, open_sending
 from tillroll.send.hand_over import hand_over
 from tillroll.send.hold import Hold, give_probe_back, hold, load_hold, release, take_probe
 from tillroll.send.lease import Lease
-from tillroll.send.slices.claim import Claimed, claim, count_allowed_by_rate
+from tillroll.send.slices.claim import Claimed, claim
 from tillroll.send.slices.interrupted import are_leaving, settle_interrupted
+from tillroll.send.slices.places import free_places
 from tillroll.send.slices.prepare import prepare
 from tillroll.send.slices.quiet import opens_at
 from tillroll.send.wire import Wire
@@ -62,9 +64,11 @@ def send_ready(sending: Sending, *, until: datetime) -> datetime | None:
     if context.owner == 0:
         if_unknown = sending.message.send.if_unknown
         settle_interrupted(context, sending.run, sending.kind, if_unknown=if_unknown)
-    opens = opens_at(sending, context.clock.now())
-    if opens > context.clock.now():
+    began = context.clock.now()
+    if (opens := opens_at(sending, began)) > began:
         return opens
+    if sending.revision.guardrails.ramp_up is not None:
+        note_past_days(context.engine, context.transport.name, began)
     batch = max(1, context.transport.batch // 2)  # with a slow mail server few e-mails are built in vain
     while True:
         now = context.clock.now()
@@ -73,12 +77,13 @@ def send_ready(sending: Sending, *, until: datetime) -> datetime | None:
         held = _load_hold(context)
         if held is not None and not take_probe(context.engine, held, now=now):
             return max(held.probe_at, now + _WAIT_FOR_OTHERS)
-        most, next_at = _allowed_now(sending, now, 1 if held is not None else batch)
-        claimed = claim(sending, now, most, until) if most > 0 else None
+        with reading(context.engine) as connection:
+            free = free_places(connection, sending, now, 1 if held is not None else batch)
+        claimed = claim(sending, now, free.count, until) if free.count > 0 else None
         if held is not None and (claimed is None or not claimed.emails):
             give_probe_back(context.engine, held)
         if claimed is None:
-            return next_at
+            return free.next_at
         if not claimed.looked_at:
             return None
         if _send_claimed(sending, claimed, until, held) or context.clock.now() >= until:
@@ -120,16 +125,6 @@ def _send_claimed(sending: Sending, claimed: Claimed, until: datetime, held: Hol
     if held is not None and wire.was_answered:
         release(context.engine, held, now=now)
     return wire.has_ended
-
-
-def _allowed_now(sending: Sending, now: datetime, batch: int) -> tuple[int, datetime]:
-    """Return how many messages may leave now, up to a batch; if none, also when one may: as far as the campaign's rate allows."""
-    rate = sending.message.send.rate
-    if rate is None:
-        return batch, now
-    with reading(sending.context.engine) as connection:
-        count, next_at = count_allowed_by_rate(connection, sending.run, rate, now)
-    return min(batch, count), next_at
 
 
 def _finish(context: SendContext, run: Run) -> datetime | None:

@@ -93,13 +93,7 @@ def place_of(row: sa.Row[Any]) -> Residence:
     return Residence(country=row.country_now or "", region=row.region_now or "")
 
 
-def due_message(
-    sending: Sending,
-    row: sa.Row[Any],
-    others: OtherCustomers,
-    wish: OwnWish,
-    quiet_until: datetime | None = None,
-) -> DueMessage:
+def due_message(sending: Sending, row: sa.Row[Any], others: OtherCustomers, wish: OwnWish) -> DueMessage:
     limit = sending.revision.guardrails.messages_per_person_per_week
     allowed_from = None
     if limit is not None and row.week_count + others.week_count >= limit:
@@ -131,5 +125,4 @@ def due_message(
         email_now=row.email_now or "",
         is_used=bool(row.is_used),
         allowed_from=allowed_from,
-        quiet_until=quiet_until,
     )

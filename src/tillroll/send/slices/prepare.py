@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import CodeState, MessageState
 from tillroll.ledger.bulk.statistics import refresh_statistics
@@ -16,6 +17,7 @@ from tillroll.ledger.queries.given import works_until
 from tillroll.ledger.queries.predicates import has_not_clashed, was_used
 from tillroll.ledger.tables import codes, messages, orders, plans, recipients, redemptions, runs
 from tillroll.send.context import MessageKind, Sending, ShownCode
+from tillroll.send.slices.mixed import Walk, evenly_by_domain
 
 _PIECE = 5_000
 _SETTLED = (CodeState.LIVE, CodeState.PAUSED, CodeState.FAILED, CodeState.REVOKED, CodeState.CLEARED)
@@ -50,33 +52,44 @@ class Prepared:
 def prepare(sending: Sending, *, now: datetime, until: datetime, piece: int = _PIECE) -> Prepared:
     """Write the rows that are missing, a piece at a time, until the slice or the process ends. Safe to repeat.
 
-    The run stores up to which recipient every offer has its row, and the next slice begins there. Reminders become due from day
-    to day, so for them all recipients are looked at each time: a slice that ended amid them would never come to the last ones.
+    Rows get their numbers in the order in which they are sent (`mixed.py`). The run stores how far every offer has its row, and
+    the next slice begins there. Reminders become due from day to day, so for them all recipients are looked at each time: a slice
+    that ended amid them would never come to the last ones.
     """
     context, engine, run = sending.context, sending.context.engine, sending.run
     is_offer = sending.kind is MessageKind.OFFER
     with reading(engine) as connection:
         digest = connection.scalars(sa.select(plans.c.digest).where(plans.c.id == run.plan_id)).one()
-    made, after, is_complete = 0, run.prepared_to if is_offer else 0, is_offer
-    while (last := _last_of_piece(engine, run.plan_id, after, piece)) is not None:
+        walk = _walk_of(connection, run.plan_id)
+    made, place, is_complete = 0, run.prepared_places if is_offer else 0, is_offer
+    while place < walk.count:
         if context.database.stopped or (is_complete and made and context.clock.now() > until):
             return Prepared(made=made, looked_at_all=False)
-        rows = _missing_rows(sending, digest[:12], after, last, now)
+        ids = walk.piece(place, piece)
+        place += len(ids)
+        rows = _missing_rows(sending, digest[:12], ids, now)
         with writing(engine) as connection:
             insert = sa.insert(messages).from_select(list(_COLUMNS), rows)
             made += connection.execute(insert.execution_options(preserve_rowcount=True)).rowcount
-            is_complete = is_complete and not _has_gap(connection, run.plan_id, sending.kind, after, last)
+            is_complete = is_complete and not _has_gap(connection, run.plan_id, sending.kind, ids)
             if is_complete:
-                connection.execute(sa.update(runs).where(runs.c.id == run.id).values(prepared_to=last))
-        after = last
+                done = sa.update(runs).where(runs.c.id == run.id).values(prepared_places=place)
+                connection.execute(done)
     if made > _PIECE:
         refresh_statistics(engine, messages)
     return Prepared(made=made, looked_at_all=True)
 
 
-def _has_gap(connection: Connection, plan_id: int | None, kind: MessageKind, after: int, last: int) -> bool:
+def _walk_of(connection: Connection, plan_id: int | None) -> Walk:
+    """Return the order in which the recipients of a plan are come by; others' numbers may lie among them."""
+    ends = sa.select(sa.func.min(recipients.c.id), sa.func.max(recipients.c.id))
+    first, last = connection.execute(ends.where(recipients.c.plan_id == plan_id)).one()
+    return Walk(first=first, count=last - first + 1) if first is not None else Walk(first=0, count=0)
+
+
+def _has_gap(connection: Connection, plan_id: int | None, kind: MessageKind, ids: Sequence[int]) -> bool:
     """Whether a recipient of the piece has no row yet, because their code isn't settled."""
-    piece = (recipients.c.plan_id == plan_id, recipients.c.id > after, recipients.c.id <= last)
+    piece = (recipients.c.plan_id == plan_id, recipients.c.id.in_(ids))
     query = sa.select(recipients.c.id).where(*piece, ~_has_message(kind)).limit(1)
     return connection.execute(query).first() is not None
 
@@ -86,21 +99,7 @@ def _has_message(kind: MessageKind) -> sa.ColumnElement[bool]:
     return sa.exists().where(messages.c.recipient_id == recipients.c.id, messages.c.kind == kind.value)
 
 
-def _last_of_piece(engine: Engine, plan_id: int | None, after: int, most: int) -> int | None:
-    """Return the last recipient of the next piece, or None if there is no further recipient."""
-    piece = (
-        sa.select(recipients.c.id)
-        .where(recipients.c.plan_id == plan_id, recipients.c.id > after)
-        .order_by(recipients.c.id)
-        .limit(most)
-        .subquery()
-    )
-    with reading(engine) as connection:
-        last: int | None = connection.scalar(sa.select(sa.func.max(piece.c.id)))
-    return last
-
-
-def _missing_rows(sending: Sending, tag: str, after: int, last: int, now: datetime) -> sa.Select[Any]:
+def _missing_rows(sending: Sending, tag: str, ids: Sequence[int], now: datetime) -> sa.Select[Any]:
     """Select the message rows of the piece's recipients that have no message of this kind yet."""
     run, kind = sending.run, sending.kind.value
     suffix = "" if sending.kind is MessageKind.OFFER else f"-{kind}"
@@ -121,10 +120,10 @@ def _missing_rows(sending: Sending, tag: str, after: int, last: int, now: dateti
         .select_from(recipients.outerjoin(codes, _is_shown_code(sending)))
         .where(
             recipients.c.plan_id == run.plan_id,
-            recipients.c.id > after,
-            recipients.c.id <= last,
+            recipients.c.id.in_(ids),
             ~_has_message(sending.kind),
         )
+        .order_by(*evenly_by_domain())
     )
     if sending.shows is ShownCode.OWN:
         query = query.where(codes.c.state.in_(_SETTLED))

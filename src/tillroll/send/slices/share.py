@@ -4,8 +4,8 @@ The holder of the store's lock prepares the messages and settles those of sender
 number while it works, and stores that number with each claim. When its process dies the lock is released, and only then do its
 claimed messages count as interrupted.
 
-A campaign with a `rate`, or with a limit of e-mails per person and week, is sent by one sender: two that count at the same time
-would both use the last place.
+What is counted as it leaves (a `rate`, a limit of e-mails per person and week, a new sender's limit, the pace of a mail domain)
+is counted by one sender at a time, in the transaction that claims the messages (`places.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from tillroll.ledger.tables import messages
 from tillroll.send.context import MessageKind, SendContext, Share, open_sending
 from tillroll.send.slices.deliver import send_ready
 from tillroll.send.slices.interrupted import settle_interrupted
+from tillroll.send.slices.places import free_places
 from tillroll.send.slices.prepare import prepare
+from tillroll.send.slices.quiet import opens_at
 
 FEWEST_TO_SHARE = 500  # with fewer, sharing takes longer than sending
 
@@ -33,25 +35,26 @@ FEWEST_TO_SHARE = 500  # with fewer, sharing takes longer than sending
 def prepare_to_share(context: SendContext, *, run_id: int, until: datetime) -> int:
     """Prepare the run's messages and settle interrupted ones. Returns how many may be shared among senders now.
 
-    That is none if they are few, or must be counted as they leave. The caller holds the store's lock.
+    That is none if they are few, or few of them may leave now. The caller holds the store's lock.
     """
     with reading(context.engine) as connection:
         run = load_run(connection, run_id)
         if run.state != RunState.SENDING:
             return 0
         sending = open_sending(connection, context, run, MessageKind.OFFER)
-    send = sending.message.send
-    if send.rate is not None or sending.revision.guardrails.messages_per_person_per_week is not None:
-        return 0
     prepare(sending, now=context.clock.now(), until=until)
-    settle_interrupted(context, run, MessageKind.OFFER, if_unknown=send.if_unknown)
+    settle_interrupted(context, run, MessageKind.OFFER, if_unknown=sending.message.send.if_unknown)
+    now = context.clock.now()
+    if opens_at(sending, now) > now:
+        return 0
     with reading(context.engine) as connection:
         ready = (
             messages.c.run_id == run_id,
             messages.c.state == MessageState.READY,
-            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= context.clock.now()),
+            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
         )
-        count = int(connection.scalar(sa.select(sa.func.count()).where(*ready)) or 0)
+        waiting = int(connection.scalar(sa.select(sa.func.count()).where(*ready)) or 0)
+        count = free_places(connection, sending, now, waiting).count
     return count if count > FEWEST_TO_SHARE else 0
 
 

@@ -1,0 +1,1 @@
+"""What this installation's sender has sent: by day, and to each mail domain."""
