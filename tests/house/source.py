@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -39,14 +40,23 @@ class Module:
         """The path inside the package, as `mint/draw.py`."""
         return self.path.relative_to(PACKAGE).as_posix()
 
-    def uses(self) -> Iterator[Use]:
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All nodes of the tree."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
+    def uses(self) -> tuple[Use, ...]:
         """Every imported name and every attribute reached from one, in full."""
+        return tuple(self._uses())
+
+    def _uses(self) -> Iterator[Use]:
         known: dict[str, str] = {}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             for name, full in _imported(node):
                 known[name] = full
                 yield Use(name=full, place=f"{self.place}:{node.lineno}")
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             full = _dotted(node, known) if isinstance(node, ast.Attribute) else ""
             if full:
                 yield Use(name=full, place=f"{self.place}:{node.lineno}")
@@ -74,16 +84,18 @@ def _dotted(node: ast.expr, known: dict[str, str]) -> str:
 @cache
 def modules(folder: Path = PACKAGE) -> tuple[Module, ...]:
     """Every Python file under a folder."""
-    return tuple(
+    found = tuple(
         Module(path=path, tree=ast.parse(path.read_text(encoding="utf-8"), str(path)))
         for path in sorted(folder.rglob("*.py"))
     )
+    gc.freeze()  # a million nodes stay: they need not be looked at for garbage in later tests
+    return found
 
 
 def uses_of(names: frozenset[str], module: Module) -> list[str]:
     """Where a module uses one of these names or something below it."""
     return [
         f"{use.place} {use.name}"
-        for use in module.uses()
+        for use in module.uses
         if any(use.name == name or use.name.startswith(f"{name}.") for name in names)
     ]

@@ -57,7 +57,7 @@ def driven() -> frozenset[str]:
     return frozenset(
         plain(str(ast.literal_eval(argument)))
         for module in modules(TESTS / "contract")
-        for test in ast.walk(module.tree)
+        for test in module.nodes
         if isinstance(test, ast.FunctionDef) and test.name.startswith("test_")
         for mark in test.decorator_list
         if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "drives"
@@ -199,7 +199,7 @@ def turned() -> tuple[dict[str, set[str]], ...]:
     return tuple(
         settings_of(test)
         for module in modules(TESTS / "contract")
-        for test in ast.walk(module.tree)
+        for test in module.nodes
         if isinstance(test, ast.FunctionDef) and test.name.startswith("test_")
     )
 

@@ -49,7 +49,7 @@ def test_no_command_reads_the_environment_through_click() -> None:
     hidden = [
         f"{module.place}:{node.value.lineno}"
         for module in modules()
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.keyword) and node.arg in {"envvar", "auto_envvar_prefix"}
     ]
     assert hidden == []
@@ -90,7 +90,7 @@ def test_recipients_are_written_and_removed_by_freezing_alone_and_never_changed(
     done = {
         (name, module.inside)
         for module in modules()
-        for call in ast.walk(module.tree)
+        for call in module.nodes
         if isinstance(call, ast.Call) and call.args and ast.unparse(call.args[0]) == "recipients"
         if (name := ast.unparse(call.func)) in {"sa.insert", "sa.update", "sa.delete"}
     }

@@ -20,7 +20,7 @@ def _places(of_module: Callable[[Module], list[str]]) -> set[str]:
 
 def _deliveries(module: Module) -> Iterator[int]:
     """Yield the lines that give e-mails to a transport."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)

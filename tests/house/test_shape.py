@@ -20,7 +20,7 @@ WHY_SO_MANY = "More than 13 modules:"
 
 def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Every function and method of a module, nested ones too."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -63,7 +63,7 @@ def test_a_long_function_is_seen() -> None:
 def test_a_class_name_stands_for_one_thing() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for module in modules():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(module.inside)
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
@@ -75,7 +75,7 @@ def folder_imports() -> dict[str, set[str]]:
     for module in modules():
         if module.path.name == "__init__.py" or "migrations" in module.inside:
             continue
-        for use in module.uses():
+        for use in module.uses:
             if not use.name.startswith("tillroll."):
                 continue
             target = PACKAGE.parent.joinpath(*use.name.split("."))
@@ -102,7 +102,7 @@ def rows(module: Module) -> list[str]:
     """Where a module names SQLAlchemy's untyped row."""
     return [
         f"{module.place}:{node.lineno}"
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "sa.Row"
     ]
 
@@ -122,7 +122,7 @@ def test_pages_and_commands_hold_no_sql(folder: str) -> None:
         f"{module.place}:{node.lineno}"
         for module in modules()
         if module.inside.startswith(f"{folder}/")
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute)
         and ast.unparse(node) in {"sa.select", "sa.insert", "sa.update", "sa.delete", "sa.text"}
     ]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tests.house.source import TESTS, modules, uses_of
+from tests.house.source import TESTS, Module, modules, uses_of
 
 PATCHING = frozenset({"unittest.mock", "mock", "pytest.MonkeyPatch", "pytest_mock"})
 PATCHING_FIXTURES = {"monkeypatch", "mocker"}
 LONGEST_SLEEP = 1.0
 
 
-def _named(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(tree):
+def _named(module: Module) -> Iterator[tuple[str, int]]:
+    for node in module.nodes:
         if isinstance(node, ast.arg):
             yield node.arg, node.lineno
         elif isinstance(node, ast.Name):
@@ -28,7 +28,7 @@ def test_nothing_is_patched() -> None:
     found = [
         f"{module.place}:{line} {name}"
         for module in modules(TESTS)
-        for name, line in _named(module.tree)
+        for name, line in _named(module)
         if name in PATCHING_FIXTURES
     ]
     assert found == []
@@ -38,7 +38,7 @@ def test_nothing_sleeps_for_a_schedule() -> None:
     found = [
         f"{module.place}:{node.lineno}"
         for module in modules(TESTS)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Call) and _is_sleep(node.func) and _seconds(node) > LONGEST_SLEEP
     ]
     assert found == [], "freezegun moves the time"
@@ -63,7 +63,7 @@ def test_the_log_of_every_process_is_kept() -> None:
     found = [
         f"{module.place}:{node.lineno}"
         for module in modules(TESTS)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "Popen"
