@@ -24,6 +24,7 @@ OF_STAFF = {
 
 WITHOUT_A_NAME = {
     "domain_paces": "mail domains to which e-mails leave right now, for an hour",
+    "held_back": "the number of a customer who got nothing",
     "faults": "an item is named by its number",
     "forgotten_runs": "the number of a run",
     "forgotten": "the number of a customer, and who erased their data",

@@ -7,7 +7,8 @@ deleted once another plan of the run is in force.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from tillroll.campaign.text.money import smallest_unit
 from tillroll.ledger.bulk.statistics import refresh_statistics
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import approvals, plans, recipients
+from tillroll.ledger.tables import held_back as held
 from tillroll.plan.audience.people import people_of
 from tillroll.plan.audience.query import AudienceRequest
 from tillroll.plan.audience.reader import PIECE, read_segment, recipients_of_piece
@@ -70,6 +72,7 @@ def _delete_piece(engine: Engine, plan_id: int, stale: list[sa.ColumnElement[boo
         gone = connection.execute(sa.delete(recipients).where(recipients.c.id.in_(some))).rowcount
         if gone == _DELETED:
             return False
+        connection.execute(sa.delete(held).where(held.c.plan_id == plan_id))
         connection.execute(sa.delete(plans).where(plans.c.id == plan_id))
     return True
 
@@ -145,8 +148,9 @@ def freeze_audience(
         for recipient in piece:
             digest.add_recipient(recipient)
             overlaps.take(recipient["customer_id"])
-        if piece:
-            write_piece(engine, plan_id, piece)
+        if piece or selection.held_back:
+            write_piece(engine, plan_id, piece, held_back=selection.held_back)
+            selection.held_back = array("q")
         yield
     if selection.count > PIECE:
         refresh_statistics(engine, recipients)
@@ -169,8 +173,10 @@ def _begin_plan(engine: Engine, subject: Subject, now: datetime) -> int:
         return int(connection.execute(sa.insert(plans).values(row).returning(plans.c.id)).scalar_one())
 
 
-def write_piece(engine: Engine, plan_id: int, piece: Sequence[Mapping[str, Any]]) -> None:
-    """Write some recipients of a plan that has no digest yet: a plan with a digest never changes.
+def write_piece(
+    engine: Engine, plan_id: int, piece: Sequence[Mapping[str, Any]], *, held_back: Iterable[int] = ()
+) -> None:
+    """Write some recipients, and some of the control group, of a plan that has no digest yet: one with a digest never changes.
 
     Raises `Overtaken` if the plan was deleted or finished.
     """
@@ -178,4 +184,6 @@ def write_piece(engine: Engine, plan_id: int, piece: Sequence[Mapping[str, Any]]
         unfinished = (plans.c.id == plan_id, plans.c.digest == "")
         if connection.scalar(sa.select(plans.c.id).where(*unfinished).with_for_update()) is None:
             raise Overtaken
-        connection.execute(sa.insert(recipients), [{**recipient, "plan_id": plan_id} for recipient in piece])
+        for table, rows in ((recipients, piece), (held, [{"customer_id": number} for number in held_back])):
+            if rows:
+                connection.execute(sa.insert(table), [{**row, "plan_id": plan_id} for row in rows])

@@ -1,7 +1,8 @@
 """The ledger's tables. States and causes are enums of `campaign/states.py`; moments are UTC; amounts are in the store's currency.
 
 stores ─┬─ campaigns ── revisions            what the files say, and each version that a plan was made of
-        ├─ runs ─┬─ plans ── recipients      what one occurrence of a campaign would do, and for whom
+        ├─ runs ─┬─ plans ── recipients,     what one occurrence of a campaign would do, and for whom
+        │        │           held_back       its control group, who get nothing
         │        ├─ approvals                who approved or rejected which digest
         │        ├─ agreements               who agreed that codes work again, while approvers are missing
         │        ├─ codes ── chunks          what the store was asked to create, and its answers
@@ -115,6 +116,7 @@ from tillroll.ledger.tables.runs import (
     agreements,
     approvals,
     campaigns,
+    held_back,
     plans,
     recipients,
     revisions,
@@ -150,6 +152,7 @@ __all__ = [
     "forgotten",
     "forgotten_runs",
     "group_changes",
+    "held_back",
     "holds",
     "import_chunks",
     "import_rows",

@@ -159,6 +159,14 @@ recipients = sa.Table(
     sa.Index(None, "customer_id"),
 )
 
+held_back = sa.Table(  # the control group: they would have been recipients
+    "held_back",
+    metadata,
+    of("plans"),
+    sa.Column("customer_id", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("plan_id", "customer_id"),
+)
+
 approvals = sa.Table(
     "approvals",
     metadata,

@@ -5,6 +5,7 @@ Customers are plain rows and recipients plain dicts here, since there may be hun
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -79,6 +80,9 @@ class Selection:
     most_value: Decimal | None = None
     caps: dict[str, CapCount] = field(default_factory=dict)  # by arm, of offers that have a cap
     awkward: AwkwardPeople = field(default_factory=AwkwardPeople)  # recipients to try the e-mails with
+    held_back: array[int] = field(
+        default_factory=lambda: array("q")
+    )  # the control group: numbers of customers
 
     def take(self, row: CustomerRow, arm: str, value: Decimal | None) -> None:
         """Count one recipient; `value` is their own value of the offer, if they have one."""
@@ -123,7 +127,7 @@ class RecipientFilter:
         self.selection.matched += 1
         person = self._people.get(row.customer_id)
         arm = self._arm(row.customer_id if person is None else person.first)
-        reason = _why_excluded(row, self.request, flags, self.selection.count, person)
+        reason = _why_excluded(row, self.request, flags, person) or self._why_left_out(row, arm, person)
         value = None
         if not reason and self.own_values:
             value, reason = self._value(row, arm, count=True)
@@ -143,10 +147,26 @@ class RecipientFilter:
 
     def is_recipient(self, row: CustomerRow) -> bool:
         """Return whether a customer whom `AudienceQuery.included` finds is a recipient, apart from the limit."""
-        name, share = self.request.revision.name, self.request.revision.campaign.who.holdout
-        if is_held_back(campaign=name, customer_id=row.customer_id, share=share, key=self.request.key):
+        if self._is_held_back(row.customer_id):
             return False
         return not self.own_values or not self._value(row, self._arm(row.customer_id))[1]
+
+    def _why_left_out(self, row: CustomerRow, arm: str, person: SharedAddress | None) -> str:
+        """Return why somebody who may be written to is no recipient; empty if they are one.
+
+        The control group is who would have been a recipient: within the limit, and with a value of their own if there are any.
+        """
+        limit = self.request.revision.campaign.who.limit
+        is_full = limit is not None and self.selection.count >= limit
+        if self._is_held_back(row.customer_id if person is None else person.first):
+            if not is_full and not (self.own_values and self._value(row, arm)[1]):
+                self.selection.held_back.append(row.customer_id)
+            return "control group"
+        return f"over the limit of {limit}" if is_full else ""
+
+    def _is_held_back(self, customer_id: int) -> bool:
+        name, share = self.request.revision.name, self.request.revision.campaign.who.holdout
+        return is_held_back(campaign=name, customer_id=customer_id, share=share, key=self.request.key)
 
     def _arm(self, customer_id: int) -> str:
         name, key = self.request.revision.name, self.request.key
@@ -205,9 +225,9 @@ def figures_of(row: CustomerRow, facts: Mapping[str, Any], now: datetime) -> dic
 
 
 def _why_excluded(
-    row: CustomerRow, request: AudienceRequest, flags: int, so_far: int, person: SharedAddress | None
+    row: CustomerRow, request: AudienceRequest, flags: int, person: SharedAddress | None
 ) -> str:
-    """Return why a customer of the segment gets nothing; empty if they are a recipient.
+    """Return why a customer of the segment may not be written to; empty if they may.
 
     What excludes one customer of a person excludes them all.
     """
@@ -227,9 +247,4 @@ def _why_excluded(
         return f"had {most} e-mail{'s' if most > 1 else ''} in the last 7 days"
     if person is not None and person.chosen != row.customer_id:
         return "same person"
-    first = row.customer_id if person is None else person.first
-    if is_held_back(campaign=request.revision.name, customer_id=first, share=who.holdout, key=request.key):
-        return "control group"
-    if who.limit is not None and so_far >= who.limit:
-        return f"over the limit of {who.limit}"
     return ""
