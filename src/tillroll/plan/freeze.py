@@ -184,6 +184,8 @@ def write_piece(
         unfinished = (plans.c.id == plan_id, plans.c.digest == "")
         if connection.scalar(sa.select(plans.c.id).where(*unfinished).with_for_update()) is None:
             raise Overtaken
-        for table, rows in ((recipients, piece), (held, [{"customer_id": number} for number in held_back])):
-            if rows:
-                connection.execute(sa.insert(table), [{**row, "plan_id": plan_id} for row in rows])
+        if piece:
+            rows = [{**recipient, "plan_id": plan_id} for recipient in piece]
+            connection.execute(sa.insert(recipients), rows)
+        if others := [{"plan_id": plan_id, "customer_id": number} for number in held_back]:
+            connection.execute(sa.insert(held), others)
