@@ -77,6 +77,7 @@ READS = {
     "plan": "winback",
     "proof": "winback",
     "calendar": "",
+    "report": "",
     "status": "",
     "codes changes": "",
     "faults": "",

@@ -1,0 +1,75 @@
+"""`tillroll report`: on a terminal, as JSON lines, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from tests.cli.command import Answer, tillroll
+from tests.shop import NOW
+from tests.track.effect.people import WINDOW, ordered, planned
+from tillroll.ledger.engine import open_engine, writing
+from tillroll.ledger.tables import codes, redemptions, runs
+
+LONG_AGO = NOW - 2 * WINDOW
+
+
+@pytest.fixture
+def sold(sqlite_url: str) -> str:
+    """Return a ledger with a campaign that is over: one of ten held back, and 40 of the others have ordered."""
+    engine = open_engine(sqlite_url)
+    store_id, _, ours, theirs = planned(engine, since=LONG_AGO, customers=600)
+    for number in (*ours[:40], theirs[0]):
+        ordered(engine, store_id, number, LONG_AGO + timedelta(days=2), 30)
+    use_a_code(engine, store_id)
+    engine.dispose()
+    return sqlite_url
+
+
+def use_a_code(engine: Engine, store_id: int) -> None:
+    with writing(engine) as connection:
+        run_id = connection.scalars(sa.select(runs.c.id)).one()
+        common = {"store_id": store_id, "run_id": run_id}
+        code = {**common, "code": "BACKABC", "state": "live", "reserved_at": NOW, "changed_at": NOW}
+        code_id = connection.execute(sa.insert(codes).values(code).returning(codes.c.id)).scalar_one()
+        used = {
+            "order_id": "O1",
+            "order_total": 30,
+            "discount": "4.5",
+            "payment_status": "PAID",
+            "at": LONG_AGO,
+        }
+        connection.execute(sa.insert(redemptions).values({**common, "code_id": code_id, **used}))
+
+
+def report(url: str, home: Path, *words: str) -> Answer:
+    return tillroll(home, "report", *words, DATABASE_URL=url)
+
+
+def test_each_campaign_has_its_figures_and_a_sentence(sold: str, tmp_path: Path) -> None:
+    text = report(sold, tmp_path).stdout
+    assert "We miss you  winback" in text
+    assert "1 run, 0 e-mails, 1 order with its codes" in text
+    assert "€30.00 ordered, €30.00 each on average; €4.50 discount" in text
+    assert "people written to" in text
+    body = json.loads(report(sold, tmp_path, "winback", "--json").stdout)
+    assert (body["written_to_ordered"], body["held_back_ordered"]) == (40, 1)
+    assert (body["revenue"], body["discount"], body["orders"]) == ("30.00", "4.50", 1)
+    assert body["more_orders_low"] < body["more_orders"] < body["more_orders_high"]
+    (line,) = csv.DictReader(StringIO(report(sold, tmp_path, "--csv").stdout))
+    assert (line["campaign"], line["written_to_ordered"], line["revenue"]) == ("winback", "40", "30.00")
+
+
+def test_what_is_not_there_is_said(sold: str, sqlite_url: str, tmp_path: Path) -> None:
+    missing = report(sold, tmp_path, "nothing")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "There is no campaign nothing that has had a run" in missing.stderr
+    both = report(sold, tmp_path, "--json", "--csv")
+    assert (both.returncode, both.stdout) == (1, "")
