@@ -32,6 +32,7 @@ from tillroll.web.public import unsubscribe
 from tillroll.web.support import (
     addresses,
     bounds,
+    compiled,
     concealing,
     errors,
     forms,
@@ -74,6 +75,7 @@ def create_app(
     errors.set_up(app)
     show.set_up(app)
     concealing.set_up(app)
+    compiled.set_up(app)
     for about_store in (home, campaigns, runs, proofs, decisions, changes, drift, faults, retry):
         app.register_blueprint(about_store.pages, url_prefix=addresses.BELOW_STORE)
     for module in (stores, account, former, webhooks, events, mail_hooks, metrics, health, unsubscribe):
