@@ -33,9 +33,9 @@ SECOND = timedelta(seconds=1)
 RAMP = RampUp.model_validate({"start": 500, "grows": "50%", "until": 20000})
 
 
-def book_with(rails: str, *, send: str = "") -> Book:
+def book_with(rails: str, *, send: str = "", lasts: str = "90d") -> Book:
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
-    text = CAMPAIGN.replace("14d", "90d")
+    text = CAMPAIGN.replace("14d", lasts)
     if send:
         text = text.replace("subject: Hello}", f"subject: Hello, send: {send}}}")
     files["campaigns/hello.yaml"] = text.encode()

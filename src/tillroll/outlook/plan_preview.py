@@ -42,6 +42,7 @@ class PreviewRequest:
     now: datetime  # the real time
     per_minute: int  # how many API calls the store allows
     has_links: bool = True  # unsubscribe links can be made here
+    transport: str = ""  # by which e-mails leave here; empty: none has left yet
     at: datetime | None = None  # the moment of the run, or of the event; None: now
     to: Sequence[str] = ()  # addresses of recipients to show; of an event, the one customer it happens to
 
@@ -125,7 +126,13 @@ def preview_audience(
     """Return the plan of an audience that was read, with what a reader wants to see beside it."""
     engine, store, revision = request.engine, subject.store, subject.revision
     proposal = propose(
-        engine, subject, read, now=begins, per_minute=request.per_minute, has_links=request.has_links
+        engine,
+        subject,
+        read,
+        now=begins,
+        per_minute=request.per_minute,
+        has_links=request.has_links,
+        transport=request.transport,
     )
     with reading(engine) as connection:
         since = compare_with_approved(connection, store_id=store.id, revision=revision, proposal=proposal)
@@ -136,6 +143,7 @@ def preview_audience(
         messages=read.selection.count,
         step=subject.step,
         currency=store.currency,
+        leaving=proposal.leaving,
     )
     return PlanPreview(
         proposal=proposal, revision=revision, timing=when, sample=sample, chosen=chosen, since=since

@@ -41,10 +41,18 @@ from tillroll.plan.segments.answerable import reason_unanswered
 
 
 def make_plan(
-    engine: Engine, *, run_id: int, now: datetime, per_minute: int, has_links: bool = True
+    engine: Engine,
+    *,
+    run_id: int,
+    now: datetime,
+    per_minute: int,
+    has_links: bool = True,
+    transport: str = "",
 ) -> RunState:
     """Plan a run that is in `planning`, to the end; return the state it is in afterwards. Safe to repeat."""
-    planning = Planning(engine, run_id=run_id, now=now, per_minute=per_minute, has_links=has_links)
+    planning = Planning(
+        engine, run_id=run_id, now=now, per_minute=per_minute, has_links=has_links, transport=transport
+    )
     while (state := planning.step(lambda: False)) is None:
         continue
     return state
@@ -58,11 +66,19 @@ class Planning:
     """
 
     def __init__(
-        self, engine: Engine, *, run_id: int, now: datetime, per_minute: int, has_links: bool = True
+        self,
+        engine: Engine,
+        *,
+        run_id: int,
+        now: datetime,
+        per_minute: int,
+        has_links: bool = True,
+        transport: str = "",
     ) -> None:
-        """`has_links`: unsubscribe links can be made here."""
+        """`has_links`: unsubscribe links can be made here; `transport`: by which e-mails leave here."""
         self._engine, self._run_id = engine, run_id
         self._now, self._per_minute, self._has_links = now, per_minute, has_links
+        self._transport = transport
         self._seen = self._look()
         self._work = self._pieces()
 
@@ -114,7 +130,13 @@ class Planning:
         yield from delete_stale_plans(engine, run_id, now)
         plan_id, read = yield from freeze_audience(engine, subject, now)
         proposal = propose(
-            engine, subject, read, now=now, per_minute=self._per_minute, has_links=self._has_links
+            engine,
+            subject,
+            read,
+            now=now,
+            per_minute=self._per_minute,
+            has_links=self._has_links,
+            transport=self._transport,
         )
         state = self._settle(
             *_outcome(engine, subject, read.selection, plan_id, proposal), plan=(plan_id, proposal)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from tillroll.campaign.codes.strength import Strength
 from tillroll.campaign.figures.effort import calls_for, minutes_for
 from tillroll.campaign.folder.goods import GoodsMatch
+from tillroll.campaign.frozen.overlap import Overlap
 from tillroll.campaign.frozen.proposal import Audience, Exposure, Goods, Proposal, Verdict
 from tillroll.campaign.language.models import Offer
 from tillroll.campaign.segments.sentence import say_segment
@@ -28,6 +29,7 @@ from tillroll.plan.goods.catalog import find_goods
 from tillroll.plan.goods.margin import below_margin
 from tillroll.plan.goods.stock import stock_verdicts
 from tillroll.plan.history import figures_by_arm
+from tillroll.plan.leaving import leaving_on, leaving_verdicts
 from tillroll.plan.offered import (
     arms_on,
     example_code,
@@ -63,10 +65,12 @@ def propose(
     now: datetime,
     per_minute: int,
     has_links: bool,
+    transport: str,
 ) -> Proposal:
     """Return the proposal of a run for an audience that was read.
 
-    `per_minute` is how many API calls the store allows; `has_links`, whether unsubscribe links can be made here.
+    `per_minute` is how many API calls the store allows; `has_links`, whether unsubscribe links can be made here;
+    `transport`, by which e-mails leave.
     """
     selection = read.selection
     codes = subject.codes_made(selection.count)
@@ -79,17 +83,15 @@ def propose(
     drawn = 0 if subject.imports else codes
     strength = guardrail_verdicts.strength_on(subject.campaign, subject.code_format, drawn, others)
     verdicts = _guardrail_verdicts(subject, codes, worst, others)
-    verdicts += _goods_verdicts(engine, subject, goods)
-    verdicts += _calendar_verdicts(subject) + _word_verdicts(subject)
-    verdicts += _name_verdicts(engine, subject)
+    verdicts += _goods_verdicts(engine, subject, goods) + _calendar_verdicts(subject)
+    verdicts += _word_verdicts(subject) + _name_verdicts(engine, subject)
     verdicts += shop_verdicts(
         engine, subject, goods.by_arm, count=selection.count, codes=codes, worst=worst.amount
     )
     crossings = read.overlaps.counted(next(iter(subject.offers.values())), goods.shown)
-    verdicts += guardrail_verdicts.again_verdicts(
-        crossings, subject.revision.guardrails, campaign=subject.revision.name, count=selection.count
-    )
-    verdicts += _repeat_verdicts(subject, read)
+    verdicts += _again_verdicts(subject, read, crossings)
+    leaving = leaving_on(engine, subject, selection, transport=transport, now=now)
+    verdicts += leaving_verdicts(subject, leaving, selection.count, now)
     verdicts += guardrail_verdicts.link_verdicts(has_links=has_links or not _sends(subject))
     verdicts += _complaint_verdicts(engine, subject, now)
     proposal = _proposal(
@@ -103,7 +105,17 @@ def propose(
         per_minute=per_minute,
     )
     verdicts += _email_verdicts(engine, subject, selection, proposal, now)
-    return replace(proposal, crossings=crossings, verdicts=verdicts, cap=say_caps(subject, read.selection))
+    cap = say_caps(subject, read.selection)
+    return replace(proposal, crossings=crossings, verdicts=verdicts, cap=cap, leaving=leaving)
+
+
+def _again_verdicts(
+    subject: Subject, read: ReadAudience, crossings: tuple[Overlap, ...]
+) -> tuple[Verdict, ...]:
+    """Check who has a code of the campaign already, or would get another one soon."""
+    rails, name = subject.revision.guardrails, subject.revision.name
+    again = guardrail_verdicts.again_verdicts(crossings, rails, campaign=name, count=read.selection.count)
+    return again + _repeat_verdicts(subject, read)
 
 
 def _sends(subject: Subject) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -27,6 +27,19 @@ class Verdict:
     measured: str
     limit: str
     text: str = ""  # a sentence for people; empty if it passes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """What decides when a run's e-mails leave, as it was when its plan was made."""
+
+    countries: Mapping[str, int] = field(default_factory=dict)  # recipients, if there are quiet hours
+    domains: Mapping[str, int] = field(default_factory=dict)  # recipients, if mail domains have a rate
+    days: tuple[int, ...] = ()  # e-mails that a new sender sends of it today, tomorrow and so on
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Leaving:
+        return cls(**{**body, "days": tuple(body["days"])})
 
 
 @dataclass(frozen=True, kw_only=True)

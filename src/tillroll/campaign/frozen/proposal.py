@@ -14,6 +14,7 @@ from tillroll.campaign.frozen.parts import (
     Audience,
     Exposure,
     Goods,
+    Leaving,
     OfferCategory,
     OfferProduct,
     PlanArm,
@@ -29,6 +30,7 @@ __all__ = [
     "AudienceDigest",
     "Exposure",
     "Goods",
+    "Leaving",
     "OfferCategory",
     "OfferProduct",
     "PlanArm",
@@ -58,6 +60,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "crossings": (),
     "strength": None,
     "languages": {},
+    "leaving": None,
 }
 """Fields added after the first version, with their defaults. Defaults are omitted from the body, so that digests of older plans
 stay valid."""
@@ -105,6 +108,7 @@ class Proposal:
     cap: str = (
         ""  # what the till does with a percentage of at most an amount, as sentences; empty: there is no cap
     )
+    leaving: Leaving | None = None  # None: its e-mails leave as fast as they can
 
     @property
     def code_count(self) -> int:
@@ -162,6 +166,7 @@ class Proposal:
                 "crossings": tuple(Overlap.from_json(overlap) for overlap in body.get("crossings", ())),
                 "arms": tuple(PlanArm.from_json(arm) for arm in body.get("arms", ())),
                 "values": ValueRange.from_json(body["values"]) if body.get("values") else None,
+                "leaving": Leaving.from_json(body["leaving"]) if body.get("leaving") else None,
                 "strength": Strength(**body["strength"]) if body.get("strength") else None,
                 "verdicts": tuple(
                     Verdict(**{**verdict, "level": VerdictLevel(verdict["level"])})

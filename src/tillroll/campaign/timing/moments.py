@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tillroll.campaign.frozen.parts import Leaving
 from tillroll.campaign.frozen.revision import Revision
-from tillroll.campaign.language.message import MessageSettings
 from tillroll.campaign.text.counts import count_of
-from tillroll.campaign.timing.quiet import earliest_send
+from tillroll.campaign.timing.leaving import last_mail, leaving_notes
+from tillroll.campaign.timing.quiet import quiet_times
 from tillroll.campaign.timing.schedule import describe
 from tillroll.campaign.timing.validity import validity
 
@@ -39,6 +40,7 @@ class Timing:
     schedule: str  # when the campaign runs, as a phrase
     works: tuple[CodeTimes, ...]  # one entry if it is the same for all arms
     first_mail: datetime | None  # None: it sends no e-mails
+    last_mail: datetime | None  # at the earliest; None: it sends no e-mails
     mail_minutes: float | None  # how long sending takes at the campaign's own rate; None: no rate is set
     notes: tuple[str, ...]  # ends of days and clock changes, as sentences
 
@@ -51,14 +53,25 @@ def timing(
     messages: int,
     step: int = 1,
     currency: str = "",
+    leaving: Leaving | None = None,
 ) -> Timing:
-    """Return the moments of a run that begins at `begins` (UTC); `zone` and `currency` are the store's."""
+    """Return the moments of a run that begins at `begins` (UTC); `zone` and `currency` are the store's.
+
+    `leaving`: what the plan knows of when its e-mails leave.
+    """
     message = revision.as_run(step=step).message
     works = _works(revision, step, zone, begins)
     starts = [arm.start for arm in works]
     is_early = bool(starts) and min(starts) > begins and message is not None
     ready = min(starts) if is_early and not revision.campaign.announce else begins
-    first = _first_mail(revision, message, zone, ready) if message is not None else None
+    first = last_leaves = None
+    leaving = leaving or Leaving()
+    why_later: tuple[str, ...] = ()
+    if message is not None:
+        quiet = quiet_times(revision, message.send, zone)
+        first = quiet.opens(ready)
+        last_leaves = last_mail(revision, message, leaving, quiet, first=first, messages=messages)
+        why_later = tuple(leaving_notes(revision, leaving, quiet, first=first))
     rate = message.send.rate if message is not None else None
     last = max([begins, *(arm.end for arm in works), *([first] if first else [])])
     return Timing(
@@ -67,8 +80,10 @@ def timing(
         schedule=describe(revision.campaign.when, revision.campaign.when.zone(zone.key), currency),
         works=works,
         first_mail=first,
+        last_mail=last_leaves,
         mail_minutes=round(messages * rate.seconds / rate.count / 60, 1) if rate is not None else None,
         notes=(
+            *why_later,
             *(_before_they_work(revision, starts, zone) if is_early else ()),
             *_day_edges(works, zone),
             *_clock_changes(zone, begins, last),
@@ -95,16 +110,6 @@ def _works(revision: Revision, step: int, zone: ZoneInfo, begins: datetime) -> t
     if len({(times.start, times.end) for times in works}) == 1:
         return (CodeTimes(arm="", start=works[0].start, end=works[0].end),)
     return tuple(works)
-
-
-def _first_mail(revision: Revision, message: MessageSettings, zone: ZoneInfo, begins: datetime) -> datetime:
-    send, calendar = message.send, revision.calendar
-
-    def is_quiet(day: date) -> bool:
-        return bool(calendar.quiet_reason(day)) or any(day in days for days in send.quiet_days)
-
-    own = revision.campaign.when.zone(zone.key)
-    return earliest_send(begins, zone=own, quiet_hours=send.quiet_hours, is_quiet=is_quiet)
 
 
 def _day_edges(works: tuple[CodeTimes, ...], zone: ZoneInfo) -> Iterator[str]:

@@ -85,6 +85,7 @@ def _when(timing: Timing) -> dict[str, Any]:
             for period in timing.works
         ],
         "first_mail": None if timing.first_mail is None else _both(timing.first_mail, zone),
+        "last_mail": None if timing.last_mail is None else _both(timing.last_mail, zone),
         "mail_minutes": timing.mail_minutes,
         "notes": list(timing.notes),
     }

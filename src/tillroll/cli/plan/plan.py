@@ -135,6 +135,7 @@ def _look_ahead(
         to=to,
         per_minute=services.settings.requests_per_minute,
         has_links=bool(services.links),
+        transport=services.transport.name,
     )
     if revision.campaign.when.on is not None and not only_fills_pool(revision.campaign):
         return _present_event(preview_flow(request), store, language)

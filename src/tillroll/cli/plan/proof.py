@@ -186,6 +186,7 @@ def _letters(
         to=(to,) if to else (),
         per_minute=services.settings.requests_per_minute,
         has_links=bool(services.links),
+        transport=services.transport.name,
     )
     waits = revision.campaign.when.on is not None and not only_fills_pool(revision.campaign)
     steps = (

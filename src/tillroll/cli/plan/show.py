@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -128,7 +128,10 @@ def when_rows(timing: Timing) -> Iterator[tuple[str, str]]:
         if timing.first_mail > timing.begins:
             start = f"from {say_moment(timing.first_mail, zone)}, when quiet hours and days are over"
         pace = f"; {say_minutes(timing.mail_minutes)} at the campaign's rate" if timing.mail_minutes else ""
-        yield "e-mails leave", start + pace
+        last = ""
+        if timing.last_mail is not None and timing.last_mail - timing.first_mail >= timedelta(minutes=1):
+            last = f"; the last not before {say_moment(timing.last_mail, zone)}"
+        yield "e-mails leave", start + pace + last
 
 
 def money_rows(proposal: Proposal) -> dict[str, str]:

@@ -59,6 +59,9 @@ class CapCount:
         self.most = value if self.most is None else max(self.most, value)
 
 
+_MOST_DOMAINS = 20_000
+
+
 @dataclass(kw_only=True)
 class Selection:
     """What was counted while an audience was read."""
@@ -79,6 +82,10 @@ class Selection:
     least_value: Decimal | None = None
     most_value: Decimal | None = None
     caps: dict[str, CapCount] = field(default_factory=dict)  # by arm, of offers that have a cap
+    countries: Counter[str] = field(default_factory=Counter)  # recipients by where they live
+    domains: Counter[str] = field(
+        default_factory=Counter
+    )  # by the domain of their address; of many only the largest
     awkward: AwkwardPeople = field(default_factory=AwkwardPeople)  # recipients to try the e-mails with
     held_back: array[int] = field(
         default_factory=lambda: array("q")
@@ -94,6 +101,10 @@ class Selection:
             self.largest_average = max(self.largest_average, average)
             self.averages.add(average, row.orders)
         self.arms[arm] += 1
+        self.countries[row.country] += 1
+        self.domains[row.email.rpartition("@")[2].lower()] += 1
+        if len(self.domains) > _MOST_DOMAINS:
+            self.domains = Counter(dict(self.domains.most_common(_MOST_DOMAINS // 2)))
         if value is not None:
             self.values[arm] = self.values.get(arm, Decimal(0)) + value
             self.least_value = value if self.least_value is None else min(self.least_value, value)

@@ -47,6 +47,7 @@ def timing_of(connection: Connection, run: Run, plan: StoredPlan | None, *, now:
         messages=plan.proposal.audience.count,
         step=run.step,
         currency=plan.proposal.currency,
+        leaving=plan.proposal.leaving,
     )
 
 
