@@ -215,6 +215,7 @@ links:
   - {words: Privacy, address: "https://shop.example/privacy"}
 font: sans
 reply_to: hello@shop.example
+count_clicks: true
 """,
     "rules/privacy.yaml": """
 recipients: 730d

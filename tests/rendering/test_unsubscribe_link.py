@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.shop import PUBLIC_URL
 from tillroll.ledger.sealing import new_key
-from tillroll.rendering.bulk.link import LONGEST_TOKEN, Subscription, UnsubscribeLinks
+from tillroll.rendering.bulk.link import Subscription, UnsubscribeLinks
+from tillroll.rendering.bulk.token import LONGEST_TOKEN
 
 KEYS = (new_key(), new_key())
 LINKS = UnsubscribeLinks(PUBLIC_URL, KEYS[:1])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tests.campaign.files import with_files
@@ -19,8 +20,11 @@ from tests.send.room import CAMPAIGN, LINKS, agreed, context_of, lines_of, minte
 from tests.shop import NOW, PUBLIC_URL, run_row
 from tillroll.campaign.states import RunState
 from tillroll.errors import Refused
+from tillroll.ledger.engine import writing
+from tillroll.ledger.tables import stores
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
+from tillroll.rendering.bulk.click import ClickTarget
 from tillroll.rendering.bulk.link import Subscription, UnsubscribeLinks
 from tillroll.send.slices.deliver import send_slice
 from tillroll.settings import Settings
@@ -119,3 +123,34 @@ def test_a_plan_without_links_says_what_to_set_and_is_refused(ledger: Engine) ->
 )
 def test_where_links_lead(environment: str, url: str, links_begin_with: str) -> None:
     assert Settings(environment=environment, public_url=url).link_url == links_begin_with
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_links_to_the_shop_count_clicks_only_where_the_brand_says_so(
+    ledger: Engine, tmp_path: Path, counts: bool
+) -> None:
+    clock = FakeClock()
+    files = {
+        "rules/brand.yaml": f"count_clicks: {str(counts).lower()}\npostal_address: [Shop]\n",
+        "templates/linked/message.html.j2": "<a href='{{ shop_link }}'>Shop</a> <a href='https://elsewhere.example/'>Else</a> "
+        "{{ brand.postal_address }} {{ code.text }} {{ unsubscribe_link }}",
+        "campaigns/hello.yaml": CAMPAIGN.replace("winback", "linked"),
+    }
+    _, run_id = planned(ledger, book=with_files(files), people=25)
+    with writing(ledger) as connection:
+        connection.execute(sa.update(stores).values(url="https://shop.example"))
+    agreed(ledger, run_id, clock.now())
+    minted(ledger, run_id, clock)
+    send_slice(context_of(ledger, tmp_path, clock), run_id=run_id, until=clock.now() + SECOND)
+    readers = set()
+    for email in emails_in(tmp_path):
+        html = email.get_body(("html",)).get_content()
+        assert "https://elsewhere.example/" in html
+        found = re.search(rf"{PUBLIC_URL}/go/([^/]+)/([^'\"]+)", html)
+        assert (found is not None) is counts
+        if found is not None:
+            target = LINKS.clicks.target_of(found[1])
+            assert target == ClickTarget(ecwid_id=1003, campaign="hello", address="https://shop.example")
+            readers.add(LINKS.clicks.reader_of(found[2]))
+            assert found[0] in email.get_body(("plain",)).get_content()
+    assert len(readers) == (25 if counts else 0), "each reader's own, also once what is common is folded"

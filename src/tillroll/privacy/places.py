@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from tillroll.ledger.people.forgotten import NAMING
 from tillroll.ledger.tables import (
     carts,
+    clicks,
     codes,
     consent_pushes,
     consents,
@@ -91,6 +92,7 @@ PLACES: tuple[DataPlace, ...] = (
     DataPlace(
         table=mail_reports, found_by=FoundBy.ADDRESS, blanked={"address": "", "mailbox": "", "said": ""}
     ),
+    DataPlace(table=clicks, found_by=FoundBy.MESSAGE, removed=True),
     DataPlace(table=mail_events, found_by=FoundBy.MESSAGE, blanked={"reason": ""}),
     DataPlace(table=messages, found_by=FoundBy.RECIPIENT, blanked={"subject": "", "reason": ""}),
     DataPlace(table=codes, found_by=FoundBy.RECIPIENT),  # the store has the coupon

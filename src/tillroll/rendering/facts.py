@@ -24,6 +24,7 @@ from tillroll.campaign.language.models import Offer
 from tillroll.campaign.sentences.offer_words import say_conditions, say_discount
 from tillroll.campaign.text.percent import say_percent
 from tillroll.campaign.text.zones import zone_of
+from tillroll.rendering.bulk.click import ShopClicks
 from tillroll.rendering.bulk.link import EXAMPLE_LINK
 from tillroll.rendering.last_moment import LastMoment, say_last_moment
 from tillroll.rendering.pictures.inline import BARCODE_ADDRESS, QR_ADDRESS
@@ -47,11 +48,21 @@ class StoreFacts:
     )  # in the language of the e-mail
 
     campaign: str = ""  # whose name the links of the e-mail say
+    clicks: ShopClicks | None = None  # the links count who opens them
 
     def of_email(self, brand: Brand, language: str, campaign: str) -> StoreFacts:
         """Return the store as a campaign's e-mail in a language shows it."""
         shown = brand_facts(brand, language=language, store_name=self.name)
-        return replace(self, language=language, brand=shown, campaign=campaign)
+        clicks = self.clicks if brand.count_clicks else None
+        return replace(self, language=language, brand=shown, campaign=campaign, clicks=clicks)
+
+    def tracked(self, address: str) -> str:
+        """Return a link that says which campaign it comes from, and if the shop wants it, counts who opens it."""
+        if self.clicks is not None:
+            counted = self.clicks.counted(address, campaign=self.campaign, shop_url=self.url)
+            if counted is not None:
+                return counted
+        return tracked(address, self.campaign)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +136,7 @@ def common_facts(
         "store": {"name": shop.name, "url": shop.url, "email": shop.email},
         "campaign": {"title": title},
         "brand": shop.brand,
-        "shop_link": tracked(shop.url, shop.campaign),
+        "shop_link": shop.tracked(shop.url),
     }
     for name in EVENT_VARIABLES.keys() & (event or {}).keys():
         facts[name] = (event or {})[name]
@@ -220,7 +231,7 @@ def filters_for(shop: StoreFacts) -> Mapping[str, Callable[..., str]]:
         return format_date(moment.astimezone(zone), format="long", locale=locale)
 
     def with_campaign(address: str) -> str:
-        return tracked(str(address), shop.campaign)
+        return shop.tracked(str(address))
 
     return {"money": money, "date": date, "tracked": with_campaign}
 

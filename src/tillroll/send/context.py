@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +24,7 @@ from tillroll.ledger.queries.plans import load_plan, load_revision
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import codes
+from tillroll.rendering.bulk.click import ShopClicks
 from tillroll.rendering.bulk.link import NEEDS_URL, UnsubscribeLinks
 from tillroll.rendering.facts import StoreFacts
 from tillroll.rendering.preview import store_facts, with_amounts
@@ -136,7 +137,7 @@ def open_sending(connection: Connection, context: SendContext, run: Run, kind: M
     revision = load_revision(connection, plan.revision_id)
     words = revision if run.words_id is None else load_revision(connection, run.words_id)
     store = load_store(connection, run.store_id)
-    shop = store_facts(store)
+    shop = replace(store_facts(store), clicks=ShopClicks(links=context.links.clicks, ecwid_id=store.ecwid_id))
     if not context.links:
         raise Refused(
             "Its readers couldn't unsubscribe: no https address of the pages is known.", hint=NEEDS_URL

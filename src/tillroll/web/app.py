@@ -28,7 +28,7 @@ from tillroll.web.pages import (
     runs,
     stores,
 )
-from tillroll.web.public import unsubscribe
+from tillroll.web.public import clicks, unsubscribe
 from tillroll.web.support import (
     addresses,
     bounds,
@@ -78,7 +78,18 @@ def create_app(
     compiled.set_up(app)
     for about_store in (home, campaigns, runs, proofs, decisions, changes, drift, faults, retry):
         app.register_blueprint(about_store.pages, url_prefix=addresses.BELOW_STORE)
-    for module in (stores, account, former, webhooks, events, mail_hooks, metrics, health, unsubscribe):
+    for module in (
+        stores,
+        account,
+        former,
+        webhooks,
+        events,
+        mail_hooks,
+        metrics,
+        health,
+        unsubscribe,
+        clicks,
+    ):
         app.register_blueprint(module.pages)
     app.jinja_env.globals.update(
         asset=_asset,

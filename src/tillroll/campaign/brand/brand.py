@@ -105,6 +105,11 @@ class Brand(Block):
     links: tuple[FooterLink, ...] = Field(
         default=(), max_length=8, description="Links at the end of each e-mail: imprint, privacy, a shop."
     )
+    count_clicks: bool = Field(
+        default=False,
+        description="Whether links to the shop (`{{ shop_link }}` and `| tracked`) lead through Tillroll, which counts once who "
+        "opened which. Say so in your privacy statement.",
+    )
     reply_to: Mailbox | None = Field(
         default=None,
         description="Where answers to the e-mails go. By default to the sender.",

@@ -145,6 +145,7 @@ def _run_json(run: RunLine, progress: Progress) -> dict[str, Any]:
         "codes_live": progress.codes_live,
         "messages_sent": progress.messages_sent,
         "messages_held": progress.messages_held,
+        "clicked": progress.clicked,
         "redemptions": progress.redemptions,
     }
 

@@ -6,7 +6,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         │        ├─ approvals                who approved or rejected which digest
         │        ├─ agreements               who agreed that codes work again, while approvers are missing
         │        ├─ codes ── chunks          what the store was asked to create, and its answers
-        │        └─ messages                 what was sent to whom
+        │        └─ messages ── clicks       what was sent to whom, and who opened which link
         ├─ customers, favourites,            the mirror of the store
         │  customer_fields, orders,
         │  order_items, carts, products,
@@ -70,6 +70,7 @@ from tillroll.ledger.tables.faults import faults
 from tillroll.ledger.tables.imports import import_chunks, import_rows, imports
 from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
 from tillroll.ledger.tables.messages import (
+    clicks,
     consent_pushes,
     consents,
     domain_paces,
@@ -136,6 +137,7 @@ __all__ = [
     "change_parts",
     "changes",
     "chunks",
+    "clicks",
     "codes",
     "consent_pushes",
     "consents",

@@ -58,6 +58,22 @@ mail_events = sa.Table(
     sa.Index(None, "store_id", "handled_at"),
 )
 
+clicks = sa.Table(  # who opened which link: each once, without where from or with what
+    "clicks",
+    metadata,
+    identity(),
+    of("stores"),
+    of("runs"),
+    of("messages"),
+    text("link"),  # the page that it leads to
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column(
+        "by_program", sa.Boolean, nullable=False
+    ),  # several were opened at once: it doesn't count, until one is opened later
+    sa.UniqueConstraint("message_id", "link"),
+    sa.Index(None, "run_id"),
+)
+
 holds = sa.Table(
     "transport_holds",
     metadata,

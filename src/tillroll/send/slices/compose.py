@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,8 +11,10 @@ from tillroll.campaign.sentences.offers import say_offer
 from tillroll.campaign.states import CodeState, SuppressionCause
 from tillroll.campaign.text.money import smallest_unit
 from tillroll.rendering.addresses import sender_of
+from tillroll.rendering.bulk.click import ClickReader, for_reader
 from tillroll.rendering.bulk.headers import bulk_headers
 from tillroll.rendering.bulk.link import Subscription
+from tillroll.rendering.compile import Filled
 from tillroll.rendering.facts import CodeFacts, common_facts, reader_facts
 from tillroll.rendering.mime import Outgoing, build
 from tillroll.rendering.preview import without_zeros
@@ -53,7 +55,7 @@ def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
     terms = sending.terms.get(key, lambda: _terms(sending, due))
     link = _unsubscribe_link(sending, due)
     facts = reader_facts(terms.facts, due.recipient, code=due.code or "", unsubscribe_link=link)
-    filled = terms.compiled.fill_in(facts)
+    filled = _with_reader(sending, due, terms.compiled.fill_in(facts))
     content = build(
         rendered=filled,
         sender=sending.sender,
@@ -83,6 +85,14 @@ def compose(sending: Sending, due: DueMessage, now: datetime) -> Outgoing:
         code=due.code or "",
         content=content,
     )
+
+
+def _with_reader(sending: Sending, due: DueMessage, filled: Filled) -> Filled:
+    """Return the e-mail with its reader in the links that count clicks, if it has any: the same at every attempt."""
+    if not sending.arms[due.recipient.arm].email.revision.brand.count_clicks:
+        return filled
+    reader = sending.context.links.clicks.reader(ClickReader(run_id=sending.run.id, message_id=due.id))
+    return replace(filled, html=for_reader(filled.html, reader), text=for_reader(filled.text, reader))
 
 
 def _unsubscribe_link(sending: Sending, due: DueMessage) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from email.header import decode_header, make_header
 from email.parser import BytesHeaderParser
 
-from tillroll.rendering.bulk.link import LONGEST_TOKEN, Subscription, UnsubscribeLinks
+from tillroll.rendering.bulk.link import Subscription, UnsubscribeLinks
+from tillroll.rendering.bulk.token import LONGEST_TOKEN
 
 SUBJECT = "unsubscribe"
 """What the subject begins with, as `rendering/bulk/headers.py` writes it."""

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.states import CodeState, MessageState, RunState
 from tillroll.ledger.queries.runs import load_run
 from tillroll.ledger.tables import codes, messages, plans, redemptions
+from tillroll.track.mail.clicks import count_who_clicked
 from tillroll.track.results.arms import used_by_recipients
 
 
@@ -30,6 +31,7 @@ class Progress:
     redemptions: int
     discount: Decimal  # that customers got up to now
     revenue: Decimal  # sum of the orders that used a code
+    clicked: int  # people who opened a link of their e-mail; 0 too where links don't count it
 
     @property
     def codes_live(self) -> int:
@@ -72,6 +74,7 @@ def run_progress(connection: Connection, run_id: int) -> Progress:
         redemptions=count,
         discount=discount or Decimal(0),
         revenue=revenue or Decimal(0),
+        clicked=count_who_clicked(connection, run_id),
     )
 
 

@@ -34,6 +34,7 @@ OPEN = frozenset(
         "webhooks.webhook",
         "events.event",
         "mail_hooks.mail_hook",
+        "clicks.go",
         "unsubscribe.page",
         "unsubscribe.unsubscribe",
         "metrics.metrics",

@@ -39,7 +39,7 @@ def _set_up(state: BlueprintSetupState) -> None:
 def page(token: str) -> ResponseReturnValue:
     """Show what the reader gets, and offer to change it."""
     subscription = request_context.services().links.opened(token)
-    return _shown(subscription) if subscription is not None else _refused()
+    return _shown(subscription) if subscription is not None else refuse_link()
 
 
 @pages.post(f"{PATH}<token:token>")
@@ -48,7 +48,7 @@ def unsubscribe(token: str) -> ResponseReturnValue:
     services = request_context.services()
     subscription = services.links.opened(token)
     if subscription is None:
-        return _refused()
+        return refuse_link()
     act_by(Way.LINK)
     choice = _choice()
     source = ConsentSource.LINK if choice is not None else ConsentSource.ONE_CLICK
@@ -71,7 +71,7 @@ def _shown(subscription: Subscription) -> ResponseReturnValue:
     services = request_context.services()
     view = look(services.engine, subscription, now=request_context.now())
     if view is None:
-        return _refused()
+        return refuse_link()
     words = words_in(view.language, *_languages_of_browser(), view.store.language)
     values = {"shop": view.store.name, "address": mask_email(view.address)}
     said = {
@@ -91,7 +91,7 @@ def _shown(subscription: Subscription) -> ResponseReturnValue:
     )
 
 
-def _refused() -> ResponseReturnValue:
+def refuse_link() -> ResponseReturnValue:
     """Answer a link that this installation didn't make, or no longer has the key of."""
     bad_links: BadLinks = current_app.extensions[_BAD_LINKS]
     may_go_on = bad_links.count(request.remote_addr or "", request_context.now())
