@@ -7,8 +7,8 @@ from alembic import op
 
 from tillroll.ledger.tables.types import Identity, UtcDateTime
 
-revision = "0058"
-down_revision = "0057"
+revision = "0060"
+down_revision = "0059"
 branch_labels = None
 depends_on = None
 
