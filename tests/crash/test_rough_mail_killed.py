@@ -51,7 +51,9 @@ class RoughMail:
     def _start(self) -> None:
         self._started += 1
         words = [str(self.port), str(self._record), str(self._started)]
-        self._process = subprocess.Popen([sys.executable, "-m", "tests.crash.rough_mail", *words], cwd=ROOT)
+        command = [sys.executable, "-m", "tests.crash.rough_mail", *words]
+        with self._record.with_name("rough-mail.log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         wait_for_port(self.port)
 
     def kill(self) -> None:

@@ -111,6 +111,11 @@ def test_a_reader_is_sent_on_although_nothing_can_be_counted(
     app: Flask, stranger: FlaskClient, ledger: Engine, run_id: int
 ) -> None:
     at = path(app, run_id)
+    rename = "alter table {} rename to {}"
     with writing(ledger) as connection:
-        connection.execute(sa.text("alter table clicks rename to clicks_gone"))
-    assert click(stranger, at).startswith(f"{SHOP}/tea")
+        connection.execute(sa.text(rename.format("clicks", "clicks_gone")))
+    try:
+        assert click(stranger, at).startswith(f"{SHOP}/tea")
+    finally:  # the database is used again by other tests
+        with writing(ledger) as connection:
+            connection.execute(sa.text(rename.format("clicks_gone", "clicks")))

@@ -44,6 +44,9 @@ from tillroll.web.support import (
 )
 from tillroll.wiring import Services
 
+PUBLIC = (unsubscribe, clicks)
+"""Where links in e-mails lead."""
+
 _STATIC = Path(__file__).parent / "static"
 _STATIC_PATH = "/static"
 _A_YEAR = 365 * 24 * 3600
@@ -78,18 +81,7 @@ def create_app(
     compiled.set_up(app)
     for about_store in (home, campaigns, runs, proofs, decisions, changes, drift, faults, retry):
         app.register_blueprint(about_store.pages, url_prefix=addresses.BELOW_STORE)
-    for module in (
-        stores,
-        account,
-        former,
-        webhooks,
-        events,
-        mail_hooks,
-        metrics,
-        health,
-        unsubscribe,
-        clicks,
-    ):
+    for module in (stores, account, former, webhooks, events, mail_hooks, metrics, health, *PUBLIC):
         app.register_blueprint(module.pages)
     app.jinja_env.globals.update(
         asset=_asset,
