@@ -103,6 +103,7 @@ OTHERS = {
     "web": "a process that runs the installation",
     "worker": "a process that runs the installation",
     "clock": "a process that runs the installation",
+    "rebuild sums": "counts anew what follows from the orders",
     "db upgrade": "the operator's; adds tables, and a release on Heroku runs it",
     "secret rotate": "the operator's: it takes the keys themselves, and the audit says `operator`",
     "store check": "a store that was away and answers again is worked for, as the worker does by itself",

@@ -52,6 +52,7 @@ COMMANDS = {  # ordered as a campaign's path, not by the alphabet
         "Connect or check a store; show the secret that signs your own events.",
     ),
     "privacy": ("privacy.privacy", "privacy", "Copy or erase what is known about a person."),
+    "rebuild": ("runs.rebuild", "rebuild", "Count anew what is kept beside the orders."),
     "rearm": ("runs.rearm", "rearm", "Release a ledger that was restored from a backup."),
     "db": ("operations.admin", "db", "Upgrade the ledger's tables."),
     "user": ("operations.people", "user", "Manage the accounts that may sign in."),

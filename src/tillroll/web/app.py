@@ -13,7 +13,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from tillroll.web.accounts import signin
 from tillroll.web.accounts.passwords import FULL_COST, HashingCost
-from tillroll.web.endpoints import events, health, mail_hooks, metrics, webhooks
+from tillroll.web.endpoints import events, former, health, mail_hooks, metrics, webhooks
 from tillroll.web.pages import (
     account,
     campaigns,
@@ -21,9 +21,9 @@ from tillroll.web.pages import (
     decisions,
     drift,
     faults,
-    former,
     home,
     proofs,
+    results,
     retry,
     runs,
     stores,
@@ -79,7 +79,7 @@ def create_app(
     show.set_up(app)
     concealing.set_up(app)
     compiled.set_up(app)
-    for about_store in (home, campaigns, runs, proofs, decisions, changes, drift, faults, retry):
+    for about_store in (home, campaigns, runs, results, proofs, decisions, changes, drift, faults, retry):
         app.register_blueprint(about_store.pages, url_prefix=addresses.BELOW_STORE)
     for module in (stores, account, former, webhooks, events, mail_hooks, metrics, health, *PUBLIC):
         app.register_blueprint(module.pages)

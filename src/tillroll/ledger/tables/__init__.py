@@ -39,7 +39,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ store_facts                       how the store answers, as far as a probe has learned it
         ├─ probes                            probes that may have left something in the store
         ├─ faults                            what went wrong with which item, and whether it is tried again
-        └─ redemptions                       which order used which code
+        └─ redemptions, day_sums             which order used which code, and the sums of each day
 transport_holds                              transports that take no e-mails
 sender_days, domain_paces                    how many e-mails left on which day, and how fast to which mail domain
 audit                                        every decision; each row holds the hash of the one before
@@ -73,6 +73,7 @@ from tillroll.ledger.tables.messages import (
     clicks,
     consent_pushes,
     consents,
+    day_sums,
     domain_paces,
     holds,
     mail_events,
@@ -144,6 +145,7 @@ __all__ = [
     "coupons",
     "customer_fields",
     "customers",
+    "day_sums",
     "domain_paces",
     "drifts",
     "entries",

@@ -145,6 +145,18 @@ redemptions = sa.Table(
     sa.Index(None, "code_id"),
 )
 
+day_sums = sa.Table(  # of `redemptions`, moved in the transaction that changes them (track/results/sums.py)
+    "day_sums",
+    metadata,
+    of("stores"),
+    text("day"),  # ISO 8601, in the zone that `stores.sums_zone` names
+    text("campaign"),
+    count("orders"),
+    sa.Column("revenue", Amount, nullable=False, server_default="0"),
+    sa.Column("discount", Amount, nullable=False, server_default="0"),
+    sa.PrimaryKeyConstraint("store_id", "day", "campaign"),
+)
+
 suppressions = sa.Table(  # rows are never deleted: one that no longer counts is lifted
     "suppressions",
     metadata,

@@ -37,6 +37,7 @@ stores = sa.Table(
     sa.Column("scored_at", UtcDateTime),  # when the boundaries of the customers' scores were last computed
     sa.Column("score_marks", sa.JSON),  # campaign/segments/scores.py
     sa.Column("webhook_at", UtcDateTime),  # when the last webhook came
+    text("sums_zone", ""),  # whose days `day_sums` goes by; empty: it isn't built yet
     count("turn"),  # incremented to lock the row: who holds it decides alone
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("ecwid_id"),

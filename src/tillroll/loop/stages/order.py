@@ -29,6 +29,7 @@ from tillroll.track.mail.act import handle_mail_events
 from tillroll.track.mirror.follow import continue_readings, follow_shop, is_reading, sync_customers
 from tillroll.track.mirror.history import read_history
 from tillroll.track.results.redeem import end_runs
+from tillroll.track.results.sums import keep_sums
 from tillroll.track.webhooks.act import handle_events
 
 log = structlog.get_logger("tillroll.loop")
@@ -75,6 +76,7 @@ def run_stages(
     waits.append(calls.call(Stage.SEND, lambda: send_runs(worker, until), failed=None))
     waits.append(calls.call(Stage.REMIND, lambda: remind_runs(worker, until), failed=None))
     now = worker.services.clock.now()
+    calls.call(Stage.RESULTS, lambda: keep_sums(engine, store), failed=False)
     calls.call(Stage.RESULTS, lambda: end_runs(engine, store_id=store_id, now=now), failed=0)
     if store.reason:
         end_pause(engine, store_id=store_id)

@@ -33,6 +33,7 @@ from tillroll.ledger.tables import (
 from tillroll.track.consent.from_store import take_consent
 from tillroll.track.decide import is_sale
 from tillroll.track.mirror.price_rows import record_prices
+from tillroll.track.results.sums import move_sums, uses_of
 from tillroll.track.results.undone import doubt_codes_of_orders
 
 Write = Callable[[Connection, int, Sequence[Any], datetime], None]
@@ -220,6 +221,7 @@ def removes_orders(remove: Remove) -> Remove:
 
     def remove_orders(connection: Connection, store_id: int, ids: Sequence[str]) -> None:
         doubt_codes_of_orders(connection, store_id, list(ids))
+        move_sums(connection, store_id, gone=uses_of(connection, store_id, ids), come=())
         remove(connection, store_id, ids)
 
     return remove_orders

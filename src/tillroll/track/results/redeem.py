@@ -19,6 +19,7 @@ from tillroll.ledger.queries.changes import ADOPTED
 from tillroll.ledger.queries.runs import move_run, run_item, runs_in
 from tillroll.ledger.tables import codes, orders, redemptions
 from tillroll.track.decide import has_run_ended, is_sale
+from tillroll.track.results.sums import move_sums, uses_of
 from tillroll.track.results.undone import doubt_codes
 
 
@@ -35,6 +36,8 @@ def mark_redemptions(engine: Engine, *, store_id: int, seen_since: datetime) -> 
     new: dict[tuple[str, int], bool] = {}
 
     def write(connection: Connection, some: Sequence[sa.Row[Any]]) -> None:  # of many thousands of rows
+        numbers = [row.order_id for row in some]
+        before = uses_of(connection, store_id, numbers)
         for row in some:
             key = (row.order_id, row.code_id)
             new[key] = False
@@ -58,6 +61,7 @@ def mark_redemptions(engine: Engine, *, store_id: int, seen_since: datetime) -> 
             new[key] = insert_if_new(connection, redemptions, {**keys, **values})
             if not new[key]:
                 connection.execute(sa.update(redemptions).where(*same_order).values(values))
+        move_sums(connection, store_id, gone=before, come=uses_of(connection, store_id, numbers))
 
     failed = write_pieces(
         engine,

@@ -14,6 +14,7 @@ from tillroll.ledger.mirror.unread import list_unread
 from tillroll.ledger.people.requests import open_requests
 from tillroll.ledger.queries.drifts import count_open_drifts
 from tillroll.track.results.decisions import awaiting_plans
+from tillroll.track.results.months import Month, month_results
 from tillroll.track.results.overview import list_campaigns, list_runs
 from tillroll.track.results.progress import run_progress
 from tillroll.web.support import request_context
@@ -32,6 +33,7 @@ def home() -> str:
     """Show the home page."""
     store = request_context.required_store()
     with reading(request_context.services().engine) as connection:
+        earned = month_results(connection, store, Month.of(request_context.now(), store))
         waiting = list_runs(connection, store.id, states={RunState.WAITING}, limit=_MOST_RUNS)
         awaiting = awaiting_plans(connection, [run.run_id for run in waiting])
         running = []
@@ -51,6 +53,7 @@ def home() -> str:
     by_name = {campaign.name: campaign for campaign in campaigns}
     return render_template(
         "home.html",
+        earned=earned,
         awaiting=awaiting,
         running=running,
         upcoming=[by_name[name] for _, name in upcoming[:_MOST_UPCOMING]],
