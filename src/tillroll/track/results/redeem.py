@@ -39,28 +39,7 @@ def mark_redemptions(engine: Engine, *, store_id: int, seen_since: datetime) -> 
         numbers = [row.order_id for row in some]
         before = uses_of(connection, store_id, numbers)
         for row in some:
-            key = (row.order_id, row.code_id)
-            new[key] = False
-            same_order = (redemptions.c.store_id == store_id, redemptions.c.order_id == row.order_id)
-            if not is_sale(row.payment_status):
-                connection.execute(sa.delete(redemptions).where(*same_order))
-                doubt_codes(connection, codes.c.id == row.code_id)
-                continue
-            values = {
-                "order_total": row.total,
-                "discount": row.coupon_discount,
-                "payment_status": row.payment_status,
-                "at": row.created_at or seen_since,
-            }
-            keys = {
-                "store_id": store_id,
-                "run_id": row.run_id,
-                "code_id": row.code_id,
-                "order_id": row.order_id,
-            }
-            new[key] = insert_if_new(connection, redemptions, {**keys, **values})
-            if not new[key]:
-                connection.execute(sa.update(redemptions).where(*same_order).values(values))
+            new[row.order_id, row.code_id] = _record(connection, store_id, row, seen_since)
         move_sums(connection, store_id, gone=before, come=uses_of(connection, store_id, numbers))
 
     failed = write_pieces(
@@ -76,6 +55,26 @@ def mark_redemptions(engine: Engine, *, store_id: int, seen_since: datetime) -> 
     for row, _ in failed:
         new.pop((row.order_id, row.code_id), None)
     return sum(new.values())
+
+
+def _record(connection: Connection, store_id: int, row: sa.Row[Any], seen_since: datetime) -> bool:
+    """Record what an order with one of our codes is now: a use of it, or none. Returns whether the use is new."""
+    same_order = (redemptions.c.store_id == store_id, redemptions.c.order_id == row.order_id)
+    if not is_sale(row.payment_status):
+        connection.execute(sa.delete(redemptions).where(*same_order))
+        doubt_codes(connection, codes.c.id == row.code_id)
+        return False
+    values = {
+        "order_total": row.total,
+        "discount": row.coupon_discount,
+        "payment_status": row.payment_status,
+        "at": row.created_at or seen_since,
+    }
+    keys = {"store_id": store_id, "run_id": row.run_id, "code_id": row.code_id, "order_id": row.order_id}
+    is_new = insert_if_new(connection, redemptions, {**keys, **values})
+    if not is_new:
+        connection.execute(sa.update(redemptions).where(*same_order).values(values))
+    return is_new
 
 
 def end_runs(engine: Engine, *, store_id: int, now: datetime) -> int:
