@@ -8,7 +8,7 @@ The store's row is locked by both, so that a use is counted by one of them and n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -64,7 +64,7 @@ def uses_of(connection: Connection, store_id: int, order_ids: Iterable[str]) -> 
     found: list[CodeUse] = []
     for some in batched(order_ids, _PIECE):
         of_orders = (redemptions.c.store_id == store_id, redemptions.c.order_id.in_(some))
-        found += map(_use, connection.execute(_selected().where(*of_orders)))
+        found += _uses(connection, *of_orders)
     return found
 
 
@@ -112,9 +112,8 @@ def rebuild_sums(engine: Engine, store: Store) -> list[SumDifference]:
     with writing(engine) as connection:
         lock_store_row(connection, store.id)
         counted: dict[DayKey, Earnings] = {}
-        with streaming(connection, _selected().where(redemptions.c.store_id == store.id)) as rows:
-            for use in map(_use, rows):
-                _count(counted, use, use.earned, store.timezone)
+        for use in _uses(connection, redemptions.c.store_id == store.id):
+            _count(counted, use, use.earned, store.timezone)
         kept = _kept(connection, store.id)
         connection.execute(sa.delete(day_sums).where(day_sums.c.store_id == store.id))
         upsert(connection, day_sums, [_row(store.id, key, earned) for key, earned in counted.items()])
@@ -137,14 +136,13 @@ def _count(sums: dict[DayKey, Earnings], use: CodeUse, earned: Earnings, zone: s
     sums[key] = sums.get(key, Earnings()) + earned
 
 
-def _selected() -> sa.Select[Any]:
+def _uses(connection: Connection, *where: sa.ColumnElement[bool]) -> Iterator[CodeUse]:
     columns = (redemptions.c.at, redemptions.c.order_total, redemptions.c.discount, runs.c.campaign)
-    return sa.select(*columns).select_from(redemptions).join(runs, runs.c.id == redemptions.c.run_id)
-
-
-def _use(row: sa.Row[Any]) -> CodeUse:
-    earned = Earnings(orders=1, revenue=row.order_total, discount=row.discount)
-    return CodeUse(campaign=row.campaign, at=row.at, earned=earned)
+    query = sa.select(*columns).select_from(redemptions).join(runs, runs.c.id == redemptions.c.run_id)
+    with streaming(connection, query.where(*where)) as rows:
+        for row in rows:
+            earned = Earnings(orders=1, revenue=row.order_total, discount=row.discount)
+            yield CodeUse(campaign=row.campaign, at=row.at, earned=earned)
 
 
 def _kept(connection: Connection, store_id: int, *where: sa.ColumnElement[bool]) -> dict[DayKey, Earnings]:
