@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -29,6 +30,7 @@ def is_readable(ink: str, paper: str) -> bool:
     return contrast(ink, paper) >= LEAST_CONTRAST
 
 
+@lru_cache(maxsize=1_000)  # a brand has few colours, and each e-mail asks for their shades
 def readable_on(ink: str, paper: str, *, least: float = LEAST_CONTRAST) -> str:
     """Return the colour itself, or the nearest shade of it that has a contrast of `least` on another colour."""
     towards = max(BLACK, WHITE, key=lambda end: contrast(end, paper))
