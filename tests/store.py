@@ -95,19 +95,19 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 def turn(store: Sandbox, **switches: Any) -> None:
     """Set some switches of a running store, over HTTP."""
     address = store.ready.base_url.removesuffix("/api/v3")
-    requests.post(f"{address}/sandbox/switches", json=switches, timeout=5).raise_for_status()
+    requests.post(f"{address}/sandbox/switches", json=switches, timeout=60).raise_for_status()
 
 
 def lay_faults(store: Sandbox, **plan: Any) -> None:
     """Switch kinds of faults of a running store on, or off with False, over HTTP."""
     address = store.ready.base_url.removesuffix("/api/v3")
-    requests.post(f"{address}/sandbox/faults", json=plan, timeout=5).raise_for_status()
+    requests.post(f"{address}/sandbox/faults", json=plan, timeout=60).raise_for_status()
 
 
 def counted(store: Sandbox) -> dict[str, Any]:
     """Return the counters of a running store, which include early requests of the client."""
     address = store.ready.base_url.removesuffix("/api/v3")
-    answer = requests.get(f"{address}/sandbox/counters", timeout=5)
+    answer = requests.get(f"{address}/sandbox/counters", timeout=60)
     answer.raise_for_status()
     counters: dict[str, Any] = answer.json()
     return counters
@@ -117,7 +117,7 @@ def buy(store: Sandbox, *, email: str, sku: str = "POT-01", coupon: str = "") ->
     """Buy a product at the store's checkout."""
     address = store.ready.base_url.removesuffix("/api/v3")
     basket = {"email": email, "items": [{"sku": sku, "quantity": 1}], "coupon": coupon}
-    answer = requests.post(f"{address}/sandbox/checkout", json=basket, timeout=5)
+    answer = requests.post(f"{address}/sandbox/checkout", json=basket, timeout=60)
     answer.raise_for_status()
     bought: dict[str, Any] = answer.json()
     return bought

@@ -310,7 +310,7 @@ def test_a_store_that_refuses_access_is_shown_in_the_status(
                 break
         worker.terminate()
         read_now(worker.stderr.read())
-        assert worker.wait(timeout=30) == 0
+        assert worker.wait(timeout=60) == 0
         worker.stderr.close()
     answer = tillroll(home, "status")
     assert message in answer.stdout.replace("\n", " ")

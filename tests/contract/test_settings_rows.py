@@ -145,8 +145,8 @@ def test_dictionaries_are_lists_in_a_language(sandbox: Sandbox, client: Client) 
     with refused(400, "WRONG_PARAMETER"):
         read("/states")
     address = f"{sandbox.ready.base_url}/{sandbox.ready.store_id}"
-    assert requests.get(f"{address}/countries", timeout=5).status_code == 200, "they need no token"
-    assert requests.get(f"{address}/domains", timeout=5).status_code == 403
+    assert requests.get(f"{address}/countries", timeout=60).status_code == 200, "they need no token"
+    assert requests.get(f"{address}/domains", timeout=60).status_code == 403
 
 
 @drives("GET /subscriptions", "GET /subscriptions/{subscriptionId}", "PUT /subscriptions/{subscriptionId}")

@@ -45,7 +45,7 @@ class ProcessGroup:
         """Stop all processes with SIGTERM. Returns their exit codes."""
         for _, process in self._running:
             process.terminate()
-        return [process.wait(timeout=40) for _, process in self._running]
+        return [process.wait(timeout=60) for _, process in self._running]
 
 
 @contextmanager

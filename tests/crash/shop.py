@@ -138,7 +138,7 @@ def clock(made: Shop) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        ended = process.wait(timeout=30)
+        ended = process.wait(timeout=60)
     assert ended == 0, log.read_text()
 
 

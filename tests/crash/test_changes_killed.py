@@ -92,7 +92,7 @@ def run_to_end(parts: Services, environment: dict[str, str]) -> None:
 
 def stop(worker: subprocess.Popen[bytes]) -> None:
     worker.terminate()
-    assert worker.wait(timeout=30) == 0
+    assert worker.wait(timeout=60) == 0
 
 
 def die(environment: dict[str, str], point: Point) -> None:

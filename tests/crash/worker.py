@@ -127,7 +127,7 @@ def finish(parts: Services, environment: dict[str, str], *, patience: float = PA
         assert time.monotonic() < deadline, f"it never finishes: {figures(parts)} {states(parts)}"
         time.sleep(0.1)
     worker.terminate()
-    return worker.wait(timeout=30)
+    return worker.wait(timeout=60)
 
 
 def outbox(parts: Services) -> list[dict[str, Any]]:

@@ -40,6 +40,7 @@ class Walk:
             assert time.monotonic() < ends, (
                 f"$ {shown.command}\n{printed}\nis not what the page shows:\n{shown.output}"
             )
+            time.sleep(0.5)  # each look takes a second of a core, which the worker needs
         if shown.command.startswith("curl"):  # a worker reads new orders once a minute, and when it starts
             self.stop("tillroll worker")
             self._start(Shown(command="tillroll worker", output="", is_background=True))
@@ -58,6 +59,7 @@ class Walk:
         process = self.processes[shown.command] = self.terminal.start(shown.command, output)
         while shown.output and not is_as_shown(printed := output.read_text("utf-8"), shown.output):
             assert process.poll() is None, f"$ {shown.command}\n{printed}"
+            time.sleep(0.05)
         self.token = self.token or re.findall(r"secret_[0-9a-f]+", output.read_text("utf-8"))[0]
 
     def stop(self, command: str) -> None:

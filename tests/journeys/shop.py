@@ -57,7 +57,7 @@ class Shop:
     def does(self, deed: str, **body: Any) -> dict[str, Any]:
         """Do what a buyer does at the storefront."""
         address = self.sandbox.ready.base_url.removesuffix("/api/v3")
-        answer = requests.post(f"{address}/sandbox/{deed}", json=body, timeout=5)
+        answer = requests.post(f"{address}/sandbox/{deed}", json=body, timeout=60)
         answer.raise_for_status()
         return dict(answer.json())
 

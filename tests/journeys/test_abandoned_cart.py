@@ -98,7 +98,7 @@ def leave_cart(sandbox: Sandbox, email: str) -> None:
         f"{ready.base_url}/{ready.store_id}/orders",
         json=body,
         headers={"Authorization": f"Bearer {ready.token}"},
-        timeout=5,
+        timeout=60,
     )
     answer.raise_for_status()
 

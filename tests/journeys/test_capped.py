@@ -52,7 +52,7 @@ def orders(sandbox: Sandbox, email: str, coupon: str) -> Iterator[tuple[Decimal,
 def order(sandbox: Sandbox, email: str, coupon: str, count: int) -> requests.Response:
     address = sandbox.ready.base_url.removesuffix("/api/v3")
     basket = {"email": email, "items": [{"sku": "TEA-01", "quantity": count}], "coupon": coupon}
-    return requests.post(f"{address}/sandbox/checkout", json=basket, timeout=5)
+    return requests.post(f"{address}/sandbox/checkout", json=basket, timeout=60)
 
 
 def test_each_coupon_keeps_the_cap_and_the_percentage(

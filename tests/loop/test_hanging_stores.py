@@ -102,7 +102,7 @@ def test_hanging_stores_take_no_thread_from_the_others_and_do_not_delay_sigterm(
         made.begin("many")
         until(made, first, lambda: RunState.MINTING in states(made.parts), "another begins")
         first.send_signal(signal.SIGTERM)
-        assert first.wait(timeout=30) == 0
+        assert first.wait(timeout=60) == 0
         for store in stores:
             store.close()
         assert finish(made.parts, made.environment) == 0

@@ -36,7 +36,7 @@ def test_sigterm_ends_the_worker_after_its_turn_and_the_next_one_continues(
         worker = start_worker(environment)
         wait_for(parts, RunState.SENDING)
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(timeout=30) == 0
+        assert worker.wait(timeout=60) == 0
         with parts.engine.connect() as connection:
             in_between = sa.text("select count(*) from messages where state = 'sending'")
             assert connection.scalar(in_between) == 0
@@ -53,5 +53,5 @@ def test_two_workers_do_nothing_twice(database_url: str, tmp_path: Path) -> None
         other = start_worker(environment)
         assert finish(parts, environment) == 0
         other.terminate()
-        assert other.wait(timeout=30) == 0
+        assert other.wait(timeout=60) == 0
         holds(parts, store)

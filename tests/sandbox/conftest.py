@@ -40,7 +40,7 @@ class Api:
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
         url = f"{self.base_url}/{self.store_id}{path}"
-        return self.session.request(method, url, headers=headers, timeout=20, **options)
+        return self.session.request(method, url, headers=headers, timeout=60, **options)
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self.call("GET", path, params=query)
@@ -54,8 +54,8 @@ class Api:
     def admin(self, path: str, body: Any = None) -> requests.Response:
         address = f"{self.root}/sandbox/stores/{self.store_id}/{path}"
         if body is None:
-            return self.session.get(address, timeout=20)
-        return self.session.post(address, json=body, timeout=20)
+            return self.session.get(address, timeout=60)
+        return self.session.post(address, json=body, timeout=60)
 
     def counters(self) -> dict[str, Any]:
         counters: dict[str, Any] = self.admin("counters").json()
@@ -82,7 +82,7 @@ class Api:
         return self.until(ticket, lambda status: status["status"] == "COMPLETED")
 
     def until(self, ticket: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             status: dict[str, Any] = self.get("/batch", ticket=ticket, escapedJson="true")
             if wanted(status):
@@ -179,7 +179,7 @@ class Process:
         if self._child.poll() is None:
             os.kill(self._child.pid, how)
         self._child.stdout.close()
-        return self._child.wait(timeout=20)
+        return self._child.wait(timeout=60)
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ class Receiver:
 
 def eventually(happens: Callable[[], bool], explain: Callable[[], str] = lambda: "it never happened") -> None:
     """Wait until another thread or process has done something; not meant for waiting for a scheduled time."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while not happens():
         assert time.monotonic() < end, explain()
         time.sleep(0.005)

@@ -72,7 +72,7 @@ def test_a_slow_answer_is_late_by_the_clients_clock_and_delays_no_other(api: Any
         )
     began = time.monotonic()
     assert statuses(api, 1) == [200]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_token_or_the_plan_is_lost_after_a_number_of_requests_until_the_faul
     assert statuses(api, 4) == [200, 200, status, status]
     if counted:
         assert api.counters()[counted] == 2
-    api.session.delete(f"{api.root}/sandbox/faults", timeout=5)
+    api.session.delete(f"{api.root}/sandbox/faults", timeout=60)
     assert statuses(api, 1) == [200]
     api.lay(**{kind: True})
     assert statuses(api, 1) == [status]
@@ -102,7 +102,7 @@ def test_a_revoked_token_or_a_downgraded_plan_fails_the_rest_of_a_batch(
     api.lay(**{kind: True})
     api.clock.pass_by(20)
     eventually(lambda: api.counters()["batch_inner"] == 3)
-    api.session.delete(f"{api.root}/sandbox/faults", timeout=5)
+    api.session.delete(f"{api.root}/sandbox/faults", timeout=60)
     assert [response["httpStatusCode"] for response in api.finished(ticket)["responses"]] == [200, code, code]
 
 
@@ -240,7 +240,7 @@ def test_a_sandbox_process_of_several_stores_takes_its_faults_from_a_file(
     file = tmp_path / "faults.yaml"
     file.write_text("errors: {status: 502, path: /profile}\n")
     api = process.start("--faults", str(file), "--stores", "2")
-    second = api.session.get(f"{api.root}/sandbox/stores", timeout=5).json()["stores"][1]
+    second = api.session.get(f"{api.root}/sandbox/stores", timeout=60).json()["stores"][1]
     assert statuses(api, 1) == [502]
     api.store_id, api.token = second["store_id"], second["token"]
     assert statuses(api, 1) == [502]

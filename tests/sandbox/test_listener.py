@@ -41,7 +41,7 @@ def talk(listener: Listener) -> Talk:
     """Send bytes on a new connection; return the status and everything received."""
 
     def exchange(sent: bytes) -> tuple[int, bytes]:
-        with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", listener.port), timeout=60) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
             came = b""
@@ -62,7 +62,7 @@ def test_a_chunked_body_is_read_as_a_whole(listener: Listener) -> None:
         yield b'{"a":'
         yield b"1}"
 
-    answer = requests.post(f"http://127.0.0.1:{listener.port}/x", data=pieces(), timeout=5)
+    answer = requests.post(f"http://127.0.0.1:{listener.port}/x", data=pieces(), timeout=60)
     assert answer.json()["content"] == '{"a":1}'
 
 
@@ -125,7 +125,7 @@ def test_a_long_answer_is_compressed_on_request(api: Any) -> None:
 
 
 def test_closing_answers_received_requests_first(listener: Listener) -> None:
-    with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=60) as connection:
         connection.sendall(b"GET /x HTTP/1.1\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
         listener.close()

@@ -29,7 +29,7 @@ def ask(api: Any, **changed: str) -> dict[str, str]:
 def decided(api: Any, decision: str = "allow", **changed: str) -> dict[str, str]:
     """Return the query that the browser's redirect brings to the app."""
     form = {**ask(api, **changed), "store_id": str(api.store_id), "decision": decision}
-    answer = requests.post(f"{api.root}/api/oauth/authorize", data=form, allow_redirects=False, timeout=5)
+    answer = requests.post(f"{api.root}/api/oauth/authorize", data=form, allow_redirects=False, timeout=60)
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("https://app.example/installed?from=ecwid&")
     return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
@@ -44,11 +44,11 @@ def exchange(api: Any, code: str, /, **changed: str) -> requests.Response:
         "grant_type": "authorization_code",
         **changed,
     }
-    return requests.post(f"{api.root}/api/oauth/token/{api.store_id}", data=form, timeout=5)
+    return requests.post(f"{api.root}/api/oauth/token/{api.store_id}", data=form, timeout=60)
 
 
 def test_if_the_merchant_accepts_the_app_gets_a_token_for_the_requested_scopes(api: Any) -> None:
-    page = requests.get(f"{api.root}/api/oauth/authorize", params=ask(api), timeout=5)
+    page = requests.get(f"{api.root}/api/oauth/authorize", params=ask(api), timeout=60)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "<li>read_discount_coupons</li>" in page.text
     assert "a state &amp; &lt;more&gt;" in page.text
@@ -114,12 +114,12 @@ def test_a_code_of_one_store_is_invalid_at_another(store: Open) -> None:
     code = decided(api)["code"]
     assert exchange(replace(api, store_id=1004), code).json() == {"error": "invalid_grant"}
     assert exchange(replace(api, store_id=77), code).status_code == 404
-    page = requests.get(f"{api.root}/api/oauth/authorize", params=ask(api), timeout=5).text
+    page = requests.get(f"{api.root}/api/oauth/authorize", params=ask(api), timeout=60).text
     assert ("<option>1004</option>" in page, "<option>1003</option>" in page) == (True, True)
 
 
 def test_only_a_form_is_accepted(api: Any) -> None:
-    answer = requests.post(f"{api.root}/api/oauth/token/{api.store_id}", json={}, timeout=5)
+    answer = requests.post(f"{api.root}/api/oauth/token/{api.store_id}", json={}, timeout=60)
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
 
 
@@ -137,7 +137,7 @@ def test_an_invalid_request_is_reported_and_does_not_redirect(api: Any, changed:
     address = f"{api.root}/api/oauth/authorize"
     for method in ("GET", "POST"):
         form = {"params": ask(api, **changed)} if method == "GET" else {"data": ask(api, **changed)}
-        assert requests.request(method, address, allow_redirects=False, timeout=5, **form).status_code == 400
+        assert requests.request(method, address, allow_redirects=False, timeout=60, **form).status_code == 400
 
 
 def test_the_public_token_comes_with_its_scope_and_reads_the_catalogue(api: Any) -> None:
@@ -171,8 +171,8 @@ def test_uninstalling_revokes_every_token_and_reinstalling_issues_a_new_one(api:
 def test_the_old_token_parameter_is_accepted_if_the_switch_is_on(store: Open) -> None:
     api = store(token_in_query=True)
     url = f"{api.base_url}/{api.store_id}/profile"
-    assert requests.get(url, params={"token": api.token}, timeout=5).status_code == 200
-    assert requests.get(url, params={"token": "made up"}, timeout=5).status_code == 403
+    assert requests.get(url, params={"token": api.token}, timeout=60).status_code == 200
+    assert requests.get(url, params={"token": "made up"}, timeout=60).status_code == 403
 
 
 def test_the_answer_to_a_revoked_token_may_have_a_message(store: Open) -> None:

@@ -226,7 +226,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, api: Any) -> None:
     with pytest.raises(PortInUse) as taken:
         Sandbox(port=port, directory=tmp_path, customers=0, seed=1, switches=Switches(), clock=SystemClock())
     assert taken.value.port == port
-    assert requests.get(f"http://127.0.0.1:{port}/sandbox/health", timeout=5).json() == {"status": "ok"}
+    assert requests.get(f"http://127.0.0.1:{port}/sandbox/health", timeout=60).json() == {"status": "ok"}
 
 
 def moment(text: str) -> int:
@@ -270,12 +270,12 @@ def test_the_file_of_an_older_sandbox_still_opens(tmp_path: Path) -> None:
         session = requests.Session()
         session.headers["Authorization"] = f"Bearer {ready.token}"
         base = f"{ready.base_url}/{ready.store_id}"
-        paused = session.get(f"{base}/discount_coupons?availability=PAUSED", timeout=5).json()
-        customer = session.get(f"{base}/customers/3", timeout=5).json()
+        paused = session.get(f"{base}/discount_coupons?availability=PAUSED", timeout=60).json()
+        customer = session.get(f"{base}/customers/3", timeout=60).json()
         assert [coupon["code"] for coupon in paused["items"]] == ["OLD"]
         assert (customer["customerGroupName"], customer["acceptMarketing"]) == ("Staff", True)
-        assert session.get(f"{base}/orders", timeout=5).json()["items"][0]["id"] == "ABCDE"
-        assert session.get(f"{base}/carts", timeout=5).json()["items"][0]["cartId"]
-        assert session.get(f"{base}/products?sku=TEA-01", timeout=5).json()["items"][0]["price"] == 9
+        assert session.get(f"{base}/orders", timeout=60).json()["items"][0]["id"] == "ABCDE"
+        assert session.get(f"{base}/carts", timeout=60).json()["items"][0]["cartId"]
+        assert session.get(f"{base}/products?sku=TEA-01", timeout=60).json()["items"][0]["price"] == 9
         session.close()
         sandbox.close()

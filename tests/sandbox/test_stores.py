@@ -18,7 +18,7 @@ Open = Callable[..., Any]
 
 def both(api: Any) -> tuple[Any, Any]:
     """Return the clients of two stores."""
-    stores = api.session.get(f"{api.root}/sandbox/stores", timeout=5).json()["stores"]
+    stores = api.session.get(f"{api.root}/sandbox/stores", timeout=60).json()["stores"]
     assert [store["store_id"] for store in stores] == [1003, 1004]
     return api, replace(api, store_id=stores[1]["store_id"], token=stores[1]["token"])
 
@@ -46,7 +46,7 @@ def test_each_store_has_its_own_faults_counters_and_batches(pair: tuple[Any, Any
     assert second.call("GET", "/profile").status_code == 503
     assert (first.counters()["requests"], second.counters()["faults"]) == (1, {"errors": 1})
     ticket = first.batch([{"path": "/profile", "method": "GET"}])
-    second.session.delete(f"{second.root}/sandbox/stores/1004/faults", timeout=5)
+    second.session.delete(f"{second.root}/sandbox/stores/1004/faults", timeout=60)
     assert second.call("GET", "/batch", params={"ticket": ticket}).status_code == 404
     assert first.finished(ticket)["completedRequests"] == 1
 
@@ -62,9 +62,9 @@ def test_an_address_without_a_store_means_the_first_and_an_unknown_store_is_repo
 ) -> None:
     first, second = pair
     second.get("/profile")
-    plain = first.session.get(f"{first.root}/sandbox/counters", timeout=5).json()
+    plain = first.session.get(f"{first.root}/sandbox/counters", timeout=60).json()
     assert plain["requests"] == 0
-    assert first.session.get(f"{first.root}/sandbox/stores/77/counters", timeout=5).status_code == 404
+    assert first.session.get(f"{first.root}/sandbox/stores/77/counters", timeout=60).status_code == 404
 
 
 def test_restarted_stores_keep_their_tokens_and_share_a_secret(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_an_event_is_sent_signed_with_its_type_in_the_query(subscribed: Any, rec
     query, headers, _ = receiver.got[0]
     assert query == "app=1&eventtype=application.uninstalled"
     assert headers["content-type"] == "application/json; charset=UTF-8"
-    stores = subscribed.session.get(f"{subscribed.root}/sandbox/stores", timeout=5).json()["stores"]
+    stores = subscribed.session.get(f"{subscribed.root}/sandbox/stores", timeout=60).json()["stores"]
     secret = stores[0]["client_secret"]
     message = f"{body['eventCreated']}.{body['eventId']}".encode()
     digest = hmac.new(secret.encode(), message, hashlib.sha256).digest()
@@ -276,7 +276,7 @@ def test_an_apps_own_headers_are_sent_beside_the_stores_own(store: Open) -> None
         url = f"http://127.0.0.1:{server.server_port}/"
         assert api.admin("webhooks", {"url": url, "headers": headers}).json()["headers"] == headers
         reinstall(api)
-        thread.join(timeout=15)
+        thread.join(timeout=60)
     [sent] = HeaderRecorder.received
     assert sent["X-Shop"] == "till 1"
     assert sent.get_all("Content-Type") == ["application/json; charset=UTF-8", "text/plain"]

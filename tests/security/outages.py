@@ -153,7 +153,7 @@ class LongRunning:
     def stop(self) -> list[int]:
         """Stop all processes with SIGTERM. Returns their exit codes."""
         self.terminate()
-        return [child.wait(timeout=40) for child in self.children]
+        return [child.wait(timeout=60) for child in self.children]
 
 
 @contextmanager

@@ -195,7 +195,7 @@ def test_tls_is_checked_for_the_name_although_the_address_is_dialled(secure: tup
             certificates=str(trust) if trust else None,
         )
         if works:
-            assert session.call("GET", "/", seconds=5).status == 200
+            assert session.call("GET", "/", seconds=60).status == 200
         else:
             with pytest.raises(CallFailed, match=r"certificate|CERTIFICATE") as refused:
                 session.call("GET", "/", seconds=5)

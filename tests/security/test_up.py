@@ -69,7 +69,7 @@ def test_a_process_that_is_killed_is_told_of_and_started_again(up: tuple[Child, 
     said = " ".join(log.read_text().split())
     assert "The worker process ended by itself, by signal 9. It is started again in 1 second." in said
     child.terminate()
-    assert child.wait(timeout=40) == 0
+    assert child.wait(timeout=60) == 0
 
 
 def test_none_of_its_processes_outlives_it(up: tuple[Child, Path]) -> None:

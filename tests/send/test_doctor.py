@@ -50,7 +50,7 @@ def found(
     sender: str = SENDER,
 ) -> dict[MailCheck, MailFinding]:
     with dns_server(zone) as port:
-        records = LiveDns("127.0.0.1", port=port, seconds=1.0)
+        records = LiveDns("127.0.0.1", port=port, seconds=60.0)
         findings = examine(records, sender=sender, via=via, bounces_to=bounces_to, selectors=selectors)
     return {one.check: one for one in findings}
 

@@ -200,8 +200,8 @@ def test_the_envelope_is_sent_at_once_and_nothing_after_a_refusal(last: bytes) -
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
         lines = threads.submit(lambda: answered_in_threes(listener.accept()[0], last))
         url = f"smtp://127.0.0.1:{listener.getsockname()[1]}"
-        (delivery,) = Smtp(SmtpServer.from_url(url), seconds=10.0).deliver([message(1)])
-        sent = lines.result(timeout=10.0)
+        (delivery,) = Smtp(SmtpServer.from_url(url), seconds=60.0).deliver([message(1)])
+        sent = lines.result(timeout=60.0)
     assert delivery.outcome is DeliveryOutcome.FAILED
     assert [line.split()[0] for line in sent] == [b"MAIL", b"RCPT", b"DATA"], "no content"
 

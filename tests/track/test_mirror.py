@@ -33,7 +33,7 @@ def lay(store: Sandbox, plan: dict[str, Any]) -> None:
     """Set the sandbox's faults; an empty plan ends them."""
     address = store.ready.base_url.removesuffix("/api/v3")
     method = "POST" if plan else "DELETE"
-    requests.request(method, f"{address}/sandbox/faults", json=plan, timeout=5).raise_for_status()
+    requests.request(method, f"{address}/sandbox/faults", json=plan, timeout=60).raise_for_status()
 
 
 def truth(store: Sandbox, sql: str) -> set[tuple[Any, ...]]:
@@ -225,7 +225,7 @@ def test_an_unreadable_area_is_logged_once_and_the_others_are_read(
     store_id = add_store(ledger)
     address = sandbox.ready.base_url.removesuffix("/api/v3")
     switched = {"missing_scopes": ["read_catalog"]}
-    requests.post(f"{address}/sandbox/switches", json=switched, timeout=5).raise_for_status()
+    requests.post(f"{address}/sandbox/switches", json=switched, timeout=60).raise_for_status()
     with ledger.connect() as connection:
         store = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
     following = Following()

@@ -64,13 +64,13 @@ def admin(connected: Flask) -> FlaskClient:
 
 def allow(address: str, *, decision: str = "allow") -> dict[str, str]:
     """Decide on the requested scopes as the store's owner and return the query of the redirect back."""
-    page = requests.get(address, timeout=5)
+    page = requests.get(address, timeout=60)
     assert page.status_code == 200
     fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page.text))
     store = re.search(r'<option value="(\d+)"', page.text)
     form = {**fields, "decision": decision, "store_id": store[1] if store else "1003"}
     where = address.partition("?")[0]
-    answer = requests.post(where, data=form, allow_redirects=False, timeout=5)
+    answer = requests.post(where, data=form, allow_redirects=False, timeout=60)
     assert answer.status_code in {302, 303}
     back = urlsplit(answer.headers["Location"])
     assert back.netloc == "tillroll.shop.example"

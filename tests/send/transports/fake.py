@@ -118,7 +118,7 @@ class FakeService:
         """Return the answer to a request; None: there is none."""
         self.asked.append(asked)
         if self.together is not None:
-            self.together.wait(10)
+            self.together.wait(60)
         mood = self.mood if len(self.asked) <= self.for_requests else Mood.WELL
         mood = self.moods.pop(0) if self.moods else mood
         wait = {self.wait_header: self.retry_after} if self.retry_after else {}

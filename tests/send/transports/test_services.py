@@ -39,7 +39,8 @@ def transport(
     fake: FakeService, clock: FakeClock | None = None, *, address: str = "", connections: int = 1
 ) -> MailService:
     url = f"{address or fake.address}&connections={connections}"
-    return open_service(from_mapping({"MAIL_URL": url}).mail_via, url, clock or FakeClock(), seconds=0.5)
+    patience = 0.5 if Mood.MUTE in {fake.mood, *fake.moods} else 60.0
+    return open_service(from_mapping({"MAIL_URL": url}).mail_via, url, clock or FakeClock(), seconds=patience)
 
 
 def repeats(fake: FakeService) -> KeyMemory:
