@@ -15,6 +15,7 @@ from tillroll.campaign import parse_book
 from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.consent import ConsentRules
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
 from tillroll.campaign.language.notices import NoticeRules
@@ -32,6 +33,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "rules/brand.yaml": Brand,
     "rules/privacy.yaml": PrivacyRules,
     "rules/notices.yaml": NoticeRules,
+    "rules/consent.yaml": ConsentRules,
 }
 NONSENSE = [[[]]]  # a list in a list in a list: no key accepts that
 

@@ -231,6 +231,18 @@ outage: [approvers, store]
 complaints: [approvers]
 privacy: [approvers, store]
 """,
+    "rules/consent.yaml": """
+sign_up: true
+double_opt_in: true
+texts: {en: "Yes, {shop} may send me news by e-mail.", hr: "Da, {shop} mi može slati novosti."}
+sites: ["https://blog.shop.example"]
+confirmation:
+  template: confirm
+  subject: Please confirm
+  language: en
+  subjects: {de: Bitte bestätigen}
+  valid: 2d
+""",
     "rules/calendar.yaml": """
 quiet_days: [2026-12-25, 12-24..12-26]
 holidays: [SI, DE-BY]
@@ -244,6 +256,8 @@ TEMPLATES = {
     "templates/plain/message.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }} {{ unsubscribe_link }}",
     "templates/both/message.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }} {{ unsubscribe_link }}",
     "templates/both/message.de.html.j2": "<p>{{ code.text }}</p>{{ brand.postal_address }} {{ unsubscribe_link }}",
+    "templates/confirm/message.html.j2": "<a href='{{ confirm_link }}'>Yes</a>",
+    "templates/confirm/message.de.html.j2": "<a href='{{ confirm_link }}'>Ja</a>",
     "templates/note/message.html.j2": "<p>{{ customer.first_name or 'friend' }}</p>"
     "{{ brand.postal_address }} {{ unsubscribe_link }}",
 }

@@ -327,6 +327,18 @@ class ReportKind(StrEnum):
     SOFT_BOUNCE = "soft_bounce"
 
 
+class SignUpState(StrEnum):
+    """How far somebody's wish to get e-mails has come (`ledger/consent/sign_ups.py`)."""
+
+    ASKED = "asked"  # the e-mail to confirm it waits to leave
+    LEAVING = "leaving"  # that e-mail is being handed over
+    MAILED = "mailed"  # it left, or may have left; its reader hasn't confirmed yet
+    AGREED = "agreed"  # they agreed; the store must be told
+    CREATING = "creating"  # the store is asked to make the customer, and may have made them
+    DONE = "done"  # the store has the customer, who agrees
+    DROPPED = "dropped"  # nothing follows, for a reason
+
+
 class PushOutcome(StrEnum):
     """What became of telling the store about somebody's consent."""
 

@@ -11,6 +11,7 @@ from tillroll.campaign.digest import digest
 from tillroll.campaign.folder.folder_reader import (
     BRAND,
     CALENDAR,
+    CONSENT,
     GUARDRAILS,
     NOTICES,
     PRIVACY,
@@ -24,7 +25,7 @@ from tillroll.campaign.folder.folder_reader import (
     read_shared,
 )
 from tillroll.campaign.folder.links import KnownNames, check_links
-from tillroll.campaign.folder.uses import check_claims, check_uses, without_link
+from tillroll.campaign.folder.uses import check_claims, check_confirmation, check_uses, without_link
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.frozen.revision import (
     ENVIRONMENT_MARK,
@@ -34,7 +35,9 @@ from tillroll.campaign.frozen.revision import (
     segments_of,
     templates_of,
 )
+from tillroll.campaign.frozen.sign_up import ConfirmationWords, SignUpTerms
 from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.consent import ConsentRules
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
 from tillroll.campaign.language.notices import NoticeRules
@@ -42,6 +45,7 @@ from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment, lists_of
 from tillroll.campaign.sentences.advice import advice_on
+from tillroll.campaign.sentences.agreement import agreed_texts
 from tillroll.campaign.text.findings import Finding, nearest
 from tillroll.campaign.text.overlay import ENVIRONMENTS, extend, for_environment, named_environments
 from tillroll.campaign.text.source import Source
@@ -58,6 +62,7 @@ class Book:
     lists: Mapping[str, CustomerList]  # with their members
     privacy: PrivacyRules  # no part of any campaign, as are the notices
     notices: NoticeRules
+    sign_up: SignUpTerms | None  # the same; None: its files have faults
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...]  # what may mean something else than its reader thinks; it stops nothing
     faulty: frozenset[str]  # campaigns with a finding in their own file or in a file they use
@@ -104,6 +109,7 @@ def parse_book(
         lists={name: models[path] for name, path in reader.lists.items() if path in models},
         privacy=models.get(PRIVACY) or PrivacyRules(),
         notices=models.get(NOTICES) or NoticeRules(),
+        sign_up=_sign_up(reader),
         findings=tuple(sorted({finding for findings in reader.findings.values() for finding in findings})),
         warnings=tuple(sorted(set(reader.warnings))),
         faulty=frozenset(campaigns) - revisions.keys(),
@@ -215,6 +221,35 @@ def _texts_of(reader: FolderReader, campaign: Campaign) -> Mapping[str, str]:
         for part in sorted(reader.templates.get(name, ()))
     ]
     return {file: reader.texts[file] for file in files if file in reader.texts}
+
+
+def _sign_up(reader: FolderReader) -> SignUpTerms | None:
+    """Return how people sign up; None if `rules/consent.yaml`, or what it refers to, has faults."""
+    rules: ConsentRules = reader.models.get(CONSENT) or ConsentRules()
+    email, source, texts = rules.confirmation, reader.sources.get(CONSENT), dict[str, str]()
+    if email is not None and source is not None:
+        folder = f"templates/{email.template}/"
+        texts = {path: text for path, text in reader.texts.items() if path.startswith(folder)}
+        if reader.whole:
+            reader.add(CONSENT, list(check_confirmation(source, rules, texts)))
+    if any(reader.findings.get(path) for path in (CONSENT, BRAND, *texts)):
+        return None
+    return SignUpTerms(
+        is_open=rules.sign_up,
+        double_opt_in=rules.double_opt_in,
+        texts=agreed_texts(rules.texts),
+        sites=rules.sites,
+        brand=reader.models.get(BRAND) or Brand(),
+        confirmation=None
+        if email is None
+        else ConfirmationWords(
+            template=email.template,
+            language=email.language or "",
+            subjects={"": email.subject, **email.subjects},
+            files={path.rpartition("/")[2]: text for path, text in texts.items()},
+            valid=email.valid,
+        ),
+    )
 
 
 def _with_bases(

@@ -26,6 +26,7 @@ from tillroll.campaign.folder.template_words import HTML, MJML, PARTS, TEXT
 from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.consent import ConsentRules
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.notices import NoticeRules
 from tillroll.campaign.language.privacy import PrivacyRules
@@ -43,13 +44,14 @@ _NAME_PROBLEM = (
     "the name of a {} has only lower-case letters, digits and hyphens, since other files refer to it"
 )
 GUARDRAILS, CALENDAR, BRAND = "rules/guardrails.yaml", "rules/calendar.yaml", "rules/brand.yaml"
-PRIVACY, NOTICES = "rules/privacy.yaml", "rules/notices.yaml"
+PRIVACY, NOTICES, CONSENT = "rules/privacy.yaml", "rules/notices.yaml", "rules/consent.yaml"
 _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     GUARDRAILS: Guardrails,
     CALENDAR: Calendar,
     BRAND: Brand,
     PRIVACY: PrivacyRules,
     NOTICES: NoticeRules,
+    CONSENT: ConsentRules,
 }
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
 _RULE_PLACES = (
@@ -58,6 +60,7 @@ _RULE_PLACES = (
     "brand.yaml",
     "privacy.yaml",
     "notices.yaml",
+    "consent.yaml",
     "segments/*.yaml",
     "codes/*.yaml",
     "lists/*.csv",

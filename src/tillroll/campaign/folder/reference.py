@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tillroll.campaign.folder.schema import KINDS, Schema, schema_of
-from tillroll.campaign.folder.template_words import PLAIN, VARIABLES
+from tillroll.campaign.folder.template_words import CONFIRM_LINK, PLAIN, VARIABLES
 from tillroll.campaign.folder.uses import OF_THE_OFFER
 from tillroll.campaign.language.events.event import event_names
 
@@ -19,6 +19,7 @@ _TITLES = {
     "brand": "The brand: `rules/brand.yaml`",
     "privacy": "Personal data: `rules/privacy.yaml`",
     "notices": "Notices to people of the shop: `rules/notices.yaml`",
+    "consent": "Signing up for e-mails: `rules/consent.yaml`",
 }
 _FORMS = (  # part of a pattern in the schema → its description
     ("ago", "how long ago, like `90d ago`"),
@@ -80,7 +81,8 @@ def _variables() -> Iterator[str]:
     yield _EMAILS
     yield "| variable | meaning | available |\n|---|---|---|"
     for name, meaning in PLAIN.items():
-        yield f"| `{name}` | {meaning} | always |"
+        available = "in the e-mail of double opt-in alone" if name == CONFIRM_LINK else "always"
+        yield f"| `{name}` | {meaning} | {available} |"
     for owner, words in VARIABLES.items():
         availability = _available_in(owner)
         if not words:

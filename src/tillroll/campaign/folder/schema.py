@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.consent import ConsentRules
 from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
@@ -38,8 +39,9 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "brand": Brand,
     "privacy": PrivacyRules,
     "notices": NoticeRules,
+    "consent": ConsentRules,
 }
-"""The kinds of files: campaigns/, rules/segments/, rules/codes/, and the five single files."""
+"""The kinds of files: campaigns/, rules/segments/, rules/codes/, and the single files."""
 
 _BOUNDS = {
     "ge": "minimum",

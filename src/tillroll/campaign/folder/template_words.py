@@ -44,8 +44,12 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
 LINK = "unsubscribe_link"
 """The link by which the reader stops these e-mails."""
 
+CONFIRM_LINK = "confirm_link"
+"""The link by which somebody confirms that they signed up (`rules/consent.yaml`)."""
+
 PLAIN: Mapping[str, str] = {
     LINK: "the reader stops these e-mails there; every e-mail needs it in each part",
+    CONFIRM_LINK: "somebody who signed up confirms it there",
     "shop_link": "the store's address, which says the campaign to your web statistics",
 }
 """The variables without fields, which are shown as they are."""

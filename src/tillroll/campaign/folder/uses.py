@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
-from tillroll.campaign.folder.template_words import LINK, MJML
+from tillroll.campaign.folder.template_words import CONFIRM_LINK, HTML, LINK, MJML
 from tillroll.campaign.folder.templates import check_template, names_used
+from tillroll.campaign.language.consent import ConsentRules
 from tillroll.campaign.language.events.event import EVENT_VARIABLES, event_names, variables_of
 from tillroll.campaign.language.models import (
     AMOUNT_KINDS,
@@ -43,7 +44,7 @@ def check_uses(source: Source, campaign: Campaign, texts: Mapping[str, str]) -> 
                 ("subjects", frozenset().union(*map(names_used, email.subjects.values()))),
                 ("template", _names_in(email.template, texts)),
             ):
-                for name in sorted(used & missing):
+                for name in sorted(used & (missing | {CONFIRM_LINK})):
                     findings.append(source.finding((*place, key), _problem(name, key)))
         if message.reminder is not None and not has_code:
             findings.append(source.finding((*path, "reminder"), "a reminder needs a code; add an offer:"))
@@ -163,7 +164,33 @@ def _half_translated(
         )
 
 
+def check_confirmation(source: Source, rules: ConsentRules, texts: Mapping[str, str]) -> Iterator[Finding]:
+    """Find what the e-mail of double opt-in lacks: its template, a link in each part, subjects and languages that fit."""
+    email = rules.confirmation
+    if email is None:
+        return
+    files = {file: text for file, text in texts.items() if file.startswith(f"templates/{email.template}/")}
+    if not any(file.endswith((f"/{MJML}", f"/{HTML}")) for file in files):
+        problem = f"there is no templates/{email.template}/{MJML}"
+        yield source.finding(("confirmation", "template"), problem)
+        return
+    for path, text in sorted(files.items()):
+        used = names_used(text)
+        if CONFIRM_LINK not in used:
+            problem = f"{path} has no link to confirm with; show {{{{ {CONFIRM_LINK} }}}}"
+            yield source.finding(("confirmation", "template"), problem)
+        for name in sorted(used & (OF_THE_OFFER | EVENT_VARIABLES.keys())):
+            problem = f"{path} uses {name!r}, which an e-mail of double opt-in doesn't have"
+            yield source.finding(("confirmation", "template"), problem)
+    own = MessageSettings(
+        template=email.template, subject=email.subject, language=email.language, subjects=email.subjects
+    )
+    yield from _half_translated(source, ("confirmation",), own, own, files)
+
+
 def _problem(name: str, key: str) -> str:
+    if name == CONFIRM_LINK:
+        return f"the {key} uses {name!r}, which only the e-mail of double opt-in has (rules/consent.yaml)"
     if name in OF_THE_OFFER:
         return f"the {key} uses {name!r}, but there is no offer: here"
     events = sorted(event_names(name))
