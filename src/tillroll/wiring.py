@@ -35,6 +35,7 @@ from tillroll.ledger.locks.rate_levels import Levels
 from tillroll.ledger.queries.stores import learned_facts
 from tillroll.ledger.records import Store
 from tillroll.ledger.sealing import Sealer
+from tillroll.rendering.bulk.confirm import ConfirmLinks
 from tillroll.rendering.bulk.link import UnsubscribeLinks
 from tillroll.send.transport import Transport
 from tillroll.send.transports.nowhere import Nowhere
@@ -63,6 +64,11 @@ class Services:
     def links(self) -> UnsubscribeLinks:
         """The links by which readers stop e-mails."""
         return UnsubscribeLinks(self.settings.link_url, self.keys, mailbox=self.settings.bounces_to)
+
+    @cached_property
+    def confirm_links(self) -> ConfirmLinks:
+        """The links by which people confirm that they signed up."""
+        return ConfirmLinks(self.settings.link_url, self.keys)
 
     def open_client(self, store: Store, *, person: bool = False) -> Client:
         """Return a client of one store, which the caller must close. All clients share the store's rate limit through the ledger.

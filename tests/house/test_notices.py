@@ -1,4 +1,4 @@
-"""E-mails leave by three ways only: customers' and proofs by `send/`, notices by the one place that adds the audit's head.
+"""E-mails leave by four ways only: three in `send/`, and notices by the one place that adds the audit's head.
 
 A proof goes to somebody of the shop, which one place makes sure of.
 """
@@ -29,17 +29,19 @@ def _deliveries(module: Module) -> Iterator[int]:
             yield node.lineno
 
 
-def test_e_mails_are_made_in_three_places() -> None:
+def test_e_mails_are_made_in_four_places() -> None:
     assert _places(lambda module: uses_of(MAKING, module)) == {
         "send/slices/compose.py",
+        "send/beside/confirm.py",
         "rendering/proof/proof.py",
         "loop/notices/by_mail.py",
     }
 
 
-def test_e_mails_are_handed_over_in_three_places() -> None:
+def test_e_mails_are_handed_over_in_four_places() -> None:
     assert _places(lambda module: list(map(str, _deliveries(module)))) == {
         "send/hand_over.py",
+        "send/beside/confirm.py",
         "send/proof.py",
         "loop/notices/by_mail.py",
     }

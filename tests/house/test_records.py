@@ -32,6 +32,7 @@ TABLES = {
     "PrivacyRequest": "privacy_requests",
     "Run": "runs",
     "SignInCount": "sign_in_counts",
+    "SignUp": "sign_ups",
     "Store": "stores",
     "Suppression": "suppressions",
     "StoredEvent": "events",

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.states import EntryState, RunState
+from tillroll.campaign.states import EntryState, RunState, SignUpState
 from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.faults.rows import next_try
-from tillroll.ledger.tables import changes, consent_pushes, entries, events, lanes, runs, stores
+from tillroll.ledger.tables import changes, consent_pushes, entries, events, lanes, runs, sign_ups, stores
 from tillroll.plan.due.slots import next_slot
 
 IDLE = timedelta(minutes=1)
@@ -48,6 +48,11 @@ def due_stores(connection: Connection, now: datetime) -> list[DueStore]:
         sa.exists().where(changes.c.store_id == stores.c.id, changes.c.changed_at > lanes.c.looked_at),
         sa.exists().where(events.c.store_id == stores.c.id, events.c.received_at > lanes.c.looked_at),
         sa.exists().where(changes.c.store_id == stores.c.id, changes.c.created_at > lanes.c.looked_at),
+        sa.exists().where(
+            sign_ups.c.store_id == stores.c.id,
+            sign_ups.c.state.in_((SignUpState.ASKED, SignUpState.AGREED)),
+            sign_ups.c.changed_at > lanes.c.looked_at,
+        ),
         sa.exists().where(
             consent_pushes.c.store_id == stores.c.id, consent_pushes.c.asked_at > lanes.c.looked_at
         ),

@@ -40,6 +40,7 @@ from tillroll.ledger.tables import (
     reviews,
     segment_changes,
     segment_members,
+    sign_ups,
     suppressions,
 )
 
@@ -88,6 +89,7 @@ PLACES: tuple[DataPlace, ...] = (
     DataPlace(table=privacy_requests, found_by=FoundBy.EVENT, blanked={"email": ""}),
     DataPlace(table=suppressions, found_by=FoundBy.ADDRESS),  # otherwise they would be written to again
     DataPlace(table=consents, found_by=FoundBy.ADDRESS),  # the proof that they had agreed to what they got
+    DataPlace(table=sign_ups, found_by=FoundBy.ADDRESS, removed=True),
     DataPlace(table=consent_pushes, found_by=FoundBy.ADDRESS, removed=True),
     DataPlace(
         table=mail_reports, found_by=FoundBy.ADDRESS, blanked={"address": "", "mailbox": "", "said": ""}

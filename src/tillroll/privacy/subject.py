@@ -23,6 +23,7 @@ from tillroll.ledger.tables import (
     recipients,
     reviews,
     runs,
+    sign_ups,
 )
 from tillroll.privacy.places import DataPlace, FoundBy
 
@@ -37,11 +38,12 @@ class DataSubject:
     addresses: tuple[str, ...]  # in lower case: the one that was asked for, and others of the same customers
     numbers: tuple[int, ...]  # of the customers in the store
     recipients: tuple[int, ...]  # rows of the runs that they were planned for
+    signed_up: bool = False  # by the form, perhaps without becoming a customer
 
     @property
     def is_known(self) -> bool:
         """Whether anything was found."""
-        return bool(self.numbers or self.recipients)
+        return bool(self.numbers or self.recipients or self.signed_up)
 
 
 def find_subject(connection: Connection, store_id: int, email: str) -> DataSubject:
@@ -70,7 +72,12 @@ def find_subject(connection: Connection, store_id: int, email: str) -> DataSubje
         addresses=tuple(sorted({same_address(one) for one in said if one})),
         numbers=tuple(sorted(numbers)),
         recipients=tuple(sorted(row.id for row in found)),
+        signed_up=connection.scalar(sa.select(sa.exists().where(*_signed_up(store_id, address)))) is True,
     )
+
+
+def _signed_up(store_id: int, address: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return sign_ups.c.store_id == store_id, sign_ups.c.address == address
 
 
 def _numbers_of(connection: Connection, store_id: int, address: str) -> Iterator[int]:

@@ -208,14 +208,27 @@ def compile_message(
 
     Raises `Refused` when the MJML or a template is faulty.
     """
-    files, folder = revision.template_files(message.template, language), f"templates/{message.template}"
+    files = revision.template_files(message.template, language)
+    subject = compile_subject(message, filters, language)
+    return compile_files(files, message.template, subject, filters, language)
+
+
+def compile_files(
+    files: Mapping[str, str],
+    template: str,
+    subject: TemplatePart,
+    filters: Mapping[str, Callable[..., Any]],
+    language: str,
+) -> Compiled:
+    """Compile the files of a template in one language. Raises `Refused`."""
+    folder = f"templates/{template}"
     source = source_of(files, language)
     layout, body = convert(source), source.file
     text_file = body if source.needs_text else file_in(TEXT, language)
     html = _a_line_for_each_tag(layout.html)
     text = _a_line_for_each_tag(layout.text) if source.needs_text else files[text_file]
     return Compiled(
-        subject=compile_subject(message, filters, language),
+        subject=subject,
         html=_part(
             BudgetedEnvironment(autoescape=True, filters=filters),
             place=f"{folder}/{body}",
@@ -235,7 +248,11 @@ def compile_subject(
     message: MessageSettings, filters: Mapping[str, Callable[..., Any]], language: str = ""
 ) -> TemplatePart:
     """Compile a message's subject in a language. Raises `Refused` when it is faulty."""
-    subject = message.subject_in(language)
+    return subject_part(message.subject_in(language), filters)
+
+
+def subject_part(subject: str, filters: Mapping[str, Callable[..., Any]]) -> TemplatePart:
+    """Compile a subject. Raises `Refused` when it is faulty."""
     return _part(
         BudgetedEnvironment(autoescape=False, filters=filters),
         place=f"The subject {subject!r}"[:100],

@@ -37,11 +37,10 @@ from tillroll.campaign.frozen.revision import (
 )
 from tillroll.campaign.frozen.sign_up import ConfirmationWords, SignUpTerms
 from tillroll.campaign.language.calendar import Calendar
-from tillroll.campaign.language.consent import ConsentRules
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
 from tillroll.campaign.language.notices import NoticeRules
-from tillroll.campaign.language.privacy import PrivacyRules
+from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment, lists_of
 from tillroll.campaign.sentences.advice import advice_on

@@ -26,10 +26,9 @@ from tillroll.campaign.folder.template_words import HTML, MJML, PARTS, TEXT
 from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.language.calendar import Calendar
-from tillroll.campaign.language.consent import ConsentRules
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.notices import NoticeRules
-from tillroll.campaign.language.privacy import PrivacyRules
+from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.language.translations import file_in, is_part, language_of
 from tillroll.campaign.segments.contradictions import check_segment
 from tillroll.campaign.segments.iso_codes import check_codes, language_fault

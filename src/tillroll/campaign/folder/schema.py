@@ -18,12 +18,11 @@ from pydantic.json_schema import GenerateJsonSchema
 from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
-from tillroll.campaign.language.consent import ConsentRules
 from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
 from tillroll.campaign.language.notices import NoticeRules
-from tillroll.campaign.language.privacy import PrivacyRules
+from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.text.overlay import ENVIRONMENTS
 from tillroll.campaign.text.units import say_duration

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from tillroll.campaign.folder.template_words import CONFIRM_LINK, HTML, LINK, MJML
 from tillroll.campaign.folder.templates import check_template, names_used
-from tillroll.campaign.language.consent import ConsentRules
 from tillroll.campaign.language.events.event import EVENT_VARIABLES, event_names, variables_of
 from tillroll.campaign.language.models import (
     AMOUNT_KINDS,
@@ -18,6 +17,7 @@ from tillroll.campaign.language.models import (
     Offer,
     Reminder,
 )
+from tillroll.campaign.language.privacy import ConsentRules
 from tillroll.campaign.language.translations import file_in, language_of, translations_in, written_twice
 from tillroll.campaign.sentences.claims import claims_of
 from tillroll.campaign.text.findings import Finding

@@ -124,6 +124,22 @@ class Customers(Resource):
         body = {"acceptMarketing": accepts_marketing}
         self._connection.write("PUT", f"/customers/{customer_id}", body=body)
 
+    def create(self, email: str, *, language: str = "") -> int:
+        """Make a customer who wants e-mails (`POST /customers`). Returns their number. Scope `create_customers`.
+
+        Raises `StoreSaysConflict` if the store has somebody with this address, and `OutcomeUnknown`.
+        """
+        body: dict[str, Any] = {"email": email, "acceptMarketing": True}
+        if language:
+            body["lang"] = language
+        return required_number(self._connection.write("POST", "/customers", body=body).get("id"))
+
+    def number_of(self, email: str) -> int | None:
+        """Return the number of the customer with an address (`GET /customers?email=…`); None if the search shows none."""
+        query = {"email": email, "useExactEmailMatch": "true", "limit": 1, "responseFields": "items(id)"}
+        found = parts(self._connection.read("/customers", query), "items")
+        return next((required_number(raw.get("id")) for raw in found), None)
+
     def groups(self) -> Iterator[CustomerGroup]:
         """Yield all groups of customers, General first (`GET /customer_groups`)."""
         rows = self._connection.every("/customer_groups", identity=identity_of("id"))

@@ -27,6 +27,7 @@ SCOPES = (
     "update_catalog",
     "read_orders",
     "read_customers",
+    "create_customers",
     "update_customers",
     "read_discount_coupons",
     "create_discount_coupons",

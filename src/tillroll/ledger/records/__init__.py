@@ -7,7 +7,7 @@ bulk path may keep plain tuples where it says so. Amounts are in the store's cur
 from tillroll.ledger.records.campaigns import CampaignRecord
 from tillroll.ledger.records.changes import Change, ChangePart, Drift
 from tillroll.ledger.records.codes import Chunk, Code
-from tillroll.ledger.records.consent import ConsentPush, Suppression
+from tillroll.ledger.records.consent import ConsentPush, SignUp, Suppression
 from tillroll.ledger.records.events import Entry, PrivacyRequest, StoredEvent
 from tillroll.ledger.records.faults import ItemFault
 from tillroll.ledger.records.imports import Import, ImportRow
@@ -45,6 +45,7 @@ __all__ = [
     "Record",
     "Run",
     "SignInCount",
+    "SignUp",
     "Store",
     "StoredEvent",
     "StoredNotice",

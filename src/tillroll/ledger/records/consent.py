@@ -1,11 +1,11 @@
-"""Who wants no e-mails, and what the store must be told of it."""
+"""Who wants no e-mails, who signed up for them, and what the store must be told of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from tillroll.campaign.states import ConsentSource, SuppressionCause
+from tillroll.campaign.states import ConsentSource, SignUpState, SuppressionCause
 from tillroll.ledger.records.record import Record
 
 
@@ -41,3 +41,23 @@ class ConsentPush(Record):
     asked_at: datetime  # when they said so
     not_before: datetime | None  # it is told again then
     attempts: int  # in vain so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignUp(Record):
+    """Somebody's wish to get e-mails."""
+
+    id: int
+    store_id: int
+    consent_text_id: int  # what they agreed to
+    address: str  # as it is compared
+    mailbox: str  # of that address
+    language: str  # in which they read it
+    state: SignUpState
+    asked_at: datetime  # when the form came
+    expires_at: datetime | None  # of the link to confirm it; None: no e-mail left yet
+    confirmed_at: datetime | None  # when they agreed: with the form, or with the click
+    not_before: datetime | None  # it is tried again then
+    attempts: int  # in vain so far
+    customer_id: int | None  # in the store, once that is known
+    changed_at: datetime

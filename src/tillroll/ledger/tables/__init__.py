@@ -29,6 +29,8 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ events                            webhook deliveries of the store
         ├─ suppressions, consents            who wants no e-mails, and the proof of who agreed to them
         ├─ consent_pushes                    what the store must be told of that
+        ├─ sign_up_forms ── consent_texts,   the form by which people sign up, every text that they agreed to,
+        │                   sign_ups         and who signed up
         ├─ mail_reports                      bounces and complaints
         ├─ notices                           what people of the shop are told, and whether it reached them
         ├─ privacy_requests                  what people ask about their own data, with the deadline
@@ -72,6 +74,7 @@ from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
 from tillroll.ledger.tables.messages import (
     clicks,
     consent_pushes,
+    consent_texts,
     consents,
     day_sums,
     domain_paces,
@@ -82,6 +85,8 @@ from tillroll.ledger.tables.messages import (
     notices,
     redemptions,
     sender_days,
+    sign_up_forms,
+    sign_ups,
     suppressions,
 )
 from tillroll.ledger.tables.mirror import (
@@ -141,6 +146,7 @@ __all__ = [
     "clicks",
     "codes",
     "consent_pushes",
+    "consent_texts",
     "consents",
     "coupons",
     "customer_fields",
@@ -195,6 +201,8 @@ __all__ = [
     "sender_days",
     "sessions",
     "sign_in_counts",
+    "sign_up_forms",
+    "sign_ups",
     "stock_changes",
     "store_facts",
     "store_roles",

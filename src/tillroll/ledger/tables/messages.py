@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tillroll.ledger.tables.columns import count, identity, metadata, of, text
-from tillroll.ledger.tables.types import Amount, UtcDateTime
+from tillroll.ledger.tables.types import Amount, Identity, UtcDateTime
 
 messages = sa.Table(
     "messages",
@@ -230,4 +230,50 @@ mail_reports = sa.Table(  # each is counted once
     sa.UniqueConstraint("store_id", "event_key"),
     sa.Index(None, "store_id", "mailbox", "kind"),
     sa.Index(None, "store_id", "campaign", "kind", "at"),
+)
+
+consent_texts = sa.Table(  # what people agreed to: rows are never changed
+    "consent_texts",
+    metadata,
+    identity(),
+    of("stores"),
+    text("version"),  # digest of the texts
+    sa.Column("texts", sa.JSON, nullable=False),  # by language
+    sa.Column("first_used_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("store_id", "version"),
+)
+
+sign_up_forms = sa.Table(  # the form in force of each store, as `rules/consent.yaml` says
+    "sign_up_forms",
+    metadata,
+    sa.Column("store_id", Identity, sa.ForeignKey("stores.id"), primary_key=True, autoincrement=False),
+    of("consent_texts"),
+    sa.Column("is_open", sa.Boolean, nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),  # of `SignUpTerms.as_json`
+    sa.Column("read_at", UtcDateTime, nullable=False),
+)
+
+sign_ups = sa.Table(
+    "sign_ups",
+    metadata,
+    identity(),
+    of("stores"),
+    of("consent_texts"),  # that they agreed to
+    text("address"),
+    text("mailbox"),
+    text("language", ""),  # in which they read it
+    text("state"),  # of `SignUpState`
+    text("reason", ""),
+    text("client", ""),  # salted hash of where it came from
+    text("confirmed_client", ""),  # of where it was confirmed
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime),  # of the link to confirm it
+    sa.Column("confirmed_at", UtcDateTime),
+    sa.Column("not_before", UtcDateTime),  # it is tried again then
+    count("attempts"),
+    sa.Column("customer_id", sa.BigInteger),  # in the store, once that is known
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Index(None, "store_id", "state"),
+    sa.Index(None, "store_id", "mailbox"),
+    sa.Index(None, "store_id", "client", "asked_at"),
 )

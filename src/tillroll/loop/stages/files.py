@@ -10,6 +10,7 @@ import structlog
 from tillroll.campaign import Book
 from tillroll.campaign.folder.files import fingerprint, read_book, stores_with_own
 from tillroll.errors import FaultyFiles, TillrollError
+from tillroll.ledger.consent.sign_ups import record_form
 from tillroll.loop.stages.store_worker import StoreWorker
 from tillroll.plan.record.revisions import record_book
 
@@ -75,6 +76,7 @@ def read_files(worker: StoreWorker) -> bool:
     is_whole = record_book(worker.services.engine, store_id=worker.store_id, book=book, now=now)
     worker.files_seen, worker.files_unreadable = seen if is_whole else "", False
     worker.privacy, worker.notices = book.privacy, book.notices
+    record_form(worker.services.engine, store_id=worker.store_id, terms=book.sign_up, now=now)
     if not is_whole:
         return True  # the campaigns that could not be recorded have faults, and their runs don't begin
     for finding in book.findings:

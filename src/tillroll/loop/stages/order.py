@@ -15,6 +15,7 @@ from tillroll.loop.stages.files import read_files
 from tillroll.loop.stages.minting import approved_runs, mint_runs
 from tillroll.loop.stages.planning import follow_events, plan_runs
 from tillroll.loop.stages.sending import remind_runs, send_runs
+from tillroll.loop.stages.sign_ups import welcome
 from tillroll.loop.stages.store_worker import StoreWorker, mirror_session, slice_end
 from tillroll.loop.stages.upkeep import change_codes, forget_old_runs, look_for_drift, reconcile_codes
 from tillroll.mint.context import MintContext
@@ -57,8 +58,9 @@ def run_stages(
     handled = calls.call(Stage.WEBHOOKS, lambda: handle_events(mirror_session(worker, until)), failed=0)
     told = partial(handle_mail_events, engine, store_id, now=worker.services.clock.now())
     handled += calls.call(Stage.WEBHOOKS, told, failed=0)
+    waits = [calls.call(Stage.CONSENT, lambda: welcome(worker, until), failed=None)]
     made = _make_runs(worker, store, until, calls)
-    waits = [calls.call(Stage.CONSENT, lambda: tell_store(worker.session, until=until), failed=None)]
+    waits.append(calls.call(Stage.CONSENT, lambda: tell_store(worker.session, until=until), failed=None))
     waits.append(calls.call(Stage.PLAN, lambda: plan_runs(worker, until), failed=None))
     calls.call(Stage.APPROVE, lambda: _settle_plans(worker, until), failed=0)
     context = worker.mint_context

@@ -8,7 +8,7 @@ from alembic import op
 from tillroll.ledger.tables.types import Identity, UtcDateTime
 
 revision = "0057"
-down_revision = "0052"
+down_revision = "0054"
 branch_labels = None
 depends_on = None
 
