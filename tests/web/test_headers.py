@@ -13,9 +13,11 @@ from tests.shop import ANA, SHOP
 from tests.web.site import PASSWORD, app_for, token_on
 
 OPEN = {"/login", "/healthz", "/static/tillroll.css"}
-SIGNED = {"/webhooks/ecwid", "/events/1003/quiz-finished", "/unsubscribe/EXAMPLE"}
-"""What programs and mail programs post to, with a signature instead of a form's token."""
-OF_READERS = "/unsubscribe/EXAMPLE"  # its token says who asks (test_unsubscribe.py)
+SIGN_UP = {"/signup/1003", "/signup/1003/thanks", "/signup/1003/form.js", "/signup/1003/confirm/EXAMPLE"}
+OF_READERS = {"/unsubscribe/EXAMPLE", *SIGN_UP}
+"""Pages of readers: a link's token says who asks, or nobody need say it (test_unsubscribe.py, test_sign_up.py)."""
+SIGNED = {"/webhooks/ecwid", "/events/1003/quiz-finished", *OF_READERS}
+"""What is posted to without a form's token: with a signature instead, by readers, or by their mail programs."""
 
 
 def addresses(app: Flask, run_id: int) -> dict[str, set[str]]:
@@ -28,6 +30,7 @@ def addresses(app: Flask, run_id: int) -> dict[str, set[str]]:
         address = address.replace("<int:ecwid_id>/<name>", "1003/quiz-finished").replace(
             "<token:token>", "EXAMPLE"
         )
+        address = address.replace("<int:ecwid_id>", "1003")
         methods_by_address.setdefault(address, set()).update((rule.methods or set()) & {"GET", "POST"})
     return methods_by_address
 
@@ -38,7 +41,7 @@ def test_only_public_pages_are_shown_without_signing_in(
     for address, methods in addresses(app, run_id).items():
         if "GET" in methods and address not in {
             "/metrics",
-            OF_READERS,
+            *OF_READERS,
         }:  # it has its own token (test_metrics.py)
             with stranger.get(address) as answer:
                 seen = answer.status_code == 200

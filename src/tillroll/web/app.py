@@ -28,7 +28,7 @@ from tillroll.web.pages import (
     runs,
     stores,
 )
-from tillroll.web.public import clicks, unsubscribe
+from tillroll.web.public import clicks, sign_up, unsubscribe
 from tillroll.web.support import (
     addresses,
     bounds,
@@ -44,8 +44,8 @@ from tillroll.web.support import (
 )
 from tillroll.wiring import Services
 
-PUBLIC = (unsubscribe, clicks)
-"""Where links in e-mails lead."""
+PUBLIC = (unsubscribe, clicks, sign_up)
+"""Where links in e-mails lead, and the form by which people sign up for them."""
 
 _STATIC = Path(__file__).parent / "static"
 _STATIC_PATH = "/static"
@@ -68,11 +68,7 @@ def create_app(
     request_context.attach(app, services)
     headers.set_up(app)
     forms.set_up(app)
-    protected = CSRFProtect(app)
-    protected.exempt(webhooks.pages)  # signed by the store instead
-    protected.exempt(events.pages)  # signed by their sender instead
-    protected.exempt(mail_hooks.pages)  # the address is secret, and most services sign too
-    protected.exempt(unsubscribe.pages)  # the link's token is what a form's token would be
+    _protect_forms(app)
     signin.set_up(app, services, password_cost)
     addresses.set_up(app)
     errors.set_up(app)
@@ -96,6 +92,16 @@ def create_app(
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     return app
+
+
+def _protect_forms(app: Flask) -> None:
+    """Have forms carry a token, but for what strangers post.
+
+    Programs prove by a signature or a secret address who they are. Readers have a link's token, or act on nobody's behalf.
+    """
+    protected = CSRFProtect(app)
+    for module in (webhooks, events, mail_hooks, unsubscribe, sign_up):
+        protected.exempt(module.pages)
 
 
 class _RowNumber(IntegerConverter):

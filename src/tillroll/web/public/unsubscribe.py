@@ -20,8 +20,9 @@ from tillroll.campaign.states import ConsentSource
 from tillroll.ledger.audit import Way, act_by
 from tillroll.rendering.bulk.link import PATH, Subscription
 from tillroll.track.consent.by_link import Choice, choose, look
+from tillroll.web.public.languages import languages_of_browser
 from tillroll.web.public.limiter import BadLinks
-from tillroll.web.public.words import LANGUAGES, UnsubscribeWords, words_in
+from tillroll.web.public.words import UnsubscribeWords, words_in
 from tillroll.web.support import inputs, request_context
 
 log = structlog.get_logger("tillroll.web")
@@ -72,7 +73,7 @@ def _shown(subscription: Subscription) -> ResponseReturnValue:
     view = look(services.engine, subscription, now=request_context.now())
     if view is None:
         return refuse_link()
-    words = words_in(view.language, *_languages_of_browser(), view.store.language)
+    words = words_in(view.language, *languages_of_browser(), view.store.language)
     values = {"shop": view.store.name, "address": mask_email(view.address)}
     said = {
         Choice.ALL: words.stopped,
@@ -95,7 +96,7 @@ def refuse_link() -> ResponseReturnValue:
     """Answer a link that this installation didn't make, or no longer has the key of."""
     bad_links: BadLinks = current_app.extensions[_BAD_LINKS]
     may_go_on = bad_links.count(request.remote_addr or "", request_context.now())
-    words: UnsubscribeWords = words_in(*_languages_of_browser())
+    words: UnsubscribeWords = words_in(*languages_of_browser())
     status = 404 if may_go_on else 429
     answer = make_response(render_template("unsubscribe.html", words=words, values=None), status)
     if not may_go_on:
@@ -108,9 +109,3 @@ def filled(sentence: str, values: Mapping[str, str]) -> Markup:
     """Return a sentence with names filled in. Each keeps its own direction, so that it turns nothing around it."""
     shown = {name: Markup("<bdi>{}</bdi>").format(value) for name, value in values.items()}
     return escape(sentence).format(**shown)
-
-
-def _languages_of_browser() -> tuple[str, ...]:
-    """Return the language that the reader's browser asks for, of those that the page has."""
-    best = request.accept_languages.best_match(sorted(LANGUAGES))
-    return (best,) if best is not None else ()

@@ -43,7 +43,7 @@ def set_up(app: Flask) -> None:
     @app.after_request
     def _add(response: Response) -> Response:
         for name, value in _COMMON.items():
-            response.headers[name] = value
+            response.headers.setdefault(name, value)
         response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
         if request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
