@@ -35,6 +35,7 @@ ASKS = {
     "codes revoke": "1 --yes",
     "codes recycle": "1",
     "faults retry": "1",
+    "messages show": "1 ana@mail.example",
     "send resume": "",
     "suppressions list": "",
     "suppressions export": "",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.sentences.causes import say_code_cause
 from tillroll.campaign.states import CodeCause
@@ -19,12 +19,17 @@ from tillroll.ledger.tables import codes, recipients, runs
 COLUMNS = ("code", "state", "coupon_id", "email", "customer_id", "reason")
 
 
+def note_revealed(connection: Connection, run_id: int, now: datetime) -> None:
+    """Note since when a code of a run is known to a person: it isn't handed out again."""
+    first = (runs.c.id == run_id, runs.c.revealed_at.is_(None))
+    connection.execute(sa.update(runs).where(*first).values(revealed_at=now))
+
+
 def reveal_codes(engine: Engine, *, run_id: int, person: str, now: datetime) -> Iterator[dict[str, Any]]:
     """Record that a person sees the run's codes, and yield each with its recipient and state, in the order they were reserved."""
     with writing(engine) as connection:
         load_run(connection, run_id)
-        first = (runs.c.id == run_id, runs.c.revealed_at.is_(None))
-        connection.execute(sa.update(runs).where(*first).values(revealed_at=now))
+        note_revealed(connection, run_id, now)
         audit.record(
             connection,
             at=now,

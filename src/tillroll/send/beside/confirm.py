@@ -1,7 +1,7 @@
 """Sending the e-mail by which somebody confirms that they signed up: one for each wish, made from the shop's template.
 
 It is written down that an e-mail leaves before it does. After a kill in between, a transport with a log tells whether it left;
-otherwise it counts as sent, so that nobody gets two. Crash points: *claimed*, *handed over*, as in `deliver.py`.
+otherwise it counts as sent, so that nobody gets two. Crash points: *claimed*, *handed over*, as in `send/slices/deliver.py`.
 """
 
 from __future__ import annotations

@@ -41,6 +41,17 @@ def next_messages(sending: Sending, now: datetime, most: int) -> sa.Select[Any]:
         .limit(most)
         .subquery("due")
     )
+    return _with_facts(sending, due, now)
+
+
+def one_message(sending: Sending, message_id: int, now: datetime) -> sa.Select[Any]:
+    """Select one message in the same way, whatever its state."""
+    one = sa.select(messages.c.id).where(messages.c.id == message_id).subquery("due")
+    return _with_facts(sending, one, now)
+
+
+def _with_facts(sending: Sending, due: sa.Subquery, now: datetime) -> sa.Select[Any]:
+    run = sending.run
     same_customer = sa.and_(
         customers.c.store_id == run.store_id, customers.c.customer_id == recipients.c.customer_id
     )
