@@ -20,6 +20,7 @@ from tillroll.ledger.tables import customers, sign_ups
 from tillroll.loop.advance import StoreWorker
 from tillroll.loop.due import due_stores, record_turn
 from tillroll.loop.stages.sign_ups import welcome
+from tillroll.recovery.park import park
 from tillroll.sandbox.serve import Sandbox
 from tillroll.track.mirror.sync import sync_profile
 from tillroll.track.signups.sign_up import Wanted, ask, confirm
@@ -185,3 +186,15 @@ def test_a_wish_without_a_click_is_forgotten_after_a_while(worker: StoreWorker) 
         work(worker)
         with reading(worker.services.engine) as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(sign_ups)) == left
+
+
+def test_after_a_restore_no_second_e_mail_leaves(worker: StoreWorker, sandbox: Sandbox) -> None:
+    sign_up(worker, DOUBLE)  # as the backup has it: the e-mail left after that
+    services = worker.services
+    park(services.engine, services.transport, store_id=1, record=None, now=services.clock.now())
+    work(worker)
+    assert (mails(worker), row(services.engine).state) == ([], SignUpState.MAILED)
+    now = services.clock.now()
+    assert confirm(services.engine, 1, row(services.engine).id, ADDRESS, client="c2", now=now) is not None
+    work(worker)
+    assert len(in_store(sandbox)) == 1

@@ -1,23 +1,24 @@
-"""Parking what may have gone out in the lost time: e-mails that may have left, and codes of pools."""
+"""Parking what may have gone out in the lost time: e-mails that may have left, those to confirm a sign-up, and codes of pools."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.states import MessageState, RunState
+from tillroll.campaign.states import MessageState, RunState, SignUpState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.pools import POOL
 from tillroll.ledger.queries.runs import runs_in
-from tillroll.ledger.tables import codes, messages, runs
+from tillroll.ledger.tables import codes, messages, runs, sign_ups
 from tillroll.recovery.decide import RunStage, StoreRecord
 from tillroll.recovery.doubt import IN_DOUBT
 from tillroll.send.slices.prepare import MAY_HAVE_LEFT
 from tillroll.send.transport import Transport
 
 _PIECE = 1_000
+_LINK_WORKS = timedelta(days=3)
 
 
 def park(
@@ -35,8 +36,19 @@ def park(
         pools = sa.select(runs.c.id).where(runs.c.store_id == store_id, runs.c.kind == POOL)
         free = (codes.c.run_id.in_(pools), codes.c.recipient_id.is_(None), codes.c.handed_at.is_(None))
         connection.execute(sa.update(codes).where(*free).values(handed_at=now))
+        _park_sign_ups(connection, store_id, now)
     for run_id in doubtful:
         _park_messages(engine, transport, run_id, now)
+
+
+def _park_sign_ups(connection: Connection, store_id: int, now: datetime) -> None:
+    """Count e-mails to confirm a sign-up as sent. The link of one that left works a while longer; no second one leaves."""
+    may_have_left = (
+        sign_ups.c.store_id == store_id,
+        sign_ups.c.state.in_((SignUpState.ASKED, SignUpState.LEAVING)),
+    )
+    values = {"state": SignUpState.MAILED, "expires_at": now + _LINK_WORKS, "changed_at": now}
+    connection.execute(sa.update(sign_ups).where(*may_have_left).values(values))
 
 
 def _runs_that_may_have_sent(connection: Connection, store_id: int, record: StoreRecord | None) -> list[int]:
