@@ -317,8 +317,9 @@ def test_the_form_is_shown_on_the_shops_own_sites_alone(
     framed = stranger.get(f"{PAGE}?framed=1")
     policy = framed.headers["Content-Security-Policy"]
     assert policy.endswith("frame-ancestors https://shop.example https://blog.shop.example")
-    answer = fill_in(stranger, path=f"{PAGE}?framed=1")
-    assert answer.headers["Location"] == f"{PAGE}/thanks?framed=1"
+    answer = fill_in(stranger, path=f"{PAGE}?framed=1&lang=de")
+    assert answer.headers["Location"] == f"{PAGE}/thanks?framed=1&lang=de"
+    assert "Sie hören von" in stranger.get(answer.headers["Location"]).text
     script = stranger.get(f"{PAGE}/form.js")
     assert script.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert script.mimetype == "text/javascript"

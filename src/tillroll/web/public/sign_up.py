@@ -67,7 +67,7 @@ def submit(ecwid_id: int) -> ResponseReturnValue:
     words = _words(store)
     if not _may_go_on():
         return _form_page(store, form, fault=words.too_many, status=429)
-    thanks = redirect(url_for("sign_up.thanks", ecwid_id=ecwid_id, **_framed()), 303)
+    thanks = redirect(url_for("sign_up.thanks", ecwid_id=ecwid_id, **_kept()), 303)
     if inputs.form_text(_TRAP):
         log.info("sign_up.trapped", store=ecwid_id)
         return thanks
@@ -198,19 +198,18 @@ def _confirmation(store: Store | None, sign_up: SignUp | None) -> ResponseReturn
 
 def _answer(store: Store, form: SignUpForm, template: str, **values: object) -> Response:
     """Return a page; one that is shown in the storefront says which sites may do so."""
-    framed = _framed()
-    answer = make_response(
-        render_template(template, values={"shop": store.name}, framed=bool(framed), **values)
-    )
+    framed = bool(inputs.query_text("framed"))
+    answer = make_response(render_template(template, values={"shop": store.name}, framed=framed, **values))
     if framed:
         ancestors = f"frame-ancestors {' '.join(_sites(store, form))}"
         answer.headers["Content-Security-Policy"] = PAGE_POLICY.replace("frame-ancestors 'none'", ancestors)
     return answer
 
 
-def _framed() -> dict[str, Any]:
-    """Return the part of the query by which the form knows that it is shown in the storefront."""
-    return {"framed": "1"} if inputs.query_text("framed") else {}
+def _kept() -> dict[str, Any]:
+    """Return the parts of the query that the next page needs: that it is shown in the storefront, and the language."""
+    named = {name: inputs.query_text(name) for name in ("framed", "lang")}
+    return {name: value for name, value in named.items() if value}
 
 
 def _sites(store: Store, form: SignUpForm) -> list[str]:
