@@ -14,8 +14,8 @@ from tests.web.site import PASSWORD, app_for, token_on
 
 OPEN = {"/login", "/healthz", "/static/tillroll.css"}
 SIGN_UP = {"/signup/1003", "/signup/1003/thanks", "/signup/1003/form.js", "/signup/1003/confirm/EXAMPLE"}
-OF_READERS = {"/unsubscribe/EXAMPLE", *SIGN_UP}
-"""Pages of readers: a link's token says who asks, or nobody need say it (test_unsubscribe.py, test_sign_up.py)."""
+OF_READERS = {"/unsubscribe/EXAMPLE", "/go/EXAMPLE/EXAMPLE", *SIGN_UP}
+"""Pages of readers: a link says who asks, or nobody need say it (test_unsubscribe.py, test_clicks.py, test_sign_up.py)."""
 SIGNED = {"/webhooks/ecwid", "/events/1003/quiz-finished", *OF_READERS}
 """What is posted to without a form's token: with a signature instead, by readers, or by their mail programs."""
 
@@ -31,6 +31,7 @@ def addresses(app: Flask, run_id: int) -> dict[str, set[str]]:
             "<token:token>", "EXAMPLE"
         )
         address = address.replace("<int:ecwid_id>", "1003")
+        address = address.replace("<token:target>/<token:reader>", "EXAMPLE/EXAMPLE")
         methods_by_address.setdefault(address, set()).update((rule.methods or set()) & {"GET", "POST"})
     return methods_by_address
 
