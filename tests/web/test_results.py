@@ -11,8 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, SHOP
+from tests.track.effect.people import DAY, WINDOW, ordered, planned
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import day_sums
+from tillroll.track.results.effect.kept import measure_next
 from tillroll.web.support.charts import HEIGHT, bar_chart
 
 
@@ -63,3 +65,15 @@ def test_bars_end_at_a_round_figure() -> None:
     assert bar_chart([]).top == bar_chart([("a", Decimal(0))]).top == Decimal(1)
     assert bar_chart([("a", Decimal("0.03"))]).top == Decimal("0.05")
     assert bar_chart([("a", Decimal("10000"))]).top == Decimal(10_000)
+
+
+def test_what_campaigns_changed_is_said_in_words(ledger: Engine, ana: FlaskClient) -> None:
+    store_id, _, ours, theirs = planned(ledger, since=NOW - 2 * WINDOW, customers=500)
+    for number in (*ours[:50], *theirs[:2]):
+        ordered(ledger, store_id, number, NOW - 2 * WINDOW + DAY, 30)
+    assert "What the campaigns changed" not in ana.get(f"{SHOP}/results").text
+    measure_next(ledger, store_id=store_id, now=NOW)
+    page = ana.get(f"{SHOP}/results").text
+    assert "What the campaigns changed" in page
+    assert "people written to" in page
+    assert "were held back, of whom 2 ordered" in page

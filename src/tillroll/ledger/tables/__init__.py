@@ -41,7 +41,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ store_facts                       how the store answers, as far as a probe has learned it
         ├─ probes                            probes that may have left something in the store
         ├─ faults                            what went wrong with which item, and whether it is tried again
-        └─ redemptions, day_sums             which order used which code, and the sums of each day
+        └─ redemptions, day_sums, effects    which order used which code, the sums of each day, what campaigns changed
 transport_holds                              transports that take no e-mails
 sender_days, domain_paces                    how many e-mails left on which day, and how fast to which mail domain
 audit                                        every decision; each row holds the hash of the one before
@@ -78,6 +78,7 @@ from tillroll.ledger.tables.messages import (
     consents,
     day_sums,
     domain_paces,
+    effects,
     holds,
     mail_events,
     mail_reports,
@@ -154,6 +155,7 @@ __all__ = [
     "day_sums",
     "domain_paces",
     "drifts",
+    "effects",
     "entries",
     "events",
     "faults",

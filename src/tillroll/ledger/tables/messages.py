@@ -157,6 +157,16 @@ day_sums = sa.Table(  # of `redemptions`, moved in the transaction that changes 
     sa.PrimaryKeyConstraint("store_id", "day", "campaign"),
 )
 
+effects = sa.Table(  # what each campaign changed, measured once a day (track/results/effect/kept.py)
+    "effects",
+    metadata,
+    of("stores"),
+    text("campaign"),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.PrimaryKeyConstraint("store_id", "campaign"),
+)
+
 suppressions = sa.Table(  # rows are never deleted: one that no longer counts is lifted
     "suppressions",
     metadata,

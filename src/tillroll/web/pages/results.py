@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from flask import Blueprint, abort, render_template, request
 
 from tillroll.campaign.text.money import say_money
+from tillroll.campaign.text.zones import zone_of
 from tillroll.ledger.engine import reading
+from tillroll.track.results.effect.kept import kept_effects
+from tillroll.track.results.effect.sentences import say_effect, say_people
 from tillroll.track.results.months import Month, month_results
 from tillroll.web.support import request_context
 from tillroll.web.support.charts import bar_chart
 
 pages = Blueprint("results", __name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedLine:
+    """What one campaign changed, in words."""
+
+    campaign: str
+    sentence: str
+    people: str  # who is compared; empty: nobody yet
+    at: datetime  # when it was measured
 
 
 @pages.get("/results")
@@ -27,6 +42,7 @@ def results() -> str:
     with reading(request_context.services().engine) as connection:
         found = month_results(connection, store, month)
         before = month_results(connection, store, month.before)
+        effects = kept_effects(connection, store.id)
     chart = bar_chart(
         [
             (
@@ -41,6 +57,15 @@ def results() -> str:
         found=found,
         before=before,
         chart=chart,
+        changed=[
+            ChangedLine(
+                campaign=name,
+                sentence=say_effect(kept.found, currency=store.currency, zone=zone_of(store.timezone)),
+                people=say_people(kept.found) if kept.found.effect.orders is not None else "",
+                at=kept.at,
+            )
+            for name, kept in effects.items()
+        ],
         is_present=month == now,
         later=month.after if month.first < now.first else None,
     )

@@ -48,6 +48,11 @@ def campaign_effect(
     over_from = now - window
     ours, theirs = _people(recipients, store_id, name), _people(held_back, store_id, name)
     control = theirs.where(held_back.c.customer_id.not_in(sa.select(ours.subquery().c.customer_id)))
+    held = connection.scalar(sa.select(sa.func.count()).select_from(control.subquery())) or 0
+    if not held:  # then there is nothing to compare, and no need to read everybody
+        nobody = GroupOutcome(people=0, buyers=0)
+        effect = effect_of(nobody, nobody, held_back=0, is_final=False)
+        return CampaignEffect(effect=effect, window=window, waiting=0, first_over_at=None)
     waiting, first = 0, None
     for people in (ours, control):
         drawn = people.subquery()
@@ -55,7 +60,6 @@ def campaign_effect(
         count, since = connection.execute(query).one()
         waiting += count
         first = min((moment for moment in (first, since) if moment is not None), default=None)
-    held = connection.scalar(sa.select(sa.func.count()).select_from(control.subquery())) or 0
     effect = effect_of(
         _outcome(connection, ours, store_id, over_from, window),
         _outcome(connection, control, store_id, over_from, window),
