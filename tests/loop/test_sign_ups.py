@@ -10,16 +10,19 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.flows.events import book_of, campaign, entered
 from tests.store import lay_faults, turn
 from tests.web.test_sign_up import DOUBLE, NEW, SINGLE
 from tillroll.campaign.frozen.sign_up import SignUpTerms
 from tillroll.campaign.states import SignUpState
+from tillroll.flows.enroll import enroll
 from tillroll.ledger.consent.sign_ups import load_form, record_form
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import customers, sign_ups
 from tillroll.loop.advance import StoreWorker
 from tillroll.loop.due import due_stores, record_turn
 from tillroll.loop.stages.sign_ups import welcome
+from tillroll.plan.record.revisions import record_book
 from tillroll.recovery.park import park
 from tillroll.sandbox.serve import Sandbox
 from tillroll.track.mirror.sync import sync_profile
@@ -79,6 +82,16 @@ def test_a_new_customer_is_made_once_and_is_in_the_mirror_at_once(
         )
         assert tuple(connection.execute(query).one()) == (ADDRESS, True)
     assert mails(worker) == []
+
+
+def test_a_welcome_flow_begins_for_who_signed_up(worker: StoreWorker, sandbox: Sandbox) -> None:
+    engine, now = worker.services.engine, worker.services.clock.now()
+    book = book_of(welcome=campaign("customer_created"))
+    record_book(engine, store_id=1, book=book, now=now - timedelta(hours=1))
+    sign_up(worker)
+    work(worker)
+    enroll(engine, store_id=1, now=worker.services.clock.now() + timedelta(minutes=1))
+    assert [entry.customer_id for entry in entered(engine)] == [row(engine).customer_id]
 
 
 def test_a_lost_answer_makes_no_second_customer(worker: StoreWorker, sandbox: Sandbox) -> None:
