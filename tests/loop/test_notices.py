@@ -32,7 +32,7 @@ from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.people.notices import claim_notices, count_waiting, mark_leaving
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.sealing import Sealer
-from tillroll.ledger.tables import approvals, notices, plans, runs
+from tillroll.ledger.tables import approvals, notices, plans, runs, stores
 from tillroll.loop.notices.turn import tell_people
 from tillroll.loop.notices.whom import ShopPeople
 from tillroll.loop.stages.boundary import StageCalls
@@ -318,3 +318,32 @@ def test_several_notices_of_a_kind_leave_as_one_e_mail(desk: Desk, ledger: Engin
     assert desk.told == [(ANA.email, "“Hello” awaits approval, and 3 more")]
     desk.tell()
     assert len(desk.told) == 1
+
+
+def test_a_run_that_can_not_be_told_of_costs_the_others_nothing(desk: Desk, ledger: Engine) -> None:
+    planned(ledger)
+    with writing(ledger) as connection:
+        row = connection.execute(sa.select(runs)).one()
+        plan = connection.execute(sa.select(plans)).one()
+        broken = {**plan._mapping, "body": {"unreadable": 1}}
+        del broken["id"]
+        plan_id = connection.execute(sa.insert(plans).values(broken).returning(plans.c.id)).scalar_one()
+        again = {**row._mapping, "slot_key": "broken", "plan_id": plan_id}
+        del again["id"]
+        connection.execute(sa.insert(runs).values(again))
+        connection.execute(sa.update(runs).where(runs.c.id == row.id).values(slot_key="whole"))
+    desk.tell()
+    assert desk.told == [(ANA.email, "“Hello” awaits approval")]
+
+
+def test_a_notice_waits_while_no_sender_is_known(desk: Desk, ledger: Engine) -> None:
+    planned(ledger)
+    with writing(ledger) as connection:
+        connection.execute(sa.update(stores).values(email=""))
+    known = desk.services
+    desk.services = replace(known, settings=replace(known.settings, mail_from=""))
+    desk.tell()
+    assert desk.rows() == [(NoticeKind.APPROVAL, ANA.email, MessageState.READY)]
+    desk.services = known
+    desk.tell(minutes=11)
+    assert desk.told == [(ANA.email, "“Hello” awaits approval")]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -41,6 +41,7 @@ from tillroll.send.transport import Delivery
 log = structlog.get_logger("tillroll.loop")
 
 _MOST = 200  # notices looked at in one turn
+_NO_SENDER = timedelta(minutes=10)
 _ABOUT_WAITING = frozenset({NoticeKind.APPROVAL, NoticeKind.EXPIRING})
 
 
@@ -88,7 +89,7 @@ def send_notices(people: ShopPeople) -> None:
         held = load_hold(connection, services.transport.name) if due else None
     due = _still_true(people, due)
     if due and not _sender(people):
-        log.warning("notice.waits", store=store.ecwid_id, reason="no sender is known: set TILLROLL_MAIL_FROM")
+        _put_off(people, due)
         return
     if not due or (held is not None and not take_probe(services.engine, held, now=now)):
         return
@@ -103,6 +104,22 @@ def send_notices(people: ShopPeople) -> None:
     if held is not None and answered:
         release(services.engine, held, now=services.clock.now())
     _settle_interrupted(people)  # those that stayed
+
+
+def _put_off(people: ShopPeople, due: Sequence[StoredNotice]) -> None:
+    """Let notices wait that have no sender, and say so now and then."""
+    reason, now = "no sender is known: set TILLROLL_MAIL_FROM", people.services.clock.now()
+    with writing(people.services.engine) as connection:
+        settle_notices(
+            connection,
+            [notice.id for notice in due],
+            was=MessageState.READY,
+            to=MessageState.READY,
+            now=now,
+            reason=reason,
+            not_before=now + _NO_SENDER,
+        )
+    log.warning("notice.waits", store=people.store.ecwid_id, reason=reason)
 
 
 def _still_true(people: ShopPeople, due: Sequence[StoredNotice]) -> list[StoredNotice]:

@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import FaultState, ItemKind, MessageState, NoticeKind, RunState
 from tillroll.campaign.text.counts import count_of
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.faults.boundary import concerns_everybody
 from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.faults.sentences import say_fault
 from tillroll.ledger.people.notices import Notice, keep, kept_topics
@@ -27,6 +29,8 @@ from tillroll.ledger.tables import approvals, runs
 from tillroll.loop.notices.receipt import say_receipt
 from tillroll.loop.notices.whom import ShopPeople
 from tillroll.track.results.progress import run_progress
+
+log = structlog.get_logger("tillroll.loop")
 
 _LATELY = timedelta(days=2)
 _MOST_LATELY = 200  # runs looked at in one turn, of those that don't wait for anybody
@@ -78,11 +82,17 @@ def _untold(
         topic = _topic(run, voided.get(run.id, 0))
         if (kind, topic) in told:
             continue
-        plan = load_plan(connection, run.id)
-        if plan is None:
+        try:
+            plan = load_plan(connection, run.id)
+            if plan is None:
+                continue
+            addresses = people.addresses(connection, kind, owner=plan.proposal.owner)
+            notice = tell(connection, people, run, plan, topic, now) if addresses else None
+        except Exception as fault:  # one run that can't be told of costs the others nothing
+            if concerns_everybody(fault):
+                raise
+            log.exception("notice.bug", run=run.id, kind=kind)
             continue
-        addresses = people.addresses(connection, kind, owner=plan.proposal.owner)
-        notice = tell(connection, people, run, plan, topic, now) if addresses else None
         if notice is not None:
             yield notice, addresses
 
