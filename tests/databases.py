@@ -94,6 +94,8 @@ _CODES = "select code from codes limit 100000"
 _SHAPE = """
 select (select count(*) from pg_class), (select max(oid) from pg_class), (select count(*) from pg_attribute),
     (select version_num from alembic_version)"""
+EMPTIER = "tests"
+"""What the connection that stays open calls itself. A test that needs the database without any may end it."""
 _TABLES = "select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
 _EMPTYING = """
 (select case when pg_relation_size({name}::regclass) > 500000 then {truncate} else {delete} end from {table} limit 1)"""
@@ -121,7 +123,9 @@ class Emptied:
         if self._own is None:
             self._name = f"tillroll_test_{uuid4().hex}"
             _administer(self._server, "CREATE DATABASE {} TEMPLATE {}", self._name, self._template)
-            self._own = psycopg.connect(_database(self._server, self._name), autocommit=True)
+            self._own = psycopg.connect(
+                _database(self._server, self._name), autocommit=True, application_name=EMPTIER
+            )
             self._shape = self._own.execute(_SHAPE).fetchone()
             names = [str(name) for (name,) in self._own.execute(_TABLES)]
             self._emptying = sql.SQL("select array_remove(array[{}], null)").format(

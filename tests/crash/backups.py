@@ -10,6 +10,12 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from tests.databases import EMPTIER
+
+_END_THE_EMPTIER = (
+    "select pg_terminate_backend(pid, 60000) from pg_stat_activity"  # and wait until it has ended
+    f" where application_name = '{EMPTIER}' and datname = "
+)
 Restore = Callable[[], None]
 Backup = Callable[[Path], Restore]
 
@@ -41,7 +47,7 @@ def postgresql_backup(url: str) -> Backup:
     def take(folder: Path) -> Restore:
         name = str(make_url(url).database)
         copy = f"{name}_backup"
-        _administer(url, f'create database "{copy}" template "{name}"')
+        _administer(url, f"{_END_THE_EMPTIER}'{name}'", f'create database "{copy}" template "{name}"')
 
         def restore() -> None:
             _administer(
