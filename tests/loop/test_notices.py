@@ -27,6 +27,7 @@ from tillroll.approve.halt import halt
 from tillroll.campaign import parse_book
 from tillroll.campaign.language.notices import NoticeRules
 from tillroll.campaign.states import MessageState, NoticeKind, RunState
+from tillroll.errors import Misconfigured
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.people.notices import claim_notices, count_waiting, mark_leaving
@@ -44,7 +45,7 @@ from tillroll.send.transport import Transport
 from tillroll.send.transports.outbox import Outbox
 from tillroll.send.transports.smtp import Smtp
 from tillroll.send.transports.smtp_server import SmtpServer
-from tillroll.settings import Settings
+from tillroll.settings import Settings, from_mapping
 from tillroll.wiring import Services
 
 SECRET = "a secret of the tests"
@@ -347,3 +348,22 @@ def test_a_notice_waits_while_no_sender_is_known(desk: Desk, ledger: Engine) -> 
     desk.services = known
     desk.tell(minutes=11)
     assert desk.told == [(ANA.email, "“Hello” awaits approval")]
+
+
+@pytest.mark.parametrize(
+    ("names", "fault"),
+    [
+        ({"NOTICE_URL": "https://shop.example/told"}, "NOTICE_SECRET is missing"),
+        ({"NOTICE_URL": "https://shop.example/told", "NOTICE_SECRET": "short"}, "NOTICE_SECRET is missing"),
+        ({"NOTICE_URL": "shop.example", "NOTICE_SECRET": SECRET}, "it must begin with https://"),
+    ],
+)
+def test_an_address_for_notices_needs_a_secret(names: dict[str, str], fault: str) -> None:
+    with pytest.raises(Misconfigured, match=fault):
+        from_mapping(names)
+
+
+def test_notices_by_hook_are_off_unless_asked_for() -> None:
+    assert from_mapping({}).notice_url == ""
+    given = from_mapping({"NOTICE_URL": "https://shop.example/told", "NOTICE_SECRET": SECRET})
+    assert (given.notice_url, given.notice_secret) == ("https://shop.example/told", SECRET)
