@@ -41,6 +41,16 @@ def test_a_store_is_due_when_its_last_turn_said_so_or_after_a_minute(ledger: Eng
     assert due(ledger, NOW + IDLE) == [never, later, idle]
 
 
+def test_what_waits_for_the_morning_keeps_no_store_from_its_turns(ledger: Engine) -> None:
+    well, ill = (add_store(ledger, ecwid_id=number) for number in (1, 2))
+    morning = NOW + timedelta(hours=9)
+    look(ledger, well, next_at=morning)
+    look(ledger, ill, next_at=morning, trouble=True)  # it rests
+    assert due(ledger, SOON) == []
+    assert due(ledger, NOW + IDLE) == [well]
+    assert due(ledger, morning) == [well, ill]
+
+
 def test_what_is_written_for_a_store_makes_it_due_and_no_other(ledger: Engine) -> None:
     by_run, by_event, by_token, left = (add_store(ledger, ecwid_id=number) for number in (1, 2, 3, 4))
     for store in (by_run, by_event, by_token, left):

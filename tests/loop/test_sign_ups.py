@@ -127,7 +127,10 @@ def test_a_language_that_the_store_lacks_and_a_missing_scope_cost_nobody_anythin
 ) -> None:
     turn(sandbox, missing_scopes=["create_customers"])
     sign_up(worker, wanted=Wanted(address=NEW, language="sl", client="c1"))
-    work(worker)
+    now = worker.services.clock.now()
+    assert (
+        welcome(worker, now + timedelta(seconds=30)) is None
+    )  # it waits for a day, and the store has its turns
     assert in_store(sandbox) == []
     turn(sandbox, missing_scopes=[], unknown_language="refuse")
     work(worker)

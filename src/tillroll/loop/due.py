@@ -76,9 +76,15 @@ def record_turn(
     polled_at: datetime | None,
     trouble: bool = False,
 ) -> None:
-    """Record a turn that has ended. The store is due again at `next_at`; if that is None, when its next work is."""
-    with reading(engine) as connection:
-        due_at = _next_due_at(connection, store_id, ended) if next_at is None else next_at
+    """Record a turn that has ended. The store is due again at `next_at`; if that is None, when its next work is.
+
+    What waits for the morning doesn't keep the store from being asked what changed; only trouble of its own lets it rest longer.
+    """
+    if next_at is None:
+        with reading(engine) as connection:
+            due_at = _next_due_at(connection, store_id, ended)
+    else:
+        due_at = next_at if trouble else min(next_at, ended + IDLE)
     row = {
         "store_id": store_id,
         "due_at": due_at,

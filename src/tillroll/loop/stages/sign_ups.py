@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tillroll.ledger.consent.sign_ups import forget_unconfirmed
 from tillroll.ledger.engine import reading
@@ -12,9 +12,15 @@ from tillroll.loop.stages.store_worker import StoreWorker
 from tillroll.send.beside.confirm import send_confirmations
 from tillroll.track.signups.new_customers import make_customers
 
+_SOON = timedelta(minutes=1)
+
 
 def welcome(worker: StoreWorker, until: datetime) -> datetime | None:
-    """Send the e-mails to confirm a sign-up, and make customers of those who agreed. Returns when to continue, or None."""
+    """Send the e-mails to confirm a sign-up, and make customers of those who agreed.
+
+    Returns when to continue, if that is within the minute in which a store has its turn anyway; otherwise None, since a wish that
+    waits for a day must not keep the store from its turns.
+    """
     services = worker.services
     with reading(services.engine) as connection:
         store = load_store(connection, worker.store_id)
@@ -23,4 +29,6 @@ def welcome(worker: StoreWorker, until: datetime) -> datetime | None:
         send_confirmations(send_context(services), services.confirm_links, store, until=until),
         make_customers(worker.session, until=until),
     )
-    return min((moment for moment in waits if moment is not None), default=None)
+    now = services.clock.now()
+    soon = [max(moment, now) for moment in waits if moment is not None and moment < now + _SOON]
+    return min(soon, default=None)
