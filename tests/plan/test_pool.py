@@ -181,3 +181,12 @@ def test_a_schedule_creates_no_runs_for_a_campaign_that_only_fills_its_pool(ledg
         connection.execute(sa.insert(runs).values(**row, created_at=NOW, changed_at=NOW))
     assert make_plan(ledger, run_id=last(ledger), now=NOW, per_minute=600) is RunState.DONE
     assert "only fills its pool" in run_row(ledger, last(ledger)).reason
+
+
+def test_a_pool_that_may_run_empty_is_filled_once(ledger: Engine, shop: int) -> None:
+    once = book_of(pool=POOL.replace("low_water: 4", "low_water: 0"))
+    record_book(ledger, store_id=shop, book=once, now=NOW)
+    filled(ledger, shop)
+    hand_out_of(ledger, 10)
+    assert fill(ledger, shop) == 0
+    assert fill(ledger, shop, NOW + timedelta(days=60)) == 0  # its codes have expired

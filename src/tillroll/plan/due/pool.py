@@ -90,6 +90,9 @@ def _is_low(engine: Engine, store_id: int, revision: Revision, now: datetime) ->
         )
         if run_filling_pool(connection, store_id, revision.name) or connection.scalar(sa.select(turned_down)):
             return False
+        was_filled = sa.exists().where(codes.c.run_id.in_(sa.select(runs.c.id).where(*of_pool)))
+        if pool.low_water == 0 and connection.scalar(sa.select(was_filled)):
+            return False  # there are never fewer than none: it is filled once
     left = _left(engine, store_id, revision, now)
     return left < pool.low_water or left == 0
 
