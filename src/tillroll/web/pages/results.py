@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template
 
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.zones import zone_of
@@ -14,7 +14,7 @@ from tillroll.ledger.engine import reading
 from tillroll.track.results.effect.kept import kept_effects
 from tillroll.track.results.effect.sentences import say_effect, say_people
 from tillroll.track.results.months import Month, month_results
-from tillroll.web.support import request_context
+from tillroll.web.support import inputs, request_context
 from tillroll.web.support.charts import bar_chart
 
 pages = Blueprint("results", __name__)
@@ -35,7 +35,7 @@ def results() -> str:
     """Show one month, by default the present one, beside the month before."""
     store = request_context.required_store()
     now = Month.of(request_context.now(), store)
-    asked = request.args.get("month", "")
+    asked = inputs.query_text("month")
     month = Month.parse(asked) if asked else now
     if month is None:
         abort(404)
