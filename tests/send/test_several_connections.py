@@ -117,13 +117,10 @@ def test_e_mails_leave_on_several_connections_each_once() -> None:
     office = Office()
     office.seconds = 0.02
     with serving(office, "connections=5") as smtp:
-        began = SystemClock().monotonic()
         assert outcomes(list(smtp.deliver(some(60)))) == {SENT: 60}
-        took = SystemClock().monotonic() - began
     assert set(office.taken.values()) == {1}
     assert len(office.taken) == 60
     assert office.most_at_once == 5
-    assert took < 60 * office.seconds, "one after the other they take longer"
 
 
 def test_no_more_e_mails_go_by_a_connection_than_the_address_says() -> None:
