@@ -45,7 +45,9 @@ class Pool(Block):
     """Codes made in advance and handed out when needed."""
 
     size: Whole = Field(ge=1, le=100_000, description="How many codes to keep in stock.")
-    low_water: Whole = Field(ge=0, description="The pool is refilled when fewer codes are left; with 0 it is filled once.")
+    low_water: Whole = Field(
+        ge=0, description="The pool is refilled when fewer codes are left; with 0 it is filled once."
+    )
 
     @model_validator(mode="after")
     def _below_size(self) -> Self:
