@@ -230,3 +230,22 @@ def test_terms_that_an_e_mail_keeps_quiet_about_are_a_warning(
     assert len(told) == bool(missing)
     assert all(term in told[0] for term in missing)
     assert told == [] or told[0].count(", nor ") == len(missing) - 1
+
+
+@pytest.mark.parametrize(
+    ("valid", "ends"),
+    [
+        ("{until: 2026-12-07 18:00}", "end at 18:00"),
+        ("{for: 36h}", "end 36 hours after they are made"),
+        ("{until: 2026-12-07}", ""),
+        ("{until: 2026-12-07 23:59}", ""),
+        ("{until: 2026-12-08 00:00}", ""),
+        ("{for: 14d}", ""),
+    ],
+)
+@pytest.mark.parametrize("word", ["Midnight", "Mitternacht", "minuit", "mezzanotte", "medianoche", "polnoči"])
+def test_midnight_is_said_only_where_the_codes_end_then(valid: str, ends: str, word: str) -> None:
+    _, warnings = findings(("valid: {for: 14d}", f"valid: {valid}"), template=f"Hello\nuntil {word}!\n")
+    problem = f"says {word}, but the codes {ends}; {{{{ offer.conditions }}}} says until when they work"
+    said = [each for each in warnings if f"says {word}" in each.problem]
+    assert [(each.line, each.problem.endswith(problem)) for each in said] == ([(2, True)] if ends else [])

@@ -6,8 +6,10 @@ none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import time
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -39,6 +41,7 @@ _NAMES = {
 }
 _VALUES = frozenset({"code.value", "offer.value"})
 _WORDED = frozenset({"offer.discount", "offer.conditions"})
+_MIDNIGHT = re.compile(r"\b(?:midnight|mitternacht|minuit|mezzanotte|medianoche|polnoč\w?)\b", re.IGNORECASE)
 _MINIMUMS = frozenset({"code.minimum_subtotal", "offer.conditions", "offer.text"})
 
 
@@ -132,6 +135,7 @@ def claims(message: MessageSettings, offer: Offer, texts: Mapping[str, str], arm
                 )
         yield from _of_percents(file, text, offer, whose)
         yield from _of_days(file, text, offer)
+        yield from _of_midnight(file, text, offer)
     yield from _of_minimum(message, offer, texts, whose)
     yield from _of_terms(message, offer, texts)
 
@@ -288,3 +292,22 @@ def _of_days(file: str, text: str, offer: Offer) -> Iterator[Mismatch]:
     for fault in days_in(words, words, expected, EmailPart.TEXT):
         line = line_with(text, fault.literal) or 1
         yield Mismatch(file=file, line=line, kind=MismatchKind.DAY, problem=fault.problem, is_wrong=False)
+
+
+def _of_midnight(file: str, text: str, offer: Offer) -> Iterator[Mismatch]:
+    """Yield where an e-mail names midnight, in any language of the starter e-mails, and the codes end at another time."""
+    if not _MIDNIGHT.search(text):
+        return
+    until, length = offer.valid.until, offer.valid.for_
+    if until is not None and until.time() != time.min and (until.hour, until.minute) != (23, 59):
+        ends = f"end at {until:%H:%M}"
+    elif length is not None and not length.ends_with_day:
+        ends = f"end {length} after they are made"
+    else:
+        return
+    for match in _MIDNIGHT.finditer(own_words(text)):
+        line = line_with(text, match[0]) or 1
+        problem = (
+            f"says {match[0]}, but the codes {ends}; {{{{ offer.conditions }}}} says until when they work"
+        )
+        yield Mismatch(file=file, line=line, kind=MismatchKind.DAY, problem=problem, is_wrong=False)
