@@ -83,7 +83,10 @@ class Understood:
 
 def understand(text: str, language: str, currency: str) -> Understood:
     """Read a text in one of the six languages."""
-    plain = re.sub(f"[{_SPACES}]", " ", " ".join(text.split()))
+    words = re.sub(
+        r"https?://\S+", " ", text
+    )  # nobody reads the random letters of a link: JPY53 is no price in it
+    plain = re.sub(f"[{_SPACES}]", " ", " ".join(words.split()))
     days = sorted(_days(plain, language))
     minimum = re.search(_MINIMUM[language], plain)
     last_day, end = days[-1] if days else (None, 0)
@@ -105,7 +108,7 @@ def understand(text: str, language: str, currency: str) -> Understood:
 def _amounts(text: str, language: str, currency: str) -> Iterator[Decimal]:
     signs = "|".join(re.escape(sign) for sign in _SYMBOLS[currency])
     number = r"\d[\d.,'’]*(?: \d{3})*(?:,\d+)?(?<![.,])"
-    for match in re.finditer(rf"(?:{signs})\s?({number})|(?<![\w.,])({number})\s?(?:{signs})", text):
+    for match in re.finditer(rf"(?<!\w)(?:{signs})\s?({number})|(?<![\w.,])({number})\s?(?:{signs})", text):
         yield _read(match[1] or match[2], language)
 
 
