@@ -53,7 +53,8 @@ def _sent(kind: str, waiting: int) -> float:
         reserve(engine, run=run, now=NOW)
         all_live(engine, run.id)
         context = context_of(engine, Path(folder))
-        send_slice(context, run_id=run.id, until=clock.now())  # writes the rows, and sends a hundred
+        while not count_sent(engine):  # a slice without time writes some rows; it sends once all are written
+            send_slice(context, run_id=run.id, until=clock.now())
         before, began = count_sent(engine), time.perf_counter()
         for _ in range(_SLICES):
             if send_slice(context, run_id=run.id, until=clock.now() + _SLICE) is None:
