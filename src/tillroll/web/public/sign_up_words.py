@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tillroll.campaign.language.translations import choose_translation
+from tillroll.web.public.words import first_spoken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,5 +153,4 @@ SIGN_UP_LANGUAGES = frozenset(_BY_LANGUAGE)
 
 def sign_up_words(*wanted: str) -> SignUpWords:
     """Return the words in the first of these languages that there are words in; else English."""
-    chosen = (choose_translation(language, SIGN_UP_LANGUAGES) for language in wanted)
-    return _BY_LANGUAGE[next(filter(None, chosen), "en")]
+    return first_spoken(_BY_LANGUAGE, wanted)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tillroll.campaign.language.translations import choose_translation
+
+_Words = TypeVar("_Words")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,5 +167,10 @@ LANGUAGES = frozenset(_BY_LANGUAGE)
 
 def words_in(*wanted: str) -> UnsubscribeWords:
     """Return the words in the first of these languages that there are words in; else English."""
-    chosen = (choose_translation(language, LANGUAGES) for language in wanted)
-    return _BY_LANGUAGE[next(filter(None, chosen), "en")]
+    return first_spoken(_BY_LANGUAGE, wanted)
+
+
+def first_spoken(words: Mapping[str, _Words], wanted: Iterable[str]) -> _Words:
+    """Return of words by language those in the first of these languages that there are any in; else the English ones."""
+    chosen = (choose_translation(language, frozenset(words)) for language in wanted)
+    return words[next(filter(None, chosen), "en")]
