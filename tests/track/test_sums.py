@@ -31,8 +31,8 @@ def sold(ledger: Engine) -> tuple[Store, list[str]]:
     with writing(ledger) as connection:
         connection.execute(sa.update(codes).values(state="live"))
         names = list(connection.scalars(sa.select(codes.c.code).order_by(codes.c.id)))
+    assert keep_sums(ledger, store_of(ledger, store_id))
     store = store_of(ledger, store_id)
-    assert keep_sums(ledger, store)
     assert not keep_sums(ledger, store)
     return store, names
 

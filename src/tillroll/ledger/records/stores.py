@@ -38,4 +38,5 @@ class Store(Record):
     scored_at: datetime | None  # when the boundaries between RFM scores were last computed
     score_marks: Any  # those boundaries (`campaign/segments/scores.py`)
     webhook_at: datetime | None  # when its last webhook arrived
+    sums_zone: str  # whose days its sums go by; empty: they aren't built yet
     created_at: datetime

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.figures.batched import batched
 from tillroll.campaign.text.zones import zone_of
-from tillroll.ledger.engine import lock_store_row, reading, streaming, upsert, writing
+from tillroll.ledger.engine import lock_store_row, streaming, upsert, writing
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import day_sums, redemptions, runs, stores
 
@@ -88,10 +88,11 @@ def move_sums(
 
 
 def keep_sums(engine: Engine, store: Store) -> bool:
-    """Build the sums if the store has none yet, or its days have become others. Returns whether it did."""
-    with reading(engine) as connection:
-        zone = connection.scalar(sa.select(stores.c.sums_zone).where(stores.c.id == store.id))
-    if zone == store.timezone:
+    """Build the sums if the store has none yet, or its days have become others. Returns whether it did. Safe to repeat.
+
+    Called at every turn, so it goes by the row that the turn has read.
+    """
+    if store.sums_zone == store.timezone:
         return False
     rebuild_sums(engine, store)
     return True
