@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from tillroll.campaign.text.counts import count_of
-from tillroll.campaign.text.money import say_money, smallest_unit
+from tillroll.campaign.text.money import say_money
 from tillroll.cli.support.family import Family
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
@@ -43,8 +43,7 @@ def sums(as_json: bool) -> None:
         wrong = rebuild_sums(services.engine, store)
 
     def said(earned: Earnings) -> str:
-        amount = say_money(earned.revenue.quantize(smallest_unit(store.currency)), store.currency)
-        return f"{count_of(earned.orders, 'order')}, {amount}"
+        return f"{count_of(earned.orders, 'order')}, {say_money(earned.revenue, store.currency)}"
 
     if as_json:
         print_json({"mended": [asdict(one) for one in wrong]})

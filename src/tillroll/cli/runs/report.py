@@ -126,10 +126,8 @@ def _show(console: Console, found: Sequence[CampaignReport], store: Store, zone:
         rate = f" ({_percent(one.rate)})" if one.rate is not None else ""
         console.print(f"  {count_of(one.runs, 'run')}, {emails}, {orders} with its codes{rate}")
         if one.average_order is not None:
-            money = [
-                say_money(amount.quantize(smallest_unit(store.currency)), store.currency)
-                for amount in (one.revenue, one.average_order, one.discount)
-            ]
+            amounts = (one.revenue, one.average_order, one.discount)
+            money = [say_money(amount, store.currency) for amount in amounts]
             console.print(f"  {money[0]} ordered, {money[1]} each on average; {money[2]} discount")
         sentence = say_effect(one.effect, currency=store.currency, zone=zone)
         console.print(Text(f"  {sentence}", style="green"), soft_wrap=True)

@@ -64,14 +64,14 @@ class _Leaving:
     """The gate of the notices: marks each as it leaves, if its claim still holds."""
 
     def __init__(self, people: ShopPeople, bundles: Sequence[_Bundle], claimed_at: datetime) -> None:
-        self._audience, self._bundles, self._claimed_at = people, bundles, claimed_at
+        self._people, self._bundles, self._claimed_at = people, bundles, claimed_at
 
     def may_leave(self, messages: Sequence[Outgoing]) -> bool:
         """Return True: whether a claim holds is asked for each as it leaves."""
         return True
 
     def leaves(self, message: Outgoing) -> bool:
-        ids, services = self._bundles[message.message_id].ids, self._audience.services
+        ids, services = self._bundles[message.message_id].ids, self._people.services
         with writing(services.engine) as connection:
             return mark_leaving(connection, ids, claimed_at=self._claimed_at, now=services.clock.now())
 

@@ -7,12 +7,11 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from tillroll.campaign.text.counts import count_of
-from tillroll.campaign.text.money import say_money, smallest_unit
+from tillroll.campaign.text.money import say_money
 from tillroll.track.results.effect.estimate import Effect, EffectKind, Interval
 from tillroll.track.results.effect.outcomes import CampaignEffect
 
-_BASES = (100, 1_000, 10_000, 100_000)
-_DECIMALS_FROM = 1  # a difference is told for so many people that it is one order or more
+_BASES = (100, 1_000, 10_000, 100_000)  # a difference is told for so many people that it is one order or more
 
 
 def say_effect(found: CampaignEffect, *, currency: str, zone: ZoneInfo) -> str:
@@ -90,13 +89,13 @@ def _say_revenue(effect: Effect, currency: str) -> str:
 
 
 def _money(amount: float, currency: str) -> str:
-    return say_money(Decimal(str(amount)).quantize(smallest_unit(currency)), currency)
+    return say_money(Decimal(str(amount)), currency)
 
 
 def _base_for(orders: Interval) -> int:
     """Return for how many people a difference is told, so that its figures are one or more."""
     largest = max(abs(orders.middle), min(abs(orders.low), abs(orders.high)))
-    return next((base for base in _BASES if largest * base >= _DECIMALS_FROM), _BASES[-1])
+    return next((base for base in _BASES if largest * base >= 1), _BASES[-1])
 
 
 def _figure(value: float) -> str:
