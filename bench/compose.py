@@ -18,13 +18,14 @@ from bench.report import Report
 from bench.reserve import audience
 from bench.send import all_live, context_of
 from tests.shop import NOW
+from tillroll.campaign.states import MessageKind
 from tillroll.clock import SystemClock
 from tillroll.ledger.engine import open_engine, reading
 from tillroll.ledger.queries.runs import load_run
 from tillroll.mint.issue.reserve import reserve
 from tillroll.rendering.compile import Compiled
 from tillroll.rendering.facts import filters_for, reader_facts
-from tillroll.send.context import MessageKind, Sending, open_sending
+from tillroll.send.context import Sending, open_sending
 from tillroll.send.same_person import NO_OTHERS
 from tillroll.send.slices.compose import DueMessage, compose
 from tillroll.send.slices.due import due_message, next_messages

@@ -16,7 +16,7 @@ from tests.shop import ANA, BEN, EVE, NOW, run_row, sample_files
 from tillroll.approve.act import approve
 from tillroll.approve.mend_words import WordsMended, has_other_words, mend_words, propose_words
 from tillroll.campaign import Book, parse_book
-from tillroll.campaign.states import MessageState, RunState
+from tillroll.campaign.states import MessageKind, MessageState, RunState
 from tillroll.errors import Conflict, NotAllowed, Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.agreements import PendingAgreement
@@ -24,7 +24,7 @@ from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import audit, messages, revisions
 from tillroll.mint.issue.begin import begin
 from tillroll.plan.record.revisions import record_book
-from tillroll.send.context import MessageKind, SendContext, open_sending
+from tillroll.send.context import SendContext, open_sending
 from tillroll.send.slices.claim import claim
 from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.prepare import prepare

@@ -24,11 +24,11 @@ from tests.security.chaos import (
 from tests.send.room import context_of, lines_of, ready_to_send
 from tests.shop import ANA, run_row
 from tillroll.approve.faults import try_again
-from tillroll.campaign.states import FaultState, ItemKind, MessageState, RunState
+from tillroll.campaign.states import FaultState, ItemKind, MessageKind, MessageState, RunState
 from tillroll.errors import Conflict
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import faults, messages, runs
-from tillroll.send.context import MessageKind, open_sending
+from tillroll.send.context import open_sending
 from tillroll.send.slices.compose import DueMessage
 from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.prepare import prepare

@@ -14,13 +14,14 @@ from tests.campaign.files import with_files
 from tests.clocks import FakeClock
 from tests.send.room import BARE, CAMPAIGN, agreed, context_of, lines_of, minted, planned, ready_to_send
 from tests.shop import PUBLIC_URL
+from tillroll.campaign.states import MessageKind
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.records import Message
 from tillroll.ledger.tables import codes, messages, recipients
 from tillroll.rendering.bulk.link import UnsubscribeLinks
 from tillroll.send.beside.again import find_message, remake
-from tillroll.send.context import MessageKind, SendContext
+from tillroll.send.context import SendContext
 from tillroll.send.slices.deliver import send_slice
 
 ADDRESS = "Customer1@example.com"

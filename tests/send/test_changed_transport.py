@@ -14,10 +14,10 @@ from tests.clocks import FakeClock
 from tests.send.room import context_of, lines_of, ready_to_send
 from tests.shop import run_row
 from tillroll.campaign.language.models import IfUnknown
-from tillroll.campaign.states import MessageState, WireState
+from tillroll.campaign.states import MessageKind, MessageState, WireState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import messages
-from tillroll.send.context import MessageKind, SendContext
+from tillroll.send.context import SendContext
 from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.interrupted import settle_interrupted
 from tillroll.send.transports.nowhere import Nowhere

@@ -14,10 +14,10 @@ from sqlalchemy.engine import Engine
 from tests.clocks import FakeClock
 from tests.send.room import context_of, lines_of, ready_to_send
 from tests.shop import run_row
-from tillroll.campaign.states import MessageState
+from tillroll.campaign.states import MessageKind, MessageState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import customers, messages, runs
-from tillroll.send.context import MessageKind, Sending, open_sending
+from tillroll.send.context import Sending, open_sending
 from tillroll.send.slices.claim import claim
 from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.prepare import prepare

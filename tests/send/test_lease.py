@@ -17,13 +17,13 @@ from tests.security.outages import Mailbox, mail_server
 from tests.send.room import CAMPAIGN, context_of, lines_of, message, ready_to_send
 from tests.shop import run_row
 from tillroll.campaign.language.models import IfUnknown
-from tillroll.campaign.states import MessageState, RunState
+from tillroll.campaign.states import MessageKind, MessageState, RunState
 from tillroll.ledger.database_watch import DatabaseWatch
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.locks.store_lock import lock_ends_with_process
 from tillroll.ledger.tables import messages, runs
 from tillroll.rendering.mime import Outgoing
-from tillroll.send.context import MessageKind, SendContext
+from tillroll.send.context import SendContext
 from tillroll.send.lease import SETTLE_AFTER
 from tillroll.send.outcomes import record
 from tillroll.send.slices.deliver import send_slice

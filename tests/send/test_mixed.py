@@ -15,12 +15,13 @@ from tests.clocks import FakeClock
 from tests.journeys.steps import book_of
 from tests.send.room import CAMPAIGN, agreed, context_of, minted
 from tests.shop import NOW, add_customers, add_store, lapsed, run_row
+from tillroll.campaign.states import MessageKind
 from tillroll.ledger.engine import reading
 from tillroll.ledger.tables import messages, recipients
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.make import make_plan
 from tillroll.plan.record.revisions import record_book
-from tillroll.send.context import MessageKind, open_sending
+from tillroll.send.context import open_sending
 from tillroll.send.slices.mixed import Walk
 from tillroll.send.slices.prepare import prepare
 

@@ -12,10 +12,10 @@ from sqlalchemy.engine import Engine
 from tests.clocks import FakeClock
 from tests.send.room import context_of, ready_to_send
 from tests.shop import run_row
-from tillroll.campaign.states import CodeState, RunState
+from tillroll.campaign.states import CodeState, MessageKind, RunState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import codes, messages
-from tillroll.send.context import MessageKind, SendContext, open_sending
+from tillroll.send.context import SendContext, open_sending
 from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.prepare import prepare
 

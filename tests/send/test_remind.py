@@ -13,10 +13,10 @@ from sqlalchemy.engine import Engine
 from tests.clocks import FakeClock
 from tests.send.room import CAMPAIGN, context_of, lines_of, ready_to_send
 from tests.shop import NOW, run_row
-from tillroll.campaign.states import MessageState, RunState
+from tillroll.campaign.states import MessageKind, MessageState, RunState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import messages
-from tillroll.send.context import MessageKind, SendContext, open_sending
+from tillroll.send.context import SendContext, open_sending
 from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.prepare import prepare
 from tillroll.send.slices.remind import remind_slice

@@ -15,10 +15,10 @@ from tests.clocks import FakeClock
 from tests.send.room import context_of, lines_of
 from tests.send.test_manners import book_with, people, send, sending_run
 from tests.shop import NOW, add_customers, add_store, lapsed, run_row
-from tillroll.campaign.states import RunState
+from tillroll.campaign.states import MessageKind, RunState
 from tillroll.ledger.engine import reading
 from tillroll.plan.record.revisions import record_book
-from tillroll.send.context import MessageKind, SendContext, Share, open_sending
+from tillroll.send.context import SendContext, Share, open_sending
 from tillroll.send.slices.deliver import send_slice
 from tillroll.send.slices.prepare import prepare
 from tillroll.send.slices.share import FEWEST_TO_SHARE, prepare_to_share, send_share

@@ -156,6 +156,13 @@ class StoreEmail(StrEnum):
     ANNIVERSARY = "purchaseAnniversary"
 
 
+class MessageKind(StrEnum):
+    """Which of a run's e-mails."""
+
+    OFFER = "offer"
+    REMINDER = "reminder"  # to recipients who haven't used their code
+
+
 class MessageState(StrEnum):
     """The state of an e-mail."""
 

@@ -12,6 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.errors import Misconfigured
+from tillroll.ledger.counting.mend import mend_counts
+from tillroll.ledger.counting.triggers import drop_triggers, install_triggers
 
 _LOCK = 0x7111_0DB5
 
@@ -34,7 +36,7 @@ def upgrade(engine: Engine) -> str:
             _check_references(connection, on=False)
         try:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _migrate(connection, config)
             connection.commit()
             if connection.dialect.name == "postgresql":
                 from tillroll.ledger.job_queue import (
@@ -49,6 +51,15 @@ def upgrade(engine: Engine) -> str:
             else:
                 _check_references(connection, on=True)
     return current(engine)
+
+
+def _migrate(connection: Connection, config: Config) -> None:
+    """Apply the missing migrations, and see that the kept counts are right after them."""
+    if MigrationContext.configure(connection).get_current_revision() != head():
+        drop_triggers(connection)
+        command.upgrade(config, "head")
+    if install_triggers(connection):
+        mend_counts(connection)
 
 
 def _check_references(connection: Connection, *, on: bool) -> None:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tillroll.ledger.counting.triggers import install_triggers
 from tillroll.ledger.engine import open_engine, writing
 from tillroll.ledger.tables import metadata, stores
 
@@ -21,6 +22,8 @@ def scratch_ledger(now: datetime) -> Iterator[tuple[Engine, int]]:
         engine = open_engine(f"sqlite:///{folder}/scratch.sqlite3")
         try:
             metadata.create_all(engine)
+            with writing(engine) as connection:
+                install_triggers(connection)
             store = {"ecwid_id": 0, "base_url": "", "token": "", "created_at": now}
             with writing(engine) as connection:
                 insert = sa.insert(stores).values(store).returning(stores.c.id)

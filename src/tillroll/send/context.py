@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign import Campaign, Revision
 from tillroll.campaign.frozen.proposal import Goods, Proposal
 from tillroll.campaign.language.models import MessageSettings, Offer, Via
+from tillroll.campaign.states import MessageKind
 from tillroll.campaign.text.zones import zone_of
 from tillroll.campaign.timing.quiet import QuietTimes, quiet_times
 from tillroll.clock import Clock
@@ -31,13 +32,6 @@ from tillroll.rendering.preview import store_facts, with_amounts
 from tillroll.rendering.translated import Translated
 from tillroll.send.terms import TermsOfRun
 from tillroll.send.transport import Transport
-
-
-class MessageKind(StrEnum):
-    """Which of a run's e-mails."""
-
-    OFFER = "offer"
-    REMINDER = "reminder"  # to recipients who haven't used their code
 
 
 class ShownCode(StrEnum):

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tillroll.campaign.states import MessageKind
 from tillroll.cli.support.family import Family
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON, NUMBER, PERSON
@@ -19,7 +20,6 @@ from tillroll.ledger.queries.runs import load_run
 from tillroll.loop.stages.sending import send_context
 from tillroll.mint.export import note_revealed
 from tillroll.send.beside.again import Remade, find_message, remake
-from tillroll.send.context import MessageKind
 from tillroll.wiring import Services
 
 

@@ -1,4 +1,4 @@
-"""`tillroll rebuild sums`: count the sums of each day anew."""
+"""`tillroll rebuild sums`: count anew what pages read instead of counting rows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
 from tillroll.cli.support.output import out, print_json
 from tillroll.cli.support.stores import chosen_store, for_store
+from tillroll.ledger.counting.mend import mend_counts
+from tillroll.ledger.engine import writing
 from tillroll.track.results.sums import Earnings, rebuild_sums
 
 
@@ -30,9 +32,9 @@ def rebuild() -> None:
 @JSON
 @for_store
 def sums(as_json: bool) -> None:
-    """Compare the sums of each day with the orders that they add up to, and mend those that differ.
+    """Compare the kept sums and counts with the rows that they add up to, and mend those that differ.
 
-    They move with every order, so none should differ. Safe to repeat, also while the worker runs.
+    They move with every order, code and e-mail, so none should differ. Safe to repeat, also while the worker runs.
 
     \b
     Example:
@@ -41,15 +43,21 @@ def sums(as_json: bool) -> None:
     with open_services() as services:
         store = chosen_store(services)
         wrong = rebuild_sums(services.engine, store)
+        with writing(services.engine) as connection:
+            miscounted = mend_counts(connection, store_id=store.id)
 
     def said(earned: Earnings) -> str:
         return f"{count_of(earned.orders, 'order')}, {say_money(earned.revenue, store.currency)}"
 
     if as_json:
-        print_json({"mended": [asdict(one) for one in wrong]})
+        print_json({"mended": [asdict(one) for one in wrong], "counts": [asdict(one) for one in miscounted]})
         return
     for one in wrong:
         out().print(f"{one.day} {one.campaign}: {said(one.kept)} was kept, {said(one.counted)} is right")
-    out().print(
-        f"{count_of(len(wrong), 'sum')} mended." if wrong else "Every sum is what its orders add up to."
-    )
+    for count in miscounted:
+        which = ", ".join(
+            f"{name} {value}" for name, value in count.of.items() if name != "store_id" and value
+        )
+        out().print(f"{count.table} ({which}): {count.kept:,} was kept, {count.counted:,} is right")
+    mended = len(wrong) + len(miscounted)
+    out().print(f"{count_of(mended, 'sum')} mended." if mended else "Every sum is what its rows add up to.")

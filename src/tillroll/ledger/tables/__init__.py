@@ -41,6 +41,8 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ store_facts                       how the store answers, as far as a probe has learned it
         ├─ probes                            probes that may have left something in the store
         ├─ faults                            what went wrong with which item, and whether it is tried again
+        ├─ code_counts, message_counts,      how many rows are in which state, and the sums of a run's orders: kept
+        │  entry_counts, run_sums            by triggers (ledger/counting)
         └─ redemptions, day_sums, effects    which order used which code, the sums of each day, what campaigns changed
 transport_holds                              transports that take no e-mails
 sender_days, domain_paces                    how many e-mails left on which day, and how fast to which mail domain
@@ -76,9 +78,7 @@ from tillroll.ledger.tables.messages import (
     consent_pushes,
     consent_texts,
     consents,
-    day_sums,
     domain_paces,
-    effects,
     holds,
     mail_events,
     mail_reports,
@@ -117,6 +117,8 @@ from tillroll.ledger.tables.people import (
     personal_keys,
     roles,
     roles_users,
+    sessions,
+    sign_in_counts,
     store_roles,
     users,
 )
@@ -131,7 +133,14 @@ from tillroll.ledger.tables.runs import (
     runs,
     stores,
 )
-from tillroll.ledger.tables.signins import sessions, sign_in_counts
+from tillroll.ledger.tables.sums import (
+    code_counts,
+    day_sums,
+    effects,
+    entry_counts,
+    message_counts,
+    run_sums,
+)
 
 __all__ = [
     "agreements",
@@ -145,6 +154,7 @@ __all__ = [
     "changes",
     "chunks",
     "clicks",
+    "code_counts",
     "codes",
     "consent_pushes",
     "consent_texts",
@@ -157,6 +167,7 @@ __all__ = [
     "drifts",
     "effects",
     "entries",
+    "entry_counts",
     "events",
     "faults",
     "favourites",
@@ -175,6 +186,7 @@ __all__ = [
     "looks",
     "mail_events",
     "mail_reports",
+    "message_counts",
     "messages",
     "metadata",
     "notices",
@@ -196,6 +208,7 @@ __all__ = [
     "revisions",
     "roles",
     "roles_users",
+    "run_sums",
     "runs",
     "segment_changes",
     "segment_looks",

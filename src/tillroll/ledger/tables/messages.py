@@ -140,31 +140,12 @@ redemptions = sa.Table(
     sa.Column("discount", Amount, nullable=False),
     text("payment_status"),
     sa.Column("at", UtcDateTime, nullable=False),
+    # the run whose e-mail told the buyer of the code, where it isn't the run that made it (of a pool, or shared)
+    sa.Column("told_run_id", sa.BigInteger),
+    text("told_arm", ""),
     sa.UniqueConstraint("store_id", "order_id"),
     sa.Index(None, "run_id"),
     sa.Index(None, "code_id"),
-)
-
-day_sums = sa.Table(  # of `redemptions`, moved in the transaction that changes them (track/results/sums.py)
-    "day_sums",
-    metadata,
-    of("stores"),
-    text("day"),  # ISO 8601, in the zone that `stores.sums_zone` names
-    text("campaign"),
-    count("orders"),
-    sa.Column("revenue", Amount, nullable=False, server_default="0"),
-    sa.Column("discount", Amount, nullable=False, server_default="0"),
-    sa.PrimaryKeyConstraint("store_id", "day", "campaign"),
-)
-
-effects = sa.Table(  # what each campaign changed, measured once a day (track/results/effect/kept.py)
-    "effects",
-    metadata,
-    of("stores"),
-    text("campaign"),
-    sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("body", sa.JSON, nullable=False),
-    sa.PrimaryKeyConstraint("store_id", "campaign"),
 )
 
 suppressions = sa.Table(  # rows are never deleted: one that no longer counts is lifted

@@ -9,7 +9,8 @@ import structlog
 
 from tillroll.campaign.states import RunState
 from tillroll.campaign.text.zones import zone_of
-from tillroll.ledger.engine import reading
+from tillroll.ledger.counting.mend import fold_counts
+from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.runs import runs_in
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import codes
@@ -91,13 +92,15 @@ def change_codes(
 
 
 def forget_old_runs(worker: StoreWorker, until: datetime) -> datetime | None:
-    """Forget the recipients of runs that ended long ago, for a slice. Return when to continue, or None."""
+    """Forget the recipients of runs that ended long ago, for a slice, then fold counts. Return when to continue, or None."""
     clock = worker.services.clock
     if worker.forgot_at is not None and worker.forgot_at > clock.now() - FORGET_EVERY:
         return None
     engine, rules = worker.services.engine, worker.privacy
     if forget_old(engine, store_id=worker.store_id, rules=rules, clock=clock, until=until):
         return clock.now()
+    with writing(engine) as connection:
+        fold_counts(connection)
     worker.forgot_at = clock.now()
     return None
 

@@ -11,6 +11,7 @@ from tillroll.campaign.states import CODE_IN_STORE, CODE_OPEN, CodeState, RunSta
 from tillroll.ecwid.http.errors import StoreSaysNotFound
 from tillroll.errors import Refused
 from tillroll.ledger import audit
+from tillroll.ledger.counting.read import codes_of_run
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.changes import is_switching_on
 from tillroll.ledger.queries.pools import POOL
@@ -34,7 +35,7 @@ def finish(context: MintContext, minting: RunMinting) -> bool:
             connection, campaign=run.campaign, run_id=run.id, store_id=run.store_id
         ):
             return False  # codes are on their way, or about to be switched on
-        counts = _counts(connection, run.id)
+        counts = codes_of_run(connection, run.id)
         planned = minting.planned
         if minting.shared is not None:
             code = load_shared_code(connection, run.store_id, minting.shared)
@@ -64,16 +65,6 @@ def _has_open_code(connection: Connection, run_id: int) -> bool:
     """Return whether a code of the run is on its way. Cheap, since it is asked often."""
     where = (codes.c.run_id == run_id, codes.c.state.in_(tuple(CODE_OPEN)))
     return connection.scalar(sa.select(codes.c.id).where(*where).limit(1)) is not None
-
-
-def _counts(connection: Connection, run_id: int) -> dict[CodeState, int]:
-    """Return how many of the run's codes are in which state."""
-    query = (
-        sa.select(codes.c.state, sa.func.count().label("n"))
-        .where(codes.c.run_id == run_id)
-        .group_by(codes.c.state)
-    )
-    return {CodeState(row.state): int(row.n) for row in connection.execute(query)}
 
 
 def _check_limits(context: MintContext, minting: RunMinting) -> None:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.frozen.recipient import mask_code
+from tillroll.campaign.states import MessageKind
 from tillroll.campaign.text.addresses import same_address
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger.engine import reading
@@ -23,7 +24,7 @@ from tillroll.ledger.queries.runs import load_run
 from tillroll.ledger.records import Message
 from tillroll.ledger.tables import codes, messages, recipients
 from tillroll.rendering.mime import Outgoing
-from tillroll.send.context import MessageKind, SendContext, open_sending
+from tillroll.send.context import SendContext, open_sending
 from tillroll.send.same_person import NO_OTHERS
 from tillroll.send.slices.compose import compose
 from tillroll.send.slices.due import due_message, one_message

@@ -15,12 +15,14 @@ rows of senders that died.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from tillroll.campaign.states import ItemKind, MessageState, RunState
+from tillroll.campaign.states import ItemKind, MessageKind, MessageState, RunState
 from tillroll.ledger import audit
+from tillroll.ledger.counting.read import messages_of_run
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.rows import is_set_aside
 from tillroll.ledger.queries.runs import load_run, move_run
@@ -28,7 +30,7 @@ from tillroll.ledger.records import Run
 from tillroll.ledger.sender.days import note_past_days
 from tillroll.ledger.tables import messages
 from tillroll.ledger.tables.types import UtcDateTime
-from tillroll.send.context import MessageKind, SendContext, Sending, open_sending
+from tillroll.send.context import SendContext, Sending, open_sending
 from tillroll.send.hand_over import hand_over
 from tillroll.send.hold import Hold, give_probe_back, hold, load_hold, release, take_probe
 from tillroll.send.lease import Lease
@@ -146,10 +148,9 @@ def _finish(context: SendContext, run: Run) -> datetime | None:
         if connection.scalar(sa.select(sa.exists().where(*leaving))):
             return now + _WAIT_FOR_OTHERS
         if move_run(connection, run_id, was={RunState.SENDING}, to=RunState.TRACKING, now=now):
-            counts = sa.select(messages.c.state, sa.func.count().label("n")).where(
-                messages.c.run_id == run_id
-            )
-            body = {row.state: row.n for row in connection.execute(counts.group_by(messages.c.state))}
+            body: Counter[str] = Counter()
+            for each in messages_of_run(connection, run_id):
+                body[each.state.value] += each.count
             audit.record(
                 connection, at=now, actor="loop", action="send.done", subject=f"run {run_id}", body=body
             )

@@ -9,14 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from tillroll.campaign.frozen.recipient import Recipient
-from tillroll.campaign.states import CodeState, ItemKind, MessageState
+from tillroll.campaign.states import CodeState, ItemKind, MessageKind, MessageState
 from tillroll.campaign.timing.places import Residence
 from tillroll.ledger.faults.rows import is_set_aside
 from tillroll.ledger.queries.exposure import LEFT_AT, WEEK, left_lately
 from tillroll.ledger.queries.given import works_from, works_until
 from tillroll.ledger.tables import codes, customers, messages, recipients, runs
 from tillroll.ledger.tables.types import UtcDateTime
-from tillroll.send.context import MessageKind, SendContext, Sending
+from tillroll.send.context import SendContext, Sending
 from tillroll.send.same_person import OtherCustomers
 from tillroll.send.slices.compose import DueMessage
 from tillroll.send.slices.prepare import is_used

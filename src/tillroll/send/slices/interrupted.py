@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.language.models import IfUnknown
-from tillroll.campaign.states import ItemKind, MessageState, Stage, WireState
+from tillroll.campaign.states import ItemKind, MessageKind, MessageState, Stage, WireState
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.pieces import write_pieces
 from tillroll.ledger.faults.rows import is_set_aside
 from tillroll.ledger.locks.store_lock import store_lock
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import messages
-from tillroll.send.context import MessageKind, SendContext
+from tillroll.send.context import SendContext
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.lease import is_left_over
 from tillroll.send.outcomes import message_item, record, write_claimed

@@ -10,13 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CodeState, MessageState
+from tillroll.campaign.states import CodeState, MessageKind, MessageState
 from tillroll.ledger.bulk.statistics import refresh_statistics
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.given import works_until
 from tillroll.ledger.queries.predicates import has_not_clashed, was_used
 from tillroll.ledger.tables import codes, messages, orders, plans, recipients, redemptions, runs
-from tillroll.send.context import MessageKind, Sending, ShownCode
+from tillroll.send.context import Sending, ShownCode
 from tillroll.send.slices.mixed import Walk, evenly_by_domain
 
 _PIECE = 5_000

@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.language.models import Reminder
-from tillroll.campaign.states import CodeState, MessageState, RunState
+from tillroll.campaign.states import CodeState, MessageKind, MessageState, RunState
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.given import works_until
 from tillroll.ledger.queries.plans import load_plan, load_revision
 from tillroll.ledger.queries.runs import defer_run, load_run
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import codes, messages, recipients, runs
-from tillroll.send.context import MessageKind, SendContext, open_sending
+from tillroll.send.context import SendContext, open_sending
 from tillroll.send.slices.deliver import send_ready
 from tillroll.send.slices.prepare import is_used, prepare
 

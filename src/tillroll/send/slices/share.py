@@ -15,14 +15,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from tillroll.campaign.states import MessageState, RunState, Stage
+from tillroll.campaign.states import MessageKind, MessageState, RunState, Stage
 from tillroll.errors import TillrollError
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.boundary import contained
 from tillroll.ledger.locks.store_lock import MOST_SENDERS, store_lock
 from tillroll.ledger.queries.runs import load_run, run_item
 from tillroll.ledger.tables import messages
-from tillroll.send.context import MessageKind, SendContext, Share, open_sending
+from tillroll.send.context import SendContext, Share, open_sending
 from tillroll.send.slices.deliver import send_ready
 from tillroll.send.slices.interrupted import settle_interrupted
 from tillroll.send.slices.places import free_places

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.ledger.tables import codes, drifts, events, messages, runs, stores
+from tillroll.ledger.queries.changes import ADOPTED
+from tillroll.ledger.tables import code_counts, drifts, events, message_counts, runs, stores
 
-_COUNTED = {"runs": runs, "codes": codes, "messages": messages, "drifts": drifts}
+_COUNTED = {"runs": runs, "codes": code_counts, "messages": message_counts, "drifts": drifts}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +27,17 @@ def count_by_state(connection: Connection) -> list[StateCount]:
     """Count runs, codes, messages and drifts by store and state. Adopted codes are left out: others made them."""
     counts = []
     for kind, table in _COUNTED.items():
+        count = sa.func.sum(table.c.n) if "n" in table.c else sa.func.count()
         query = (
-            sa.select(stores.c.ecwid_id, table.c.state, sa.func.count().label("count"))
+            sa.select(stores.c.ecwid_id, table.c.state, count.label("count"))
             .join(stores, stores.c.id == table.c.store_id)
             .group_by(stores.c.ecwid_id, table.c.state)
         )
-        if table is codes:
-            query = query.where(codes.c.terms.is_(None))
-        for ecwid_id, state, count in connection.execute(query):
-            counts.append(StateCount(kind=kind, ecwid_id=ecwid_id, state=state, count=count))
+        if table is code_counts:
+            query = query.join(runs, runs.c.id == table.c.run_id).where(runs.c.kind != ADOPTED)
+        for ecwid_id, state, number in connection.execute(query):
+            if number:
+                counts.append(StateCount(kind=kind, ecwid_id=ecwid_id, state=state, count=int(number)))
     return counts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,14 +17,14 @@ from tillroll.campaign.states import (
     CODE_OPEN,
     MESSAGE_OPEN,
     RUN_OPEN,
-    EntryState,
     RunState,
 )
 from tillroll.campaign.timing.schedule import describe, next_slot
+from tillroll.ledger.counting.read import count_codes, count_messages, waiting_entries
 from tillroll.ledger.faults.boundary import concerns_everybody, place_of
 from tillroll.ledger.queries.plans import load_revision
 from tillroll.ledger.records import CampaignRecord, Store
-from tillroll.ledger.tables import campaigns, codes, entries, messages, plans, revisions, runs
+from tillroll.ledger.tables import campaigns, plans, revisions, runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class CampaignLine:
 def list_campaigns(connection: Connection, store: Store, now: datetime) -> list[CampaignLine]:
     """Return the campaigns whose files exist, by name; one that can't be read says so, and the others are shown."""
     query = sa.select(campaigns).where(campaigns.c.store_id == store.id, campaigns.c.gone_at.is_(None))
-    waiting = _count_waiting(connection, store.id)
+    waiting = waiting_entries(connection, store.id)
     records = [CampaignRecord.from_row(row) for row in connection.execute(query.order_by(campaigns.c.name))]
     return [
         _line_or_broken(connection, store, record, waiting.get(record.name, 0), now) for record in records
@@ -141,13 +141,6 @@ def _bare_line(record: CampaignRecord, waiting: int, status: str) -> CampaignLin
         digest="",
         findings=tuple(record.findings or ()),
     )
-
-
-def _count_waiting(connection: Connection, store_id: int) -> dict[str, int]:
-    """Count the entries that wait for their next step, by campaign."""
-    where = (entries.c.store_id == store_id, entries.c.state == EntryState.WAITING)
-    query = sa.select(entries.c.campaign, sa.func.count()).where(*where).group_by(entries.c.campaign)
-    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _campaign_line(
@@ -220,12 +213,10 @@ class OnHold:
 def count_on_hold(connection: Connection, store_id: int) -> OnHold:
     """Count the work that continues when the store can be used again."""
 
-    def count(table: sa.Table, states: Iterable[str]) -> int:
-        where = (table.c.store_id == store_id, table.c.state.in_(sorted(states)))
-        return int(connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)) or 0)
-
+    under_way = runs.c.state.in_(sorted(RUN_OPEN - {RunState.TRACKING}))
+    of_store = sa.select(sa.func.count()).select_from(runs).where(runs.c.store_id == store_id, under_way)
     return OnHold(
-        runs=count(runs, RUN_OPEN - {RunState.TRACKING}),
-        codes=count(codes, CODE_OPEN),
-        messages=count(messages, MESSAGE_OPEN),
+        runs=int(connection.scalar(of_store) or 0),
+        codes=count_codes(connection, store_id, CODE_OPEN),
+        messages=count_messages(connection, store_id, MESSAGE_OPEN),
     )

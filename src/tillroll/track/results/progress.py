@@ -1,19 +1,20 @@
-"""How far one run is, counted in the ledger."""
+"""How far one run is, by the counts that the ledger keeps: it costs the same for ten codes and for a million."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CodeState, MessageState, RunState
+from tillroll.campaign.states import CodeState, MessageKind, MessageState, RunState
+from tillroll.ledger.counting.read import MessageCount, codes_of_run, messages_of_run, uses_of_run
 from tillroll.ledger.queries.runs import load_run
-from tillroll.ledger.tables import codes, messages, plans, redemptions
+from tillroll.ledger.tables import plans
 from tillroll.track.mail.clicks import count_who_clicked
-from tillroll.track.results.arms import used_by_recipients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,42 +56,28 @@ def run_progress(connection: Connection, run_id: int) -> Progress:
     run = load_run(connection, run_id)
     counted = sa.select(plans.c.code_count, plans.c.audience_count).where(plans.c.id == run.plan_id)
     planned, to_send = connection.execute(counted).first() or (0, 0)
-    codes_by_state = _count_by_state(connection, codes, run_id)
-    used = sa.select(
-        sa.func.count(), sa.func.sum(redemptions.c.discount), sa.func.sum(redemptions.c.order_total)
-    ).where(redemptions.c.run_id == run_id)
-    count, discount, revenue = (
-        connection.execute(used).one() if codes_by_state else used_by_recipients(connection, run)
-    )
+    counts = messages_of_run(connection, run_id)
+    uses = uses_of_run(connection, run_id)
     return Progress(
         run_id=run_id,
         state=run.state,
         reason=run.reason,
         planned=planned,
         to_send=to_send,
-        codes={CodeState(state): n for state, n in codes_by_state.items()},
-        messages=_count_messages(connection, run_id, messages.c.kind == "offer"),
-        reminders=_count_messages(connection, run_id, messages.c.kind == "reminder"),
-        redemptions=count,
-        discount=discount or Decimal(0),
-        revenue=revenue or Decimal(0),
+        codes=codes_of_run(connection, run_id),
+        messages=_by_state(counts, MessageKind.OFFER),
+        reminders=_by_state(counts, MessageKind.REMINDER),
+        redemptions=sum(use.orders for use in uses),
+        discount=sum((use.discount for use in uses), Decimal(0)),
+        revenue=sum((use.revenue for use in uses), Decimal(0)),
         clicked=count_who_clicked(connection, run_id),
     )
 
 
-def _count_messages(
-    connection: Connection, run_id: int, of_kind: sa.ColumnElement[bool]
-) -> dict[MessageState, int]:
-    counts = _count_by_state(connection, messages, run_id, of_kind)
-    return {MessageState(state): n for state, n in counts.items()}
-
-
-def _count_by_state(
-    connection: Connection, table: sa.Table, run_id: int, *also: sa.ColumnElement[bool]
-) -> dict[str, int]:
-    query = (
-        sa.select(table.c.state, sa.func.count().label("n"))
-        .where(table.c.run_id == run_id, *also)
-        .group_by(table.c.state)
-    )
-    return {row.state: int(row.n) for row in connection.execute(query)}
+def _by_state(counts: Iterable[MessageCount], kind: MessageKind) -> dict[MessageState, int]:
+    """Add up the messages of one kind, over all arms."""
+    states: Counter[MessageState] = Counter()
+    for each in counts:
+        if each.kind == kind:
+            states[each.state] += each.count
+    return dict(states)

@@ -20,6 +20,7 @@ from tillroll.ledger.queries.runs import move_run, run_item, runs_in
 from tillroll.ledger.tables import codes, orders, redemptions
 from tillroll.track.decide import has_run_ended, is_sale
 from tillroll.track.results.sums import move_sums, uses_of
+from tillroll.track.results.told import teller_of
 from tillroll.track.results.undone import doubt_codes
 
 
@@ -64,7 +65,12 @@ def _record(connection: Connection, store_id: int, row: sa.Row[Any], seen_since:
         connection.execute(sa.delete(redemptions).where(*same_order))
         doubt_codes(connection, codes.c.id == row.code_id)
         return False
+    teller = teller_of(
+        connection, store_id, code_id=row.code_id, customer_id=row.customer_id, email=row.email
+    )
     values = {
+        "told_run_id": teller.run_id if teller else None,
+        "told_arm": teller.arm if teller else "",
         "order_total": row.total,
         "discount": row.coupon_discount,
         "payment_status": row.payment_status,

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.states import MessageState
 from tillroll.ledger.queries.plans import load_revision
 from tillroll.ledger.records import Store
-from tillroll.ledger.tables import campaigns, messages, plans, redemptions, runs
+from tillroll.ledger.tables import campaigns, message_counts, plans, redemptions, runs
 from tillroll.track.results.effect.estimate import Interval, share_interval
 from tillroll.track.results.effect.outcomes import CampaignEffect, campaign_effect
 
@@ -79,10 +79,9 @@ def _report(
     of_campaign = (*_runs_of(store.id), runs.c.campaign == name)
     count = connection.scalar(sa.select(sa.func.count()).select_from(runs).where(*of_campaign)) or 0
     sent = connection.scalar(
-        sa.select(sa.func.count())
-        .select_from(messages)
-        .join(runs, runs.c.id == messages.c.run_id)
-        .where(*of_campaign, messages.c.kind == "offer", messages.c.state == MessageState.SENT)
+        sa.select(sa.func.sum(message_counts.c.n))
+        .join(runs, runs.c.id == message_counts.c.run_id)
+        .where(*of_campaign, message_counts.c.kind == "offer", message_counts.c.state == MessageState.SENT)
     )
     used = connection.execute(
         sa.select(

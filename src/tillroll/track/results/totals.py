@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import CodeState, MessageState
-from tillroll.ledger.tables import codes, messages, runs
+from tillroll.ledger.counting.read import count_codes, count_messages
+from tillroll.ledger.tables import runs
 
 _HELD = (MessageState.HELD, MessageState.FAILED, MessageState.UNKNOWN)
 
@@ -24,15 +25,11 @@ class StoreTotals:
 
 
 def store_totals(connection: Connection, store_id: int) -> StoreTotals:
-    """Return the totals of a store. Counts whole tables, so not for a page."""
-
-    def count(table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
-        query = sa.select(sa.func.count()).select_from(table).where(table.c.store_id == store_id, *where)
-        return int(connection.scalar(query) or 0)
-
+    """Return the totals of a store."""
+    query = sa.select(sa.func.count()).select_from(runs).where(runs.c.store_id == store_id)
     return StoreTotals(
-        runs=count(runs),
-        codes_live=count(codes, codes.c.state == CodeState.LIVE),
-        messages_sent=count(messages, messages.c.state == MessageState.SENT),
-        messages_held=count(messages, messages.c.state.in_(_HELD)),
+        runs=int(connection.scalar(query) or 0),
+        codes_live=count_codes(connection, store_id, {CodeState.LIVE}),
+        messages_sent=count_messages(connection, store_id, {MessageState.SENT}),
+        messages_held=count_messages(connection, store_id, _HELD),
     )

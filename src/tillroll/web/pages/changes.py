@@ -5,7 +5,7 @@ Each form calls one function of `approve/` and returns to the page that shows th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 
@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from tillroll.approve.change import AUDIT_ACTIONS, ChangePreview, preview_change, request_change
 from tillroll.approve.halt import halt_campaign, restart, restart_campaign
 from tillroll.approve.mend_words import mend_words, propose_words
-from tillroll.campaign.states import ChangeKind
+from tillroll.campaign.states import ChangeKind, CodeState
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.units import parse_day
 from tillroll.campaign.text.zones import zone_of
@@ -33,23 +33,41 @@ pages = Blueprint("changes", __name__)
 _KINDS = (ChangeKind.PAUSE, ChangeKind.RESUME, ChangeKind.REVOKE)
 
 
+_MOST_PREVIEWED = 2_000  # codes
+
+_FOR = {
+    ChangeKind.PAUSE: {CodeState.LIVE},
+    ChangeKind.RESUME: {CodeState.PAUSED},
+    ChangeKind.REVOKE: {CodeState.LIVE, CodeState.PAUSED},
+}
+"""The states of the codes that each change may be for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AvailableChange:
     """A change that a page has a button for, and what it would do."""
 
     kind: ChangeKind
-    preview: ChangePreview
+    preview: ChangePreview | None  # None: there are too many codes to look at each for a page
 
 
-def available_changes(connection: Connection, scope: Scope, now: datetime) -> list[AvailableChange]:
-    """Return the changes that there are codes for now; none for a person who may not make them."""
+def available_changes(
+    connection: Connection, scope: Scope, now: datetime, codes: Mapping[CodeState, int]
+) -> list[AvailableChange]:
+    """Return the changes that there are codes for now; none for a person who may not make them.
+
+    `codes`: how many there are in each state. Of many, the page doesn't say how many a change is for; the change itself does.
+    """
     if not request_context.may_decide():
         return []
-    changes = [
-        AvailableChange(kind=kind, preview=preview_change(connection, scope, kind, now=now))
-        for kind in _KINDS
-    ]
-    return [change for change in changes if change.preview.codes]
+    if sum(codes.values()) > _MOST_PREVIEWED:
+        return [
+            AvailableChange(kind=kind, preview=None)
+            for kind in _KINDS
+            if any(codes.get(s) for s in _FOR[kind])
+        ]
+    changes = [(kind, preview_change(connection, scope, kind, now=now)) for kind in _KINDS]
+    return [AvailableChange(kind=kind, preview=preview) for kind, preview in changes if preview.codes]
 
 
 @pages.post("/runs/<int:run_id>/codes/<kind>")

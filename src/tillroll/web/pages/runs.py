@@ -170,7 +170,7 @@ def _whole_page(
         arms=safe("the comparison of its variants", lambda: results_by_arm(connection, run), broken=None),
         since=safe("what changed since", lambda: since_of(connection, run, plan), broken=None),
         timing=safe("its timing", lambda: timing_of(connection, run, plan, now=now), broken=None),
-        available=available_changes(connection, _scope(run), now) if progress.codes else [],
+        available=available_changes(connection, _scope(run), now, progress.codes) if progress.codes else [],
         agreed=pending_agreements(connection, run.store_id, now, campaign=run.campaign, run_id=run_id),
     )
 
