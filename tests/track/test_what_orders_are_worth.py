@@ -84,6 +84,21 @@ def test_an_order_of_60_counts_as_60_however_it_was_paid_for(
     assert worth == dict.fromkeys(PAID, Decimal(60))
 
 
+def test_a_refund_lowers_what_an_order_is_worth_and_a_whole_one_undoes_it(
+    ledger: Engine, client: Client, sold: tuple[int, int, str]
+) -> None:
+    store_id, run_id, code = sold
+    summed, listed, gone = (order(client, code, total=60) for _ in range(3))
+    edits = {
+        summed: {"paymentStatus": "PARTIALLY_REFUNDED", "refundedAmount": 10.01},
+        listed: {"paymentStatus": "PARTIALLY_REFUNDED", "refunds": [{"amount": 5}, {"amount": 2.5}]},
+        gone: {"paymentStatus": "PARTIALLY_REFUNDED", "refundedAmount": 60},
+    }
+    for order_id, edit in edits.items():
+        call(client, "PUT", f"/orders/{order_id}", edit)
+    assert results(ledger, client, store_id, run_id) == (2, Decimal("49.99") + Decimal("52.50"))
+
+
 WAYS_TO_WITHDRAW = (True, {"date": "2026-11-29 10:00:00 +0000"}, "2026-11-29 10:00:00 +0000")
 
 

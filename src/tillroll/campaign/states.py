@@ -220,7 +220,10 @@ UNPLACED = "INCOMPLETE"
 WITHDRAWN = "WITHDRAWN"
 """The mirror's payment status of an order whose buyer withdrew from the contract, whatever the store's own status is."""
 
-NO_SALE = ("CANCELLED", "REFUNDED", UNPLACED, WITHDRAWN)
+REFUNDED = "REFUNDED"
+"""The payment status of an order whose whole amount was paid back. The mirror's too if the store's status doesn't say so."""
+
+NO_SALE = ("CANCELLED", REFUNDED, UNPLACED, WITHDRAWN)
 """Payment statuses of orders that don't count as sales."""
 
 

@@ -43,7 +43,7 @@ _CART_ITEM_FIELDS = (
 _ITEM_FIELDS = "items(productId,combinationId,sku,name,quantity,price,couponApplied)"
 _ORDER_FIELDS = (
     "total,count,offset,limit,items(id,internalId,orderNumber,customerId,email,total,totalBeforeGiftCardRedemption,giftCardRedemption,storeCredit,"
-    "subtotal,couponDiscount,discountCoupon(code),withdrawalRequested,"
+    "refundedAmount,refunds(amount),subtotal,couponDiscount,discountCoupon(code),withdrawalRequested,"
     f"paymentStatus,fulfillmentStatus,{_ITEM_FIELDS},createDate,updateDate)"
 )
 _CART_FIELDS = (
@@ -79,6 +79,7 @@ class Order:
     customer_id: int | None
     email: CleanText
     total: Decimal  # of what was bought, with shipping and taxes, however it was paid for
+    refunded: Decimal  # of the total, so far
     subtotal: Decimal
     coupon_discount: Decimal
     coupon_code: CleanText  # empty: no coupon
@@ -210,6 +211,12 @@ def _total(raw: Raw) -> Decimal:
     )
 
 
+def _refunded(raw: Raw) -> Decimal:
+    """Return what was paid back: the store's sum, or that of its list of refunds if that is more (dossier section 6.4)."""
+    listed = sum((decimal(refund.get("amount")) for refund in parts(raw, "refunds")), Decimal(0))
+    return max(decimal(raw.get("refundedAmount")), listed, Decimal(0))
+
+
 def _is_set(raw: Any) -> bool:
     """Whether a flag is set, that may come as true or as what was requested, and when."""
     return raw not in (None, False, "", 0, "false") and raw != {}
@@ -222,6 +229,7 @@ def _order(raw: Raw, keys: Keys) -> Order:
         customer_id=maybe_whole(raw.get("customerId")) or None,
         email=keys.address(raw.get("email")),
         total=_total(raw),
+        refunded=_refunded(raw),
         subtotal=decimal(raw.get("subtotal")),
         coupon_discount=decimal(raw.get("couponDiscount")),
         coupon_code=keys.key(part(raw, "discountCoupon").get("code"), "coupon_code"),

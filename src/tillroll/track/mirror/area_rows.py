@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import WITHDRAWN
+from tillroll.campaign.states import REFUNDED, WITHDRAWN
 from tillroll.campaign.text.addresses import mailbox_of
 from tillroll.campaign.text.clean import CleanText
 from tillroll.ecwid.endpoints.catalog import Product
@@ -161,10 +162,15 @@ def write_orders(connection: Connection, store_id: int, values: Sequence[Order],
 
 
 def _as_it_counts(order: Order) -> Order:
-    """Return an order, with a status of ours if its buyer withdrew: it is no sale, whatever was paid so far."""
-    if not order.withdrawn or not is_sale(order.payment_status):
-        return order
-    return replace(order, payment_status=CleanText(WITHDRAWN))
+    """Return an order as the mirror keeps it: without what was refunded, and no sale if all of it was or its buyer withdrew."""
+    kept = replace(order, total=max(order.total - order.refunded, Decimal(0)))
+    if not is_sale(order.payment_status):
+        return kept
+    if order.withdrawn:
+        return replace(kept, payment_status=CleanText(WITHDRAWN))
+    if order.refunded > 0 and order.refunded >= order.total:
+        return replace(kept, payment_status=CleanText(REFUNDED))
+    return kept
 
 
 def write_products(connection: Connection, store_id: int, values: Sequence[Product], now: datetime) -> None:
