@@ -73,7 +73,7 @@ orders = sa.Table(
     sa.Column("number", sa.BigInteger),  # the store's own; none: read before it was kept
     sa.Column("customer_id", sa.BigInteger),
     text("email", ""),
-    sa.Column("total", Amount, nullable=False, server_default="0"),
+    sa.Column("total", Amount, nullable=False, server_default="0"),  # less what was refunded
     sa.Column("subtotal", Amount, nullable=False, server_default="0"),
     sa.Column("coupon_discount", Amount, nullable=False, server_default="0"),
     text("coupon_code", ""),
@@ -86,6 +86,7 @@ orders = sa.Table(
     sa.Index(None, "store_id", "number"),
     sa.Index(None, "store_id", "customer_id"),
     sa.Index(None, "store_id", "created_at", "customer_id", "payment_status", "total"),
+    sa.Index(None, "store_id", "seen_at", "order_id"),
 )
 
 order_items = sa.Table(
