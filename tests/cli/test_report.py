@@ -73,3 +73,17 @@ def test_what_is_not_there_is_said(sold: str, sqlite_url: str, tmp_path: Path) -
     assert "There is no campaign nothing that has had a run" in missing.stderr
     both = report(sold, tmp_path, "--json", "--csv")
     assert (both.returncode, both.stdout) == (1, "")
+
+
+def test_a_campaign_is_told_apart_by_week(sold: str, tmp_path: Path) -> None:
+    text = report(sold, tmp_path, "winback", "--by", "week").stdout
+    assert "winback, by week" in text
+    assert "week of 2026-11-23" in text
+    assert "1 order with a code" in text
+    body = json.loads(report(sold, tmp_path, "--by", "segment", "--json").stdout)
+    assert (body["campaign"], body["group"], body["orders"]) == ("winback", "lapsed-90", 1)
+    assert (body["revenue"], body["codes_expired_unused"]) == ("30.00", 0)
+    (line,) = csv.DictReader(StringIO(report(sold, tmp_path, "--by", "week", "--csv").stdout))
+    assert (line["group"], line["discount"]) == ("2026-11-23", "4.50")
+    missing = report(sold, tmp_path, "nothing", "--by", "arm")
+    assert (missing.returncode, missing.stdout) == (1, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,10 +11,14 @@ from zoneinfo import ZoneInfo
 import click
 from rich.console import Console
 from rich.text import Text
+from sqlalchemy.engine import Connection
 
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money, smallest_unit
 from tillroll.campaign.text.zones import zone_of
+from tillroll.cli.runs.report_groups import COLUMNS as GROUP_COLUMNS
+from tillroll.cli.runs.report_groups import group_row, show_groups
+from tillroll.cli.runs.report_words import say_rate
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
 from tillroll.cli.support.output import out, print_json, print_row
@@ -21,9 +26,10 @@ from tillroll.cli.support.stores import chosen_store, for_store
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.records import Store
-from tillroll.track.results.effect.estimate import Interval
+from tillroll.track.results.breakdown.collect import campaign_groups
+from tillroll.track.results.breakdown.groups import GroupBy
 from tillroll.track.results.effect.sentences import say_effect, say_people
-from tillroll.track.results.report import CampaignReport, campaign_reports
+from tillroll.track.results.report import CampaignReport, campaign_reports, reported_campaigns
 
 _COLUMNS = (
     "campaign",
@@ -49,8 +55,13 @@ _COLUMNS = (
 @click.argument("name", required=False)
 @JSON
 @click.option("--csv", "as_csv", is_flag=True, help="Write CSV, a line for each campaign.")
+@click.option(
+    "--by",
+    type=click.Choice([by.value for by in GroupBy]),
+    help="Show the figures of each arm, language, week or segment.",
+)
 @for_store
-def report(name: str | None, as_json: bool, as_csv: bool) -> None:
+def report(name: str | None, as_json: bool, as_csv: bool, by: str | None) -> None:
     """Show what the campaign NAME, or each campaign, has brought: e-mails, orders with its codes, and what it changed.
 
     What it changed is found by comparing those it wrote to with those it held back (who.holdout), all their orders together.
@@ -59,18 +70,21 @@ def report(name: str | None, as_json: bool, as_csv: bool) -> None:
     Example:
       tillroll report
       tillroll report winback
+      tillroll report winback --by week
       tillroll report --csv > results.csv
     """
     if as_json and as_csv:
         raise Refused("--json and --csv exclude each other.", hint="Give one of them.")
     with open_services() as services:
         store = chosen_store(services)
+        now = services.clock.now()
         with reading(services.engine) as connection:
-            found = list(campaign_reports(connection, store, now=services.clock.now(), name=name))
+            if by is not None:
+                _show_by(connection, store, name, GroupBy(by), now, as_json=as_json, as_csv=as_csv)
+                return
+            found = list(campaign_reports(connection, store, now=now, name=name))
     if name is not None and not found:
-        raise NotFound(
-            f"There is no campaign {name} that has had a run.", hint="`tillroll status` shows the campaigns."
-        )
+        raise _unknown(name)
     zone = zone_of(store.timezone)
     if as_json:
         for one in found:
@@ -82,6 +96,40 @@ def report(name: str | None, as_json: bool, as_csv: bool) -> None:
             print_row([row[column] for column in _COLUMNS])
     else:
         _show(out(), found, store, zone)
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(
+        f"There is no campaign {name} that has had a run.", hint="`tillroll status` shows the campaigns."
+    )
+
+
+def _show_by(
+    connection: Connection,
+    store: Store,
+    name: str | None,
+    by: GroupBy,
+    now: datetime,
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Write the figures of each group of one campaign or of all, one campaign after the other."""
+    names = reported_campaigns(connection, store.id, name)
+    if name is not None and not names:
+        raise _unknown(name)
+    if as_csv:
+        print_row(GROUP_COLUMNS)
+    for campaign in names:
+        groups = campaign_groups(connection, store, campaign, by=[by], now=now)[by]
+        rows = [group_row(campaign, by, group, store.currency) for group in groups]
+        for row in rows if as_json else ():
+            print_json(row)
+        for row in rows if as_csv else ():
+            print_row([row[column] for column in GROUP_COLUMNS])
+        if not as_json and not as_csv:
+            out().print(Text.assemble((campaign, "bold"), f", by {by.value}"))
+            show_groups(out(), by, groups, store.currency)
 
 
 def _row(one: CampaignReport, store: Store, zone: ZoneInfo) -> dict[str, Any]:
@@ -123,7 +171,7 @@ def _show(console: Console, found: Sequence[CampaignReport], store: Store, zone:
     for one in found:
         console.print(Text.assemble((one.title, "bold"), f"  {one.campaign}"))
         emails, orders = count_of(one.sent, "e-mail"), count_of(one.orders, "order")
-        rate = f" ({_percent(one.rate)})" if one.rate is not None else ""
+        rate = f" ({say_rate(one.rate)})" if one.rate is not None else ""
         console.print(f"  {count_of(one.runs, 'run')}, {emails}, {orders} with its codes{rate}")
         if one.average_order is not None:
             amounts = (one.revenue, one.average_order, one.discount)
@@ -134,11 +182,3 @@ def _show(console: Console, found: Sequence[CampaignReport], store: Store, zone:
         if one.effect.effect.orders is not None:
             console.print(Text(f"  {say_people(one.effect)}.", style="dim"), soft_wrap=True)
         console.print()
-
-
-def _percent(rate: Interval) -> str:
-    """Return like `4.2%, between 3.1 and 5.6`."""
-    low, middle, high = (
-        f"{part * 100:.1f}".removesuffix(".0") for part in (rate.low, rate.middle, rate.high)
-    )
-    return f"{middle}%, between {low} and {high}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -42,17 +43,24 @@ def campaign_reports(
     connection: Connection, store: Store, *, now: datetime, name: str | None = None
 ) -> Iterator[CampaignReport]:
     """Yield a report for each campaign that has had a run, by name. Reads every recipient, so it isn't for a page."""
-    where = [
-        campaigns.c.store_id == store.id,
-        sa.exists().where(*_runs_of(store.id), runs.c.campaign == campaigns.c.name),
-    ]
-    if name is not None:
-        where.append(campaigns.c.name == name)
-    query = sa.select(campaigns.c.name, campaigns.c.revision_id).where(*where).order_by(campaigns.c.name)
+    query = _reported(store.id, name).add_columns(campaigns.c.revision_id)
     for row in connection.execute(query).all():
         revision_id = row.revision_id or _last_revision(connection, store.id, row.name)
         if revision_id is not None:
             yield _report(connection, store, row.name, revision_id, now)
+
+
+def reported_campaigns(connection: Connection, store_id: int, name: str | None = None) -> list[str]:
+    """Return the names of the campaigns that have had a run, or of one of them."""
+    return list(connection.scalars(_reported(store_id, name)))
+
+
+def _reported(store_id: int, name: str | None) -> sa.Select[Any]:
+    had_run = sa.exists().where(*_runs_of(store_id), runs.c.campaign == campaigns.c.name)
+    query = sa.select(campaigns.c.name).where(campaigns.c.store_id == store_id, had_run)
+    if name is not None:
+        query = query.where(campaigns.c.name == name)
+    return query.order_by(campaigns.c.name)
 
 
 def _runs_of(store_id: int) -> tuple[sa.ColumnElement[bool], ...]:

@@ -1,0 +1,1 @@
+"""What a campaign has brought by arm, language, week and segment."""
