@@ -127,18 +127,19 @@ def _recipients_of(plan: StoredPlan) -> sa.Select[Any]:
 
 
 def sample_recipients(connection: Connection, plan_id: int, *, most: int = 10) -> list[sa.Row[Any]]:
-    """Return some recipients, spread evenly over the audience."""
-    where = recipients.c.plan_id == plan_id
-    first, last, count = connection.execute(
-        sa.select(sa.func.min(recipients.c.id), sa.func.max(recipients.c.id), sa.func.count()).where(where)
-    ).one()
-    if not count:
+    """Return some recipients, spread over the audience by the customers' numbers. As fast for a million as for ten."""
+    of_plan = sa.select(recipients.c.customer_id).where(recipients.c.plan_id == plan_id).limit(1)
+    first = connection.scalar(of_plan.order_by(recipients.c.customer_id))
+    last = connection.scalar(of_plan.order_by(recipients.c.customer_id.desc()))
+    if first is None or last is None:
         return []
-    step = max(1, (last - first + 1) // most)
-    wanted = [first + index * step for index in range(most)]
-    query = sa.select(recipients).where(where, recipients.c.id.in_(wanted)).order_by(recipients.c.id)
-    rows = connection.execute(query).all()
-    return list(rows) or list(connection.execute(sa.select(recipients).where(where).limit(most)).all())
+    places = [first + (last - first + 1) * index // most for index in range(most)]
+    nearest = [
+        of_plan.where(recipients.c.customer_id >= n).order_by(recipients.c.customer_id) for n in places
+    ]
+    numbers = sa.union_all(*(sa.select(query.subquery().c.customer_id) for query in nearest))
+    chosen = (recipients.c.plan_id == plan_id, recipients.c.customer_id.in_(numbers))
+    return list(connection.execute(sa.select(recipients).where(*chosen).order_by(recipients.c.customer_id)))
 
 
 def find_recipient(connection: Connection, plan_id: int, email: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from tillroll.ledger.tables import codes, messages, recipients
 
 _UNSENT = (MessageState.HELD, MessageState.FAILED, MessageState.UNKNOWN)
 _MOST_REASONS = 12
-_MOST_READ = 2_000  # messages of one state whose reasons are counted
+_MOST_READ = 500  # messages of one state whose reasons are counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +50,12 @@ def list_messages(
         sa.select(messages, recipients.c.email, codes.c.code, codes.c.state.label("code_state"))
         .join(recipients, recipients.c.id == messages.c.recipient_id)
         .outerjoin(codes, codes.c.id == messages.c.code_id)
-        .where(messages.c.run_id == run_id, messages.c.id > after)
+        .where(
+            messages.c.id.in_(_next(run_id, tuple(MessageState) if state is None else (state,), after, limit))
+        )
         .order_by(messages.c.id)
         .limit(limit)
     )
-    if state is not None:
-        query = query.where(messages.c.state == state)
     return [
         MessageLine(
             message_id=row.id,
@@ -70,6 +71,15 @@ def list_messages(
     ]
 
 
+def _next(
+    run_id: int, states: Sequence[MessageState], after: int, limit: int
+) -> sa.CompoundSelect[int] | sa.Select[int]:
+    """Select the first messages of each state after one. The index of a run goes by state: without it, a run is sorted whole."""
+    of_run = sa.select(messages.c.id).where(messages.c.run_id == run_id, messages.c.id > after)
+    firsts = [of_run.where(messages.c.state == each).order_by(messages.c.id).limit(limit) for each in states]
+    return sa.union_all(*(sa.select(query.subquery().c.id) for query in firsts))
+
+
 def count_messages(connection: Connection, run_id: int) -> dict[MessageState, int]:
     """Count the messages of a run by state, reminders included."""
     states: Counter[MessageState] = Counter()
@@ -81,7 +91,7 @@ def count_messages(connection: Connection, run_id: int) -> dict[MessageState, in
 def count_unsent(connection: Connection, run_id: int) -> list[UnsentCount]:
     """Count the messages that were not sent by state and reason, the most frequent first and no more than 12 reasons.
 
-    Of each state the first 2,000 messages are looked at: the states' own counts are exact, and reasons repeat.
+    Of each state the first 500 messages are looked at: the states' own counts are exact, and reasons repeat.
     """
     looked_at = sa.union_all(
         *(
