@@ -38,6 +38,7 @@ from tillroll.plan.offered import (
     say_validities,
     values_on,
 )
+from tillroll.plan.power import say_power
 from tillroll.plan.segments.names import unknown_names
 from tillroll.plan.shop_side import shop_verdicts
 from tillroll.rendering.preview import PreviewSubject
@@ -106,7 +107,8 @@ def propose(
     )
     verdicts += _email_verdicts(engine, subject, selection, proposal, now)
     cap = say_caps(subject, read.selection)
-    return replace(proposal, crossings=crossings, verdicts=verdicts, cap=cap, leaving=leaving)
+    power = say_power(engine, subject, read.selection, now)
+    return replace(proposal, crossings=crossings, verdicts=verdicts, cap=cap, leaving=leaving, power=power)
 
 
 def _again_verdicts(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tillroll.campaign.figures.power import people_needed, smallest_seen
 from tillroll.track.results.effect.estimate import (
     Effect,
     EffectKind,
@@ -19,10 +20,8 @@ from tillroll.track.results.effect.estimate import (
     difference_of_means,
     difference_of_shares,
     effect_of,
-    people_needed,
     running_difference,
     share_interval,
-    smallest_seen,
 )
 from tillroll.track.results.effect.outcomes import CampaignEffect
 from tillroll.track.results.effect.sentences import say_effect

@@ -61,6 +61,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "strength": None,
     "languages": {},
     "leaving": None,
+    "power": "",
 }
 """Fields added after the first version, with their defaults. Defaults are omitted from the body, so that digests of older plans
 stay valid."""
@@ -109,6 +110,7 @@ class Proposal:
         ""  # what the till does with a percentage of at most an amount, as sentences; empty: there is no cap
     )
     leaving: Leaving | None = None  # None: its e-mails leave as fast as they can
+    power: str = ""  # which change its control group would show, as a sentence; empty: nobody is held back, or it can't be said
 
     @property
     def code_count(self) -> int:

@@ -106,6 +106,8 @@ def what_rows(proposal: Proposal) -> dict[str, str]:
         rows["e-mail"] = f"{proposal.template}: {proposal.subject}"
     if proposal.languages:
         rows["languages"] = say_languages(proposal.languages)
+    if proposal.power:
+        rows["comparison"] = proposal.power
     return rows
 
 

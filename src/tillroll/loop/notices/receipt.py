@@ -18,6 +18,8 @@ def say_receipt(plan: StoredPlan, timezone: str) -> Iterator[str]:
     yield f"To {count_of(proposal.audience.count, 'recipient')}, with {count_of(proposal.code_count, 'code')}."
     if proposal.subject:
         yield f"Subject: {proposal.subject}"
+    if proposal.power:
+        yield proposal.power
     yield _say_costs(proposal.exposure, proposal.currency)
     for verdict in proposal.verdicts:
         if verdict.text and verdict.level is not VerdictLevel.PASS:

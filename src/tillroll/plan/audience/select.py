@@ -89,7 +89,8 @@ class Selection:
     awkward: AwkwardPeople = field(default_factory=AwkwardPeople)  # recipients to try the e-mails with
     held_back: array[int] = field(
         default_factory=lambda: array("q")
-    )  # the control group: numbers of customers
+    )  # the control group: numbers of customers, until they are written
+    in_control: int = 0  # how many those are in all
 
     def take(self, row: CustomerRow, arm: str, value: Decimal | None) -> None:
         """Count one recipient; `value` is their own value of the offer, if they have one."""
@@ -172,6 +173,7 @@ class RecipientFilter:
         if self._is_held_back(row.customer_id if person is None else person.first):
             if not is_full and not (self.own_values and self._value(row, arm)[1]):
                 self.selection.held_back.append(row.customer_id)
+                self.selection.in_control += 1
             return "control group"
         return f"over the limit of {limit}" if is_full else ""
 

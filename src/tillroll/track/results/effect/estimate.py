@@ -16,12 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from math import ceil, inf, log, sqrt
+from math import log, sqrt
 
-CONFIDENCE = 0.9
-"""How often an interval holds the true effect."""
+from tillroll.campaign.figures.power import CONFIDENCE, people_needed
 
-_POWER = 0.8  # how often an effect of the size asked for would be seen
 _TIGHTEST_AT = (
     2_000  # people: where a running interval is at its tightest; it has to be fixed before anybody looks
 )
@@ -184,29 +182,3 @@ def running_difference(
     grown = people * tuned + 1
     reach = sqrt(error * people) * sqrt(2 * grown / (people**2 * tuned) * log(sqrt(grown) / alpha))
     return Interval(low=middle - reach, middle=middle, high=middle + reach)
-
-
-def people_needed(*, share: float, control: float, more: float = 0.01, confidence: float = CONFIDENCE) -> int:
-    """Return how many people both groups need, so that `more` buyers a person would most likely be seen; 0: it can't be said.
-
-    `share` of the people buy, and `control` of the people are held back.
-    """
-    if not 0 < share < 1 or not 0 < control < 1:
-        return 0
-    return ceil(
-        (_seen_from(confidence) / more) ** 2 * share * (1 - share) * (1 / control + 1 / (1 - control))
-    )
-
-
-def smallest_seen(*, share: float, treated: int, control: int, confidence: float = CONFIDENCE) -> float:
-    """Return the smallest difference in the share of buyers that groups of this size would most likely show."""
-    if not 0 < share < 1 or not treated or not control:
-        return inf
-    return _seen_from(confidence) * sqrt(share * (1 - share) * (1 / treated + 1 / control))
-
-
-def _seen_from(confidence: float) -> float:
-    """Return from how many standard errors on an effect is seen in `_POWER` of all cases."""
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + confidence) / 2) + norm.ppf(_POWER))

@@ -18,16 +18,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.frozen.revision import offers_of
 from tillroll.campaign.language.models import Campaign, Status
 from tillroll.campaign.states import NO_SALE, RunState
+from tillroll.campaign.timing.window import window_of
 from tillroll.ledger.engine import streaming
 from tillroll.ledger.tables import held_back, orders, plans, recipients, runs
 from tillroll.track.results.effect.estimate import Effect, GroupOutcome, effect_of
 
 _BEGUN = (RunState.SENDING, RunState.TRACKING, RunState.DONE)
-_AFTERWARDS = timedelta(days=7)  # orders count for so long after an offer's end: people put buying off
-_WITHOUT_OFFER = timedelta(days=14)  # how long an e-mail without an offer is taken to work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +75,6 @@ def campaign_effect(
 def _goes_on(campaign: Campaign) -> bool:
     """Return whether more people will join by themselves, so that the figures are looked at again and again."""
     return campaign.status is Status.ACTIVE and campaign.when.at is None and not campaign.when.manual
-
-
-def window_of(campaign: Campaign, longest: timedelta | None = None) -> timedelta:
-    """Return how long the orders of a campaign's people count. `longest`: how long the codes of its runs worked at most."""
-    lengths = [offer.valid.for_.length for offer in offers_of(campaign) if offer.valid.for_ is not None]
-    waits = sum((step.wait for step in campaign.steps if step.wait is not None), timedelta(0))
-    return max([*lengths, *([longest] if longest else [])], default=_WITHOUT_OFFER) + waits + _AFTERWARDS
 
 
 def _longest_validity(connection: Connection, store_id: int, name: str) -> timedelta | None:
