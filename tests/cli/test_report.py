@@ -87,3 +87,19 @@ def test_a_campaign_is_told_apart_by_week(sold: str, tmp_path: Path) -> None:
     assert (line["group"], line["discount"]) == ("2026-11-23", "4.50")
     missing = report(sold, tmp_path, "nothing", "--by", "arm")
     assert (missing.returncode, missing.stdout) == (1, "")
+
+
+def test_a_file_has_all_it_shows(sold: str, tmp_path: Path) -> None:
+    said = report(sold, tmp_path, "--html", "results.html").stdout
+    page = (tmp_path / "results.html").read_text(encoding="utf-8")
+    assert "results.html" in said
+    assert "default-src 'none'" in page
+    assert "1 run, 0 e-mails, 1 order with its codes" in page
+    assert "Week of 23 November 2026: €30.00" in page  # in the chart
+    assert '<th scope="row"><bdi>2026-11-23</bdi></th>' in page  # and in its table
+    for loaded in ("src=", "href=", "url(", "@import", "<script"):
+        assert loaded not in page
+    printed = report(sold, tmp_path, "winback", "--html", "-").stdout
+    assert printed.startswith("<!doctype html>")
+    both = report(sold, tmp_path, "--html", "-", "--csv")
+    assert (both.returncode, both.stdout) == (1, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,10 +19,11 @@ from tillroll.campaign.text.money import say_money, smallest_unit
 from tillroll.campaign.text.zones import zone_of
 from tillroll.cli.runs.report_groups import COLUMNS as GROUP_COLUMNS
 from tillroll.cli.runs.report_groups import group_row, show_groups
+from tillroll.cli.runs.report_html import report_as_html
 from tillroll.cli.runs.report_words import say_rate
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
-from tillroll.cli.support.output import out, print_json, print_row
+from tillroll.cli.support.output import out, print_json, print_row, write_file
 from tillroll.cli.support.stores import chosen_store, for_store
 from tillroll.errors import NotFound, Refused
 from tillroll.ledger.engine import reading
@@ -60,8 +62,15 @@ _COLUMNS = (
     type=click.Choice([by.value for by in GroupBy]),
     help="Show the figures of each arm, language, week or segment.",
 )
+@click.option(
+    "--html",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Write one HTML file to share or print, with charts and all groups; - is stdout.",
+)
 @for_store
-def report(name: str | None, as_json: bool, as_csv: bool, by: str | None) -> None:
+def report(name: str | None, as_json: bool, as_csv: bool, by: str | None, target: Path | None) -> None:
     """Show what the campaign NAME, or each campaign, has brought: e-mails, orders with its codes, and what it changed.
 
     What it changed is found by comparing those it wrote to with those it held back (who.holdout), all their orders together.
@@ -71,10 +80,13 @@ def report(name: str | None, as_json: bool, as_csv: bool, by: str | None) -> Non
       tillroll report
       tillroll report winback
       tillroll report winback --by week
+      tillroll report --html results.html
       tillroll report --csv > results.csv
     """
-    if as_json and as_csv:
-        raise Refused("--json and --csv exclude each other.", hint="Give one of them.")
+    if as_json + as_csv + (target is not None) > 1 or (target is not None and by is not None):
+        raise Refused(
+            "--json, --csv and --html exclude each other.", hint="Give one of them; --html has all groups."
+        )
     with open_services() as services:
         store = chosen_store(services)
         now = services.clock.now()
@@ -83,8 +95,12 @@ def report(name: str | None, as_json: bool, as_csv: bool, by: str | None) -> Non
                 _show_by(connection, store, name, GroupBy(by), now, as_json=as_json, as_csv=as_csv)
                 return
             found = list(campaign_reports(connection, store, now=now, name=name))
+            page = _html(connection, store, found, now) if target is not None else ""
     if name is not None and not found:
         raise _unknown(name)
+    if target is not None:
+        _write(target, page)
+        return
     zone = zone_of(store.timezone)
     if as_json:
         for one in found:
@@ -96,6 +112,20 @@ def report(name: str | None, as_json: bool, as_csv: bool, by: str | None) -> Non
             print_row([row[column] for column in _COLUMNS])
     else:
         _show(out(), found, store, zone)
+
+
+def _html(connection: Connection, store: Store, found: Sequence[CampaignReport], now: datetime) -> str:
+    """Return the HTML file, with all groups of each campaign."""
+    groups = [campaign_groups(connection, store, one.campaign, now=now) for one in found]
+    return report_as_html(list(zip(found, groups, strict=True)), store, made_at=now)
+
+
+def _write(target: Path, page: str) -> None:
+    if str(target) == "-":
+        click.echo(page)
+        return
+    write_file(target, page.encode())
+    out().print(Text(f"The report is in {target}."), soft_wrap=True)
 
 
 def _unknown(name: str) -> NotFound:

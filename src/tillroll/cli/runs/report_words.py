@@ -20,8 +20,11 @@ def say_rate(rate: Interval) -> str:
 
 def say_within(median: timedelta | None) -> str:
     """Return like `; half of them within 3 days`; empty if it isn't known."""
-    if median is None:
-        return ""
+    return "" if median is None else f"; half of the orders within {say_time(median)}"
+
+
+def say_time(median: timedelta) -> str:
+    """Return like `3 days` or `11 hours`: whole ones, rounded up."""
     if median >= _TWO_DAYS:
-        return f"; half of the orders within {count_of(median.days + 1, 'day')}"
-    return f"; half of the orders within {count_of(median // timedelta(hours=1) + 1, 'hour')}"
+        return count_of(median.days + 1, "day")
+    return count_of(median // timedelta(hours=1) + 1, "hour")
