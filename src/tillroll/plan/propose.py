@@ -107,8 +107,8 @@ def propose(
     )
     verdicts += _email_verdicts(engine, subject, selection, proposal, now)
     cap = say_caps(subject, read.selection)
-    power = say_power(engine, subject, read.selection, now)
-    return replace(proposal, crossings=crossings, verdicts=verdicts, cap=cap, leaving=leaving, power=power)
+    proposal = replace(proposal, crossings=crossings, verdicts=verdicts, cap=cap, leaving=leaving)
+    return replace(proposal, power=say_power(engine, subject, read.selection, now))
 
 
 def _again_verdicts(
