@@ -81,8 +81,7 @@ def propose(
     worst, likely = sum_costs(subject, subject.offers, figures)
     goods = _find_goods(engine, subject)
     others = _other_runs(engine, subject, codes, now)
-    drawn = 0 if subject.imports else codes
-    strength = guardrail_verdicts.strength_on(subject.campaign, subject.code_format, drawn, others)
+    strength = _strength(subject, 0 if subject.imports else codes, others)
     verdicts = _guardrail_verdicts(subject, codes, worst, others)
     verdicts += _goods_verdicts(engine, subject, goods) + _calendar_verdicts(subject)
     verdicts += _word_verdicts(subject) + _name_verdicts(engine, subject)
@@ -106,9 +105,13 @@ def propose(
         per_minute=per_minute,
     )
     verdicts += _email_verdicts(engine, subject, selection, proposal, now)
-    cap = say_caps(subject, read.selection)
-    proposal = replace(proposal, crossings=crossings, verdicts=verdicts, cap=cap, leaving=leaving)
-    return replace(proposal, power=say_power(engine, subject, read.selection, now))
+    cap, power = say_caps(subject, selection), say_power(engine, subject, selection, now)
+    proposal = replace(proposal, cap=cap, power=power, leaving=leaving)
+    return replace(proposal, crossings=crossings, verdicts=verdicts)
+
+
+def _strength(subject: Subject, drawn: int, others: guardrail_verdicts.OtherRuns) -> Strength | None:
+    return guardrail_verdicts.strength_on(subject.campaign, subject.code_format, drawn, others)
 
 
 def _again_verdicts(
