@@ -13,6 +13,7 @@ from tests.contract.samples import coupon
 from tests.shop import NOW, planned_run, run_row
 from tests.store import turn
 from tests.track.room import CLOCK, call, session_of
+from tillroll.campaign.codes.standing import standing_of
 from tillroll.campaign.states import RunState, StoreUse
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import reading, writing
@@ -21,7 +22,7 @@ from tillroll.ledger.tables import codes, messages, recipients, runs
 from tillroll.mint.issue.reserve import reserve
 from tillroll.sandbox.serve import Sandbox
 from tillroll.send.slices.prepare import is_used
-from tillroll.track.code_lookup import find_code
+from tillroll.track.lookups.code_lookup import find_code
 from tillroll.track.mirror.areas import ORDERS
 from tillroll.track.mirror.sync import sync
 
@@ -55,7 +56,7 @@ def told(engine: Engine, store_id: int, code: str) -> tuple[str, bool]:
     with reading(engine) as connection:
         found = find_code(connection, store_id=store_id, typed=code, forms=())
         assert found is not None
-        return found.state.words, bool(connection.scalar(used.where(codes.c.code == code)))
+        return standing_of(found.facts, NOW).value, bool(connection.scalar(used.where(codes.c.code == code)))
 
 
 @pytest.mark.parametrize("gives_back", [True, False])
@@ -76,7 +77,7 @@ def test_the_stores_answer_decides_what_a_code_is_after_its_order_was_undone(
         placed[undo] = (str(call(client, "POST", "/orders", body)["orderid"]), code)
     sync(session_of(ledger, client, store_id), ORDERS)
     for undo, (order, code) in placed.items():
-        assert told(ledger, store_id, code) == ("used up", True)
+        assert told(ledger, store_id, code) == ("used", True)
         UNDO[undo](client, order)
     sync(session_of(ledger, client, store_id), ORDERS)
     for undo, (_, code) in placed.items():
@@ -84,7 +85,7 @@ def test_the_stores_answer_decides_what_a_code_is_after_its_order_was_undone(
         assert in_store is not None
         works = in_store.status == "ACTIVE"
         assert works == (gives_back and undo != "refunded"), "the sandbox refunds without giving back"
-        assert told(ledger, store_id, code) == (("live", False) if works else ("used up", True))
+        assert told(ledger, store_id, code) == (("returned", False) if works else ("used_up", True))
 
 
 def test_nobody_counts_on_a_code_that_the_store_was_not_asked_about_yet(

@@ -60,6 +60,11 @@ class StoreUse(StrEnum):
     NONE = ""  # nothing: it works as far as its orders tell
     UNCLEAR = "unclear"  # an order that used it was undone; the store is asked whether it works again
     USED_UP = "used_up"  # it doesn't work any more
+    RETURNED = "returned"  # an order that used it was undone, and it works again
+
+
+WORKS_AGAIN = frozenset({StoreUse.NONE, StoreUse.RETURNED})
+"""The store's word is not against a code."""
 
 
 CODE_OPEN = frozenset({CodeState.RESERVED, CodeState.POSTING})

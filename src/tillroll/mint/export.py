@@ -9,14 +9,26 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tillroll.campaign.codes.standing import standing_of
 from tillroll.campaign.sentences.causes import say_code_cause
 from tillroll.campaign.states import CodeCause
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, streaming, writing
+from tillroll.ledger.mirror.standing_facts import StandingReader, with_facts
 from tillroll.ledger.queries.runs import load_run
 from tillroll.ledger.tables import codes, recipients, runs
 
-COLUMNS = ("code", "state", "coupon_id", "email", "customer_id", "reason")
+COLUMNS = (
+    "code",
+    "state",
+    "coupon_id",
+    "email",
+    "customer_id",
+    "reason",
+    "uses",
+    "last_order",
+    "last_used_at",
+)
 
 
 def note_revealed(connection: Connection, run_id: int, now: datetime) -> None:
@@ -39,12 +51,14 @@ def reveal_codes(engine: Engine, *, run_id: int, person: str, now: datetime) -> 
             body={"to": "export"},
         )
     query = (
-        sa.select(codes, recipients.c.email, recipients.c.customer_id)
+        with_facts(sa.select(codes, recipients.c.email, recipients.c.customer_id))
         .outerjoin(recipients, recipients.c.id == codes.c.recipient_id)
         .where(codes.c.run_id == run_id)
         .order_by(codes.c.id)
     )
     with reading(engine) as connection, streaming(connection, query) as rows:
+        read = StandingReader(connection)
         for row in rows:
+            state = standing_of(read.from_row(row), now)
             reason = say_code_cause(CodeCause(row.cause), row.reason)
-            yield {**{name: getattr(row, name) for name in COLUMNS}, "reason": reason}
+            yield {**{name: getattr(row, name) for name in COLUMNS}, "state": state.value, "reason": reason}

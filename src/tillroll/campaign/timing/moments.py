@@ -165,6 +165,11 @@ def say_moment(at: datetime, zone: ZoneInfo) -> str:
     return f"{local} ({utc})"
 
 
+def say_local(at: datetime, zone: ZoneInfo) -> str:
+    """Return a moment in the zone, to the minute: `Mon 23 Nov 2026, 10:00 CET`."""
+    return say_both_times(at.replace(second=0, microsecond=0), zone)[0]
+
+
 def say_both_times(at: datetime, zone: ZoneInfo) -> tuple[str, str]:
     """Return a moment in the zone and in UTC: `Mon 23 Nov 2026, 10:00 CET` and `09:00 UTC`."""
     local, in_utc = at.astimezone(zone), at.astimezone(UTC)

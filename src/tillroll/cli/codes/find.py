@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
+from functools import partial
 
 import click
 from rich.text import Text
 
 from tillroll.campaign import Book
+from tillroll.campaign.codes.standing import standing_of
 from tillroll.campaign.frozen.recipient import mask_email
+from tillroll.campaign.sentences.standings import say_standing
 from tillroll.campaign.text.money import say_money
+from tillroll.campaign.text.zones import zone_of
+from tillroll.campaign.timing.moments import say_local
 from tillroll.cli.support.opening import open_services, read_campaigns
 from tillroll.cli.support.options import JSON, PERSON
 from tillroll.cli.support.output import facts_table, local_time, out, print_json
@@ -17,7 +23,7 @@ from tillroll.cli.support.people import require_viewer
 from tillroll.cli.support.stores import chosen_store, for_store
 from tillroll.errors import NotFound
 from tillroll.ledger.records import Store
-from tillroll.track.code_lookup import CodeLookup, Form, look_up, mistyped_campaigns
+from tillroll.track.lookups.code_lookup import CodeLookup, Form, look_up, mistyped_campaigns
 
 
 @click.command()
@@ -53,10 +59,12 @@ def find(typed: tuple[str, ...], email: str | None, as_json: bool) -> None:
         )
     if code is None:
         raise NotFound("The ledger has no such code.", hint=_hint(mistyped_campaigns(text, forms)))
+    now = services.clock.now()
+    says = say_standing(code.facts, now=now, say_moment=partial(say_local, zone=zone_of(store.timezone)))
     if as_json:
-        print_json({**asdict(code), "email": mask_email(code.email) if code.email else None})
+        print_json({**_json(code, now), "says": says})
     else:
-        out().print(Text.assemble((code.code, "bold"), f"  {code.state.words}"))
+        out().print(Text.assemble((code.code, "bold"), f"  {says}"))
         out().print(facts_table(_facts(code, store)))
 
 
@@ -71,6 +79,21 @@ def _code_forms(book: Book) -> list[Form]:
     return forms
 
 
+def _json(code: CodeLookup, now: datetime) -> dict[str, object]:
+    return {
+        "code": code.code,
+        "state": standing_of(code.facts, now).value,
+        "reason": code.reason,
+        "campaign": code.campaign,
+        "run_id": code.run_id,
+        "email": mask_email(code.email) if code.email else None,
+        "sent_at": code.sent_at,
+        "works_from": code.facts.works_from,
+        "works_until": code.facts.works_until,
+        "uses": [asdict(use) for use in code.uses],
+    }
+
+
 def _facts(code: CodeLookup, store: Store) -> dict[str, str]:
     facts = {"campaign": f"{code.campaign}, run {code.run_id}"}
     facts["recipient"] = mask_email(code.email) if code.email else "none: for anybody, or not given out yet"
@@ -78,9 +101,10 @@ def _facts(code: CodeLookup, store: Store) -> dict[str, str]:
         facts["reason"] = code.reason
     if code.sent_at is not None:
         facts["sent"] = local_time(code.sent_at, store.timezone)
-    if code.works_until is not None:
-        start = f"from {local_time(code.works_from, store.timezone)} " if code.works_from else ""
-        facts["valid"] = f"{start}until {local_time(code.works_until, store.timezone)}"
+    start, end = code.facts.works_from, code.facts.works_until
+    if end is not None:
+        since = f"from {local_time(start, store.timezone)} " if start else ""
+        facts["valid"] = f"{since}until {local_time(end, store.timezone)}"
     used = [
         f"order {use.order_id}, {local_time(use.at, store.timezone)}, {say_money(use.discount, store.currency)} off"
         for use in code.uses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tillroll.campaign.states import PART_OPEN, CodeState, StoreUse
+from tillroll.campaign.states import PART_OPEN, WORKS_AGAIN, CodeState
 from tillroll.ledger.tables import change_parts, codes, recipients, redemptions
 
 
@@ -33,7 +33,7 @@ def is_imported(code: sa.FromClause = codes) -> sa.ColumnElement[bool]:
 def was_used() -> sa.ColumnElement[bool]:
     """Return the condition that a code was used, over `codes`: by an order, or by the word of the store, which may be open."""
     by_order = sa.exists().where(redemptions.c.code_id == codes.c.id)
-    return sa.or_(by_order, codes.c.store_use != StoreUse.NONE)
+    return sa.or_(by_order, codes.c.store_use.not_in(sorted(WORKS_AGAIN)))
 
 
 def is_under_change(

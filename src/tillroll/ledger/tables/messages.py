@@ -145,7 +145,7 @@ redemptions = sa.Table(
     text("told_arm", ""),
     sa.UniqueConstraint("store_id", "order_id"),
     sa.Index(None, "run_id"),
-    sa.Index(None, "code_id"),
+    sa.Index(None, "code_id", "at", "id"),
 )
 
 suppressions = sa.Table(  # rows are never deleted: one that no longer counts is lifted

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import (
     CODE_IN_STORE,
+    WORKS_AGAIN,
     CodeCause,
     CodeState,
     DriftKind,
@@ -125,8 +126,10 @@ class CouponJudge:
 
     def _record_use(self, connection: Connection, coupon: Coupon, code: ComparedCode) -> None:
         """Take over whether the store holds the code for used up. What is unclear is asked after by itself."""
-        use = StoreUse.USED_UP if coupon.status == "USEDUP" else StoreUse.NONE
-        if code.store_use not in {use, StoreUse.UNCLEAR} and coupon.status in _TELLS_USE:
+        is_used_up = coupon.status == "USEDUP"
+        use = StoreUse.USED_UP if is_used_up else StoreUse.NONE
+        agrees = {use} if is_used_up else WORKS_AGAIN
+        if code.store_use not in agrees | {StoreUse.UNCLEAR} and coupon.status in _TELLS_USE:
             record_store_use(connection, [code.id], use, now=self._context.clock.now())
 
     def _record_differences(

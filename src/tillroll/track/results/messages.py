@@ -10,8 +10,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CodeState, MessageState
+from tillroll.campaign.codes.standing import StandingFacts
+from tillroll.campaign.states import MessageState
 from tillroll.ledger.counting.read import messages_of_run
+from tillroll.ledger.mirror.standing_facts import StandingReader
 from tillroll.ledger.tables import codes, messages, recipients
 
 _UNSENT = (MessageState.HELD, MessageState.FAILED, MessageState.UNKNOWN)
@@ -24,13 +26,15 @@ class MessageLine:
     """One message in a list."""
 
     message_id: int
+    customer_id: int
     email: str
     kind: str  # offer or reminder
     state: MessageState
     reason: str
     sent_at: datetime | None
     code: str | None  # in clear; mask it before it is shown. None: an e-mail without a code
-    code_state: CodeState | None
+    code_id: int | None
+    facts: StandingFacts | None  # what the state of its code follows from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ def list_messages(
 ) -> list[MessageLine]:
     """Return messages of a run, oldest first. For the next page, pass the last message's number as `after`."""
     query = (
-        sa.select(messages, recipients.c.email, codes.c.code, codes.c.state.label("code_state"))
+        sa.select(messages, recipients.c.email, recipients.c.customer_id, codes.c.code)
         .join(recipients, recipients.c.id == messages.c.recipient_id)
         .outerjoin(codes, codes.c.id == messages.c.code_id)
         .where(
@@ -56,18 +60,22 @@ def list_messages(
         .order_by(messages.c.id)
         .limit(limit)
     )
+    rows = connection.execute(query).all()
+    facts = StandingReader(connection).of(row.code_id for row in rows if row.code_id is not None)
     return [
         MessageLine(
             message_id=row.id,
+            customer_id=row.customer_id,
             email=row.email,
             kind=row.kind,
             state=MessageState(row.state),
             reason=row.reason,
             sent_at=row.sent_at,
             code=row.code,
-            code_state=CodeState(row.code_state) if row.code_state is not None else None,
+            code_id=row.code_id,
+            facts=facts.get(row.code_id),
         )
-        for row in connection.execute(query)
+        for row in rows
     ]
 
 

@@ -61,4 +61,4 @@ def _use_of(session: StoreSession, coupon_id: int) -> StoreUse:
         status = session.client.coupons.get(coupon_id).status
     except StoreSaysNotFound:
         return StoreUse.USED_UP
-    return StoreUse.USED_UP if status == "USEDUP" else StoreUse.NONE
+    return StoreUse.USED_UP if status == "USEDUP" else StoreUse.RETURNED

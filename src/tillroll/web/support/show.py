@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
@@ -11,14 +12,16 @@ from babel.numbers import format_decimal
 from flask import Flask
 from markupsafe import Markup
 
+from tillroll.campaign.codes.standing import StandingFacts
 from tillroll.campaign.frozen.recipient import mask_code, mask_email
+from tillroll.campaign.sentences.standings import say_standing
 from tillroll.campaign.sentences.verdicts import say_measure, say_rule
 from tillroll.campaign.states import RunState
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.percent import say_percent
 from tillroll.campaign.text.zones import UTC_NAME, zone_of
-from tillroll.campaign.timing.moments import say_both_times, say_minutes
+from tillroll.campaign.timing.moments import say_both_times, say_local, say_minutes
 from tillroll.ledger.faults.sentences import say_fault
 from tillroll.web.support import request_context
 
@@ -115,6 +118,11 @@ def browser_name(agent: str) -> str:
     return browser or (f"A browser on {system}" if system else "An unknown browser")
 
 
+def standing(facts: StandingFacts) -> str:
+    """Return what a code is worth now, in the store's time zone."""
+    return say_standing(facts, now=request_context.now(), say_moment=partial(say_local, zone=_zone()))
+
+
 def set_up(app: Flask) -> None:
     """Register these functions as filters of an app's templates."""
     app.jinja_env.filters.update(
@@ -134,6 +142,7 @@ def set_up(app: Flask) -> None:
         measure=say_measure,
         percent=say_percent,
         rule_words=say_rule,
+        standing=standing,
         run_label=lambda state: RUN_LABELS[RunState(state)],
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

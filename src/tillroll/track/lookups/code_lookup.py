@@ -6,20 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.codes.standing import StandingFacts
 from tillroll.campaign.frozen.recipient import mask_code
 from tillroll.campaign.sentences.causes import say_code_cause
-from tillroll.campaign.states import CODE_IN_STORE, StoreUse
 from tillroll.ledger import audit
-from tillroll.ledger.engine import writing
-from tillroll.ledger.queries.changes import Scope
-from tillroll.ledger.queries.given import works_from, works_until
-from tillroll.ledger.queries.select_codes import is_spent
+from tillroll.ledger.engine import fetch_one, writing
+from tillroll.ledger.mirror.standing_facts import StandingReader
 from tillroll.ledger.records import Code
 from tillroll.ledger.tables import codes, messages, recipients, redemptions, runs
 
@@ -27,32 +24,6 @@ Form = tuple[str, CodeFormat, str]
 """A campaign, and how its codes are built: the format and the prefix."""
 
 _MOST_USES = 5
-
-
-class Standing(StrEnum):
-    """What a code is worth now: its state, or that it was used up, whatever its orders became."""
-
-    RESERVED = "reserved"
-    POSTING = "posting"
-    LIVE = "live"
-    CLASHED = "clashed"
-    FAILED = "failed"
-    PAUSED = "paused"
-    REVOKED = "revoked"
-    CLEARED = "cleared"
-    USED_UP = "used_up"  # in the store, where nobody can use it again
-    UNCLEAR = "unclear"  # in the store; an order that used it was undone, and the store was not asked yet
-
-    @property
-    def words(self) -> str:
-        """The standing as people read it."""
-        return self.value.replace("_", " ")
-
-
-_UNDONE = {
-    StoreUse.USED_UP: "the store says that it was used up, although no order that counts used it",
-    StoreUse.UNCLEAR: "an order that used it was undone; the store is asked whether it works again",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +39,15 @@ class Use:
 class CodeLookup:
     """One code of the ledger."""
 
+    code_id: int
     code: str
-    state: Standing
+    facts: StandingFacts  # what its state follows from
     reason: str
     campaign: str
     run_id: int
+    customer_id: int | None  # of its recipient
     email: str  # of its recipient; empty: it has none yet, or is shared by all
     sent_at: datetime | None  # when its e-mail left
-    works_from: datetime | None
-    works_until: datetime | None
     uses: tuple[Use, ...]  # the latest ones, newest first
 
 
@@ -116,43 +87,35 @@ def find_code(
         plain,
         *(read for _, form, prefix in forms if (read := form.read(prefix, typed)) is not None),
     ]
+    query = sa.select(codes.c.id, codes.c.code)
+    where = (codes.c.store_id == store_id, codes.c.code.in_(dict.fromkeys(candidates)))
+    ids = {row.code: row.id for row in connection.execute(query.where(*where))}
+    code_id = next((ids[code] for code in candidates if code in ids), None)
+    return load_code(connection, store_id, code_id) if code_id is not None else None
+
+
+def load_code(connection: Connection, store_id: int, code_id: int) -> CodeLookup:
+    """Return one code of a store. Raises `NotFound`."""
     query = (
-        sa.select(codes, runs.c.campaign, recipients.c.email)
-        .add_columns(works_from().label("works_from"), works_until().label("works_until"))
+        sa.select(codes, runs.c.campaign, recipients.c.email, recipients.c.customer_id)
         .join(runs, runs.c.id == codes.c.run_id)
         .outerjoin(recipients, recipients.c.id == codes.c.recipient_id)
-        .where(codes.c.store_id == store_id, codes.c.code.in_(dict.fromkeys(candidates)))
+        .where(codes.c.store_id == store_id, codes.c.id == code_id)
     )
-    rows = {row.code: row for row in connection.execute(query)}
-    row = next((rows[code] for code in candidates if code in rows), None)
-    if row is None:
-        return None
+    row = fetch_one(connection, query, missing=f"There is no code {code_id}.")
     code = Code.from_row(row)
-    uses, standing = _uses(connection, code.id), _standing(connection, code, row.campaign)
-    undone = _UNDONE.get(code.store_use, "") if code.state in CODE_IN_STORE and not uses else ""
     return CodeLookup(
+        code_id=code_id,
         code=code.code,
-        state=standing,
-        reason=say_code_cause(code.cause, code.reason) or undone,
+        facts=StandingReader(connection).of([code_id])[code_id],
+        reason=say_code_cause(code.cause, code.reason),
         campaign=row.campaign,
         run_id=code.run_id,
+        customer_id=row.customer_id,
         email=row.email or "",
         sent_at=_sent_at(connection, code),
-        works_from=row.works_from,
-        works_until=row.works_until,
-        uses=uses,
+        uses=_uses(connection, code_id),
     )
-
-
-def _standing(connection: Connection, code: Code, campaign: str) -> Standing:
-    """Return what a code is worth: the store's word on its uses counts, and a use by an order if it works only once."""
-    if code.state not in CODE_IN_STORE:
-        return Standing(code.state.value)
-    scope = Scope(store_id=code.store_id, campaign=campaign, run_id=code.run_id)
-    query = sa.select(is_spent(connection, scope)).select_from(codes).join(runs, runs.c.id == codes.c.run_id)
-    if connection.scalar(query.where(codes.c.id == code.id)):
-        return Standing.USED_UP
-    return Standing.UNCLEAR if code.store_use is StoreUse.UNCLEAR else Standing(code.state.value)
 
 
 def mistyped_campaigns(typed: str, forms: Iterable[Form]) -> tuple[str, ...]:
@@ -178,7 +141,7 @@ def _uses(connection: Connection, code_id: int) -> tuple[Use, ...]:
     query = (
         sa.select(redemptions.c.order_id, redemptions.c.at, redemptions.c.discount)
         .where(redemptions.c.code_id == code_id)
-        .order_by(redemptions.c.at.desc())
+        .order_by(redemptions.c.at.desc(), redemptions.c.id.desc())
         .limit(_MOST_USES)
     )
     return tuple(Use(**row._mapping) for row in connection.execute(query))

@@ -11,10 +11,11 @@ from tests.clocks import FakeClock
 from tests.send.room import agreed, minted
 from tests.shop import NOW, planned_run
 from tillroll.campaign.codes.format import CROCKFORD, CodeFormat
+from tillroll.campaign.codes.standing import Standing, standing_of
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, redemptions
 from tillroll.mint.draw import draw_codes
-from tillroll.track.code_lookup import Standing, find_code, mistyped_campaigns
+from tillroll.track.lookups.code_lookup import find_code, mistyped_campaigns
 
 SHORT = [("winback", CodeFormat(title="Short"), "BACK")]
 CHECKED = [("spring", CodeFormat(title="Checked", length=8, check_symbol=True, group=3), "SPRING")]
@@ -42,9 +43,11 @@ def test_a_code_is_found_with_its_state_and_uses(ledger: Engine) -> None:
     with ledger.connect() as connection:
         found = find_code(connection, store_id=store_id, typed=typed, forms=SHORT)
         assert found is not None
-        assert (found.code, found.state, found.campaign) == (row.code, Standing.USED_UP, "winback")
+        assert (found.code, found.campaign) == (row.code, "winback")
+        assert standing_of(found.facts, NOW) is Standing.USED
+        assert (found.facts.uses, found.facts.last_order, found.facts.last_used_at) == (1, "A1", NOW)
         assert found.email.endswith("@example.com")
-        assert found.works_until is not None
+        assert found.facts.works_until is not None
         assert [(one.order_id, one.discount) for one in found.uses] == [("A1", Decimal(6))]
         assert find_code(connection, store_id=store_id, typed="BACK0000000000", forms=SHORT) is None
         assert find_code(connection, store_id=store_id + 1, typed=row.code, forms=SHORT) is None
