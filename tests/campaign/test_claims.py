@@ -249,3 +249,35 @@ def test_midnight_is_said_only_where_the_codes_end_then(valid: str, ends: str, w
     problem = f"says {word}, but the codes {ends}; {{{{ offer.conditions }}}} says until when they work"
     said = [each for each in warnings if f"says {word}" in each.problem]
     assert [(each.line, each.problem.endswith(problem)) for each in said] == ([(2, True)] if ends else [])
+
+
+ANNOUNCED = """  at: 2026-12-01 09:00
+announce: true
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "words", "told"),
+    [
+        ("2026-12-04 09:00", "Heute 15% für dich", ["Heute"]),
+        ("2026-12-04 09:00", "Shop now, from 4 December", ["now"]),
+        ("2026-12-04 09:00", "Aujourd'hui, et dès à présent", ["Aujourd'hui", "dès à présent"]),
+        ("2026-12-04 09:00", "Solo oggi. Solo hoy. Samo danes.", ["oggi", "hoy", "danes"]),
+        ("2026-12-04 09:00", "Tomorrow is the day", ["Tomorrow"]),
+        ("2026-12-02 09:00", "Tomorrow is the day", []),
+        ("2026-12-01 18:00", "Tonight at six", []),
+        ("2026-12-01 18:00", "Buy now", ["now"]),
+        ("2026-12-01 08:00", "Buy now, today", []),
+        ("2026-12-04 09:00", "Von Freitag an, guten Morgen", []),
+    ],
+)
+def test_an_e_mail_that_announces_its_code_does_not_speak_as_if_it_worked(
+    start: str, words: str, told: list[str]
+) -> None:
+    valid = ("valid: {for: 14d}", f'valid: {{from: "{start}", until: 2026-12-06}}')
+    schedule = ('  cron: "0 9 1 * *"           # on the first of every month\n', ANNOUNCED)
+    late = ("  if_late: run_once\n  within: 12h\n", "")
+    _, warnings = findings(schedule, late, valid, template=f"Hello\n{words}\n")
+    early = [each for each in warnings if "announce: true sends" in each.problem and "txt" in each.file]
+    said = [(each.line, each.problem.partition("says ")[2].partition(",")[0]) for each in early]
+    assert sorted(said) == sorted((2, word) for word in told)

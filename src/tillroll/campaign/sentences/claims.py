@@ -6,10 +6,8 @@ none.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import time
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -33,6 +31,7 @@ from tillroll.campaign.reading.visible import line_with, own_words
 from tillroll.campaign.sentences.offer_words import has_words
 from tillroll.campaign.sentences.shown import Shown, fields_shown, mentions, percents_written
 from tillroll.campaign.sentences.terms import unsaid
+from tillroll.campaign.sentences.time_words import early_faults, midnight_faults
 from tillroll.campaign.text.source import Path
 
 _NAMES = {
@@ -41,7 +40,6 @@ _NAMES = {
 }
 _VALUES = frozenset({"code.value", "offer.value"})
 _WORDED = frozenset({"offer.discount", "offer.conditions"})
-_MIDNIGHT = re.compile(r"\b(?:midnight|mitternacht|minuit|mezzanotte|medianoche|polnoč\w?)\b", re.IGNORECASE)
 _MINIMUMS = frozenset({"code.minimum_subtotal", "offer.conditions", "offer.text"})
 
 
@@ -54,6 +52,7 @@ class MismatchKind(StrEnum):
     LANGUAGE = "language"  # of the words around it
     LINK = "link"  # that leads nowhere from a mailbox
     DAY = "day"  # that isn't the code's
+    TIME = "time"  # of day, or of reading, that isn't the code's: midnight, today, now
     TERMS = "terms"  # that aren't said
 
 
@@ -100,16 +99,7 @@ def _missed_in(file: str, text: str) -> tuple[Mismatch, ...]:
 
 def foreign_words(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mismatch]:
     """Yield what an e-mail would show in English between words of another language."""
-    own = message.language or ""
-    parts = [
-        ("", subject, language) for language, subject in {own: message.subject, **message.subjects}.items()
-    ]
-    parts += [
-        (file, text, language_of(file.rpartition("/")[2]) or own)
-        for file, text in _parts(message, texts)
-        if file
-    ]
-    for file, text, language in parts:
+    for file, text, language in _parts_by_language(message, texts):
         if not language or language.partition("-")[0].lower() == "en":
             continue
         for each in fields_shown(text):
@@ -135,9 +125,21 @@ def claims(message: MessageSettings, offer: Offer, texts: Mapping[str, str], arm
                 )
         yield from _of_percents(file, text, offer, whose)
         yield from _of_days(file, text, offer)
-        yield from _of_midnight(file, text, offer)
+        for fault in midnight_faults(text, offer.valid):
+            kind = MismatchKind.TIME
+            yield Mismatch(file=file, line=fault.line, kind=kind, problem=fault.problem, is_wrong=False)
     yield from _of_minimum(message, offer, texts, whose)
     yield from _of_terms(message, offer, texts)
+
+
+def announced_early(
+    message: MessageSettings, campaign: Campaign, offer: Offer, texts: Mapping[str, str]
+) -> Iterator[Mismatch]:
+    """Yield the words of an e-mail that are not true yet when it arrives, because it announces its code."""
+    for file, text, language in _parts_by_language(message, texts):
+        for fault in early_faults(text, language, campaign, offer):
+            kind = MismatchKind.TIME
+            yield Mismatch(file=file, line=fault.line, kind=kind, problem=fault.problem, is_wrong=False)
 
 
 def claims_of(campaign: Campaign, texts: Mapping[str, str]) -> Iterator[tuple[Path, Mismatch]]:
@@ -151,7 +153,10 @@ def claims_of(campaign: Campaign, texts: Mapping[str, str]) -> Iterator[tuple[Pa
             for place, message in _messages(campaign.as_run(step=number, arm=arm), path):
                 offer = _offer_shown(campaign, number, arm)
                 found = [*greetings(message, texts), *foreign_words(message, texts)]
-                found += claims(message, offer, texts, arm) if offer is not None else []
+                if offer is not None:
+                    found += claims(message, offer, texts, arm)
+                    is_reminder = place[-1] == "reminder"  # it is sent while the code works
+                    found += () if is_reminder else announced_early(message, campaign, offer, texts)
                 for claim in found:
                     key = (claim.file or str(place), claim.line, claim.problem)
                     if key not in seen:
@@ -191,6 +196,16 @@ def _parts(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[tuple
     yield from (("", subject) for subject in message.subjects.values())
     folder = f"templates/{message.template}/"
     yield from ((path, text) for path, text in texts.items() if path.startswith(folder))
+
+
+def _parts_by_language(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield each part of an e-mail with its language: its file, or empty for a subject, its text; empty: unknown."""
+    own = message.language or ""
+    for language, subject in {own: message.subject, **message.subjects}.items():
+        yield "", subject, language
+    for file, text in _parts(message, texts):
+        if file:
+            yield file, text, language_of(file.rpartition("/")[2]) or own
 
 
 def _problem_with(shown: Shown, offer: Offer, whose: str) -> str:
@@ -292,22 +307,3 @@ def _of_days(file: str, text: str, offer: Offer) -> Iterator[Mismatch]:
     for fault in days_in(words, words, expected, EmailPart.TEXT):
         line = line_with(text, fault.literal) or 1
         yield Mismatch(file=file, line=line, kind=MismatchKind.DAY, problem=fault.problem, is_wrong=False)
-
-
-def _of_midnight(file: str, text: str, offer: Offer) -> Iterator[Mismatch]:
-    """Yield where an e-mail names midnight, in any language of the starter e-mails, and the codes end at another time."""
-    if not _MIDNIGHT.search(text):
-        return
-    until, length = offer.valid.until, offer.valid.for_
-    if until is not None and until.time() != time.min and (until.hour, until.minute) != (23, 59):
-        ends = f"end at {until:%H:%M}"
-    elif length is not None and not length.ends_with_day:
-        ends = f"end {length} after they are made"
-    else:
-        return
-    for match in _MIDNIGHT.finditer(own_words(text)):
-        line = line_with(text, match[0]) or 1
-        problem = (
-            f"says {match[0]}, but the codes {ends}; {{{{ offer.conditions }}}} says until when they work"
-        )
-        yield Mismatch(file=file, line=line, kind=MismatchKind.DAY, problem=problem, is_wrong=False)

@@ -57,5 +57,5 @@ def claim_verdicts(revision: Revision) -> tuple[Verdict, ...]:
             text=f"{f'{claim.file}, line {claim.line}' if claim.file else SUBJECT}: {claim.problem}",
         )
         for _, claim in claims_of(revision.campaign, revision.files)
-        if claim.is_wrong or claim.kind is MismatchKind.LANGUAGE
+        if claim.is_wrong or claim.kind in {MismatchKind.LANGUAGE, MismatchKind.TIME}
     )
