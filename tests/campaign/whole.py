@@ -33,7 +33,7 @@ message:
     if_unknown: resend
   reminder: {before_expiry: 3d, template: both, subject: Soon, subjects: {de: Bald}}
 approval: {by: 2, expires: 24h, auto_when: {codes: 10, worst_case: 100}}
-budget: {worst_case: 1000}
+budget: {worst_case: 1000, discount: 500}
 variants:
   - name: one
     weight: 2
@@ -230,6 +230,8 @@ mail_held: [approvers, store]
 outage: [approvers, store]
 complaints: [approvers]
 privacy: [approvers, store]
+budget: [approvers, owner]
+leaks: [approvers]
 """,
     "rules/consent.yaml": """
 sign_up: true

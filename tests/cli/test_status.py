@@ -14,7 +14,7 @@ from tests.cli.plans import installed
 from tillroll.campaign.states import RunState
 from tillroll.clock import SystemClock
 from tillroll.ledger.engine import open_engine, writing
-from tillroll.ledger.tables import mail_reports, runs
+from tillroll.ledger.tables import campaign_limits, mail_reports, runs
 
 __all__ = ["installed"]
 
@@ -49,3 +49,15 @@ def test_a_campaign_that_readers_call_spam_is_named(installed: Path, sqlite_url:
         "complaints"
     ]
     assert (rate["campaign"], rate["complaints"], rate["level"]) == ("winback", 3, "hold")
+
+
+def test_a_campaign_that_has_given_its_budget_is_named(installed: Path, sqlite_url: str) -> None:
+    engine = open_engine(sqlite_url)
+    bar = {"bar": 20, "figure": 25, "warned_for": 20, "paused_for": 20, "change_id": 1}
+    limit = {"store_id": 1, "campaign": "winback", "kind": "budget", **bar}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(campaign_limits), [limit])
+    engine.dispose()
+    said = tillroll(installed, "status", DATABASE_URL=sqlite_url).stdout
+    assert "have taken €25.00 off, 125% of its budget of €20.00" in said
+    assert "tillroll codes resume winback" in said

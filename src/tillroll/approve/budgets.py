@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from tillroll.approve.decide import Budgets, BudgetUse, limits_exceeded
 from tillroll.campaign import Revision
 from tillroll.campaign.frozen.proposal import StoredPlan
+from tillroll.ledger.limits.kept import discount_given
 from tillroll.ledger.queries.exposure import Holding, held_by_runs
 
 _NO_LIMIT = BudgetUse(used=0, limit=None)
@@ -28,7 +29,21 @@ def limits_exceeded_by_run(
         month=BudgetUse(used=held.month, limit=rails.worst_case_per_month),
         codes=BudgetUse(used=held.codes_today, limit=rails.codes_per_day),
     )
-    return limits_exceeded(plan.proposal.exposure.worst_case, plan.proposal.code_count, limits)
+    exceeded = limits_exceeded(plan.proposal.exposure.worst_case, plan.proposal.code_count, limits)
+    return (*exceeded, *_budget_given(connection, store_id, revision))
+
+
+def _budget_given(connection: Connection, store_id: int, revision: Revision) -> tuple[str, ...]:
+    """Return what is against a campaign that has given all the discount that it may give."""
+    budget = revision.campaign.budget
+    if budget is None or budget.discount is None:
+        return ()
+    given = discount_given(connection, store_id, revision.name)
+    if given < budget.discount:
+        return ()
+    return (
+        f"orders have taken {given:.2f} off already, and the campaign's budget.discount is {budget.discount:.2f}",
+    )
 
 
 def limits_exceeded_again(

@@ -286,6 +286,17 @@ class NoticeKind(StrEnum):
     OUTAGE = "outage"  # the store no longer accepts our calls
     COMPLAINTS = "complaints"  # a campaign is held because too many readers call it spam
     PRIVACY = "privacy"  # somebody asks about their own data
+    BUDGET = "budget"  # a campaign has given most of the discount that it may give, or all of it
+    LEAKS = (
+        "leaks"  # a campaign's codes are paused because too many were used by others than their recipients
+    )
+
+
+class LimitKind(StrEnum):
+    """A limit on a campaign that the loop watches while the campaign's codes work."""
+
+    BUDGET = "budget"  # the discount that its orders take
+    LEAKS = "leaks"  # the share of its codes that others than their recipients used
 
 
 class FaultState(StrEnum):

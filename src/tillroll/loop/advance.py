@@ -27,6 +27,7 @@ from tillroll.ledger.locks.store_lock import store_lock
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
 from tillroll.loop.due import last_turn, record_turn
+from tillroll.loop.limits.budgets import watch_budgets
 from tillroll.loop.notices.complaints import judge_complaints
 from tillroll.loop.notices.outage import keep_outage
 from tillroll.loop.notices.turn import tell_people
@@ -111,6 +112,7 @@ def _work(worker: StoreWorker, store: Store, until: datetime, calls: StageCalls)
         return store.not_before
     try:
         calls.call(Stage.CONSENT, lambda: judge_complaints(_audience(worker, store)), failed=None)
+        calls.call(Stage.RESULTS, lambda: watch_budgets(_audience(worker, store)), failed=None)
         next_at = run_stages(worker, store, until, calls, files_read=files_read)
         worker.hangs, worker.good_turns_left = 0, max(0, worker.good_turns_left - 1)
         return next_at

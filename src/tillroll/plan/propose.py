@@ -18,6 +18,7 @@ from tillroll.campaign.language.models import Offer
 from tillroll.campaign.segments.sentence import say_segment
 from tillroll.ledger.consent.complaints import rate_of
 from tillroll.ledger.engine import reading
+from tillroll.ledger.limits.kept import discount_given
 from tillroll.ledger.queries.exposure import count_codes_like, held_by_runs
 from tillroll.plan import decide
 from tillroll.plan import verdicts as guardrail_verdicts
@@ -237,6 +238,7 @@ def _other_runs(engine: Engine, subject: Subject, codes: int, now: datetime) -> 
     draws_codes = codes and subject.campaign.codes.shared is None
     with reading(engine) as connection:
         held = held_by_runs(connection, store_id=store_id, campaign=subject.revision.name, now=now)
+        given = discount_given(connection, store_id, subject.revision.name)
         length, head = subject.code_format.code_length(prefix), subject.code_format.head(prefix)
         alike = (
             count_codes_like(connection, store_id=store_id, prefix=head, length=length) if draws_codes else 0
@@ -244,6 +246,7 @@ def _other_runs(engine: Engine, subject: Subject, codes: int, now: datetime) -> 
     return guardrail_verdicts.OtherRuns(
         live=held.live,
         campaign=held.campaign,
+        given=given,
         month=held.month,
         codes_today=held.codes_today,
         codes=held.codes,

@@ -112,9 +112,23 @@ class Approval(Block):
 
 
 class Budget(Block):
-    """The most that all live runs of this campaign may cost together in the worst case, in the store's currency."""
+    """What this campaign may cost, in the store's currency."""
 
-    worst_case: Amount = Field(gt=0)
+    worst_case: Amount | None = Field(
+        default=None, gt=0, description="The most that all its live runs may cost together in the worst case."
+    )
+    discount: Amount | None = Field(
+        default=None,
+        gt=0,
+        description="The most that orders with its codes may take off, all together. At 80% people are told; once it is reached, "
+        "its codes are paused in the store and no further run of it is approved.",
+    )
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.worst_case is None and self.discount is None:
+            raise ValueError("give worst_case:, discount:, or both")
+        return self
 
 
 class Step(Block):

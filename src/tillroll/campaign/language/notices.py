@@ -61,6 +61,14 @@ class NoticeRules(Block):
     privacy: tuple[Addressee, ...] = Field(
         default=(APPROVERS, STORE), description="Somebody asks about their own data."
     )
+    budget: tuple[Addressee, ...] = Field(
+        default=(APPROVERS,),
+        description="A campaign has given 80% of its `budget.discount`, or all of it, and its codes are paused.",
+    )
+    leaks: tuple[Addressee, ...] = Field(
+        default=(APPROVERS,),
+        description="A campaign's codes are paused because others than their recipients used too many of them.",
+    )
 
     def whom(self, kind: NoticeKind) -> tuple[str, ...]:
         """Return who is told of this kind of thing."""

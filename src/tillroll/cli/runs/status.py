@@ -26,6 +26,8 @@ from tillroll.ledger.consent.complaints import high_rates
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.faults.sentences import say_fault
+from tillroll.ledger.limits.kept import KeptLimit, list_limits
+from tillroll.ledger.limits.said import limit_sentences
 from tillroll.ledger.mirror.unread import UnreadRow, list_unread
 from tillroll.ledger.people.notices import count_waiting
 from tillroll.ledger.people.requests import open_requests
@@ -68,6 +70,7 @@ def status(as_json: bool) -> None:
             faults = list_faults(connection, store.id, now=services.clock.now())
             held = list_holds(connection)
             complaints = high_rates(connection, store.id, services.clock.now())
+            limits = [one for one in list_limits(connection, store.id) if one.warned_for == one.bar]
             untold = count_waiting(connection, store.id)
     if as_json:
         body = _status_json(store, campaigns, runs, progress)
@@ -76,21 +79,22 @@ def status(as_json: bool) -> None:
             "privacy_requests": [request_json(request) for request in asked],
             "holds": [hold_json(one) for one in held],
             "complaints": [_rate_json(rate) for rate in complaints],
+            "limits": [_limit_json(one) for one in limits],
             "notices_waiting": untold,
         }
         print_json({**body, **told, "faults": [fault_json(fault) for fault in faults]})
         return
     console = out()
     _show_store(console, store)
-    for one in held:
-        console.print(Text(one.sentence, style="red"), soft_wrap=True)
+    for hold in held:
+        console.print(Text(hold.sentence, style="red"), soft_wrap=True)
     if untold:
         waiting = f"{count_of(untold, 'notice')} to people of the shop can't leave by e-mail yet."
         console.print(Text(waiting, style="yellow"), soft_wrap=True)
     for request in asked:
         console.print(Text(f"Privacy: {request.sentence}", style="yellow"), soft_wrap=True)
-    for rate in complaints:
-        console.print(Text(f"Campaign {rate.campaign}: {rate.sentence}", style="yellow"), soft_wrap=True)
+    _show_complaints(console, complaints)
+    _show_limits(console, limits, store)
     _show_unread(console, unread)
     _show_campaigns(console, campaigns, store)
     _show_runs(console, runs, progress)
@@ -135,6 +139,17 @@ def _rate_json(rate: ComplaintRate) -> dict[str, Any]:
     }
 
 
+def _limit_json(limit: KeptLimit) -> dict[str, Any]:
+    return {
+        "campaign": limit.campaign,
+        "limit": limit.kind.value,
+        "bar": str(limit.bar),
+        "figure": str(limit.figure),
+        "paused_at": limit.paused_at,
+        "resumed_at": limit.resumed_at,
+    }
+
+
 def _run_json(run: RunLine, progress: Progress) -> dict[str, Any]:
     return {
         "run": run.run_id,
@@ -158,6 +173,18 @@ def _show_store(console: Console, store: Store) -> None:
     if store.reason:
         console.print(Text(f"  {store.reason}", style="yellow" if connected else "red"), soft_wrap=True)
     console.print()
+
+
+def _show_complaints(console: Console, complaints: Sequence[ComplaintRate]) -> None:
+    for rate in complaints:
+        console.print(Text(f"Campaign {rate.campaign}: {rate.sentence}", style="yellow"), soft_wrap=True)
+
+
+def _show_limits(console: Console, limits: Sequence[KeptLimit], store: Store) -> None:
+    """Tell which campaigns are near a limit, or have reached one."""
+    for limit in limits:
+        for sentence in limit_sentences(limit, store.currency):
+            console.print(Text(f"{sentence}.", style="yellow"), soft_wrap=True)
 
 
 def _show_unread(console: Console, unread: Sequence[UnreadRow]) -> None:

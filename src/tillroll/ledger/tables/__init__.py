@@ -43,6 +43,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ faults                            what went wrong with which item, and whether it is tried again
         ├─ code_counts, message_counts,      how many rows are in which state, and the sums of a run's orders: kept
         │  entry_counts, run_sums            by triggers (ledger/counting)
+        ├─ campaign_limits                   what campaigns may give and how many codes may leak, watched by the loop
         └─ redemptions, day_sums, effects    which order used which code, the sums of each day, what campaigns changed
 transport_holds                              transports that take no e-mails
 sender_days, domain_paces                    how many e-mails left on which day, and how fast to which mail domain
@@ -51,6 +52,8 @@ users, roles, roles_users, store_roles       who may sign in, and what each may 
 sessions, sign_in_counts                     who is signed in, and how many attempts failed
 personal_keys                                by which commands know their person
 passkeys                                     second factors that a device keeps
+
+More than 13 modules: one for each subject above.
 """
 
 from __future__ import annotations
@@ -73,6 +76,7 @@ from tillroll.ledger.tables.events import (
 from tillroll.ledger.tables.faults import faults
 from tillroll.ledger.tables.imports import import_chunks, import_rows, imports
 from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
+from tillroll.ledger.tables.limits import campaign_limits
 from tillroll.ledger.tables.messages import (
     clicks,
     consent_pushes,
@@ -146,6 +150,7 @@ __all__ = [
     "agreements",
     "approvals",
     "audit",
+    "campaign_limits",
     "campaigns",
     "carts",
     "categories",

@@ -78,6 +78,7 @@ day_sums = sa.Table(  # of `redemptions`, moved in the transaction that changes 
     sa.Column("revenue", Amount, nullable=False, server_default="0"),
     sa.Column("discount", Amount, nullable=False, server_default="0"),
     sa.PrimaryKeyConstraint("store_id", "day", "campaign"),
+    sa.Index("ix_day_sums_campaign", "store_id", "campaign", "discount"),
 )
 
 effects = sa.Table(  # what each campaign changed, measured once a day (track/results/effect/kept.py)

@@ -21,6 +21,7 @@ from tillroll.ledger.engine import insert_if_new, reading
 from tillroll.ledger.faults.boundary import concerns_everybody, contained
 from tillroll.ledger.faults.pieces import write_pieces
 from tillroll.ledger.faults.rows import FaultyItem, resting_items
+from tillroll.ledger.limits.kept import bars_of, record_limits
 from tillroll.ledger.queries.entries import note_inactive
 from tillroll.ledger.queries.plans import load_revision
 from tillroll.ledger.records import CampaignRecord
@@ -48,6 +49,8 @@ def record_book(engine: Engine, *, store_id: int, book: Book, now: datetime) -> 
             faults = [finding.render() for finding in book.findings] if name in book.faulty else None
             gone = revision is None and name not in book.faulty
             _record_campaign(connection, store_id, name, records.get(name), revision_id, faults, gone, now)
+        readable = {name: book.revisions[name] for name in some if name in book.revisions}
+        record_limits(connection, store_id, {name: bars_of(one) for name, one in readable.items()})
 
     failed = write_pieces(
         engine, names, write, name=lambda name: campaign_item(store_id, name), stage=Stage.FILES, now=now

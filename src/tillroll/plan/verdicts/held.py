@@ -16,6 +16,7 @@ class OtherRuns:
 
     live: Decimal = Decimal(0)  # worst cases of the runs that are live
     campaign: Decimal = Decimal(0)  # the part of them that is of this campaign
+    given: Decimal = Decimal(0)  # what orders with this campaign's codes have taken off in all
     month: Decimal = Decimal(0)  # worst cases of the plans approved in this calendar month
     codes_today: int = 0  # codes approved today
     codes: int = 0  # codes of the runs that are live

@@ -38,6 +38,7 @@ def verdicts(
     if strength is not None:
         add_code_verdicts(held, guardrails, code_format, campaign.codes.prefix, strength)
     _of_money(held, campaign, guardrails, worst)
+    _of_given(held, campaign, (others or OtherRuns()).given)
     _of_all_runs(held, guardrails, codes, worst, others or OtherRuns())
     _of_people(held, campaign, guardrails, codes, worst)
     return tuple(held.verdicts)
@@ -74,6 +75,17 @@ def _of_money(held: VerdictList, campaign: Campaign, guardrails: Guardrails, wor
             held.add(rule, VerdictLevel.REFUSE, "unlimited", limit, text)
         else:
             held.at_most(rule, worst, limit, f"the worst case is {worst}, the limit is {limit}")
+
+
+def _of_given(held: VerdictList, campaign: Campaign, given: Decimal) -> None:
+    """Refuse a run of a campaign whose orders have taken off all that they may: its codes would be paused at once."""
+    limit = campaign.budget.discount if campaign.budget else None
+    if limit is None:
+        return
+    text = f"orders have taken {given} off already; raise budget.discount above that"
+    held.add(
+        "budget_discount", VerdictLevel.PASS if given < limit else VerdictLevel.REFUSE, given, limit, text
+    )
 
 
 def _instead(campaign: Campaign) -> str:

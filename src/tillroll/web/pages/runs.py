@@ -29,6 +29,8 @@ from tillroll.campaign.states import RUN_BEGUN, RUN_FINAL, MessageState, RunStat
 from tillroll.campaign.text.clean import LONGEST_ADDRESS
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.rows import list_faults
+from tillroll.ledger.limits.kept import list_limits
+from tillroll.ledger.limits.said import limit_sentences
 from tillroll.ledger.queries.agreements import pending_agreements
 from tillroll.ledger.queries.changes import ChangeLine, Scope, list_changes
 from tillroll.ledger.queries.plans import find_recipient, load_plan, sample_recipients
@@ -60,6 +62,7 @@ _SETTLED = RUN_FINAL | {RunState.WAITING}
 """States in which a run's page changes only after somebody acts."""
 
 _PAGE = 50  # rows of a list
+_NO_LIMITS: tuple[tuple[str, ...], ...] = ()
 _MOST_PEOPLE = 10
 _MOST_CHANGES = 5
 
@@ -171,8 +174,16 @@ def _whole_page(
         since=safe("what changed since", lambda: since_of(connection, run, plan), broken=None),
         timing=safe("its timing", lambda: timing_of(connection, run, plan, now=now), broken=None),
         available=available_changes(connection, _scope(run), now, progress.codes) if progress.codes else [],
+        limits=safe("its limits", lambda: _limits_of(connection, run), broken=_NO_LIMITS),
         agreed=pending_agreements(connection, run.store_id, now, campaign=run.campaign, run_id=run_id),
     )
+
+
+def _limits_of(connection: Connection, run: Run) -> tuple[tuple[str, ...], ...]:
+    """Return what the limits of its campaign say that are near or reached."""
+    currency = request_context.required_store().currency
+    limits = list_limits(connection, run.store_id, campaign=run.campaign)
+    return tuple(limit_sentences(one, currency) for one in limits if one.warned_for == one.bar)
 
 
 def _decision_form(
