@@ -8,7 +8,7 @@ from alembic import op
 from tillroll.ledger.tables.types import Amount, Identity, UtcDateTime
 
 revision = "0070"
-down_revision = "0067"
+down_revision = "0068"
 branch_labels = None
 depends_on = None
 
