@@ -14,6 +14,7 @@ import click
 from tillroll.campaign import read_book
 from tillroll.campaign.language.models import Status
 from tillroll.campaign.text.counts import count_of
+from tillroll.cli.demo.buyers import Storefront, buying
 from tillroll.cli.demo.folder import DemoFolder, open_folder, remove_folder
 from tillroll.cli.demo.once import run_once
 from tillroll.cli.demo.store import running_store
@@ -65,8 +66,8 @@ _FIRST_PORT = 8000
 def demo(once: bool, as_json: bool, customers: int, folder: Path, port: int | None, forget: bool) -> None:
     """Try everything on this machine: a sandbox store, the pages and the worker, on SQLite under var/.
 
-    It runs the active campaigns of the current folder (or TILLROLL_FOLDER), or the samples where there are none. A second demo
-    continues where the first stopped.
+    It runs the active campaigns of the current folder (or TILLROLL_FOLDER), or the samples where there are none. Readers of
+    its e-mails order by themselves, so results show within two minutes. A second demo continues where the first stopped.
 
     \b
     Example:
@@ -162,11 +163,13 @@ def _serve(
     processes.start("worker", [sys.executable, "-m", "tillroll", "worker"], environment, log=log)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
+    outbox = services.settings.outbox
     try:
-        ended = watch(
-            services, store_id, address=f"http://127.0.0.1:{port}/", email=EMAIL, password=place.password,
-            outbox=services.settings.outbox, stop=stop, ended=processes.ended,
-        )  # fmt: skip
+        with buying(Storefront.of(environment), outbox):
+            ended = watch(
+                services, store_id, address=f"http://127.0.0.1:{port}/", email=EMAIL, password=place.password,
+                outbox=outbox, stop=stop, ended=processes.ended,
+            )  # fmt: skip
     finally:
         processes.stop()
     if ended:
