@@ -76,8 +76,10 @@ def test_a_campaign_is_halted_and_restarted(ana: FlaskClient, ledger: Engine, se
     assert "It creates no runs, and the codes that were paused with it" in page.text
     assert run_row(ledger, sent).state == RunState.HALTED
     assert "Restart this run" in ana.get(f"{SHOP}/runs/{sent}").text
+    assert "wrong price" in ana.get(f"{SHOP}/").text, "it stays in sight"
     page = submit(ana, f"{SHOP}/campaigns", f"{SHOP}/campaigns/winback/restart", note="fixed")
     assert "The campaign continues, along with 1 run." in page.text
+    assert "wrong price" not in ana.get(f"{SHOP}/").text
     assert run_row(ledger, sent).state == RunState.TRACKING
     with ledger.connect() as connection:
         assert (

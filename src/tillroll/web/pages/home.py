@@ -1,7 +1,8 @@
-"""A store's home page: plans that wait for approval, runs under way, and what comes next."""
+"""A store's home page: plans that wait for approval, runs under way or halted, and what comes next."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from flask import Blueprint, render_template
@@ -25,6 +26,8 @@ pages = Blueprint("home", __name__)
 _UNDER_WAY = RUN_OPEN - {RunState.WAITING}
 _MOST_RUNS = 50
 _MOST_UPCOMING = 3
+_MOST_HALTED, _HALTED_SHOWN = 10, timedelta(days=30)
+"""A halted run goes on only when somebody restarts it, so it stays in sight for a while."""
 _MOST_UNREAD = 20
 
 
@@ -42,6 +45,7 @@ def home() -> str:
             progress = part(f"the progress of run {run.run_id}", read, broken=None, connection=connection)
             if progress is not None:
                 running.append((run, progress))
+        halted = list_runs(connection, store.id, states={RunState.HALTED}, limit=_MOST_HALTED)
         campaigns = list_campaigns(connection, store, request_context.now())
         drifts = count_open_drifts(connection, store.id)
         unread = list_unread(connection, store.id, limit=_MOST_UNREAD + 1)
@@ -56,6 +60,7 @@ def home() -> str:
         earned=earned,
         awaiting=awaiting,
         running=running,
+        halted=[run for run in halted if run.changed_at > request_context.now() - _HALTED_SHOWN],
         upcoming=[by_name[name] for _, name in upcoming[:_MOST_UPCOMING]],
         drifts=drifts,
         unread=unread[:_MOST_UNREAD],
