@@ -10,7 +10,7 @@ import pytest
 
 from tests.shop import NOW
 from tillroll.campaign.codes.standing import Standing, StandingFacts, standing_of
-from tillroll.campaign.sentences.standings import say_standing
+from tillroll.campaign.codes.standing_words import say_standing
 from tillroll.campaign.states import CodeState, StoreUse
 from tillroll.campaign.timing.moments import say_local
 

@@ -47,7 +47,9 @@ READERS = {
 OWN = ("/account/", "/verify", "/tf-", "/mf-", "/wan-")
 """How addresses begin that are about one's own password, sessions and second factors."""
 
-VIEWERS_MAY_POST = {"/login", "/logout", "/store/choose", f"{SHOP}/runs/1/preview"}
+VIEWERS_MAY_POST = {
+    "/login", "/logout", "/store/choose", f"{SHOP}/runs/1/preview", f"{SHOP}/codes", f"{SHOP}/customers",
+}  # fmt: skip
 ADMINS_ONLY = {"/oauth/install", "/oauth/callback", "/oauth/connect"}
 VISITORS = ("stranger", "viewer", "approver", "admin", "elsewhere")
 

@@ -14,6 +14,7 @@ from werkzeug.routing import IntegerConverter, Map
 from tillroll.web.accounts import signin
 from tillroll.web.accounts.passwords import FULL_COST, HashingCost
 from tillroll.web.endpoints import events, former, health, mail_hooks, metrics, webhooks
+from tillroll.web.lookups import codes, customers
 from tillroll.web.pages import (
     account,
     campaigns,
@@ -43,6 +44,11 @@ from tillroll.web.support import (
     show,
 )
 from tillroll.wiring import Services
+
+ABOUT_STORE = (
+    home, campaigns, runs, results, proofs, decisions, changes, drift, faults, retry, codes, customers,
+)  # fmt: skip
+"""Pages below a store's address."""
 
 PUBLIC = (unsubscribe, clicks, sign_up)
 """Where links in e-mails lead, and the form by which people sign up for them."""
@@ -75,7 +81,7 @@ def create_app(
     show.set_up(app)
     concealing.set_up(app)
     compiled.set_up(app)
-    for about_store in (home, campaigns, runs, results, proofs, decisions, changes, drift, faults, retry):
+    for about_store in ABOUT_STORE:
         app.register_blueprint(about_store.pages, url_prefix=addresses.BELOW_STORE)
     for module in (stores, account, former, webhooks, events, mail_hooks, metrics, health, *PUBLIC):
         app.register_blueprint(module.pages)

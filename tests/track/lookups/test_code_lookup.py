@@ -15,7 +15,8 @@ from tillroll.campaign.codes.standing import Standing, standing_of
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import codes, redemptions
 from tillroll.mint.draw import draw_codes
-from tillroll.track.lookups.code_lookup import find_code, mistyped_campaigns
+from tillroll.track.lookups.code_forms import mistyped_campaigns
+from tillroll.track.lookups.code_lookup import find_code
 
 SHORT = [("winback", CodeFormat(title="Short"), "BACK")]
 CHECKED = [("spring", CodeFormat(title="Checked", length=8, check_symbol=True, group=3), "SPRING")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tillroll.campaign.states import CodeCause, SuppressionCause
+from tillroll.campaign.states import CodeCause, ConsentSource, SuppressionCause
 
 _CODE: Mapping[CodeCause, str] = {
     CodeCause.SWITCHED_OFF_IN_STORE: "switched off in the store",
@@ -31,3 +31,20 @@ _SUPPRESSION: Mapping[SuppressionCause, str] = {
 def say_suppression(cause: SuppressionCause) -> str:
     """Return why somebody gets no e-mail."""
     return _SUPPRESSION[cause]
+
+
+_SOURCE: Mapping[ConsentSource, str] = {
+    ConsentSource.LINK: "by the link in an e-mail",
+    ConsentSource.ONE_CLICK: "by the button of their mail program",
+    ConsentSource.MAIL: "by e-mail",
+    ConsentSource.STORE: "in the store",
+    ConsentSource.SERVICE: "told by a mail service",
+    ConsentSource.PERSON: "entered by the shop",
+    ConsentSource.FILE: "from an imported list",
+    ConsentSource.FORM: "by the sign-up form",
+}
+
+
+def say_consent_source(source: ConsentSource) -> str:
+    """Return by what somebody said whether they want e-mails."""
+    return _SOURCE[source]

@@ -9,10 +9,9 @@ from functools import partial
 import click
 from rich.text import Text
 
-from tillroll.campaign import Book
 from tillroll.campaign.codes.standing import standing_of
+from tillroll.campaign.codes.standing_words import say_standing
 from tillroll.campaign.frozen.recipient import mask_email
-from tillroll.campaign.sentences.standings import say_standing
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.zones import zone_of
 from tillroll.campaign.timing.moments import say_local
@@ -23,7 +22,8 @@ from tillroll.cli.support.people import require_viewer
 from tillroll.cli.support.stores import chosen_store, for_store
 from tillroll.errors import NotFound
 from tillroll.ledger.records import Store
-from tillroll.track.lookups.code_lookup import CodeLookup, Form, look_up, mistyped_campaigns
+from tillroll.track.lookups.code_forms import forms_in, mistyped_campaigns, say_mistyped
+from tillroll.track.lookups.code_lookup import CodeLookup, look_up
 
 
 @click.command()
@@ -47,7 +47,8 @@ def find(typed: tuple[str, ...], email: str | None, as_json: bool) -> None:
     with open_services() as services:
         store = chosen_store(services)
         person = require_viewer(services, email, store.id, "look up codes")
-        forms = _code_forms(read_campaigns(services, store))
+        revisions = read_campaigns(services, store).revisions
+        forms = [form for name, revision in revisions.items() for form in forms_in(name, revision)]
         code = look_up(
             services.engine,
             store_id=store.id,
@@ -58,7 +59,7 @@ def find(typed: tuple[str, ...], email: str | None, as_json: bool) -> None:
             now=services.clock.now(),
         )
     if code is None:
-        raise NotFound("The ledger has no such code.", hint=_hint(mistyped_campaigns(text, forms)))
+        raise NotFound("The ledger has no such code.", hint=say_mistyped(mistyped_campaigns(text, forms)))
     now = services.clock.now()
     says = say_standing(code.facts, now=now, say_moment=partial(say_local, zone=zone_of(store.timezone)))
     if as_json:
@@ -66,17 +67,6 @@ def find(typed: tuple[str, ...], email: str | None, as_json: bool) -> None:
     else:
         out().print(Text.assemble((code.code, "bold"), f"  {says}"))
         out().print(facts_table(_facts(code, store)))
-
-
-def _code_forms(book: Book) -> list[Form]:
-    """Return how the codes of every campaign, and of every step of it, are built."""
-    forms = []
-    for name, revision in book.revisions.items():
-        for step in range(1, max(1, len(revision.campaign.steps)) + 1):
-            campaign = revision.as_run(step=step)
-            if campaign.offer is not None and campaign.codes.shared is None:
-                forms.append((name, revision.format_of(campaign), campaign.codes.prefix))
-    return forms
 
 
 def _json(code: CodeLookup, now: datetime) -> dict[str, object]:
@@ -110,10 +100,3 @@ def _facts(code: CodeLookup, store: Store) -> dict[str, str]:
         for use in code.uses
     ]
     return {**facts, "used": "; ".join(used) or "never, in the orders read so far"}
-
-
-def _hint(campaigns: tuple[str, ...]) -> str:
-    if not campaigns:
-        return "If it was made by hand in the store, look for it there."
-    names = " or ".join(campaigns)
-    return f"It looks like a code of {names}, but its check character doesn't match: one character is wrong, or two are swapped."

@@ -10,7 +10,6 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.codes.standing import StandingFacts
 from tillroll.campaign.frozen.recipient import mask_code
 from tillroll.campaign.sentences.causes import say_code_cause
@@ -19,9 +18,7 @@ from tillroll.ledger.engine import fetch_one, writing
 from tillroll.ledger.mirror.standing_facts import StandingReader
 from tillroll.ledger.records import Code
 from tillroll.ledger.tables import codes, messages, recipients, redemptions, runs
-
-Form = tuple[str, CodeFormat, str]
-"""A campaign, and how its codes are built: the format and the prefix."""
+from tillroll.track.lookups.code_forms import Form
 
 _MOST_USES = 5
 
@@ -64,15 +61,33 @@ def look_up(
     """Return the code that a person typed, or None, and record that they looked it up. Unless `in_clear` it is masked."""
     with writing(engine) as connection:
         found = find_code(connection, store_id=store_id, typed=typed, forms=forms)
-        body = {
-            "code": mask_code(found.code) if found is not None else None,
-            "run": found.run_id if found is not None else None,
-            "in_clear": in_clear,
-        }
-        audit.record(
-            connection, at=now, actor=person, action="code.looked_up", subject=f"store {store_id}", body=body
-        )
+        _note(connection, found, store_id=store_id, person=person, in_clear=in_clear, now=now)
     return found if found is None or in_clear else replace(found, code=mask_code(found.code))
+
+
+def note_shown(engine: Engine, code: CodeLookup, *, store_id: int, person: str, now: datetime) -> None:
+    """Record that a person sees a code in clear. Call it before the code is shown."""
+    with writing(engine) as connection:
+        _note(connection, code, store_id=store_id, person=person, in_clear=True, now=now)
+
+
+def _note(
+    connection: Connection,
+    code: CodeLookup | None,
+    *,
+    store_id: int,
+    person: str,
+    in_clear: bool,
+    now: datetime,
+) -> None:
+    body = {
+        "code": mask_code(code.code) if code is not None else None,
+        "run": code.run_id if code is not None else None,
+        "in_clear": in_clear,
+    }
+    audit.record(
+        connection, at=now, actor=person, action="code.looked_up", subject=f"store {store_id}", body=body
+    )
 
 
 def find_code(
@@ -116,16 +131,6 @@ def load_code(connection: Connection, store_id: int, code_id: int) -> CodeLookup
         sent_at=_sent_at(connection, code),
         uses=_uses(connection, code_id),
     )
-
-
-def mistyped_campaigns(typed: str, forms: Iterable[Form]) -> tuple[str, ...]:
-    """Return the campaigns whose codes look like this one, except that their check character doesn't match."""
-    names = (
-        name
-        for name, form, prefix in forms
-        if form.check_symbol and form.symbols_in(prefix, typed) and form.read(prefix, typed) is None
-    )
-    return tuple(dict.fromkeys(names))
 
 
 def _sent_at(connection: Connection, code: Code) -> datetime | None:

@@ -13,8 +13,9 @@ from flask import Flask
 from markupsafe import Markup
 
 from tillroll.campaign.codes.standing import StandingFacts
+from tillroll.campaign.codes.standing_words import say_standing
 from tillroll.campaign.frozen.recipient import mask_code, mask_email
-from tillroll.campaign.sentences.standings import say_standing
+from tillroll.campaign.sentences.causes import say_consent_source, say_suppression
 from tillroll.campaign.sentences.verdicts import say_measure, say_rule
 from tillroll.campaign.states import RunState
 from tillroll.campaign.text.counts import count_of
@@ -143,6 +144,8 @@ def set_up(app: Flask) -> None:
         percent=say_percent,
         rule_words=say_rule,
         standing=standing,
+        suppression=say_suppression,
+        consent_source=say_consent_source,
         run_label=lambda state: RUN_LABELS[RunState(state)],
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -1,0 +1,1 @@
+"""Pages about one code and one customer, for people who are asked about them."""
