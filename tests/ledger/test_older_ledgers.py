@@ -16,7 +16,7 @@ from tillroll.ledger.engine import open_engine
 WHEN = "2026-11-01 09:00:00.000000"
 
 
-def _ledger_of_version(path: Path, version: str) -> Engine:
+def ledger_of_version(path: Path, version: str) -> Engine:
     """Make a ledger of an earlier version, with one store."""
     engine = open_engine(f"sqlite:///{path}")
     config = Config()
@@ -35,7 +35,7 @@ def _ledger_of_version(path: Path, version: str) -> Engine:
 
 def test_items_of_old_orders_learn_who_bought_them_and_unread_areas_are_read_again(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
-    engine = _ledger_of_version(path, "0009")
+    engine = ledger_of_version(path, "0009")
     with closing(sqlite3.connect(path)) as raw, raw:
         for order, status in (("A", "PAID"), ("B", "CANCELLED")):
             raw.execute(
@@ -57,7 +57,7 @@ def test_items_of_old_orders_learn_who_bought_them_and_unread_areas_are_read_aga
 
 def test_rows_of_a_partial_undo_are_known_by_the_reason_they_were_planned_with(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
-    engine = _ledger_of_version(path, "0018")
+    engine = ledger_of_version(path, "0018")
     rows = (
         (2, "update", "posting", "price was changed since", 1),
         (2, "update", "planned", "", 0),

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.errors import Misconfigured
 from tillroll.ledger.counting.mend import mend_counts
 from tillroll.ledger.counting.triggers import drop_triggers, install_triggers
+from tillroll.ledger.views.install import drop_views, install_views
 
 _LOCK = 0x7111_0DB5
 
@@ -54,12 +55,14 @@ def upgrade(engine: Engine) -> str:
 
 
 def _migrate(connection: Connection, config: Config) -> None:
-    """Apply the missing migrations, and see that the kept counts are right after them."""
+    """Apply the missing migrations, see that the kept counts are right after them, and create the views for other programs."""
     if MigrationContext.configure(connection).get_current_revision() != head():
+        drop_views(connection)
         drop_triggers(connection)
         command.upgrade(config, "head")
     if install_triggers(connection):
         mend_counts(connection)
+    install_views(connection)
 
 
 def _check_references(connection: Connection, *, on: bool) -> None:
