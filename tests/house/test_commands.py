@@ -25,6 +25,7 @@ ASKS = {
     "halt": "1",
     "restart": "1",
     "words": "1 --digest x",
+    "export": "codes",
     "codes find": "ABC",
     "codes export": "1",
     "codes take": "winback",

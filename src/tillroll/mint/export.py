@@ -1,4 +1,4 @@
-"""A run's codes in clear, for people who may see them. The audit chain records it before the first code is shown."""
+"""Codes in clear, for people who may see them. The audit chain records it before the first code is shown."""
 
 from __future__ import annotations
 
@@ -35,6 +35,20 @@ def note_revealed(connection: Connection, run_id: int, now: datetime) -> None:
     """Note since when a code of a run is known to a person: it isn't handed out again."""
     first = (runs.c.id == run_id, runs.c.revealed_at.is_(None))
     connection.execute(sa.update(runs).where(*first).values(revealed_at=now))
+
+
+def note_store_revealed(connection: Connection, store_id: int, *, person: str, now: datetime) -> None:
+    """Record that a person sees codes of any run of a store: none of them is handed out again."""
+    unseen = (runs.c.store_id == store_id, runs.c.revealed_at.is_(None))
+    connection.execute(sa.update(runs).where(*unseen).values(revealed_at=now))
+    audit.record(
+        connection,
+        at=now,
+        actor=person,
+        action="codes.revealed",
+        subject=f"store {store_id}",
+        body={"to": "export"},
+    )
 
 
 def reveal_codes(engine: Engine, *, run_id: int, person: str, now: datetime) -> Iterator[dict[str, Any]]:

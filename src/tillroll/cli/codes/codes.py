@@ -15,18 +15,16 @@ from tillroll.cli.support.family import Family
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import NUMBER, PERSON
 from tillroll.cli.support.output import err, print_json, print_row
+from tillroll.cli.support.ownership import check_ownership_if_reachable
 from tillroll.cli.support.people import require_approver
 from tillroll.cli.support.stores import chosen_store, for_store
-from tillroll.errors import StaleLedger, TillrollError
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.runs import load_run
 from tillroll.ledger.queries.stores import load_store
-from tillroll.ledger.records import Store
 from tillroll.mint.draw import new_key
 from tillroll.mint.export import COLUMNS, reveal_codes
 from tillroll.mint.pools.hand_out import take_by_hand
-from tillroll.recovery.ownership_check import check_ownership, check_ownership_offline
-from tillroll.wiring import Services
+from tillroll.recovery.ownership_check import check_ownership
 
 _SEE_CODES = "see codes in clear"
 
@@ -58,7 +56,7 @@ def export(run_id: int, email: str | None, as_json: bool) -> None:
         with reading(services.engine) as connection:
             store = load_store(connection, load_run(connection, run_id).store_id)
         person = require_approver(services, email, store.id, _SEE_CODES)
-        _check_ownership_if_reachable(services, store)
+        check_ownership_if_reachable(services, store)
         count = 0
         for code in reveal_codes(
             services.engine, run_id=run_id, person=person.email, now=services.clock.now()
@@ -120,18 +118,3 @@ def take(campaign: str, count: int, receiver: str, email: str | None, as_json: b
 
 for command in (*CHANGE_COMMANDS, import_command, recycle_command, changes_command, find):
     codes.add_command(command)
-
-
-def _check_ownership_if_reachable(services: Services, store: Store) -> None:
-    """Raise `StaleLedger` for a restored ledger: it may not know who has its codes. Warn when the store can't be asked."""
-    try:
-        with services.client(store, person=True) as client:
-            check_ownership(services.session(store.id, client), store=store, mark=new_key())
-    except StaleLedger:
-        raise
-    except TillrollError as error:
-        check_ownership_offline(services.engine, store_id=store.id)
-        err().print(
-            f"Warning: the store couldn't be asked whether this ledger is in charge of it: {error.message}",
-            style="yellow",
-        )

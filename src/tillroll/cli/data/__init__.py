@@ -1,0 +1,1 @@
+"""Commands that hand Tillroll's data to other programs."""
