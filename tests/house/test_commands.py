@@ -81,6 +81,7 @@ READS = {
     "calendar": "",
     "report": "",
     "status": "",
+    "stock": "",
     "codes changes": "",
     "faults": "",
     "send": "",
@@ -98,6 +99,7 @@ READS = {
 OTHERS = {
     "init": "writes sample files, with every campaign a draft",
     "new": "writes campaign files, which a plan's approval covers",
+    "suggest": "writes a draft of a campaign, and never over another file",
     "schema": "writes schemas for editors",
     "demo": "works in a folder of its own, with a sandbox store",
     "sandbox": "serves a test store",

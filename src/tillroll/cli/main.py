@@ -31,6 +31,8 @@ COMMANDS = {  # ordered as a campaign's path, not by the alphabet
     "words": ("runs.words", "mend_words_command", "Mend the e-mails of a run that haven't left."),
     "status": ("runs.status", "status", "Show the store, the campaigns and the open runs."),
     "report": ("runs.report", "report", "Show what each campaign has brought."),
+    "stock": ("data.stock", "stock", "List how long stock lasts, and what to order."),
+    "suggest": ("data.suggest", "suggest", "Write a draft of a campaign on goods that sell too slowly."),
     "export": ("data.export", "export", "Write codes, e-mails, orders or results to a file."),
     "messages": ("mail.messages", "messages", "Show an e-mail that left, made again."),
     "send": ("runs.send", "send", "Show whether e-mails can leave, or send a test."),
