@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 LOCKED := $(VENV)/.installed
 TESTED := $(VENV)/.installed-test
 
+unexport PYTHONDONTWRITEBYTECODE # where it is set, every process of the tests compiles every module again
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo clean-demo test test-all bench lint lock audit clean
 
