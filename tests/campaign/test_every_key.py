@@ -17,7 +17,7 @@ from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
-from tillroll.campaign.language.notices import NoticeRules
+from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.text.source import Path, read_source
@@ -33,6 +33,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "rules/privacy.yaml": PrivacyRules,
     "rules/notices.yaml": NoticeRules,
     "rules/consent.yaml": ConsentRules,
+    "rules/reports.yaml": ReportRules,
 }
 NONSENSE = [[[]]]  # a list in a list in a list: no key accepts that
 

@@ -233,6 +233,13 @@ privacy: [approvers, store]
 budget: [approvers, owner]
 leaks: [approvers]
 """,
+    "rules/reports.yaml": """
+weekly:
+  - to: [approvers, store, ana@shop.example]
+    weekday: tuesday
+    hour: 9
+    campaigns: [scheduled]
+""",
     "rules/consent.yaml": """
 sign_up: true
 double_opt_in: true

@@ -12,11 +12,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.accounts import add_account
 from tests.cli.command import Answer, tillroll
 from tests.shop import NOW
 from tests.track.effect.people import WINDOW, ordered, planned
-from tillroll.ledger.engine import open_engine, writing
-from tillroll.ledger.tables import codes, redemptions, runs
+from tests.web.site import PASSWORD
+from tillroll.ledger.engine import open_engine, reading, writing
+from tillroll.ledger.tables import codes, notices, redemptions, runs, stores
 
 LONG_AGO = NOW - 2 * WINDOW
 
@@ -103,3 +105,26 @@ def test_a_file_has_all_it_shows(sold: str, tmp_path: Path) -> None:
     assert printed.startswith("<!doctype html>")
     both = report(sold, tmp_path, "--html", "-", "--csv")
     assert (both.returncode, both.stdout) == (1, "")
+
+
+def test_last_weeks_report_can_be_tried(sold: str, tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir(exist_ok=True)
+    (tmp_path / "rules" / "reports.yaml").write_text("weekly: [{to: [eva@shop.example]}]\n")
+    engine = open_engine(sold)
+    with writing(engine) as connection:
+        connection.execute(sa.update(stores).values(sums_zone=stores.c.timezone))
+    add_account(engine, email="vid@shop.example", password=PASSWORD, role_names=("viewer",), now=NOW)
+    done = tillroll(
+        tmp_path, "send", "report", "EVA@shop.example", "--as", "vid@shop.example", DATABASE_URL=sold
+    )
+    assert "is queued" in done.stdout, done.stderr
+    with reading(engine) as connection:
+        row = connection.execute(sa.select(notices)).one()
+    engine.dispose()
+    assert (row.kind, row.address, row.state) == ("report", "EVA@shop.example", "ready")
+    assert row.shown["total"] == "€0.00"
+    other = tillroll(
+        tmp_path, "send", "report", "x@else.example", "--as", "vid@shop.example", DATABASE_URL=sold
+    )
+    assert other.returncode == 1
+    assert "gets no reports of this store" in other.stderr

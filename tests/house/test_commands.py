@@ -47,6 +47,7 @@ ASKS = {
     "bounces hook": "",
     "send retry": "1 --failed",
     "send test": "ana@shop.example --campaign winback",
+    "send report": "ana@shop.example",
     "privacy export": "nina@mail.example",
     "privacy erase": "nina@mail.example --yes",
     "privacy settle": "1",

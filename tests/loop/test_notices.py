@@ -25,7 +25,8 @@ from tests.send.test_trouble import Moody, served
 from tests.shop import ANA, EVE, PUBLIC_URL, run_row
 from tillroll.approve.halt import halt
 from tillroll.campaign import parse_book
-from tillroll.campaign.language.notices import NoticeRules
+from tillroll.campaign.brand.brand import Brand
+from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.states import MessageState, NoticeKind, RunState
 from tillroll.errors import Misconfigured
 from tillroll.ledger.engine import reading, writing
@@ -67,7 +68,7 @@ class Desk:
             keys=(key,),
             transport=Outbox(self.folder, self.clock),
         )
-        self.rules = NoticeRules()
+        self.rules, self.reports, self.brand = NoticeRules(), ReportRules(), Brand()
         account(self.services, ANA.email, "approver")
 
     def tell(self, transport: Transport | None = None, **hours: float) -> None:
@@ -77,7 +78,9 @@ class Desk:
         with reading(services.engine) as connection:
             store = load_store(connection, 1)
         worker = StoreWorker(services=services, store_id=1, client=nowhere(self.clock))
-        people = ShopPeople(services=services, store=store, rules=self.rules)
+        people = ShopPeople(
+            services=services, store=store, rules=self.rules, reports=self.reports, brand=self.brand
+        )
         tell_people(people, StageCalls(worker), counting=frozenset())
         with reading(services.engine) as connection:
             assert list_faults(connection, 1, now=self.clock.now()) == []

@@ -290,6 +290,7 @@ class NoticeKind(StrEnum):
     LEAKS = (
         "leaks"  # a campaign's codes are paused because too many were used by others than their recipients
     )
+    REPORT = "report"  # what a week has brought
 
 
 class LimitKind(StrEnum):

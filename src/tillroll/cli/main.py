@@ -30,7 +30,7 @@ COMMANDS = {  # ordered as a campaign's path, not by the alphabet
     "restart": ("runs.halt", "restart_command", "Continue a halted run or campaign."),
     "words": ("runs.words", "mend_words_command", "Mend the e-mails of a run that haven't left."),
     "status": ("runs.status", "status", "Show the store, the campaigns and the open runs."),
-    "report": ("runs.report", "report", "Show what each campaign has brought."),
+    "report": ("results.report", "report", "Show what each campaign has brought."),
     "stock": ("data.stock", "stock", "List how long stock lasts, and what to order."),
     "suggest": ("data.suggest", "suggest", "Write a draft of a campaign on goods that sell too slowly."),
     "export": ("data.export", "export", "Write codes, e-mails, orders or results to a file."),

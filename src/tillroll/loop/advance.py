@@ -98,7 +98,13 @@ def _take_turn(worker: StoreWorker, store: Store, until: datetime) -> datetime |
 
 
 def _audience(worker: StoreWorker, store: Store) -> ShopPeople:
-    return ShopPeople(services=worker.services, store=store, rules=worker.notices)
+    return ShopPeople(
+        services=worker.services,
+        store=store,
+        rules=worker.notices,
+        reports=worker.reports,
+        brand=worker.brand,
+    )
 
 
 def _work(worker: StoreWorker, store: Store, until: datetime, calls: StageCalls) -> datetime | None:

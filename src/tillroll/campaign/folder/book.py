@@ -15,6 +15,7 @@ from tillroll.campaign.folder.folder_reader import (
     GUARDRAILS,
     NOTICES,
     PRIVACY,
+    REPORTS,
     FolderReader,
     check_formats,
     check_segments,
@@ -39,7 +40,7 @@ from tillroll.campaign.frozen.sign_up import ConfirmationWords, SignUpTerms
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
-from tillroll.campaign.language.notices import NoticeRules
+from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment, lists_of
@@ -61,6 +62,8 @@ class Book:
     lists: Mapping[str, CustomerList]  # with their members
     privacy: PrivacyRules  # no part of any campaign, as are the notices
     notices: NoticeRules
+    reports: ReportRules
+    brand: Brand  # of the e-mails to people of the shop; a campaign has its own copy
     sign_up: SignUpTerms | None  # the same; None: its files have faults
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...]  # what may mean something else than its reader thinks; it stops nothing
@@ -96,6 +99,7 @@ def parse_book(
     check_formats(reader)
     campaigns = _read_campaigns(reader)
     _advise_on_brand(reader)
+    _check_reports(reader, campaigns)
     revisions = {
         name: revision
         for name, path in campaigns.items()
@@ -108,6 +112,8 @@ def parse_book(
         lists={name: models[path] for name, path in reader.lists.items() if path in models},
         privacy=models.get(PRIVACY) or PrivacyRules(),
         notices=models.get(NOTICES) or NoticeRules(),
+        reports=models.get(REPORTS) or ReportRules(),
+        brand=models.get(BRAND) or Brand(),
         sign_up=_sign_up(reader),
         findings=tuple(sorted({finding for findings in reader.findings.values() for finding in findings})),
         warnings=tuple(sorted(set(reader.warnings))),
@@ -210,6 +216,20 @@ def _advise_on_brand(reader: FolderReader) -> None:
     for campaign in campaigns:
         for path, lack in without_address(brand or Brand(), _texts_of(reader, campaign)):
             reader.warnings.append(Finding(file=path, line=1, column=1, key="", problem=lack))
+
+
+def _check_reports(reader: FolderReader, campaigns: Mapping[str, str]) -> None:
+    """Report campaigns of `rules/reports.yaml` that don't exist."""
+    rules: ReportRules = reader.models.get(REPORTS) or ReportRules()
+    known = sorted({*campaigns, *reader.elsewhere})
+    for at, weekly in enumerate(rules.weekly if reader.whole else ()):
+        for place, name in enumerate(weekly.campaigns):
+            if name not in known:
+                keys = ("weekly", at, "campaigns", place)
+                finding = reader.sources[REPORTS].finding(
+                    keys, f"there is no campaign {name}", suggestion=nearest(name, known)
+                )
+                reader.add(REPORTS, [finding])
 
 
 def _texts_of(reader: FolderReader, campaign: Campaign) -> Mapping[str, str]:

@@ -27,7 +27,7 @@ from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
-from tillroll.campaign.language.notices import NoticeRules
+from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.language.translations import file_in, is_part, language_of
 from tillroll.campaign.segments.contradictions import check_segment
@@ -44,6 +44,7 @@ _NAME_PROBLEM = (
 )
 GUARDRAILS, CALENDAR, BRAND = "rules/guardrails.yaml", "rules/calendar.yaml", "rules/brand.yaml"
 PRIVACY, NOTICES, CONSENT = "rules/privacy.yaml", "rules/notices.yaml", "rules/consent.yaml"
+REPORTS = "rules/reports.yaml"
 _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     GUARDRAILS: Guardrails,
     CALENDAR: Calendar,
@@ -51,6 +52,7 @@ _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     PRIVACY: PrivacyRules,
     NOTICES: NoticeRules,
     CONSENT: ConsentRules,
+    REPORTS: ReportRules,
 }
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
 _RULE_PLACES = (
@@ -60,6 +62,7 @@ _RULE_PLACES = (
     "privacy.yaml",
     "notices.yaml",
     "consent.yaml",
+    "reports.yaml",
     "segments/*.yaml",
     "codes/*.yaml",
     "lists/*.csv",

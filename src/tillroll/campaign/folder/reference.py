@@ -20,6 +20,7 @@ _TITLES = {
     "privacy": "Personal data: `rules/privacy.yaml`",
     "notices": "Notices to people of the shop: `rules/notices.yaml`",
     "consent": "Signing up for e-mails: `rules/consent.yaml`",
+    "reports": "Reports by e-mail: `rules/reports.yaml`",
 }
 _FORMS = (  # part of a pattern in the schema → its description
     ("ago", "how long ago, like `90d ago`"),

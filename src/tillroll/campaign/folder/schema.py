@@ -21,7 +21,7 @@ from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
-from tillroll.campaign.language.notices import NoticeRules
+from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.text.overlay import ENVIRONMENTS
@@ -39,6 +39,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "privacy": PrivacyRules,
     "notices": NoticeRules,
     "consent": ConsentRules,
+    "reports": ReportRules,
 }
 """The kinds of files: campaigns/, rules/segments/, rules/codes/, and the single files."""
 

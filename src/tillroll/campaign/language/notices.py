@@ -1,14 +1,15 @@
-"""Who of the shop is told what (`rules/notices.yaml`)."""
+"""Who of the shop is told what (`rules/notices.yaml`), and who gets reports (`rules/reports.yaml`)."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from tillroll.campaign.states import NoticeKind
-from tillroll.campaign.text.block import Block, Line
+from tillroll.campaign.text.block import Block, Line, Name
 from tillroll.campaign.text.units import Duration
 
 APPROVERS, OWNER, STORE = "approvers", "owner", "store"
@@ -74,3 +75,60 @@ class NoticeRules(Block):
         """Return who is told of this kind of thing."""
         who: tuple[str, ...] = getattr(self, kind.value)
         return who
+
+
+class Weekday(StrEnum):
+    """A day of the week."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+    @property
+    def number(self) -> int:
+        """0 for Monday, as `date.weekday` has it."""
+        return list(Weekday).index(self)
+
+
+def _reads_reports(word: str) -> str:
+    if word == OWNER:
+        raise ValueError(
+            f"a report may be of several campaigns: write {APPROVERS}, {STORE} or an e-mail address"
+        )
+    return _names_somebody(word)
+
+
+class WeeklyReport(Block):
+    """An e-mail with what the campaigns brought in the last whole week, at most once a week to each address."""
+
+    to: tuple[Annotated[Line, AfterValidator(_reads_reports)], ...] = Field(
+        min_length=1,
+        max_length=50,
+        description="Who gets it: `approvers` (the accounts that may approve), `store` (its own address), or addresses.",
+        examples=[["approvers", "ana@shop.example"]],
+    )
+    weekday: Weekday = Field(default=Weekday.MONDAY, description="On which day it leaves.")
+    hour: int = Field(
+        default=8,
+        strict=True,
+        ge=0,
+        le=23,
+        description="From which hour on, by the store's clock.",
+        examples=[8],
+    )
+    campaigns: tuple[Name, ...] = Field(
+        default=(),
+        max_length=100,
+        description="The campaigns that it is about. By default all.",
+        examples=[["winback"]],
+    )
+
+
+class ReportRules(Block):
+    """Who gets which reports by e-mail. Nobody, if there is no such file."""
+
+    weekly: tuple[WeeklyReport, ...] = Field(default=(), max_length=20, description="The weekly e-mails.")

@@ -11,6 +11,7 @@ from tillroll.campaign.states import MessageState
 from tillroll.campaign.text.counts import count_of
 from tillroll.cli.codes.agreements import print_agreement
 from tillroll.cli.plan.proof import send_test
+from tillroll.cli.results.send_report import send_report
 from tillroll.cli.support.family import Family
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON, NOTE, NUMBER, PERSON
@@ -110,6 +111,7 @@ def retry(run_id: int, failed: bool, unknown: bool, email: str | None, note: str
 
 
 send.add_command(send_test)
+send.add_command(send_report)
 
 
 def hold_json(held: Hold) -> dict[str, Any]:

@@ -5,7 +5,7 @@ The holder of the store's lock is the only one that sends them: rows found half-
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ class Notice:
     subject: str
     paragraphs: Sequence[str]  # plain text; an empty one is left out
     run_id: int | None = None
+    shown: Mapping[str, Any] | None = None  # what a report shows, as plain data
 
 
 def keep(
@@ -44,6 +45,7 @@ def keep(
         "topic": notice.topic,
         "subject": notice.subject,
         "paragraphs": [paragraph for paragraph in notice.paragraphs if paragraph],
+        "shown": notice.shown,
         "state": MessageState.READY,
         "made_at": now,
     }

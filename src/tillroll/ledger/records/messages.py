@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from tillroll.campaign.states import MessageState, NoticeKind
 from tillroll.ledger.records.record import Record
@@ -47,6 +49,7 @@ class StoredNotice(Record):
     address: str  # whom it goes to; empty: NOTICE_URL
     subject: str  # of its e-mail, if it leaves alone
     paragraphs: list[str]  # plain text
+    shown: Mapping[str, Any] | None  # the figures of a report; None: the paragraphs say it all
     state: MessageState
     reason: str  # why it is in that state, for people
     message_key: str  # part of its Message-ID, once it was claimed; those of one e-mail share it

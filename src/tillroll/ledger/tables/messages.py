@@ -96,6 +96,9 @@ notices = sa.Table(  # to people of the shop: at most one about the same thing t
     text("address"),  # empty: NOTICE_URL
     text("subject"),
     sa.Column("paragraphs", sa.JSON, nullable=False),  # plain text
+    sa.Column(
+        "shown", sa.JSON(none_as_null=True)
+    ),  # the figures of a report; none: the paragraphs say it all
     text("state"),  # of `MessageState`
     text("reason", ""),
     text("message_key", ""),  # part of the Message-ID: of several in one e-mail it is the same

@@ -150,10 +150,11 @@ def _still_true(people: ShopPeople, due: Sequence[StoredNotice]) -> list[StoredN
 
 
 def _bundled(due: Sequence[StoredNotice]) -> list[_Bundle]:
-    """Put notices of one kind to one address together, in the order of the oldest."""
-    groups: dict[tuple[NoticeKind, str], list[StoredNotice]] = {}
+    """Put notices of one kind to one address together, in the order of the oldest. Each report is an e-mail of its own."""
+    groups: dict[tuple[NoticeKind, str, int], list[StoredNotice]] = {}
     for notice in due:
-        groups.setdefault((notice.kind, notice.address), []).append(notice)
+        alone = notice.id if notice.kind is NoticeKind.REPORT else 0
+        groups.setdefault((notice.kind, notice.address, alone), []).append(notice)
     return [_Bundle(notices=tuple(group)) for group in groups.values()]
 
 

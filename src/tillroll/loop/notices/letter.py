@@ -7,6 +7,7 @@ from html import escape
 
 from tillroll.ledger.audit import Head
 from tillroll.ledger.records import StoredNotice
+from tillroll.loop.notices.weekly_letter import WeeklyLetter, report_email
 from tillroll.rendering.compile import Rendered
 
 _PAGE = (
@@ -16,8 +17,10 @@ _PAGE = (
 
 
 def letter_of(notices: Sequence[StoredNotice], head: Head | None) -> Rendered:
-    """Return the content: what each notice says, then the head of the audit chain at this moment."""
-    first = notices[0].subject
+    """Return the content: what each notice says, then the head of the audit chain at this moment. A report leaves alone."""
+    first, shown = notices[0].subject, notices[0].shown
+    if shown is not None:
+        return report_email(WeeklyLetter.from_json(shown), subject=first, end=_say_head(head))
     subject = first if len(notices) == 1 else f"{first}, and {len(notices) - 1} more"
     blocks = [(notice.subject if len(notices) > 1 else "", notice.paragraphs) for notice in notices]
     end = _say_head(head)

@@ -8,6 +8,7 @@ from tillroll.loop.notices.by_mail import send_notices
 from tillroll.loop.notices.mail_trouble import keep_mail_notice
 from tillroll.loop.notices.privacy import keep_requests
 from tillroll.loop.notices.runs import keep_run_notices
+from tillroll.loop.notices.weekly import keep_weekly_reports
 from tillroll.loop.notices.whom import ShopPeople
 from tillroll.loop.stages.boundary import StageCalls
 
@@ -21,6 +22,7 @@ def tell_people(people: ShopPeople, calls: StageCalls, *, counting: frozenset[in
         lambda: keep_run_notices(people, counting=counting),
         lambda: keep_mail_notice(people),
         lambda: keep_requests(people),
+        lambda: keep_weekly_reports(people),
         lambda: post_notices(people),
         lambda: send_notices(people),
     ):

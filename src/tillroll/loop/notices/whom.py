@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
 from tillroll.approve.people import approver_addresses
-from tillroll.campaign.language.notices import APPROVERS, OWNER, STORE, NoticeRules
+from tillroll.campaign.brand.brand import Brand
+from tillroll.campaign.language.notices import APPROVERS, OWNER, STORE, NoticeRules, ReportRules
 from tillroll.campaign.states import NoticeKind
 from tillroll.campaign.text.addresses import same_address
 from tillroll.ledger.people.notices import HOOK
@@ -22,6 +24,8 @@ class ShopPeople:
     services: Services
     store: Store
     rules: NoticeRules
+    reports: ReportRules = field(default_factory=ReportRules)
+    brand: Brand = field(default_factory=Brand)
 
     @property
     def name(self) -> str:
@@ -39,12 +43,20 @@ class ShopPeople:
 
     def addresses(self, connection: Connection, kind: NoticeKind, *, owner: str = "") -> list[str]:
         """Return whom to tell, each address once. `owner`: of the campaign, if it is about one."""
+        found = self._once_each(connection, self.rules.whom(kind), owner)
+        return [*found, *([HOOK] if self.services.settings.notice_url else [])]
+
+    def report_readers(self, connection: Connection, words: Iterable[str]) -> list[str]:
+        """Return who gets a report, each address once. NOTICE_URL gets none: it is told of events."""
+        return self._once_each(connection, words, "")
+
+    def _once_each(self, connection: Connection, words: Iterable[str], owner: str) -> list[str]:
         found: dict[str, str] = {}
-        for word in self.rules.whom(kind):
+        for word in words:
             for address in self._meant(connection, word, owner):
                 if "@" in address:
                     found.setdefault(same_address(address), address)
-        return [*found.values(), *([HOOK] if self.services.settings.notice_url else [])]
+        return list(found.values())
 
     def _meant(self, connection: Connection, word: str, owner: str) -> list[str]:
         if word == APPROVERS:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tillroll.batches.session import StoreSession
-from tillroll.campaign.language.notices import NoticeRules
+from tillroll.campaign.brand.brand import Brand
+from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.ecwid.client import Client
 from tillroll.ledger.queries.plans import Recount
@@ -35,6 +36,8 @@ class StoreWorker:
     files_seen: str = ""  # fingerprint of the campaign files that the ledger agrees with
     privacy: PrivacyRules = field(default_factory=PrivacyRules)  # of those files
     notices: NoticeRules = field(default_factory=NoticeRules)  # of those files
+    reports: ReportRules = field(default_factory=ReportRules)  # of those files
+    brand: Brand = field(default_factory=Brand)  # of those files
     files_unreadable: bool = False  # the campaign files could not be read at the last look
     following: Following = field(default_factory=Following)
     events_checked_at: datetime | None = None  # when store events were last looked for

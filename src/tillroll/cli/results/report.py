@@ -17,10 +17,10 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money, smallest_unit
 from tillroll.campaign.text.zones import zone_of
-from tillroll.cli.runs.report_groups import COLUMNS as GROUP_COLUMNS
-from tillroll.cli.runs.report_groups import group_row, show_groups
-from tillroll.cli.runs.report_html import report_as_html
-from tillroll.cli.runs.report_words import say_rate
+from tillroll.cli.results.report_groups import COLUMNS as GROUP_COLUMNS
+from tillroll.cli.results.report_groups import group_row, show_groups
+from tillroll.cli.results.report_html import report_as_html
+from tillroll.cli.results.report_words import say_rate
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
 from tillroll.cli.support.output import out, print_json, print_row, write_file

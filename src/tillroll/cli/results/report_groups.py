@@ -12,7 +12,7 @@ from rich.text import Text
 
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money, smallest_unit
-from tillroll.cli.runs.report_words import say_rate, say_within
+from tillroll.cli.results.report_words import say_rate, say_within
 from tillroll.track.results.breakdown.groups import GroupBy, GroupResult
 
 COLUMNS = (

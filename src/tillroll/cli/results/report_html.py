@@ -15,8 +15,8 @@ from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.zones import zone_of
 from tillroll.campaign.timing.moments import say_moment
-from tillroll.cli.runs.report_groups import group_title
-from tillroll.cli.runs.report_words import say_rate, say_time
+from tillroll.cli.results.report_groups import group_title
+from tillroll.cli.results.report_words import say_rate, say_time
 from tillroll.ledger.records import Store
 from tillroll.track.results.breakdown.collect import Groups
 from tillroll.track.results.breakdown.groups import CodesLeft, GroupBy, GroupResult
