@@ -14,6 +14,7 @@ from tests.campaign.whole import whole_folder
 from tillroll.campaign import parse_book
 from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
@@ -34,6 +35,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "rules/notices.yaml": NoticeRules,
     "rules/consent.yaml": ConsentRules,
     "rules/reports.yaml": ReportRules,
+    "rules/holdout.yaml": StoreHoldout,
 }
 NONSENSE = [[[]]]  # a list in a list in a list: no key accepts that
 

@@ -233,6 +233,13 @@ privacy: [approvers, store]
 budget: [approvers, owner]
 leaks: [approvers]
 """,
+    "rules/holdout.yaml": """
+share: 5%
+since: 2026-12-01
+renewed: 180d
+orders_within: 60d
+exempt: [scheduled]
+""",
     "rules/reports.yaml": """
 weekly:
   - to: [approvers, store, ana@shop.example]

@@ -108,7 +108,8 @@ def test_a_file_has_all_it_shows(sold: str, tmp_path: Path) -> None:
 
 
 def test_last_weeks_report_can_be_tried(sold: str, tmp_path: Path) -> None:
-    (tmp_path / "rules").mkdir(exist_ok=True)
+    for folder in ("campaigns", "rules", "templates"):
+        (tmp_path / folder).mkdir(exist_ok=True)
     (tmp_path / "rules" / "reports.yaml").write_text("weekly: [{to: [eva@shop.example]}]\n")
     engine = open_engine(sold)
     with writing(engine) as connection:

@@ -113,6 +113,9 @@ def _take(audience: CampaignAudience, row: CustomerRow, key: bytes, one_in: int,
     campaign, customer = revision.campaign, row.customer_id
     if campaign.who.limit is not None and selection.count * one_in >= campaign.who.limit:
         return False
+    rules = revision.store_holdout
+    if rules is not None and rules.holds_back(campaign=revision.name, customer_id=customer, key=key, now=now):
+        return False
     if is_held_back(campaign=revision.name, customer_id=customer, share=campaign.who.holdout, key=key):
         return False
     arm = arm_of(campaign=revision.name, customer_id=customer, arms=audience.arms, key=key)

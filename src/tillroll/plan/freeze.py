@@ -8,7 +8,7 @@ deleted once another plan of the run is in force.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -148,9 +148,9 @@ def freeze_audience(
         for recipient in piece:
             digest.add_recipient(recipient)
             overlaps.take(recipient["customer_id"])
-        if piece or selection.held_back:
-            write_piece(engine, plan_id, piece, held_back=selection.held_back)
-            selection.held_back = array("q")
+        if piece or selection.held_back or selection.held_everywhere:
+            write_piece(engine, plan_id, piece, selection)
+            selection.held_back, selection.held_everywhere = array("q"), array("q")
         yield
     if selection.count > PIECE:
         refresh_statistics(engine, recipients)
@@ -174,9 +174,10 @@ def _begin_plan(engine: Engine, subject: Subject, now: datetime) -> int:
 
 
 def write_piece(
-    engine: Engine, plan_id: int, piece: Sequence[Mapping[str, Any]], *, held_back: Iterable[int] = ()
+    engine: Engine, plan_id: int, piece: Sequence[Mapping[str, Any]], selection: Selection
 ) -> None:
-    """Write some recipients, and some of the control group, of a plan that has no digest yet: one with a digest never changes.
+    """Write some recipients, and the control groups' part of `selection`, of a plan that has no digest yet: one with a digest
+    never changes.
 
     Raises `Overtaken` if the plan was deleted or finished.
     """
@@ -187,5 +188,10 @@ def write_piece(
         if piece:
             rows = [{**recipient, "plan_id": plan_id} for recipient in piece]
             connection.execute(sa.insert(recipients), rows)
-        if others := [{"plan_id": plan_id, "customer_id": number} for number in held_back]:
+        others = [
+            {"plan_id": plan_id, "customer_id": number, "everywhere": everywhere}
+            for everywhere, numbers in ((False, selection.held_back), (True, selection.held_everywhere))
+            for number in numbers
+        ]
+        if others:
             connection.execute(sa.insert(held), others)

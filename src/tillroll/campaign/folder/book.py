@@ -13,6 +13,7 @@ from tillroll.campaign.folder.folder_reader import (
     CALENDAR,
     CONSENT,
     GUARDRAILS,
+    HOLDOUT,
     NOTICES,
     PRIVACY,
     REPORTS,
@@ -37,6 +38,7 @@ from tillroll.campaign.frozen.revision import (
     templates_of,
 )
 from tillroll.campaign.frozen.sign_up import ConfirmationWords, SignUpTerms
+from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
@@ -64,6 +66,7 @@ class Book:
     notices: NoticeRules
     reports: ReportRules
     brand: Brand  # of the e-mails to people of the shop; a campaign has its own copy
+    store_holdout: StoreHoldout | None
     sign_up: SignUpTerms | None  # the same; None: its files have faults
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...]  # what may mean something else than its reader thinks; it stops nothing
@@ -114,6 +117,7 @@ def parse_book(
         notices=models.get(NOTICES) or NoticeRules(),
         reports=models.get(REPORTS) or ReportRules(),
         brand=models.get(BRAND) or Brand(),
+        store_holdout=models.get(HOLDOUT),
         sign_up=_sign_up(reader),
         findings=tuple(sorted({finding for findings in reader.findings.values() for finding in findings})),
         warnings=tuple(sorted(set(reader.warnings))),
@@ -345,6 +349,7 @@ def _revision(reader: FolderReader, path: str, name: str) -> Revision | None:
         guardrails=reader.models.get(GUARDRAILS) or Guardrails(),
         calendar=reader.models.get(CALENDAR) or Calendar(),
         brand=reader.models.get(BRAND) or Brand(),
+        store_holdout=reader.models.get(HOLDOUT),
     )
 
 
@@ -356,7 +361,7 @@ def _recorded(reader: FolderReader, file: str) -> str:
 
 def _used_files(reader: FolderReader, path: str, campaign: Campaign) -> list[str]:
     """Return all files that determine what the campaign does."""
-    candidates = {path, GUARDRAILS, CALENDAR, *reader.bases.get(path, ())}
+    candidates = {path, GUARDRAILS, CALENDAR, HOLDOUT, *reader.bases.get(path, ())}
     candidates |= {reader.segments[name] for name in segments_of(campaign) if name in reader.segments}
     segments = [reader.models.get(file) for file in candidates]
     lists = lists_of(segment for segment in segments if isinstance(segment, Segment))

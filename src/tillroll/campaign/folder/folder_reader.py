@@ -25,6 +25,7 @@ from tillroll.campaign.folder.links import check_segment_names
 from tillroll.campaign.folder.template_words import HTML, MJML, PARTS, TEXT
 from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.folder.validate import validate
+from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.notices import NoticeRules, ReportRules
@@ -44,7 +45,7 @@ _NAME_PROBLEM = (
 )
 GUARDRAILS, CALENDAR, BRAND = "rules/guardrails.yaml", "rules/calendar.yaml", "rules/brand.yaml"
 PRIVACY, NOTICES, CONSENT = "rules/privacy.yaml", "rules/notices.yaml", "rules/consent.yaml"
-REPORTS = "rules/reports.yaml"
+REPORTS, HOLDOUT = "rules/reports.yaml", "rules/holdout.yaml"
 _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     GUARDRAILS: Guardrails,
     CALENDAR: Calendar,
@@ -53,6 +54,7 @@ _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     NOTICES: NoticeRules,
     CONSENT: ConsentRules,
     REPORTS: ReportRules,
+    HOLDOUT: StoreHoldout,
 }
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
 _RULE_PLACES = (
@@ -63,6 +65,7 @@ _RULE_PLACES = (
     "notices.yaml",
     "consent.yaml",
     "reports.yaml",
+    "holdout.yaml",
     "segments/*.yaml",
     "codes/*.yaml",
     "lists/*.csv",

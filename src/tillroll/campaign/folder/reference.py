@@ -21,6 +21,7 @@ _TITLES = {
     "notices": "Notices to people of the shop: `rules/notices.yaml`",
     "consent": "Signing up for e-mails: `rules/consent.yaml`",
     "reports": "Reports by e-mail: `rules/reports.yaml`",
+    "holdout": "A control group of all campaigns: `rules/holdout.yaml`",
 }
 _FORMS = (  # part of a pattern in the schema → its description
     ("ago", "how long ago, like `90d ago`"),

@@ -17,6 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.guardrails import Guardrails
@@ -40,6 +41,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "notices": NoticeRules,
     "consent": ConsentRules,
     "reports": ReportRules,
+    "holdout": StoreHoldout,
 }
 """The kinds of files: campaigns/, rules/segments/, rules/codes/, and the single files."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.brand.partials import partials_of, put_together
 from tillroll.campaign.codes.format import CodeFormat
+from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.calendar import Calendar
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign, MessageSettings, Offer
@@ -34,6 +35,7 @@ class Revision:
     guardrails: Guardrails
     calendar: Calendar
     brand: Brand = field(default_factory=Brand)
+    store_holdout: StoreHoldout | None = None  # None: nobody is held back from all campaigns
     lists: Mapping[str, CustomerList] = field(default_factory=dict)  # used by the segments; without members
 
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:

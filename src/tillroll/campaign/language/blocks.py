@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from tillroll.campaign.figures.holdout import is_held_everywhere
 from tillroll.campaign.language.message import MessageChange, MessageSettings, Unless
 from tillroll.campaign.language.offer import Offer, OfferChange
 from tillroll.campaign.text.block import Block, Name
 from tillroll.campaign.text.money import Amount
-from tillroll.campaign.text.units import Duration, KeyFault, Share, Whole
+from tillroll.campaign.text.units import Day, Duration, KeyFault, Share, Whole
 
 SHARED_PATTERN = r"^[A-Z0-9][A-Z0-9-]{2,35}$"
 
@@ -39,6 +40,39 @@ class Who(Block):
         description="Control group: the share of the audience that gets nothing.",
         examples=["10%"],
     )
+
+
+class StoreHoldout(Block):
+    """A control group of all campaigns together: what they change as a whole. Without the file there is none."""
+
+    share: Share = Field(description="The share of the customers who get nothing.", examples=["5%"])
+    since: Day = Field(
+        description="The first day on which they are held back, by UTC.", examples=["2026-12-01"]
+    )
+    renewed: Duration = Field(
+        default=timedelta(days=180),
+        ge=timedelta(days=30),
+        description="How long the same people are held back; then others are drawn.",
+    )
+    orders_within: Duration = Field(
+        default=timedelta(days=60),
+        ge=timedelta(days=7),
+        description="How long each person's orders count, from the first run on that would have reached them.",
+    )
+    exempt: tuple[Name, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Campaigns that write to everybody all the same, and are no part of the comparison.",
+        examples=[["order-thanks"]],
+    )
+
+    def holds_back(self, *, campaign: str, customer_id: int, key: bytes, now: datetime) -> bool:
+        """Return whether a customer gets nothing of a campaign now, as one of this group."""
+        days = (now.astimezone(UTC).date() - self.since).days
+        if days < 0 or campaign in self.exempt:
+            return False
+        period = days // self.renewed.days
+        return is_held_everywhere(period=period, customer_id=customer_id, share=self.share, key=key)
 
 
 class Pool(Block):

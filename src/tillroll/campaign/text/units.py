@@ -256,6 +256,7 @@ Share = Annotated[Decimal, BeforeValidator(parse_share), _text(r"^\s*[0-9]{1,2}(
 Window = Annotated[
     ClockWindow, BeforeValidator(parse_clock_window), _text(rf"^\s*{_MINUTE}\s*-\s*{_MINUTE}\s*$")
 ]
+Day = Annotated[date, BeforeValidator(parse_day), _text(r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*$")]
 WallTime = Annotated[
     datetime,
     BeforeValidator(parse_wall_time),

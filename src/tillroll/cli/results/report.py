@@ -30,6 +30,7 @@ from tillroll.ledger.engine import reading
 from tillroll.ledger.records import Store
 from tillroll.track.results.breakdown.collect import campaign_groups
 from tillroll.track.results.breakdown.groups import GroupBy
+from tillroll.track.results.effect.kept import ALL_CAMPAIGNS, KeptEffect, kept_effects
 from tillroll.track.results.effect.sentences import say_effect, say_people
 from tillroll.track.results.report import CampaignReport, campaign_reports, reported_campaigns
 
@@ -95,6 +96,7 @@ def report(name: str | None, as_json: bool, as_csv: bool, by: str | None, target
                 _show_by(connection, store, name, GroupBy(by), now, as_json=as_json, as_csv=as_csv)
                 return
             found = list(campaign_reports(connection, store, now=now, name=name))
+            together = kept_effects(connection, store.id).get(ALL_CAMPAIGNS) if name is None else None
             page = _html(connection, store, found, now) if target is not None else ""
     if name is not None and not found:
         raise _unknown(name)
@@ -112,6 +114,8 @@ def report(name: str | None, as_json: bool, as_csv: bool, by: str | None, target
             print_row([row[column] for column in _COLUMNS])
     else:
         _show(out(), found, store, zone)
+        if together is not None:
+            _show_together(out(), together, store, zone)
 
 
 def _html(connection: Connection, store: Store, found: Sequence[CampaignReport], now: datetime) -> str:
@@ -193,6 +197,15 @@ def _rounded(figure: float) -> float:
 def _exact(amount: Decimal, store: Store) -> str:
     """Return an amount with the decimals of the store's currency."""
     return str(amount.quantize(smallest_unit(store.currency)))
+
+
+def _show_together(console: Console, kept: KeptEffect, store: Store, zone: ZoneInfo) -> None:
+    """Print what all campaigns together changed (rules/holdout.yaml), as last measured."""
+    console.print(Text("All campaigns together", style="bold"))
+    sentence = say_effect(kept.found, currency=store.currency, zone=zone)
+    console.print(Text(f"  {sentence}", style="green"), soft_wrap=True)
+    if kept.found.effect.orders is not None:
+        console.print(Text(f"  {say_people(kept.found)}.", style="dim"), soft_wrap=True)
 
 
 def _show(console: Console, found: Sequence[CampaignReport], store: Store, zone: ZoneInfo) -> None:

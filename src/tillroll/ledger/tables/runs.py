@@ -165,6 +165,9 @@ held_back = sa.Table(  # the control group: they would have been recipients
     metadata,
     of("plans"),
     sa.Column("customer_id", sa.BigInteger, nullable=False),
+    sa.Column(
+        "everywhere", sa.Boolean, nullable=False, server_default=sa.false()
+    ),  # from all campaigns together, so not for this one's comparison
     sa.PrimaryKeyConstraint("plan_id", "customer_id"),
 )
 

@@ -76,7 +76,7 @@ def read_files(worker: StoreWorker) -> bool:
     is_whole = record_book(worker.services.engine, store_id=worker.store_id, book=book, now=now)
     worker.files_seen, worker.files_unreadable = seen if is_whole else "", False
     worker.privacy, worker.notices = book.privacy, book.notices
-    worker.reports, worker.brand = book.reports, book.brand
+    worker.reports, worker.brand, worker.store_holdout = book.reports, book.brand, book.store_holdout
     record_form(worker.services.engine, store_id=worker.store_id, terms=book.sign_up, now=now)
     if not is_whole:
         return True  # the campaigns that could not be recorded have faults, and their runs don't begin

@@ -29,7 +29,7 @@ from tillroll.track.consent.to_store import tell_store
 from tillroll.track.mail.act import handle_mail_events
 from tillroll.track.mirror.follow import continue_readings, follow_shop, is_reading, sync_customers
 from tillroll.track.mirror.history import read_history
-from tillroll.track.results.effect.kept import measure_next
+from tillroll.track.results.effect.kept import measure_next, measure_store
 from tillroll.track.results.redeem import end_runs
 from tillroll.track.results.sums import keep_sums
 from tillroll.track.webhooks.act import handle_events
@@ -148,6 +148,10 @@ def _do_background_work(
     forget = partial(forget_old_runs, worker, slice_ends)
     if (forgetting := calls.call(Stage.PRIVACY, forget, failed=None)) is not None:
         return forgetting
+    together = partial(
+        measure_store, context.engine, store_id=store.id, holdout=worker.store_holdout, now=clock.now()
+    )
+    calls.call(Stage.RESULTS, together, failed=False)
     measure = partial(measure_next, context.engine, store_id=store.id, now=clock.now())
     if calls.call(Stage.RESULTS, measure, failed=None) is not None:
         return clock.now()  # there may be another campaign

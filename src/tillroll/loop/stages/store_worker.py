@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from tillroll.batches.session import StoreSession
 from tillroll.campaign.brand.brand import Brand
+from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.ecwid.client import Client
@@ -36,6 +37,7 @@ class StoreWorker:
     files_seen: str = ""  # fingerprint of the campaign files that the ledger agrees with
     privacy: PrivacyRules = field(default_factory=PrivacyRules)  # of those files
     notices: NoticeRules = field(default_factory=NoticeRules)  # of those files
+    store_holdout: StoreHoldout | None = None  # of those files
     reports: ReportRules = field(default_factory=ReportRules)  # of those files
     brand: Brand = field(default_factory=Brand)  # of those files
     files_unreadable: bool = False  # the campaign files could not be read at the last look

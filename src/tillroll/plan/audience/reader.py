@@ -63,7 +63,8 @@ def recipient_ids(connection: Connection, request: AudienceRequest) -> Iterator[
     recipient_filter, who = RecipientFilter(request, Selection()), request.revision.campaign.who
     columns = (customers.c.customer_id, *(FIGURES if recipient_filter.own_values else ()))
     with streaming(connection, AudienceQuery(connection, request).included(*columns)) as rows:
-        if who.limit is None and not who.holdout and not recipient_filter.own_values:
+        holds_back = bool(who.holdout) or request.revision.store_holdout is not None
+        if who.limit is None and not holds_back and not recipient_filter.own_values:
             yield from rows.scalars()
             return
         yield from islice((row.customer_id for row in rows if recipient_filter.is_recipient(row)), who.limit)

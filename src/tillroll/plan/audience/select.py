@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.figures.holdout import arm_of, is_held_back
+from tillroll.campaign.figures.holdout import EVERYWHERE, arm_of, is_held_back
 from tillroll.campaign.figures.spread import Spread
 from tillroll.campaign.frozen.names import usable_name
 from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS
@@ -91,6 +91,9 @@ class Selection:
         default_factory=lambda: array("q")
     )  # the control group: numbers of customers, until they are written
     in_control: int = 0  # how many those are in all
+    held_everywhere: array[int] = field(
+        default_factory=lambda: array("q")
+    )  # the control group of all campaigns, until they are written
 
     def take(self, row: CustomerRow, arm: str, value: Decimal | None) -> None:
         """Count one recipient; `value` is their own value of the offer, if they have one."""
@@ -159,7 +162,7 @@ class RecipientFilter:
 
     def is_recipient(self, row: CustomerRow) -> bool:
         """Return whether a customer whom `AudienceQuery.included` finds is a recipient, apart from the limit."""
-        if self._is_held_back(row.customer_id):
+        if self._is_held_everywhere(row.customer_id) or self._is_held_back(row.customer_id):
             return False
         return not self.own_values or not self._value(row, self._arm(row.customer_id))[1]
 
@@ -170,7 +173,12 @@ class RecipientFilter:
         """
         limit = self.request.revision.campaign.who.limit
         is_full = limit is not None and self.selection.count >= limit
-        if self._is_held_back(row.customer_id if person is None else person.first):
+        first = row.customer_id if person is None else person.first
+        if self._is_held_everywhere(first):
+            if not is_full and not (self.own_values and self._value(row, arm)[1]):
+                self.selection.held_everywhere.append(row.customer_id)
+            return EVERYWHERE
+        if self._is_held_back(first):
             if not is_full and not (self.own_values and self._value(row, arm)[1]):
                 self.selection.held_back.append(row.customer_id)
                 self.selection.in_control += 1
@@ -180,6 +188,12 @@ class RecipientFilter:
     def _is_held_back(self, customer_id: int) -> bool:
         name, share = self.request.revision.name, self.request.revision.campaign.who.holdout
         return is_held_back(campaign=name, customer_id=customer_id, share=share, key=self.request.key)
+
+    def _is_held_everywhere(self, customer_id: int) -> bool:
+        request, rules = self.request, self.request.revision.store_holdout
+        return rules is not None and rules.holds_back(
+            campaign=request.revision.name, customer_id=customer_id, key=request.key, now=request.now
+        )
 
     def _arm(self, customer_id: int) -> str:
         name, key = self.request.revision.name, self.request.key

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import campaigns, revisions
-from tillroll.track.results.effect.kept import KeptEffect, kept_effects
+from tillroll.track.results.effect.kept import ALL_CAMPAIGNS, KeptEffect, kept_effects
 from tillroll.track.results.sums import Earnings, sums_between
 
 WEEKS = 8
@@ -64,7 +64,7 @@ def week_results(
         by_week[day - timedelta(days=day.weekday())] += earned
         if day >= monday:
             by_campaign[campaign] = by_campaign.get(campaign, Earnings()) + earned
-    titles = _titles(connection, store.id)
+    titles = {ALL_CAMPAIGNS: "All campaigns together", **_titles(connection, store.id)}
     ranked = sorted(by_campaign.items(), key=lambda each: (-each[1].revenue, each[0]))
     effects = kept_effects(connection, store.id)
     return WeekResults(

@@ -11,13 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.queries.plans import load_revision
 from tillroll.ledger.tables import campaigns, effects, runs
 from tillroll.track.results.effect.estimate import Effect, EffectKind, GroupOutcome, Interval
-from tillroll.track.results.effect.outcomes import CampaignEffect, campaign_effect
+from tillroll.track.results.effect.outcomes import CampaignEffect, campaign_effect, store_effect
 
 MEASURED_EVERY = timedelta(days=1)
+ALL_CAMPAIGNS = ""
+"""The name under which the effect of all campaigns together is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +46,24 @@ def measure_next(engine: Engine, *, store_id: int, now: datetime) -> str | None:
     return name
 
 
+def measure_store(engine: Engine, *, store_id: int, holdout: StoreHoldout | None, now: datetime) -> bool:
+    """Measure all campaigns together, if there is a control group of them and a day has passed. Returns whether it did."""
+    if holdout is None:
+        return False
+    of_all = (effects.c.store_id == store_id, effects.c.campaign == ALL_CAMPAIGNS)
+    with reading(engine) as connection:
+        measured_at = connection.scalar(sa.select(effects.c.at).where(*of_all))
+        if measured_at is not None and measured_at > now - MEASURED_EVERY:
+            return False
+        found = store_effect(connection, store_id=store_id, holdout=holdout, now=now)
+    with writing(engine) as connection:
+        row = {"store_id": store_id, "campaign": ALL_CAMPAIGNS, "at": now, "body": _to_json(found)}
+        upsert(connection, effects, [row])
+    return True
+
+
 def kept_effects(connection: Connection, store_id: int) -> dict[str, KeptEffect]:
-    """Return what the campaigns that held people back have changed, by name."""
+    """Return what the campaigns that held people back have changed, by name; all together first, as `ALL_CAMPAIGNS`."""
     query = sa.select(effects).where(effects.c.store_id == store_id).order_by(effects.c.campaign)
     kept = {
         row.campaign: KeptEffect(found=_from_json(row.body), at=row.at) for row in connection.execute(query)

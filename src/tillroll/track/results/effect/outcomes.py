@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.models import Campaign, Status
 from tillroll.campaign.states import NO_SALE, RunState
 from tillroll.campaign.timing.window import window_of
@@ -42,9 +43,58 @@ def campaign_effect(
     connection: Connection, *, store_id: int, campaign: Campaign, name: str, now: datetime
 ) -> CampaignEffect:
     """Compare those whom a campaign wrote to with its control group. Reads all its recipients, so it isn't for a page."""
-    window = window_of(campaign, _longest_validity(connection, store_id, name))
+    of_campaign = (*_of(store_id, name), runs.c.step == 1)
+    return _compare(
+        connection,
+        store_id,
+        ours=_people(recipients, of_campaign),
+        theirs=_people(held_back, (*of_campaign, held_back.c.everywhere.is_(sa.false()))),
+        window=window_of(campaign, _longest_validity(connection, store_id, name)),
+        now=now,
+        goes_on=_goes_on(campaign),
+    )
+
+
+def store_effect(
+    connection: Connection, *, store_id: int, holdout: StoreHoldout, now: datetime
+) -> CampaignEffect:
+    """Compare those whom any campaign wrote to with the control group of all campaigns, each since their first run.
+
+    Somebody who was held back at first and written to later counts as held back.
+    """
+    since = datetime.combine(holdout.since, time(), UTC)
+    counting = (
+        runs.c.store_id == store_id,
+        runs.c.state.in_(_BEGUN),
+        runs.c.campaign.not_in(holdout.exempt),
+        plans.c.made_at >= since,
+    )
+    theirs = _people(held_back, (*counting, held_back.c.everywhere.is_(sa.true())))
+    ours = _people(recipients, counting)
+    held = sa.select(theirs.subquery().c.customer_id)
+    return _compare(
+        connection,
+        store_id,
+        ours=ours.where(recipients.c.customer_id.not_in(held)),
+        theirs=theirs,
+        window=holdout.orders_within,
+        now=now,
+        goes_on=True,
+    )
+
+
+def _compare(
+    connection: Connection,
+    store_id: int,
+    *,
+    ours: sa.Select[Any],
+    theirs: sa.Select[Any],
+    window: timedelta,
+    now: datetime,
+    goes_on: bool,
+) -> CampaignEffect:
+    """Compare two groups of people, those who had their time. Who is in both counts among `ours`."""
     over_from = now - window
-    ours, theirs = _people(recipients, store_id, name), _people(held_back, store_id, name)
     control = theirs.where(held_back.c.customer_id.not_in(sa.select(ours.subquery().c.customer_id)))
     held = connection.scalar(sa.select(sa.func.count()).select_from(control.subquery())) or 0
     if not held:  # then there is nothing to compare, and no need to read everybody
@@ -62,7 +112,7 @@ def campaign_effect(
         _outcome(connection, ours, store_id, over_from, window),
         _outcome(connection, control, store_id, over_from, window),
         held_back=int(held),
-        is_final=not waiting and not _goes_on(campaign),
+        is_final=not waiting and not goes_on,
     )
     return CampaignEffect(
         effect=effect,
@@ -80,7 +130,7 @@ def _goes_on(campaign: Campaign) -> bool:
 def _longest_validity(connection: Connection, store_id: int, name: str) -> timedelta | None:
     """Return how long the codes of a campaign's scheduled runs worked at most; none: it has none, or they don't end."""
     query = sa.select(runs.c.valid_from, runs.c.valid_until, runs.c.extended_until).where(
-        *_of(store_id, name), runs.c.entry_id.is_(None), runs.c.valid_until.is_not(None)
+        *_of(store_id, name), runs.c.step == 1, runs.c.entry_id.is_(None), runs.c.valid_until.is_not(None)
     )
     lengths = [
         (row.extended_until or row.valid_until) - row.valid_from
@@ -91,17 +141,17 @@ def _longest_validity(connection: Connection, store_id: int, name: str) -> timed
 
 
 def _of(store_id: int, name: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return runs.c.store_id == store_id, runs.c.campaign == name, runs.c.state.in_(_BEGUN), runs.c.step == 1
+    return runs.c.store_id == store_id, runs.c.campaign == name, runs.c.state.in_(_BEGUN)
 
 
-def _people(table: sa.Table, store_id: int, name: str) -> sa.Select[Any]:
-    """Select the people of one group with the beginning of their time. A later step belongs to the same time."""
+def _people(table: sa.Table, where: tuple[sa.ColumnElement[bool], ...]) -> sa.Select[Any]:
+    """Select the people of some runs with the beginning of their time. A later step belongs to the same time."""
     since = sa.func.min(sa.func.coalesce(runs.c.valid_from, plans.c.made_at), type_=runs.c.valid_from.type)
     return (
         sa.select(table.c.customer_id, since.label("since"))
         .join(plans, plans.c.id == table.c.plan_id)
         .join(runs, runs.c.plan_id == plans.c.id)
-        .where(*_of(store_id, name))
+        .where(*where)
         .group_by(table.c.customer_id)
     )
 
