@@ -26,17 +26,18 @@ from tillroll.wiring import Services
 CODES = ["AUTUMN1", "AUTUMN2", "AUTUMN3", "AUTUMN4"]
 POINTS = (
     Point(
+        name="uses recorded, webhooks not marked",
+        function="tillroll.track.mirror.sync:settle_uses",
+        when="left",
+    ),
+    Point(
         name="an order read, its use not recorded",
         function="tillroll.track.mirror.sync:sync_one",
         when="left",
     ),
     Point(name="uses recorded, not committed", function="tillroll.track.results.sums:move_sums", when="left"),
-    Point(
-        name="uses recorded, webhooks not marked",
-        function="tillroll.track.mirror.sync:settle_uses",
-        when="left",
-    ),
 )
+"""The first leaves recorded uses behind, which what happens to the orders since then has to move."""
 
 
 def waiting(parts: Services) -> int:
@@ -48,7 +49,7 @@ def waiting(parts: Services) -> int:
 
 @pytest.mark.slow
 def test_orders_count_once_whenever_the_worker_dies(database_url: str, tmp_path: Path) -> None:
-    chance = random.Random(16)
+    chance = random.Random(3)
     with (
         running(tmp_path / "store", customers=20) as store,
         installation(store, database_url, tmp_path) as (parts, environment),
@@ -69,7 +70,7 @@ def test_orders_count_once_whenever_the_worker_dies(database_url: str, tmp_path:
             assert adopt(mint, prefix="AUTUMN", campaign="autumn", person="ana", dry_run=False).adopted == 4
             shop = Shop(client=client, chance=chance, codes=CODES)
             for point in POINTS:
-                for _ in range(20):
+                for _ in range(30):
                     shop.change()
                 shop.deliver(parts.engine, len(shop.waiting) * 3 // 4)
                 worker = start_worker(environment, first=point.trap)
