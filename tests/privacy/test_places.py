@@ -12,7 +12,7 @@ OF_NOBODY = {
     "categories", "chunks", "coupons", "change_chunks", "import_chunks", "import_rows", "imports", "lanes", "levels", "looks",
     "product_categories", "product_prices", "products", "promotions", "readings", "revisions", "campaigns", "runs", "plans",
     "segment_looks", "stock_changes", "stores", "store_facts", "probes", "fences", "transport_holds", "variations", "drifts",
-    "change_parts", "changes", "redemptions", "day_sums", "effects", "code_counts", "campaign_limits",
+    "change_parts", "changes", "redemptions", "day_sums", "store_days", "effects", "code_counts", "campaign_limits",
     "message_counts", "entry_counts", "run_sums", "sender_days", "consent_texts", "sign_up_forms",
 }  # fmt: skip
 """Tables about the shop, its goods, its campaigns and its codes."""

@@ -286,6 +286,7 @@ class NoticeKind(StrEnum):
     OUTAGE = "outage"  # the store no longer accepts our calls
     COMPLAINTS = "complaints"  # a campaign is held because too many readers call it spam
     PRIVACY = "privacy"  # somebody asks about their own data
+    ODD_DAY = "odd_day"  # the store had far more or far fewer orders than on other such days
     BUDGET = "budget"  # a campaign has given most of the discount that it may give, or all of it
     LEAKS = (
         "leaks"  # a campaign's codes are paused because too many were used by others than their recipients

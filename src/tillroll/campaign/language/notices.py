@@ -71,6 +71,11 @@ class NoticeRules(Block):
         description="A campaign's codes are paused because others than their recipients used too many of them.",
     )
 
+    odd_day: tuple[Addressee, ...] = Field(
+        default=(APPROVERS,),
+        description="Yesterday the store had far more or far fewer orders than on the same weekday of the weeks before.",
+    )
+
     def whom(self, kind: NoticeKind) -> tuple[str, ...]:
         """Return who is told of this kind of thing."""
         who: tuple[str, ...] = getattr(self, kind.value)

@@ -44,6 +44,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ code_counts, message_counts,      how many rows are in which state, and the sums of a run's orders: kept
         │  entry_counts, run_sums            by triggers (ledger/counting)
         ├─ campaign_limits                   what campaigns may give and how many codes may leak, watched by the loop
+        ├─ store_days                        what the whole store sold by day
         └─ redemptions, day_sums, effects    which order used which code, the sums of each day, what campaigns changed
 transport_holds                              transports that take no e-mails
 sender_days, domain_paces                    how many e-mails left on which day, and how fast to which mail domain
@@ -144,6 +145,7 @@ from tillroll.ledger.tables.sums import (
     entry_counts,
     message_counts,
     run_sums,
+    store_days,
 )
 
 __all__ = [
@@ -224,6 +226,7 @@ __all__ = [
     "sign_up_forms",
     "sign_ups",
     "stock_changes",
+    "store_days",
     "store_facts",
     "store_roles",
     "stores",

@@ -81,6 +81,17 @@ day_sums = sa.Table(  # of `redemptions`, moved in the transaction that changes 
     sa.Index("ix_day_sums_campaign", "store_id", "campaign", "discount"),
 )
 
+store_days = sa.Table(  # of all orders, counted when a day is over (track/store_days/kept.py)
+    "store_days",
+    metadata,
+    of("stores"),
+    text("day"),  # ISO 8601, in the store's zone
+    count("orders"),
+    sa.Column("revenue", Amount, nullable=False, server_default="0"),
+    count("coupon_orders"),  # with a coupon, ours or not
+    sa.PrimaryKeyConstraint("store_id", "day"),
+)
+
 effects = sa.Table(  # what each campaign changed, measured once a day (track/results/effect/kept.py)
     "effects",
     metadata,

@@ -6,6 +6,7 @@ from tillroll.campaign.states import Stage
 from tillroll.loop.notices.by_hook import post_notices
 from tillroll.loop.notices.by_mail import send_notices
 from tillroll.loop.notices.mail_trouble import keep_mail_notice
+from tillroll.loop.notices.odd_days import keep_odd_day
 from tillroll.loop.notices.privacy import keep_requests
 from tillroll.loop.notices.runs import keep_run_notices
 from tillroll.loop.notices.weekly import keep_weekly_reports
@@ -23,6 +24,7 @@ def tell_people(people: ShopPeople, calls: StageCalls, *, counting: frozenset[in
         lambda: keep_mail_notice(people),
         lambda: keep_requests(people),
         lambda: keep_weekly_reports(people),
+        lambda: keep_odd_day(people),
         lambda: post_notices(people),
         lambda: send_notices(people),
     ):
