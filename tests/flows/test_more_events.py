@@ -119,6 +119,40 @@ def test_the_purchases_are_read_once_a_day(ledger: Engine) -> None:
 # --- favourites ---
 
 
+@pytest.mark.parametrize(
+    ("again", "times"), [("", 3), ("again: {after: 7d}", 1), ("again: {after: 1d, most: 2}", 2)]
+)
+def test_each_favourite_that_is_back_brings_its_customer_in_anew(
+    ledger: Engine, again: str, times: int
+) -> None:
+    """By default for each product and each time it is back: twice one favourite, once another, within three days."""
+    text = campaign("favourite_back_in_stock").replace(
+        "when: {", f"when: {{{again}, " if again else "when: {"
+    )
+    shop_with(ledger, person(1), watch=text)
+    for product in (701, 702):
+        add_product(ledger, 1, product)
+        write(ledger, favourites, {"customer_id": 1, "product_id": product, "added_at": NOW - 9 * DAY})
+    for place, product in enumerate((701, 702, 701)):
+        at = NOW + place * DAY
+        change = {"product_id": product, "was_in_stock": False, "in_stock": True, "quantity": 4, "at": at}
+        write(ledger, stock_changes, change)
+        look(ledger, at, at + timedelta(minutes=1))
+    assert len(entered(ledger)) == times
+
+
+def test_a_sale_of_many_favourites_brings_a_customer_in_once_a_day(ledger: Engine) -> None:
+    shop_with(ledger, person(1), watch=campaign("favourite_price_drop"))
+    for product in (701, 702):
+        add_product(ledger, 1, product, price=Decimal(8))
+        write(ledger, favourites, {"customer_id": 1, "product_id": product, "added_at": NOW - 9 * DAY})
+    for product, at, entries_by_then in ((701, NOW, 1), (702, NOW, 1), (702, NOW + DAY, 2)):
+        price = {"product_id": product, "variation_id": 0, "since": at, "price": Decimal(8)}
+        write(ledger, product_prices, {**price, "since": at - DAY / 2, "price": Decimal(9)}, price)
+        look(ledger, at)
+        assert len(entered(ledger)) == entries_by_then
+
+
 def with_favourites(engine: Engine, text: str, **values: Any) -> None:
     """A store where customers 1 and 2 have a favourite, and customer 3 has none."""
     shop_with(engine, person(1), person(2), person(3), watch=text)

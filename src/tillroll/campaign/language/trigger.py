@@ -14,8 +14,6 @@ from tillroll.campaign.text.block import Block, Line
 from tillroll.campaign.text.units import Duration, WallTime, Whole, show_value
 from tillroll.campaign.text.zones import zone_names, zone_of
 
-_YEAR = timedelta(days=365)
-
 
 class IfLate(StrEnum):
     """What to do with a slot that was missed while no worker was running."""
@@ -67,7 +65,8 @@ class When(Block):
     )
     again: Again | None = Field(
         default=None,
-        description="Whether the same customer may enter again; by default never, and each year for a birthday or anniversary.",
+        description="When the same customer may enter again. By default never; each year for a birthday or anniversary; "
+        "each time for a favourite that is marked or back; on another day for one that got cheaper and for time_to_buy_again.",
     )
     timezone: str = Field(
         default="store",
@@ -103,9 +102,9 @@ class When(Block):
 
     @property
     def how_often(self) -> Again | None:
-        """The rule for entering again: the file's own, or each year for a yearly day; None: never."""
-        is_yearly = self.on is not None and self.on.kind.is_yearly
-        return Again(after=_YEAR) if self.again is None and is_yearly else self.again
+        """The rule for entering again: the file's own, or the usual one of its event; None: never."""
+        usual = self.on.kind.default_again if self.on is not None else None
+        return Again(after=usual) if self.again is None and usual is not None else self.again
 
     def zone(self, store_zone: str) -> ZoneInfo:
         """Return the time zone of the schedule."""

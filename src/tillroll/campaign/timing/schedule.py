@@ -18,6 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from tillroll.campaign.language.models import IfLate, When
 from tillroll.campaign.sentences.events import say_event
+from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.units import say_duration, spell_duration
 
 MOST_SLOTS = 1_000
@@ -209,6 +210,18 @@ def describe(when: When, zone: ZoneInfo, currency: str = "") -> str:
     if when.on is not None:
         return say_event(when.on, currency, after=when.after or timedelta(0))
     return f"{_say_cron(when.cron or '')} ({zone.key})"
+
+
+def say_again(when: When) -> str:
+    """Return how often the same customer, or product, brings a run: `each customer once`; empty for a schedule."""
+    if when.on is None:
+        return ""
+    subject, again = "product" if when.on.about_product else "customer", when.how_often
+    if again is None:
+        return f"each {subject} once; again: lets them in anew"
+    often = f"{spell_duration(again.after)} or more apart" if again.after else "each time it happens"
+    most = f", {count_of(again.most, 'time')} in total" if again.most is not None else ""
+    return f"each {subject} again: {often}{most}"
 
 
 def _say_cron(text: str) -> str:

@@ -12,6 +12,7 @@ from tillroll.campaign.frozen.recipient import mask_email
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.units import spell_duration
 from tillroll.campaign.timing.moments import say_moment
+from tillroll.campaign.timing.schedule import say_again
 from tillroll.cli.plan.mails import Mails
 from tillroll.cli.plan.show import (
     money_rows,
@@ -55,6 +56,7 @@ def event_rows(preview: FlowPreview) -> Iterator[tuple[str, str]]:
     """Yield the example, and what it costs each time and in a usual week."""
     currency = preview.first.proposal.currency
     yield "example", say_example(preview)
+    yield "how often", say_again(preview.first.revision.campaign.when)
     yield "each time", say_costs(preview.codes, preview.emails, preview.money, currency)
     yield "usually", f"{say_often(preview.usual.a_day)} ({preview.usual.basis})"
     if preview.usual.a_day:

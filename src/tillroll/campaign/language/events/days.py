@@ -12,6 +12,7 @@ from tillroll.campaign.text.units import Duration, spell_duration
 from tillroll.campaign.text.written.days import DayOrder
 
 _DAY = timedelta(days=1)
+_YEAR = timedelta(days=365)
 
 
 class Anniversary(Block):
@@ -54,6 +55,7 @@ FIRST_ORDER_ANNIVERSARY = EventKind(
     say_happened=lambda _, facts, __: f"Their first order was on {facts.get('day', 'this day')}",
     sample=lambda _, source: {"day": source.day().isoformat()},
     is_yearly=True,
+    default_again=_YEAR,
 )
 BIRTHDAY = EventKind(
     name="birthday",
@@ -63,5 +65,6 @@ BIRTHDAY = EventKind(
     say_happened=lambda *_: "Their birthday",
     sample=lambda _, source: {"day": source.day().isoformat()},
     is_yearly=True,
+    default_again=_YEAR,
 )
 KINDS = (FIRST_ORDER_ANNIVERSARY, BIRTHDAY)

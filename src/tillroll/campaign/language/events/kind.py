@@ -51,6 +51,8 @@ class EventKind(Generic[Conditions]):
     about_product: bool = False  # it happens to a product, and the audience is `who:`; else to one customer
     default_delay: timedelta = timedelta(0)  # how long after the event a campaign acts without `after:`
     is_yearly: bool = False  # it comes each year, on a day known in advance
+    default_again: timedelta | None = None
+    """How long after an entry the same customer may enter anew without `again:`; 0: each time; None: never."""
     needs_all_customers: bool = (
         True  # finding its customer needs the whole list; else their own row is enough
     )

@@ -80,6 +80,7 @@ FAVOURITE_ADDED = EventKind(
     say_awaited=lambda _, __, after: say_when("a customer marks a product as a favourite", after),
     say_happened=lambda _, facts, __: f"They marked {say_product(facts)} as a favourite",
     sample=lambda _, source: {"product": source.product()},
+    default_again=timedelta(0),
 )
 FAVOURITE_PRICE_DROP = EventKind(
     name="favourite_price_drop",
@@ -92,6 +93,7 @@ FAVOURITE_PRICE_DROP = EventKind(
     ),
     say_happened=lambda _, facts, __: f"The price of their favourite {say_product(facts)} fell",
     sample=_sample_drop,
+    default_again=timedelta(days=1),  # a sale lowers many prices on one day
 )
 FAVOURITE_BACK_IN_STOCK = EventKind(
     name="favourite_back_in_stock",
@@ -100,5 +102,6 @@ FAVOURITE_BACK_IN_STOCK = EventKind(
     say_awaited=lambda _, __, after: say_when("a customer's favourite is back in stock", after),
     say_happened=lambda _, facts, __: f"Their favourite {say_product(facts)} is back in stock",
     sample=lambda _, source: {"product": source.product(), "quantity": 10},
+    default_again=timedelta(0),
 )
 KINDS = (REVIEW_LEFT, FAVOURITE_ADDED, FAVOURITE_PRICE_DROP, FAVOURITE_BACK_IN_STOCK)

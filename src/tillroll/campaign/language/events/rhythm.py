@@ -52,5 +52,6 @@ TIME_TO_BUY_AGAIN = EventKind(
     say_awaited=_say_awaited,
     say_happened=_say_happened,
     sample=_sample,
+    default_again=timedelta(days=1),
 )
 KINDS = (TIME_TO_BUY_AGAIN,)
