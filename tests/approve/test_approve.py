@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tests.flows.events import book_of
 from tests.shop import ANA, BEN, EVE, NOW, campaign_text, planned_run, run_row, sample_book
 from tillroll.approve.act import approve, reject, settle_waiting_runs
 from tillroll.approve.decide import Budgets, BudgetUse, Person, limits_exceeded
@@ -117,6 +118,23 @@ def test_the_campaigns_own_policy_approves_small_plans(
     policy = f"approval: {{by: 1, auto_when: {{codes: {codes}, worst_case: {worst}}}, expires: 48h}}"
     text = campaign_text("winback").replace("approval: {by: 1, expires: 48h}", policy)
     store_id, run_id = planned_run(ledger, book=sample_book(winback=text))
+    settle_waiting_runs(ledger, store_id=store_id, now=NOW)
+    assert (run_row(ledger, run_id).state == RunState.APPROVED) is goes
+
+
+@pytest.mark.parametrize(("emails", "goes"), [("", True), (", emails: 1000", True), (", emails: 1", False)])
+def test_an_e_mail_without_a_code_counts_no_code_in_the_policy(
+    ledger: Engine, emails: str, goes: bool
+) -> None:
+    text = f"""title: Tell us
+owner: ana@shop.example
+status: active
+when: {{manual: true}}
+who: {{segment: lapsed-90}}
+message: {{template: note, subject: What do you think?}}
+approval: {{auto_when: {{codes: 0, worst_case: 0{emails}}}}}
+"""
+    store_id, run_id = planned_run(ledger, book=book_of(winback=text))
     settle_waiting_runs(ledger, store_id=store_id, now=NOW)
     assert (run_row(ledger, run_id).state == RunState.APPROVED) is goes
 

@@ -251,6 +251,26 @@ def test_midnight_is_said_only_where_the_codes_end_then(valid: str, ends: str, w
     assert [(each.line, each.problem.endswith(problem)) for each in said] == ([(2, True)] if ends else [])
 
 
+@pytest.mark.parametrize("figures", ["refuse", "warn"])
+@pytest.mark.parametrize("place", ["message", "reminder"])
+def test_a_promised_percentage_gets_the_verdict_that_a_plan_gives_it(place: str, figures: str) -> None:
+    """In the e-mail and in its reminder alike: refused, or warned of if the guardrails say so."""
+    words = "<p>Hello</p>\n<p>20% off everything, 100% organic</p>\n<p>{{ unsubscribe_link }}</p>"
+    reminder = "reminder: {before_expiry: 2d, template: late, subject: Soon over}\n  send:"
+    files = changed(subject("Hello"), ("send:", reminder))
+    files["templates/late/message.html.j2"] = b"<p>Soon over {{ unsubscribe_link }}</p>"
+    if place == "message":
+        files["templates/winback/message.txt.j2"] = words.encode()
+    else:
+        files["templates/late/message.html.j2"] = words.encode()
+    files["rules/guardrails.yaml"] += f"\nemails: {{figures: {figures}}}\n".encode()
+    book = parse_book(files)
+    found = book.findings if figures == "refuse" else book.warnings
+    assert [each.problem for each in found if each.line == 2 and "20 %" in each.problem] == [
+        "says 20 %, but the offer is 15 %"
+    ]
+
+
 ANNOUNCED = """  at: 2026-12-01 09:00
 announce: true
 """

@@ -6,6 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.campaign.files import changed
+from tillroll.campaign import parse_book
+from tillroll.campaign.language.blocks import Variant
 from tillroll.campaign.text.money import parse_amount
 from tillroll.campaign.text.units import parse_day, parse_decimal, parse_duration, parse_wall_time
 from tillroll.campaign.text.written.habits import amount_meant, day_meant, length_meant, number_meant
@@ -90,3 +93,25 @@ def test_every_hint_is_accepted_where_it_is_given(text: str) -> None:
 @given(number=st.integers(min_value=1, max_value=100), word=WORDS)
 def test_every_length_that_is_meant_is_one(number: int, word: str) -> None:
     assert parse_duration(length_meant(f"{number} {word}"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "write"),
+    [
+        ("spent: {more_than: 500}", "write at_least: with the amount"),
+        ("average_order: {under: 20}", "write at_most: with the amount"),
+        ("orders: {more_than: 2}", "more than 2 is at_least: 3"),
+        ("orders: {less_than: 3}", "fewer than 3 is at_most: 2"),
+    ],
+)
+def test_a_bound_by_another_name(condition: str, write: str) -> None:
+    path = "rules/segments/some.yaml"
+    findings = parse_book({path: f"title: Some\nwhere:\n  {condition}\n".encode()}).findings
+    assert [(each.line, write in each.problem) for each in findings] == [(3, True)]
+
+
+def test_the_weights_of_variants() -> None:
+    weights = [Variant.model_validate({"name": "a", "weight": each}).weight for each in ("50%", " 25 %", 50)]
+    assert weights == [50, 25, 50]
+    files = changed(("approval:", "variants: [{name: alone}]\napproval:"))
+    assert "the list needs at least 2 entries" in [each.problem for each in parse_book(files).findings]

@@ -32,7 +32,7 @@ message:
     rate: 50/s
     if_unknown: resend
   reminder: {before_expiry: 3d, template: both, subject: Soon, subjects: {de: Bald}}
-approval: {by: 2, expires: 24h, auto_when: {codes: 10, worst_case: 100}}
+approval: {by: 2, expires: 24h, auto_when: {codes: 10, worst_case: 100, emails: 10}}
 budget: {worst_case: 1000, discount: 500}
 variants:
   - name: one

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from tillroll.campaign.frozen.proposal import StoredPlan
+from tillroll.campaign.frozen.proposal import Proposal, StoredPlan
 from tillroll.campaign.language.models import Approval
 from tillroll.campaign.states import RunState
 from tillroll.campaign.text.counts import count_of
@@ -164,10 +164,24 @@ def has_quorum(approved_by: Sequence[str], needed: int) -> bool:
 
 def is_within_policy(plan: StoredPlan, approval: Approval) -> bool:
     """Return whether the campaign lets the plan go without a person, and no guardrail asks for more people."""
-    bounds, worst = approval.auto_when, plan.proposal.exposure.worst_case
-    if bounds is None or worst is None or plan.proposal.approvers > approval.by:
-        return False
-    return (
-        max(plan.proposal.audience.count, plan.proposal.code_count) <= bounds.codes
-        and worst <= bounds.worst_case
-    )
+    return approval.auto_when is not None and not reasons_against_policy(plan.proposal, approval)
+
+
+def reasons_against_policy(proposal: Proposal, approval: Approval) -> tuple[str, ...]:
+    """Return why a plan is not approved automatically, as clauses; empty if it is, or if the campaign has no `auto_when`."""
+    bounds, worst = approval.auto_when, proposal.exposure.worst_case
+    if bounds is None:
+        return ()
+    people = proposal.audience.count
+    given = max(people, proposal.code_count) if proposal.offer else 0  # those of a pool were made earlier
+    reasons = []
+    if given > bounds.codes:
+        reasons.append(f"{count_of(given, 'code')} exceeds {bounds.codes:,}")
+    if bounds.emails is not None and people > bounds.emails:
+        reasons.append(f"{count_of(people, 'e-mail')} exceeds {bounds.emails:,}")
+    if worst is None or worst > bounds.worst_case:
+        amount = "an unlimited worst case" if worst is None else f"a worst case of {worst:,.2f}"
+        reasons.append(f"{amount} exceeds {bounds.worst_case:,f}")
+    if proposal.approvers > approval.by:
+        reasons.append(f"the guardrails ask for {proposal.approvers} approvers")
+    return tuple(reasons)

@@ -14,6 +14,7 @@ from tillroll.campaign.frozen.proposal import AudienceDigest, Proposal
 from tillroll.campaign.frozen.recipient import Recipient, Sample
 from tillroll.campaign.text.zones import zone_of
 from tillroll.campaign.timing.moments import Timing, timing
+from tillroll.campaign.timing.schedule import at_slot
 from tillroll.errors import Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.pools import POOL
@@ -43,13 +44,17 @@ class PreviewRequest:
     per_minute: int  # how many API calls the store allows
     has_links: bool = True  # unsubscribe links can be made here
     transport: str = ""  # by which e-mails leave here; empty: none has left yet
-    at: datetime | None = None  # the moment of the run, or of the event; None: now
+    at: datetime | None = None  # the moment of the run, or of the event; None: its at: to come, or now
     to: Sequence[str] = ()  # addresses of recipients to show; of an event, the one customer it happens to
 
     @property
     def begins(self) -> datetime:
-        """The moment that is previewed."""
-        return self.at or self.now
+        """The moment that is previewed: the one asked for, that of a campaign with `at:` that is still to come, or now."""
+        if self.at is not None:
+            return self.at
+        when = self.revision.campaign.when
+        slot = at_slot(when, when.zone(self.store.timezone))
+        return max(self.now, slot.at) if slot is not None else self.now
 
 
 @dataclass(frozen=True, kw_only=True)

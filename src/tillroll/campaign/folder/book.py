@@ -189,7 +189,8 @@ def _read_campaign(
             texts = _texts_of(reader, value)
             findings += check_uses(merged, value, texts)
             if not findings and reader.whole:  # a recorded campaign stays readable, whatever is advised today
-                faults, warnings = check_claims(merged, value, texts)
+                guardrails = reader.models.get(GUARDRAILS) or Guardrails()
+                faults, warnings = check_claims(merged, value, texts, guardrails.emails)
                 findings += faults
                 reader.warnings += warnings
                 reader.warnings += [merged.finding(each.path, each.problem) for each in advice_on(value)]

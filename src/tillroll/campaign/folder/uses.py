@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tillroll.campaign.folder.template_words import CONFIRM_LINK, HTML, LINK, MJML
 from tillroll.campaign.folder.templates import check_template, names_used
 from tillroll.campaign.language.events.event import EVENT_VARIABLES, event_names, variables_of
+from tillroll.campaign.language.guardrails import EmailRules, Strictness
 from tillroll.campaign.language.models import (
     AMOUNT_KINDS,
     PERCENT_KINDS,
@@ -64,9 +65,13 @@ def without_link(texts: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def check_claims(
-    source: Source, campaign: Campaign, texts: Mapping[str, str]
+    source: Source, campaign: Campaign, texts: Mapping[str, str], emails: EmailRules
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return the places of the e-mails that say what the offer doesn't give: faults, and warnings."""
+    """Return the places of the e-mails that say what the offer doesn't give: faults, and warnings.
+
+    `emails` are the guardrails' rules, so that a promised percentage gets the verdict here that it gets in a plan.
+    """
+    refuses_figures = emails.figures is Strictness.REFUSE
     faults = list(_kinds_without_value(source, campaign))
     warnings: list[Finding] = []
     for path, claim in claims_of(campaign, texts):
@@ -81,7 +86,8 @@ def check_claims(
                 problem=claim.problem,
                 source_line="".join(shown)[:200],
             )
-        (faults if claim.is_wrong else warnings).append(finding)
+        is_fault = claim.is_wrong or (claim.is_promise and refuses_figures)
+        (faults if is_fault else warnings).append(finding)
     return faults, warnings
 
 

@@ -144,7 +144,10 @@ def _sentence(kind: str, context: dict[str, Any], fault: dict[str, Any], given: 
         limit = context.get("min_length") or context.get("max_length")
         return f"the text must have at {'least' if kind.endswith('short') else 'most'} {limit} characters"
     if kind in {"too_short", "too_long"}:
-        return "the list is empty" if kind == "too_short" else "the list is too long"
+        if kind == "too_long":
+            return f"the list is too long; it may have {context['max_length']} entries"
+        least = context["min_length"]
+        return "the list is empty" if least == 1 else f"the list needs at least {least} entries"
     return f"{show_value(given)} is not allowed here"
 
 

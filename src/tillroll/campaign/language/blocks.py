@@ -15,7 +15,7 @@ from tillroll.campaign.language.message import MessageChange, MessageSettings, U
 from tillroll.campaign.language.offer import Offer, OfferChange
 from tillroll.campaign.text.block import Block, Name
 from tillroll.campaign.text.money import Amount
-from tillroll.campaign.text.units import Day, Duration, KeyFault, Share, Whole
+from tillroll.campaign.text.units import Day, Duration, KeyFault, Share, Weight, Whole
 
 SHARED_PATTERN = r"^[A-Z0-9][A-Z0-9-]{2,35}$"
 
@@ -133,8 +133,13 @@ class Codes(Block):
 class AutoWhen(Block):
     """Limits within which a plan is approved automatically; larger plans await approval."""
 
-    codes: Whole = Field(ge=0)
-    worst_case: Amount = Field(ge=0)
+    codes: Whole = Field(ge=0, description="The most codes; an e-mail without a code counts none.")
+    worst_case: Amount = Field(ge=0, description="The highest worst case.")
+    emails: Whole | None = Field(
+        default=None,
+        ge=1,
+        description="The most e-mails; by default any number, as codes: limits those with a code.",
+    )
 
 
 class Approval(Block):
@@ -195,6 +200,11 @@ class Variant(Block):
     """One arm of an A/B test: its weight, and what it changes."""
 
     name: Name
-    weight: Whole = Field(default=1, ge=1, le=1000)
+    weight: Weight = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Its share of the recipients beside the other arms': 1 and 3, or 25% and 75%.",
+    )
     offer: OfferChange | None = None
     message: MessageChange | None = None

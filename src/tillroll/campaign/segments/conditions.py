@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -52,8 +53,28 @@ def _check_bounds(least: int | Decimal | None, most: int | Decimal | None) -> No
         raise KeyFault("at_least", "at_least: is more than at_most:, so nobody matches")
 
 
+_BOUND_WORDS = {
+    **dict.fromkeys(("more_than", "over", "above", "min", "minimum", "from", "greater_than"), "least"),
+    **dict.fromkeys(("less_than", "under", "below", "max", "maximum", "up_to", "fewer_than"), "most"),
+}
+"""What people write for a bound, and which one they mean."""
+
+_BOUNDS_OF_COUNT = {
+    word: "write at_least: for this many or more (more than 2 is at_least: 3)"
+    if bound == "least"
+    else "write at_most: for this many or fewer (fewer than 3 is at_most: 2)"
+    for word, bound in _BOUND_WORDS.items()
+}
+_BOUNDS_OF_SUM = {
+    word: f"write at_{bound}: with the amount, like spent: {{at_{bound}: 500}}; the amount itself counts too"
+    for word, bound in _BOUND_WORDS.items()
+}
+
+
 class Count(Block):
     """A number of orders within bounds; at least one bound. Cancelled and refunded orders don't count."""
+
+    meant: ClassVar[Mapping[str, str]] = _BOUNDS_OF_COUNT
 
     at_least: Whole | None = Field(
         default=None, ge=0, le=_MOST, description="This many or more.", examples=[2]
@@ -71,6 +92,8 @@ class Count(Block):
 
 class Sum(Block):
     """An amount of money in the store's currency within bounds; at least one bound."""
+
+    meant: ClassVar[Mapping[str, str]] = _BOUNDS_OF_SUM
 
     at_least: Number | None = Field(
         default=None, ge=0, le=_MOST_MONEY, description="This much or more.", examples=[500]

@@ -65,6 +65,7 @@ class Mismatch:
     kind: MismatchKind
     problem: str
     is_wrong: bool  # it is wrong for all who get it; otherwise for some, or perhaps
+    is_promise: bool = False  # of a figure: the guardrails say (emails.figures) how strictly it is taken
 
 
 def greetings(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mismatch]:
@@ -249,7 +250,12 @@ def _of_percents(file: str, text: str, offer: Offer, whose: str) -> Iterator[Mis
         else:
             problem = f"says {number:f} %, but {whose} takes no percentage off"
         yield Mismatch(
-            file=file, line=written.line, kind=MismatchKind.OFFER, problem=problem, is_wrong=is_wrong
+            file=file,
+            line=written.line,
+            kind=MismatchKind.OFFER,
+            problem=problem,
+            is_wrong=is_wrong,
+            is_promise=written.is_promise,
         )
 
 

@@ -9,6 +9,8 @@ from functools import lru_cache
 
 from jinja2 import Environment, TemplateError, nodes
 
+from tillroll.campaign.reading.discount_words import is_promise
+
 _TAG = re.compile(r"<[^>]*>|&nbsp;")
 _TEMPLATE_TAG = re.compile(r"(\{(?:\{.*?\}\}|%.*?%\}|#.*?#\}))", re.DOTALL)
 _LOOKED_AT = 500  # characters after a value
@@ -37,6 +39,7 @@ class PercentWritten:
 
     number: str
     line: int
+    is_promise: bool  # the words beside it say that this much is taken off
 
 
 @lru_cache(maxsize=4_000)
@@ -89,7 +92,11 @@ def percents_written(text: str) -> tuple[PercentWritten, ...]:
         return ()
     plain = _TAG.sub(_blank, _STYLE.sub(_blank, plain))
     return tuple(
-        PercentWritten(number=match[1].replace(",", "."), line=plain.count("\n", 0, match.start()) + 1)
+        PercentWritten(
+            number=match[1].replace(",", "."),
+            line=plain.count("\n", 0, match.start()) + 1,
+            is_promise=is_promise(plain, match.start(), match.end()),
+        )
         for match in _PERCENT.finditer(plain)
     )
 

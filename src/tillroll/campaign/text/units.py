@@ -130,6 +130,12 @@ def parse_share(raw: Any) -> Decimal:
     return value
 
 
+def parse_weight(raw: Any) -> Any:
+    """Parse `25%` to the weight 25; a number is one already."""
+    match = re.fullmatch(r"\s*(\d{1,3})\s*%\s*", raw) if isinstance(raw, str) else None
+    return int(match[1]) if match else raw
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClockWindow:
     """A time of day from `start` to `end` by the wall clock; a window with `start` after `end` spans midnight."""
@@ -271,3 +277,18 @@ ValidFor = Annotated[Lifetime, BeforeValidator(parse_lifetime), _text(rf"^\s*{_O
 Rate = Annotated[Pacing, BeforeValidator(parse_rate), _text(r"^\s*[0-9]{1,7}\s*/\s*[smh]\s*$")]
 Whole = Annotated[int, Strict()]
 """A whole number; `true` and text are refused."""
+
+Weight = Annotated[
+    int,
+    Strict(),
+    BeforeValidator(parse_weight),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 1000},
+                {"type": "string", "pattern": r"^\s*[0-9]{1,3}\s*%\s*$"},
+            ]
+        }
+    ),
+]
+"""A whole number, which may be written as a percentage."""

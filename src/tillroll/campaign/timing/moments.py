@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tillroll.campaign.frozen.parts import Leaving
 from tillroll.campaign.frozen.revision import Revision
+from tillroll.campaign.language.message import MessageSettings
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.timing.leaving import last_mail, leaving_notes
 from tillroll.campaign.timing.quiet import quiet_times
@@ -32,6 +33,16 @@ class CodeTimes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReminderTime:
+    """The reminder to those who have not used their code: from when it is sent (UTC), and its words."""
+
+    at: datetime
+    before_expiry: timedelta
+    template: str
+    subject: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Timing:
     """The moments of one run, in UTC; `zone` is the store's."""
 
@@ -43,6 +54,7 @@ class Timing:
     last_mail: datetime | None  # at the earliest; None: it sends no e-mails
     mail_minutes: float | None  # how long sending takes at the campaign's own rate; None: no rate is set
     notes: tuple[str, ...]  # ends of days and clock changes, as sentences
+    reminder: ReminderTime | None = None
 
 
 def timing(
@@ -81,6 +93,7 @@ def timing(
         works=works,
         first_mail=first,
         last_mail=last_leaves,
+        reminder=_reminder(message, works, begins),
         mail_minutes=round(messages * rate.seconds / rate.count / 60, 1) if rate is not None else None,
         notes=(
             *why_later,
@@ -88,6 +101,21 @@ def timing(
             *_day_edges(works, zone),
             *_clock_changes(zone, begins, last),
         ),
+    )
+
+
+def _reminder(
+    message: MessageSettings | None, works: Sequence[CodeTimes], begins: datetime
+) -> ReminderTime | None:
+    """Return when the reminder is due for codes made at the moment of the timing; None if there is none."""
+    reminder = message.reminder if message is not None else None
+    if reminder is None or not works:
+        return None
+    return ReminderTime(
+        at=max(begins, min(period.end for period in works) - reminder.before_expiry),
+        before_expiry=reminder.before_expiry,
+        template=reminder.template,
+        subject=reminder.subject,
     )
 
 

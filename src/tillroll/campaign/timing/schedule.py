@@ -80,6 +80,11 @@ def _cron(text: str, year: str = "*") -> CronTrigger:
     return CronTrigger(**dict(zip(_FIELDS, text.split(), strict=True)), year=year, timezone="UTC")
 
 
+def at_slot(when: When, zone: ZoneInfo) -> Slot | None:
+    """Return the one slot of a campaign with `at:`; None: it has another trigger."""
+    return _wall_slot(when.at, zone) if when.at is not None else None
+
+
 def slots(
     when: When, *, zone: ZoneInfo, first_seen: datetime, after: datetime, until: datetime
 ) -> Iterator[Slot]:

@@ -16,6 +16,7 @@ from tillroll.campaign.timing.schedule import say_again
 from tillroll.cli.plan.mails import Mails
 from tillroll.cli.plan.show import (
     money_rows,
+    say_automatic,
     show_diff,
     show_heading,
     show_mails,
@@ -111,6 +112,7 @@ def _show_step(
     if step.shows_code_of is not None:
         rows["code"] = f"the one of step {step.shows_code_of} again"
     rows |= {name: value for name, value in when_rows(timing) if name != "schedule"} | money_rows(proposal)
+    rows["approved"] = say_automatic(proposal, step.preview.revision.campaign.approval)
     console.print(facts_table({name: value for name, value in rows.items() if value}))
     show_notes(console, timing)
     if step.number == 1 or any(verdict.level is not VerdictLevel.PASS for verdict in proposal.verdicts):

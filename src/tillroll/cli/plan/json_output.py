@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tillroll.campaign.frozen.recipient import Recipient, mask_email
-from tillroll.campaign.timing.moments import Timing
+from tillroll.campaign.timing.moments import ReminderTime, Timing
 from tillroll.cli.plan.mails import Mails
 from tillroll.outlook.coming import CostRange
 from tillroll.outlook.flow_preview import FlowPreview
@@ -87,7 +87,16 @@ def _when(timing: Timing) -> dict[str, Any]:
         "first_mail": None if timing.first_mail is None else _both(timing.first_mail, zone),
         "last_mail": None if timing.last_mail is None else _both(timing.last_mail, zone),
         "mail_minutes": timing.mail_minutes,
+        "reminder": None if timing.reminder is None else _reminder(timing.reminder, zone),
         "notes": list(timing.notes),
+    }
+
+
+def _reminder(reminder: ReminderTime, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "at": _both(reminder.at, zone),
+        "template": reminder.template,
+        "subject": reminder.subject,
     }
 
 

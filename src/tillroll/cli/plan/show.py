@@ -10,13 +10,16 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from tillroll.approve.decide import reasons_against_policy
 from tillroll.campaign.frozen.overlap import Overlap
 from tillroll.campaign.frozen.proposal import Exposure, Proposal, VerdictLevel
 from tillroll.campaign.frozen.recipient import Recipient, mask_email
+from tillroll.campaign.language.models import Approval
 from tillroll.campaign.sentences.verdicts import say_measure, say_rule
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.percent import say_percent
+from tillroll.campaign.text.units import spell_duration
 from tillroll.campaign.text.zones import zone_of
 from tillroll.campaign.timing.moments import Timing, say_minutes, say_moment
 from tillroll.cli.support.output import facts_table
@@ -48,6 +51,7 @@ def show_preview(console: Console, preview: PlanPreview, mails: Sequence[tuple[R
     """Print a previewed plan, with its moments, some recipients and their e-mails."""
     proposal = preview.proposal
     show_title(console, proposal)
+    approval = preview.revision.campaign.approval
     sample = {"such as": _people(preview.sample)} if preview.sample else {}
     rows = {
         **who_rows(proposal),
@@ -55,6 +59,7 @@ def show_preview(console: Console, preview: PlanPreview, mails: Sequence[tuple[R
         **what_rows(proposal),
         **dict(when_rows(preview.timing)),
         **money_rows(proposal),
+        "approved": say_automatic(proposal, approval),
     }
     console.print(facts_table(rows))
     show_notes(console, preview.timing)
@@ -134,6 +139,9 @@ def when_rows(timing: Timing) -> Iterator[tuple[str, str]]:
         if timing.last_mail is not None and timing.last_mail - timing.first_mail >= timedelta(minutes=1):
             last = f"; the last not before {say_moment(timing.last_mail, zone)}"
         yield "e-mails leave", start + pace + last
+    if (reminder := timing.reminder) is not None:
+        before = f"{spell_duration(reminder.before_expiry)} before the codes end, from {say_moment(reminder.at, zone)}"
+        yield "reminder", f"{before}, to who has not used theirs; {reminder.template}: {reminder.subject}"
 
 
 def money_rows(proposal: Proposal) -> dict[str, str]:
@@ -149,6 +157,15 @@ def money_rows(proposal: Proposal) -> dict[str, str]:
     rows["requests"] = f"{proposal.calls:,}, about {say_minutes(proposal.minutes)} at the store's rate limit"
     rows["approvals"] = f"{proposal.approvers} needed"
     return rows
+
+
+def say_automatic(proposal: Proposal, approval: Approval) -> str:
+    """Return whether the run is approved by a person or automatically, and why."""
+    if approval.auto_when is None:
+        return "by a person"
+    if reasons := reasons_against_policy(proposal, approval):
+        return f"by a person, since {' and '.join(reasons)} (auto_when)"
+    return "automatically, within the campaign's auto_when"
 
 
 def _expected(exposure: Exposure, currency: str) -> str:
