@@ -16,6 +16,7 @@ from tillroll.plan.decide import (
     Figures,
     WorstCase,
     add_costs,
+    bound_by_ceiling,
     expected_cost,
     worst_case,
 )
@@ -59,6 +60,16 @@ def test_free_shipping_costs_postage() -> None:
     rails = Guardrails.model_validate({"largest_shipping": 8})
     free = offer(kind="free_shipping", value=None)
     assert worst_case(free, rails, figures()).amount == Decimal("800.00")
+
+
+def test_the_worst_case_of_a_multiple_use_code_is_bounded_by_the_budget_that_pauses_it() -> None:
+    unlimited = worst_case(offer(uses="once_per_customer"), Guardrails(), figures())
+    bounded = bound_by_ceiling(unlimited, Decimal(500), "EUR")
+    assert (unlimited.amount, bounded.amount) == (None, 500)
+    assert bounded.basis.startswith("budget.discount: once orders have taken €500.00 off")
+    single = worst_case(offer(), Guardrails(), figures())
+    assert bound_by_ceiling(single, Decimal(1), "EUR") == single
+    assert bound_by_ceiling(unlimited, None, "EUR") == unlimited
 
 
 def test_the_worst_case_of_a_multiple_use_code_is_unlimited() -> None:

@@ -137,6 +137,20 @@ def add_costs(costs: Sequence[WorstCase]) -> WorstCase:
     return WorstCase(amount=sum((cost.amount or Decimal(0) for cost in costs), Decimal(0)), basis=basis)
 
 
+def bound_by_ceiling(cost: WorstCase, ceiling: Decimal | None, currency: str) -> WorstCase:
+    """Return an unlimited worst case bounded by what the campaign's orders may take off in all; None: there is no such limit.
+
+    The store counts no uses of a code in total, so Tillroll watches its orders and pauses it.
+    """
+    if cost.amount is not None or ceiling is None:
+        return cost
+    basis = (
+        f"budget.discount: once orders have taken {say_money(ceiling, currency)} off, the codes are paused in the store; "
+        "orders placed in the minutes until then come on top"
+    )
+    return WorstCase(amount=Decimal(ceiling), basis=basis)
+
+
 def add_expected(costs: Sequence[ExpectedCost]) -> ExpectedCost:
     """Return the sums of the arms' expected costs; unknown where one of them is."""
     if len(costs) == 1:

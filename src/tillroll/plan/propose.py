@@ -352,7 +352,10 @@ def sum_costs(
     guardrails = subject.revision.guardrails
     worst = [decide.worst_case(offers[arm], guardrails, figures[arm]) for arm in offers]
     likely = [decide.expected_cost(offers[arm], guardrails, figures[arm]) for arm in offers]
-    return decide.add_costs(worst), decide.add_expected(likely)
+    budget, currency = subject.campaign.budget, subject.store.currency
+    ceiling = budget.discount if budget is not None else None
+    bounded = decide.bound_by_ceiling(decide.add_costs(worst), ceiling, currency)
+    return bounded, decide.add_expected(likely)
 
 
 def _audience(subject: Subject, selection: Selection, digest: str) -> Audience:

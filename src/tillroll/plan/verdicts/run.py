@@ -91,9 +91,12 @@ def _of_given(held: VerdictList, campaign: Campaign, given: Decimal) -> None:
 def _instead(campaign: Campaign) -> str:
     """Return what to change in a campaign whose worst case is unlimited; empty if its offer alone says so."""
     if campaign.codes.shared is not None:
-        return "; anybody can pass a shared code on: leave shared: out, so that each customer gets a code of their own"
+        return (
+            "; anybody can pass a shared code on: write budget: {discount: 500}, at which it is paused in the store, or leave "
+            "shared: out, so that each customer gets a code of their own"
+        )
     if campaign.offer is not None and campaign.offer.uses is Uses.UNLIMITED:
-        return "; write uses: single, so that each code works once"
+        return "; write uses: single, so that each code works once, or budget: {discount: 500}, at which they are paused"
     return ""
 
 
