@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 from structlog.typing import EventDict, ExcInfo
 
 from tillroll.batches.session import StoreSession
+from tillroll.campaign.digest import Blinder
 from tillroll.campaign.language.models import Via
 from tillroll.campaign.text.masked import mask_fields, mask_text
 from tillroll.campaign.text.visible import json_line, made_visible
@@ -85,7 +86,7 @@ class Services:
             keeper=Levels(self.engine, store.id),
             counts_inner=learned.get("count_inner_requests") is True,
         )
-        return Client(
+        client = Client(
             base_url=store.base_url,
             store_id=store.ecwid_id,
             token=self.sealer.open(store.token),
@@ -95,6 +96,8 @@ class Services:
             person=person,
             listener=self._recorder(store),
         )
+        client.connection.blinder = Blinder(self.keys[0])
+        return client
 
     def _recorder(self, store: Store) -> Recorder | None:
         """Return what records the talk with a store, if the settings name a file for it."""

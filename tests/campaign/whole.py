@@ -176,6 +176,7 @@ title: In a pattern
 pattern: SUMMER-#####-#####-VIP
 """,
     "rules/guardrails.yaml": """
+pause_leaks_from: 20%
 largest_percent: 30
 largest_amount: 25
 codes_per_run: 50000

@@ -301,6 +301,27 @@ class LimitKind(StrEnum):
     LEAKS = "leaks"  # the share of its codes that others than their recipients used
 
 
+class UsedBy(StrEnum):
+    """Who used a code, beside the recipient to whom it was given."""
+
+    RECIPIENT = "recipient"
+    HOUSEHOLD = "household"  # somebody at the same address, or with the same surname
+    LIKELY = "likely"  # an address like theirs: with a typo, or the same name at another provider
+    UNKNOWN = "unknown"  # too little is known of one of them
+    OTHER = "other"  # both are known, and nothing agrees
+    TOLD = "told"  # a code for everybody, by somebody whom an e-mail told of it
+    PUBLIC = "public"  # a code that was given to nobody in particular, by somebody whom no e-mail told of it
+
+
+class LeakKind(StrEnum):
+    """What looks like a leak."""
+
+    OTHER_BUYER = "other_buyer"  # a code was used by somebody else than its recipient
+    MANY_CODES = "many_codes"  # one buyer used codes of several recipients
+    MANY_BUYERS = "many_buyers"  # several buyers used one recipient's code
+    BURST = "burst"  # within an hour, people whom nobody told used far more codes of a campaign than usual
+
+
 class FaultState(StrEnum):
     """The state of a fault."""
 

@@ -28,6 +28,7 @@ from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
 from tillroll.loop.due import last_turn, record_turn
 from tillroll.loop.limits.budgets import watch_budgets
+from tillroll.loop.limits.leaks import follow_leaks
 from tillroll.loop.notices.complaints import judge_complaints
 from tillroll.loop.notices.outage import keep_outage
 from tillroll.loop.notices.turn import tell_people
@@ -36,7 +37,7 @@ from tillroll.loop.stages.boundary import StageCalls
 from tillroll.loop.stages.files import read_files
 from tillroll.loop.stages.order import run_stages
 from tillroll.loop.stages.set_aside import RETRY_AFTER
-from tillroll.loop.stages.store_worker import StoreWorker
+from tillroll.loop.stages.store_worker import StoreWorker, slice_end
 from tillroll.recovery.fence import record_refusal
 from tillroll.track.connect import (
     CONNECTED,
@@ -118,10 +119,9 @@ def _work(worker: StoreWorker, store: Store, until: datetime, calls: StageCalls)
         return store.not_before
     try:
         calls.call(Stage.CONSENT, lambda: judge_complaints(_audience(worker, store)), failed=None)
-        calls.call(Stage.RESULTS, lambda: watch_budgets(_audience(worker, store)), failed=None)
         next_at = run_stages(worker, store, until, calls, files_read=files_read)
         worker.hangs, worker.good_turns_left = 0, max(0, worker.good_turns_left - 1)
-        return next_at
+        return clock.now() if _watch_limits(worker, store, until, calls) else next_at
     except NeedsPerson as trouble:
         _stop_after(worker, store, trouble)
         return None
@@ -131,6 +131,13 @@ def _work(worker: StoreWorker, store: Store, until: datetime, calls: StageCalls)
         return _pause_after(worker, store, trouble.message, clock.now() + _SOON)
     except Refused as trouble:
         return _pause_after(worker, store, trouble.message, clock.now() + RETRY_AFTER)
+
+
+def _watch_limits(worker: StoreWorker, store: Store, until: datetime, calls: StageCalls) -> bool:
+    """Compare campaigns with their limits, now that the orders were read. Return whether something is to be done at once."""
+    people, finished = _audience(worker, store), slice_end(worker, until)
+    paused = calls.call(Stage.RESULTS, lambda: watch_budgets(people), failed=False)
+    return calls.call(Stage.RESULTS, lambda: follow_leaks(people, finished), failed=False) or paused
 
 
 def _stop_after(worker: StoreWorker, store: Store, trouble: NeedsPerson) -> None:

@@ -82,7 +82,7 @@ PLACES: tuple[DataPlace, ...] = (
     DataPlace(table=list_members, found_by=FoundBy.MEMBER, removed=True),
     DataPlace(table=carts, blanked={"email": "", "language": "", "items": [], "accepts_marketing": False}),
     DataPlace(table=reviews, blanked={"email": ""}),
-    DataPlace(table=orders, blanked={"email": ""}),
+    DataPlace(table=orders, blanked=dict.fromkeys(("email", "buyer", "households", "surnames"), "")),
     DataPlace(table=order_items),  # what was bought: segments and sums count it
     DataPlace(table=entries, blanked={"facts": {}}),
     DataPlace(table=events, found_by=FoundBy.EVENT, blanked={"data": {}}),

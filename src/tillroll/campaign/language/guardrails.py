@@ -167,6 +167,12 @@ class Guardrails(Block):
     approvers: tuple[ApproversFrom, ...] = Field(
         default=(), description="Approvers by size of the run; a campaign's approval.by may require more."
     )
+    pause_leaks_from: Share | None = Field(
+        default=None,
+        gt=0,
+        description="The share of a campaign's orders with somebody else's code from which its codes are paused in the store, "
+        "once there are ten such orders. Without it, leaks are only shown (`tillroll leaks`).",
+    )
     warn_from: Number | None = Field(
         default=None, gt=0, lt=100, description="Percent of a limit from which the plan warns."
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from tillroll.campaign.text.clean import CleanText
 from tillroll.ecwid.endpoints.deletions import Deletion, deletions
+from tillroll.ecwid.endpoints.households import households_in, surnames_in
 from tillroll.ecwid.endpoints.resource import Resource
 from tillroll.ecwid.endpoints.rows import (
     Keys,
@@ -36,7 +37,7 @@ from tillroll.ecwid.http.wire import (
 
 _SUBJECT = "customers"
 _FIELDS = (
-    "total,count,offset,limit,items(id,email,name,billingPerson(name,firstName,countryCode,city,stateOrProvinceCode,"
+    "total,count,offset,limit,items(id,email,name,billingPerson(name,firstName,lastName,street,postalCode,countryCode,city,stateOrProvinceCode,"
     "stateOrProvinceName),customerGroupId,customerGroupName,acceptMarketing,lang,stats(numberOfOrders,salesValue,"
     "firstOrderDate,lastOrderDate),registered,updated,favorites(productId,addedTimestamp),extrafields(title,value))"
 )
@@ -71,6 +72,8 @@ class Customer:
     registered_at: datetime | None
     updated_at: datetime | None
     favourites: tuple[FavouriteProduct, ...] = ()
+    households: str = ""  # digest of the billing address
+    surnames: str = ""  # digests of the surnames
     fields: tuple[tuple[CleanText, CleanText], ...] = ()  # extra fields of the store: (title, value)
 
 
@@ -108,7 +111,7 @@ class Customers(Resource):
         if updated_from:
             query["updatedFrom"] = seconds_out(updated_from)
         rows = self._connection.every("/customers", query, identity=identity_of("id"), place=place)
-        yield from read_rows(rows, _customer, _SUBJECT, tell=tell)
+        yield from read_rows(rows, self._make, _SUBJECT, tell=tell)
 
     def count(self) -> int:
         """Return the number of customers, as far as the search index knows (`GET /customers?limit=1`)."""
@@ -117,7 +120,7 @@ class Customers(Resource):
 
     def get(self, customer_id: int, *, tell: Tell = log_unread) -> Customer:
         """Return one customer (`GET /customers/{id}`), past the search index. Raises `StoreSaysNotFound`, `UnreadableRow`."""
-        return read_row(self._connection.read(f"/customers/{customer_id}"), _customer, _SUBJECT, tell=tell)
+        return read_row(self._connection.read(f"/customers/{customer_id}"), self._make, _SUBJECT, tell=tell)
 
     def set_consent(self, customer_id: int, accepts_marketing: bool) -> None:
         """Set whether a customer wants e-mails (`PUT /customers/{id}`). Scope `update_customers`. Raises `StoreSaysNotFound`."""
@@ -139,6 +142,14 @@ class Customers(Resource):
         query = {"email": email, "useExactEmailMatch": "true", "limit": 1, "responseFields": "items(id)"}
         found = parts(self._connection.read("/customers", query), "items")
         return next((required_number(raw.get("id")) for raw in found), None)
+
+    def _make(self, raw: Raw, keys: Keys) -> Customer:
+        blinder, person = self._connection.blinder, {"name": raw.get("name"), **part(raw, "billingPerson")}
+        return replace(
+            _customer(raw, keys),
+            households=households_in(blinder, person),
+            surnames=surnames_in(blinder, person),
+        )
 
     def groups(self) -> Iterator[CustomerGroup]:
         """Yield all groups of customers, General first (`GET /customer_groups`)."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from tillroll.campaign.text.addresses import mailbox_of
 from tillroll.campaign.text.clean import CleanText
 from tillroll.ecwid.endpoints.deletions import Deletion, deletions
+from tillroll.ecwid.endpoints.households import households_in, surnames_in
 from tillroll.ecwid.endpoints.resource import Resource
 from tillroll.ecwid.endpoints.rows import (
     Keys,
@@ -43,6 +45,7 @@ _CART_ITEM_FIELDS = (
 _ITEM_FIELDS = "items(productId,combinationId,sku,name,quantity,price,couponApplied)"
 _ORDER_FIELDS = (
     "total,count,offset,limit,items(id,internalId,orderNumber,customerId,email,total,totalBeforeGiftCardRedemption,giftCardRedemption,storeCredit,"
+    "billingPerson(name,lastName,street,postalCode,countryCode),shippingPerson(name,lastName,street,postalCode,countryCode),"
     "refundedAmount,refunds(amount),subtotal,couponDiscount,discountCoupon(code),withdrawalRequested,"
     f"paymentStatus,fulfillmentStatus,{_ITEM_FIELDS},createDate,updateDate)"
 )
@@ -89,6 +92,9 @@ class Order:
     items: tuple[Item, ...]
     created_at: datetime | None
     updated_at: datetime | None
+    buyer: str = ""  # digest of the buyer's mailbox
+    households: str = ""  # digests of the addresses that it is sent and billed to
+    surnames: str = ""  # digests of the surnames that it is sent and billed to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +138,7 @@ class Orders(Resource):
         if updated_from:
             query["updatedFrom"] = seconds_out(updated_from)
         rows = self._connection.every("/orders", query, identity=identity_of("id"), place=place)
-        yield from read_rows(rows, _order, "orders", tell=tell)
+        yield from read_rows(rows, self._make, "orders", tell=tell)
 
     def count(self, *, created_to: datetime | None = None) -> int:
         """Return the number of placed orders, or of those created by then, as the search index knows (`GET /orders?limit=1`)."""
@@ -144,7 +150,17 @@ class Orders(Resource):
     def get(self, order_id: str, *, tell: Tell = log_unread) -> Order:
         """Return one order by its public id (`GET /orders/{orderId}`). Raises `StoreSaysNotFound`, `UnreadableRow`."""
         raw = self._connection.read(f"/orders/{quote(order_id, safe='')}")
-        return read_row(raw, _order, "orders", tell=tell)
+        return read_row(raw, self._make, "orders", tell=tell)
+
+    def _make(self, raw: Raw, keys: Keys) -> Order:
+        order, blinder = _order(raw, keys), self._connection.blinder
+        people = [part(raw, name) for name in ("shippingPerson", "billingPerson")]
+        return replace(
+            order,
+            buyer=blinder.blind("mailbox", mailbox_of(order.email)),
+            households=households_in(blinder, *people),
+            surnames=surnames_in(blinder, *people),
+        )
 
     def deleted(self, since: datetime) -> Iterator[Deletion]:
         """Yield the ids or numbers of orders deleted since (`GET /orders/deleted?from_date=…`)."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+from tillroll.campaign.digest import Blinder
 from tillroll.campaign.figures.retry import RetryPolicy
 from tillroll.clock import Clock
 from tillroll.ecwid.http import headers, wire
@@ -79,6 +80,7 @@ class Connection:
         self.hurried = False  # other stores wait for this thread: reads get less time
         self.hung = False  # the last call timed out, and held its thread until then
         self.skew: timedelta | None = None
+        self.blinder = Blinder()  # makes digests of what must not go further in clear
         """How far the store's clock is ahead of ours; None until the store has answered."""
         self._root = f"{base_url.rstrip('/')}/{store_id}"
         self._clock = clock

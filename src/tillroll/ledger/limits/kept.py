@@ -43,7 +43,10 @@ class KeptLimit(Record):
 def bars_of(revision: Revision) -> Bars:
     """Return the limits of a campaign that are watched while its codes work."""
     budget = revision.campaign.budget
-    bars = {LimitKind.BUDGET: budget.discount if budget is not None else None}
+    bars = {
+        LimitKind.BUDGET: budget.discount if budget is not None else None,
+        LimitKind.LEAKS: revision.guardrails.pause_leaks_from,
+    }
     return {kind: bar for kind, bar in bars.items() if bar is not None}
 
 

@@ -10,7 +10,18 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.figures.batched import batched
 from tillroll.ledger.tables import forgotten
 
-NAMING = ("email", "name", "first_name", "language", "country", "city", "region", "group_name")
+NAMING = (
+    "email",
+    "name",
+    "first_name",
+    "language",
+    "country",
+    "city",
+    "region",
+    "group_name",
+    "households",
+    "surnames",
+)
 """The texts of a customer, in the mirror and as the store gives them, of which nothing is kept."""
 
 _IN_A_QUERY = 500

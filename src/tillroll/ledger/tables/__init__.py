@@ -43,6 +43,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ faults                            what went wrong with which item, and whether it is tried again
         ├─ code_counts, message_counts,      how many rows are in which state, and the sums of a run's orders: kept
         │  entry_counts, run_sums            by triggers (ledger/counting)
+        ├─ leak_checks, leaks                who used each code, and what looks like a leak
         ├─ campaign_limits                   what campaigns may give and how many codes may leak, watched by the loop
         ├─ store_days                        what the whole store sold by day
         └─ redemptions, day_sums, effects    which order used which code, the sums of each day, what campaigns changed
@@ -77,7 +78,7 @@ from tillroll.ledger.tables.events import (
 from tillroll.ledger.tables.faults import faults
 from tillroll.ledger.tables.imports import import_chunks, import_rows, imports
 from tillroll.ledger.tables.lanes import fences, lanes, probes, store_facts
-from tillroll.ledger.tables.limits import campaign_limits
+from tillroll.ledger.tables.limits import campaign_limits, leak_checks, leaks
 from tillroll.ledger.tables.messages import (
     clicks,
     consent_pushes,
@@ -188,6 +189,8 @@ __all__ = [
     "import_rows",
     "imports",
     "lanes",
+    "leak_checks",
+    "leaks",
     "levels",
     "list_members",
     "looks",

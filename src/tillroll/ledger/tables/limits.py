@@ -1,11 +1,46 @@
-"""The limits of campaigns that the loop watches while their codes work, and what it has done about them."""
+"""The limits of campaigns that the loop watches while their codes work, and who used their codes."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tillroll.ledger.tables.columns import metadata, of, text
-from tillroll.ledger.tables.types import Amount, UtcDateTime
+from tillroll.ledger.tables.columns import identity, metadata, of, text
+from tillroll.ledger.tables.types import Amount, Identity, UtcDateTime
+
+
+def _use() -> sa.Column[int]:
+    """Return a reference to a use of a code: what says something about it goes with it."""
+    return sa.Column(
+        "redemption_id", Identity, sa.ForeignKey("redemptions.id", ondelete="CASCADE"), nullable=False
+    )
+
+
+leak_checks = sa.Table(  # one for each use of a code that was looked at
+    "leak_checks",
+    metadata,
+    _use(),
+    of("stores"),
+    text("campaign"),
+    text("used_by"),  # of `UsedBy`
+    sa.Column("at", UtcDateTime, nullable=False),  # of the order
+    sa.PrimaryKeyConstraint("redemption_id"),
+    sa.Index("ix_leak_checks_store", "store_id", "redemption_id"),
+    sa.Index("ix_leak_checks_campaign", "store_id", "campaign", "used_by", "at"),
+)
+
+leaks = sa.Table(
+    "leaks",
+    metadata,
+    identity(),
+    of("stores"),
+    text("campaign"),
+    text("kind"),  # of `LeakKind`
+    _use(),  # the only one, or the first of several
+    sa.Column("found_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("redemption_id", "kind"),
+    sa.Index("ix_leaks_store", "store_id", "id"),
+    sa.Index("ix_leaks_campaign", "store_id", "campaign", "id"),
+)
 
 campaign_limits = sa.Table(
     "campaign_limits",

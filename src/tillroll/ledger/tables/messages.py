@@ -149,6 +149,7 @@ redemptions = sa.Table(
     sa.UniqueConstraint("store_id", "order_id"),
     sa.Index(None, "run_id"),
     sa.Index(None, "code_id", "at", "id"),
+    sa.Index(None, "store_id", "id"),
 )
 
 suppressions = sa.Table(  # rows are never deleted: one that no longer counts is lifted

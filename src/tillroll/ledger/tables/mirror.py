@@ -21,6 +21,8 @@ customers = sa.Table(
     text("city", ""),
     text("region", ""),  # of the billing address: its code where the store knows one, else its name
     text("group_name", ""),
+    text("households", ""),  # digest of the billing address, by which households are told apart
+    text("surnames", ""),  # digests of the surnames
     sa.Column("accepts_marketing", sa.Boolean),  # none: never asked
     count("orders"),
     sa.Column("spent", Amount, nullable=False, server_default="0"),
@@ -79,6 +81,9 @@ orders = sa.Table(
     text("coupon_code", ""),
     text("payment_status", ""),
     text("fulfillment_status", ""),
+    text("buyer", ""),  # digest of the buyer's mailbox
+    text("households", ""),  # digests of the addresses that it is sent and billed to
+    text("surnames", ""),  # digests of the surnames that it is sent and billed to
     sa.Column("created_at", UtcDateTime),
     sa.Column("updated_at", UtcDateTime),
     sa.Column("seen_at", UtcDateTime, nullable=False),
@@ -87,6 +92,13 @@ orders = sa.Table(
     sa.Index(None, "store_id", "customer_id"),
     sa.Index(None, "store_id", "created_at", "customer_id", "payment_status", "total"),
     sa.Index(None, "store_id", "seen_at", "order_id"),
+    sa.Index(
+        "ix_orders_store_id_buyer",
+        "store_id",
+        "buyer",
+        sqlite_where=sa.text("buyer != '' and coupon_code != ''"),
+        postgresql_where=sa.text("buyer != '' and coupon_code != ''"),
+    ),
 )
 
 order_items = sa.Table(

@@ -21,12 +21,13 @@ from tillroll.loop.notices.whom import ShopPeople
 log = structlog.get_logger("tillroll.loop")
 
 
-def watch_budgets(people: ShopPeople) -> None:
-    """Compare what each campaign has given with its budget."""
+def watch_budgets(people: ShopPeople) -> bool:
+    """Compare what each campaign has given with its budget. Returns whether codes are to be paused."""
     services, store = people.services, people.store
     now = services.clock.now()
     with reading(services.engine) as connection:
         budgets = list_limits(connection, store.id, kind=LimitKind.BUDGET)
+    paused = False
     for budget in budgets:
         step = watch_limit(
             services.engine,
@@ -38,6 +39,8 @@ def watch_budgets(people: ShopPeople) -> None:
         )
         if step in {LimitStep.WARN, LimitStep.PAUSE}:
             log.warning("budget", store=store.ecwid_id, campaign=budget.campaign, step=step.value)
+        paused |= step is LimitStep.PAUSE
+    return paused
 
 
 def _given(store_id: int, connection: Connection, limit: KeptLimit) -> Decimal:

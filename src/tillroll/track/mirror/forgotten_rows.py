@@ -16,6 +16,7 @@ from tillroll.track.mirror.area_rows import Write
 _NOTHING = CleanText("")
 _BLANK: dict[str, Any] = {
     **dict.fromkeys(NAMING, _NOTHING),
+    "buyer": "",
     "accepts_marketing": False,
     "favourites": (),
     "fields": (),
