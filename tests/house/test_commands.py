@@ -81,6 +81,7 @@ READS = {
     "proof": "winback",
     "calendar": "",
     "report": "",
+    "leaks": "",
     "status": "",
     "stock": "",
     "codes changes": "",

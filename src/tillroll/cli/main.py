@@ -34,6 +34,7 @@ COMMANDS = {  # ordered as a campaign's path, not by the alphabet
     "stock": ("data.stock", "stock", "List how long stock lasts, and what to order."),
     "suggest": ("data.suggest", "suggest", "Write a draft of a campaign on goods that sell too slowly."),
     "export": ("data.export", "export", "Write codes, e-mails, orders or results to a file."),
+    "leaks": ("codes.leaks", "leaks", "Show codes that others than their recipients used."),
     "messages": ("mail.messages", "messages", "Show an e-mail that left, made again."),
     "send": ("runs.send", "send", "Show whether e-mails can leave, or send a test."),
     "bounces": ("mail.bounces", "bounces", "Read what a mail server sent back."),

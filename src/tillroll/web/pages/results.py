@@ -1,4 +1,4 @@
-"""`/results`: what the store's campaigns have brought, month by month."""
+"""`/results`: what the store's campaigns have brought, month by month; `/leaks`: codes that others than their recipients used."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from decimal import Decimal
 
 from flask import Blueprint, abort, render_template
 
+from tillroll.campaign.sentences.leaks import say_leak
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.zones import zone_of
 from tillroll.ledger.engine import reading
 from tillroll.track.results.effect.kept import kept_effects
 from tillroll.track.results.effect.sentences import say_effect, say_people
+from tillroll.track.results.leaks.found import list_leaks
 from tillroll.track.results.months import Month, month_results
 from tillroll.web.support import inputs, request_context
 from tillroll.web.support.charts import bar_chart
 
 pages = Blueprint("results", __name__)
+
+_LEAKS = 25  # of a page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,4 +72,20 @@ def results() -> str:
         ],
         is_present=month == now,
         later=month.after if month.first < now.first else None,
+    )
+
+
+@pages.get("/leaks")
+def leaks() -> str:
+    """Show what looks like a leak, the newest first."""
+    store = request_context.required_store()
+    before, campaign = inputs.query_number("before"), inputs.query_text("campaign") or None
+    with reading(request_context.services().engine) as connection:
+        found = list_leaks(connection, store.id, campaign=campaign, before=before, limit=_LEAKS + 1)
+    return render_template(
+        "leaks.html",
+        leaks=[(leak, say_leak(leak.kind, leak.uses)) for leak in found[:_LEAKS]],
+        older=found[_LEAKS - 1].leak_id if len(found) > _LEAKS else None,
+        newest=before is None,
+        campaign=campaign,
     )
