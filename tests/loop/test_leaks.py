@@ -8,12 +8,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tests.accounts import add_account
 from tests.cli.command import tillroll
 from tests.journeys.steps import book_of
 from tests.shop import ANA, NOW, SHOP, campaign_text
 from tests.track.leaks.test_simulated_shop import order, passed_on, person, shop
-from tests.web.site import PASSWORD, app_for, services_for, sign_in
+from tests.web.site import app_for, services_for, sign_in
 from tillroll.campaign.language.notices import NoticeRules
 from tillroll.campaign.states import ChangeKind, LimitKind, NoticeKind
 from tillroll.ledger.engine import open_engine, reading, upsert, writing
@@ -83,7 +82,6 @@ def test_the_page_and_the_command_show_leaks_masked(sqlite_url: str, tmp_path: P
     sold = shop.__wrapped__(engine)  # type: ignore[attr-defined]
     shared(engine, sold, 0, 30)
     follow_leaks(people_of(engine, sold[0], tmp_path), lambda: False)
-    add_account(engine, email=ANA.email, password=PASSWORD, role_names=("viewer",), now=NOW)
     app = app_for(engine, tmp_path)
     visitor = app.test_client()
     sign_in(visitor, ANA.email)
