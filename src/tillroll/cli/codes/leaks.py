@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.text import Text
 
 from tillroll.campaign.frozen.recipient import mask_code, mask_email
-from tillroll.campaign.sentences.leaks import say_leak
 from tillroll.campaign.text.money import say_money, smallest_unit
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
@@ -20,6 +19,7 @@ from tillroll.errors import Refused
 from tillroll.ledger.engine import reading
 from tillroll.ledger.records import Store
 from tillroll.track.results.leaks.found import Leak, LeakedUse, every_leak
+from tillroll.track.results.leaks.sentences import say_leak
 
 _COLUMNS = (
     "leak",

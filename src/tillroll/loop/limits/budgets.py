@@ -11,10 +11,10 @@ from sqlalchemy.engine import Connection
 
 from tillroll.approve.limits.decide import LimitStep
 from tillroll.approve.limits.pause import watch_limit
-from tillroll.campaign.sentences.limits import say_budget
 from tillroll.campaign.states import LimitKind, NoticeKind
 from tillroll.ledger.engine import reading
 from tillroll.ledger.limits.kept import KeptLimit, discount_given, list_limits
+from tillroll.ledger.limits.said import say_budget
 from tillroll.ledger.people.notices import Notice, keep
 from tillroll.loop.notices.whom import ShopPeople
 

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from flask import Blueprint, abort, render_template
 
-from tillroll.campaign.sentences.leaks import say_leak
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.zones import zone_of
 from tillroll.ledger.engine import reading
 from tillroll.track.results.effect.kept import kept_effects
 from tillroll.track.results.effect.sentences import say_effect, say_people
 from tillroll.track.results.leaks.found import list_leaks
+from tillroll.track.results.leaks.sentences import say_leak
 from tillroll.track.results.months import Month, month_results
 from tillroll.web.support import inputs, request_context
 from tillroll.web.support.charts import bar_chart

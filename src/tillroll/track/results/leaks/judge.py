@@ -18,7 +18,7 @@ from tillroll.campaign.text.addresses import mailbox_of
 from tillroll.ledger.engine import insert_new, writing
 from tillroll.ledger.tables import leak_checks, leaks, orders, redemptions
 from tillroll.track.results.leaks.decide import MANY, STRANGERS, is_burst, used_by
-from tillroll.track.results.leaks.people import KnownPeople, Use, next_uses, told_of
+from tillroll.track.results.leaks.people import JudgedUse, KnownPeople, next_uses, told_of
 
 PIECE = 200
 _LATELY = timedelta(days=90)  # in which one buyer's codes of others count together
@@ -69,7 +69,7 @@ def _is_strange(found: UsedBy) -> bool:
     return found in STRANGERS or found is UsedBy.PUBLIC
 
 
-def _who_used(connection: Connection, store_id: int, uses: Sequence[Use]) -> dict[int, UsedBy]:
+def _who_used(connection: Connection, store_id: int, uses: Sequence[JudgedUse]) -> dict[int, UsedBy]:
     known = KnownPeople(connection, store_id, uses)
     told = told_of(connection, store_id, uses)
     return {
@@ -112,7 +112,7 @@ def of_buyer(buyers: Iterable[str]) -> tuple[sa.ColumnElement[bool], ...]:
     return orders.c.buyer.in_(list(buyers)), orders.c.buyer != "", orders.c.coupon_code != ""
 
 
-def _many(connection: Connection, store_id: int, strange: Sequence[Use]) -> list[Finding]:
+def _many(connection: Connection, store_id: int, strange: Sequence[JudgedUse]) -> list[Finding]:
     """Return the buyers with many codes, and the codes with many buyers, among whom or which these uses are."""
     found: list[Finding] = []
     if not strange:
@@ -158,7 +158,7 @@ def in_time(
     )
 
 
-def _bursts(connection: Connection, store_id: int, strange: Sequence[Use]) -> list[Finding]:
+def _bursts(connection: Connection, store_id: int, strange: Sequence[JudgedUse]) -> list[Finding]:
     """Return the hours of campaigns in which far more uses than usual were by people whom nobody told."""
     found: list[Finding] = []
     for campaign, hour in sorted({(use.campaign, hour_of(use.at)) for use in strange}):

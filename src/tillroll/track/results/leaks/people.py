@@ -18,7 +18,7 @@ _MOST_ORDERS = 2_000  # of all recipients of a piece together, the latest; more 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Use:
+class JudgedUse:
     """One use of a code that is to be looked at."""
 
     redemption_id: int
@@ -34,7 +34,7 @@ class Use:
     surnames: str
 
 
-def next_uses(connection: Connection, store_id: int, *, after: int, most: int) -> list[Use]:
+def next_uses(connection: Connection, store_id: int, *, after: int, most: int) -> list[JudgedUse]:
     """Return the uses after one, in the order in which they were recorded."""
     same = sa.and_(orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id)
     query = (
@@ -53,7 +53,7 @@ def next_uses(connection: Connection, store_id: int, *, after: int, most: int) -
         .limit(most)
     )
     return [
-        Use(
+        JudgedUse(
             redemption_id=row.id,
             campaign=row.campaign,
             code_id=row.code_id,
@@ -73,7 +73,7 @@ def next_uses(connection: Connection, store_id: int, *, after: int, most: int) -
 class KnownPeople:
     """The customers behind some uses, with the addresses of their orders."""
 
-    def __init__(self, connection: Connection, store_id: int, uses: Sequence[Use]) -> None:
+    def __init__(self, connection: Connection, store_id: int, uses: Sequence[JudgedUse]) -> None:
         ids = {one for use in uses for one in (use.given_to, use.customer_id) if one is not None}
         self._known: dict[int, Party] = {}
         of_store = (customers.c.store_id == store_id, customers.c.customer_id.in_(ids))
@@ -88,11 +88,11 @@ class KnownPeople:
         ):
             self._add(number, "", households, surnames)
 
-    def recipient(self, use: Use) -> Party:
+    def recipient(self, use: JudgedUse) -> Party:
         """Return the recipient of the code, as far as they are known."""
         return self._joined(use.given_to, mailbox_of(use.given_email))
 
-    def buyer(self, use: Use) -> Party:
+    def buyer(self, use: JudgedUse) -> Party:
         """Return who placed the order, as far as they are known."""
         return self._joined(use.customer_id, mailbox_of(use.email), use.households, use.surnames)
 
@@ -109,7 +109,7 @@ class KnownPeople:
         )
 
 
-def told_of(connection: Connection, store_id: int, uses: Iterable[Use]) -> frozenset[tuple[int, str]]:
+def told_of(connection: Connection, store_id: int, uses: Iterable[JudgedUse]) -> frozenset[tuple[int, str]]:
     """Return codes and mailboxes: who of these buyers was told of a code for everybody by an e-mail."""
     public = [use for use in uses if use.given_to is None]
     boxes = {mailbox_of(use.email) for use in public} - {""}
