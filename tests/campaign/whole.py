@@ -232,6 +232,7 @@ outage: [approvers, store]
 complaints: [approvers]
 privacy: [approvers, store]
 budget: [approvers, owner]
+odd_day: [approvers]
 leaks: [approvers]
 """,
     "rules/holdout.yaml": """
