@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -96,6 +97,8 @@ select (select count(*) from pg_class), (select max(oid) from pg_class), (select
     (select version_num from alembic_version)"""
 EMPTIER = "tests"
 """What the connection that stays open calls itself. A test that needs the database without any may end it."""
+_END_OTHERS = """
+select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"""
 _TABLES = "select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
 _EMPTYING = """
 (select case when pg_relation_size({name}::regclass) > 500000 then {truncate} else {delete} end from {table} limit 1)"""
@@ -145,10 +148,11 @@ class Emptied:
 
     def _empty(self, own: psycopg.Connection) -> bool:
         """Empty the database, and return True, unless its schema was changed."""
-        own.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where datname = current_database() and pid <> pg_backend_pid()"
-        )
+        end = time.monotonic() + 60
+        while own.execute(
+            _END_OTHERS
+        ).fetchall():  # one that is about to commit ends later, and would leave rows
+            assert time.monotonic() < end, "a connection to the tests' database does not end"
         with suppress(psycopg.ProgrammingError):  # a test may have changed the schema
             remember_codes(code for (code,) in own.execute(_CODES))
         if own.execute(_SHAPE).fetchone() != self._shape:
