@@ -155,8 +155,14 @@ def _record(
         doubt_codes(connection, codes.c.id.in_(given_up))
     if not order.counts or order.code_id is None:
         return False
+    bought_at = order.created_at or now
     teller = teller_of(
-        connection, store_id, code_id=order.code_id, customer_id=order.customer_id, email=order.email
+        connection,
+        store_id,
+        code_id=order.code_id,
+        customer_id=order.customer_id,
+        email=order.email,
+        bought_at=bought_at,
     )
     values = {
         "told_run_id": teller.run_id if teller else None,
@@ -164,7 +170,7 @@ def _record(
         "order_total": order.total,
         "discount": order.discount,
         "payment_status": order.payment_status,
-        "at": order.created_at or now,
+        "at": bought_at,
     }
     if stays:
         connection.execute(sa.update(redemptions).where(*same_order).values(values))

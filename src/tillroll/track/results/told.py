@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -10,6 +11,8 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.states import MessageKind
 from tillroll.campaign.text.addresses import mailbox_of
 from tillroll.ledger.tables import codes, customers, messages, plans, recipients
+
+_CLOCKS_DIFFER = timedelta(minutes=1)  # ours from the store's, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +24,18 @@ class Teller:
 
 
 def teller_of(
-    connection: Connection, store_id: int, *, code_id: int, customer_id: int | None, email: str
+    connection: Connection,
+    store_id: int,
+    *,
+    code_id: int,
+    customer_id: int | None,
+    email: str,
+    bought_at: datetime,
 ) -> Teller | None:
     """Return the run that told the buyer of a code, or None: the run that made it did, or nobody.
 
-    A code of a pool was handed to its recipient. Of a shared code many were told: the buyer by their last e-mail with it.
+    A code of a pool was handed to its recipient. Of a shared code many were told: the buyer by their last e-mail with it
+    before they bought.
     The buyer is the order's customer, and whoever has its address.
     """
     made = connection.execute(
@@ -39,7 +49,7 @@ def teller_of(
         had_it = (
             messages.c.code_id == code_id,
             messages.c.kind == MessageKind.OFFER,
-            messages.c.sent_at.is_not(None),
+            messages.c.sent_at < bought_at + _CLOCKS_DIFFER,
         )
         query = told.join(messages, messages.c.recipient_id == recipients.c.id)
         of_buyer = query.where(recipients.c.customer_id.in_(buyer), *had_it)
