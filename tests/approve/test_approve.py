@@ -122,9 +122,18 @@ def test_the_campaigns_own_policy_approves_small_plans(
     assert (run_row(ledger, run_id).state == RunState.APPROVED) is goes
 
 
-@pytest.mark.parametrize(("emails", "goes"), [("", True), (", emails: 1000", True), (", emails: 1", False)])
-def test_an_e_mail_without_a_code_counts_no_code_in_the_policy(
-    ledger: Engine, emails: str, goes: bool
+@pytest.mark.parametrize(
+    ("limits", "goes"),
+    [
+        ("codes: 0", True),
+        ("codes: 0, emails: 1000", True),
+        ("codes: 0, emails: 1", False),
+        ("codes: 1", False),  # who wrote a limit means it, also where there are no codes
+        ("codes: 1, emails: 1000", True),
+    ],
+)
+def test_e_mails_without_a_code_have_a_limit_of_their_own_in_the_policy(
+    ledger: Engine, limits: str, goes: bool
 ) -> None:
     text = f"""title: Tell us
 owner: ana@shop.example
@@ -132,7 +141,7 @@ status: active
 when: {{manual: true}}
 who: {{segment: lapsed-90}}
 message: {{template: note, subject: What do you think?}}
-approval: {{auto_when: {{codes: 0, worst_case: 0{emails}}}}}
+approval: {{auto_when: {{{limits}, worst_case: 0}}}}
 """
     store_id, run_id = planned_run(ledger, book=book_of(winback=text))
     settle_waiting_runs(ledger, store_id=store_id, now=NOW)

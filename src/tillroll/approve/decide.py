@@ -177,8 +177,9 @@ def reasons_against_policy(proposal: Proposal, approval: Approval) -> tuple[str,
     reasons = []
     if given > bounds.codes:
         reasons.append(f"{count_of(given, 'code')} exceeds {bounds.codes:,}")
-    if bounds.emails is not None and people > bounds.emails:
-        reasons.append(f"{count_of(people, 'e-mail')} exceeds {bounds.emails:,}")
+    most = bounds.emails if bounds.emails is not None or proposal.offer else bounds.codes or None
+    if most is not None and people > most:
+        reasons.append(f"{count_of(people, 'e-mail')} exceeds {most:,}")
     if worst is None or worst > bounds.worst_case:
         amount = "an unlimited worst case" if worst is None else f"a worst case of {worst:,.2f}"
         reasons.append(f"{amount} exceeds {bounds.worst_case:,f}")

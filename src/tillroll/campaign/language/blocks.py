@@ -133,12 +133,12 @@ class Codes(Block):
 class AutoWhen(Block):
     """Limits within which a plan is approved automatically; larger plans await approval."""
 
-    codes: Whole = Field(ge=0, description="The most codes; an e-mail without a code counts none.")
+    codes: Whole = Field(ge=0, description="The most codes; 0 lets e-mails without a code go.")
     worst_case: Amount = Field(ge=0, description="The highest worst case.")
     emails: Whole | None = Field(
         default=None,
         ge=1,
-        description="The most e-mails; by default any number, as codes: limits those with a code.",
+        description="The most e-mails without a code; by default as many as `codes`, or any number where that is 0.",
     )
 
 
