@@ -101,7 +101,7 @@ def test_a_sound_e_mail_has_no_verdict(ledger: Engine) -> None:
         (PLAIN + "{{ code.value / (customer.first_name | length - 4) }}", "email_fails"),
         (PLAIN + "{{ [customer.first_name][1] }}", "email_fails"),
         (PLAIN + "{% set n = none %}You get {{ n }}", "email_gaps"),
-        (PLAIN + "20 % off!", "email_figures"),
+        (PLAIN + "{{ 4 * 5 }} % off!", "email_figures"),
         (PLAIN + "Save {{ code.value + 5 }} %", "email_figures"),
         (PLAIN + "It works until 24 December 2026", "email_dates"),
         (PLAIN + "https:///tea", "email_links"),
@@ -225,7 +225,7 @@ def test_each_language_is_read_with_its_own_template(ledger: Engine) -> None:
     files: dict[str, str | None] = {
         "templates/winback/message.de.mjml.j2": "<mjml><mj-body><mj-section><mj-column><mj-text>"
         "{{ code.text }} {{ unsubscribe_link }}</mj-text></mj-column></mj-section></mj-body></mjml>",
-        "templates/winback/message.de.txt.j2": "{{ code.text }}: 20 % Rabatt",
+        "templates/winback/message.de.txt.j2": "{{ code.text }}: {{ 4 * 5 }} % Rabatt",
     }
     people = [*(lapsed(number) for number in range(1, 5)), lapsed(5, language="de-AT")]
     state, proposal = planned(ledger, *people, campaign=(subjects,), files=files)

@@ -14,7 +14,6 @@ import click
 from tillroll.campaign import read_book
 from tillroll.campaign.language.models import Status
 from tillroll.campaign.text.counts import count_of
-from tillroll.cli.demo.buyers import Storefront, buying
 from tillroll.cli.demo.folder import DemoFolder, open_folder, remove_folder
 from tillroll.cli.demo.once import run_once
 from tillroll.cli.demo.store import running_store
@@ -29,6 +28,7 @@ from tillroll.ledger import migrate
 from tillroll.loop.worker import register_store
 from tillroll.plan.due.slots import start_by_hand
 from tillroll.plan.record.revisions import record_book
+from tillroll.sandbox.buyers import Storefront, buying
 from tillroll.settings import from_environment, from_mapping
 from tillroll.web.accounts.users import add_user, person_of
 from tillroll.wiring import Services, build, configure_logging

@@ -37,13 +37,17 @@ class SeenOrder:
     seen_at: datetime
     code_id: int | None  # None: it names no code of ours any more
     run_id: int | None
-    counts: bool  # it is a sale
     total: Decimal
     discount: Decimal
     payment_status: str
     customer_id: int | None
     email: str
     created_at: datetime | None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a sale with a code of ours."""
+        return self.code_id is not None and is_sale(self.payment_status)
 
 
 def mark_redemptions(engine: Engine, *, store_id: int, seen_since: datetime) -> int:
@@ -93,7 +97,6 @@ def _seen_orders(
                 seen_at=row.seen_at,
                 code_id=row.code_id,
                 run_id=row.run_id,
-                counts=row.code_id is not None and is_sale(row.payment_status),
                 total=row.total,
                 discount=row.coupon_discount,
                 payment_status=row.payment_status,

@@ -1,4 +1,4 @@
-"""The buyers of the demo's shop: they read their e-mails and order, most with the code, so that results show within two minutes.
+"""The people who buy in a demo: they read their e-mails and order, most with the code, so that results show within two minutes.
 
 They know what a buyer knows: their e-mails (the outbox) and the storefront (`POST /sandbox/checkout`). Nothing of the ledger.
 """

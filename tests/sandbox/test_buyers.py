@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 from tests.store import client_of, running
-from tillroll.cli.demo.buyers import Storefront, order_something
+from tillroll.sandbox.buyers import Storefront, order_something
 
 
 def test_readers_of_e_mails_order_once_each_most_with_their_code(tmp_path: Path) -> None:
