@@ -33,6 +33,23 @@ class KeptCount:
     sums: tuple[tuple[str, str], ...] = ()  # columns of `into`, and what of a row is summed there
     only: str = ""  # a condition on the rows that count; empty: all
 
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """The columns of `into` that are added to."""
+        return ("n", *(name for name, _ in self.sums))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of `into`, in the order in which they are given."""
+        return (*self.keys, "shard", *self.shares)
+
+    @property
+    def on_conflict(self) -> str:
+        """The end of an INSERT that adds to the count which is there."""
+        unique = ", ".join(column.name for column in self.into.primary_key.columns)
+        added = ", ".join(f"{name} = {self.into.name}.{name} + excluded.{name}" for name in self.shares)
+        return f"on conflict ({unique}) do update set {added}"
+
 
 KEPT = (
     KeptCount(

@@ -44,21 +44,15 @@ def fold_counts(connection: Connection) -> None:
     """Add up the shards of counts that were left by server processes that are gone. Safe to repeat; SQLite has one shard."""
     if connection.dialect.name == "sqlite":
         return
-    for into in dict.fromkeys(kept.into for kept in KEPT):
-        keys = [column.name for column in into.primary_key.columns if column.name != "shard"]
-        names = [column.name for column in into.columns if column.name != "shard"]
-        shares = [name for name in names if name not in {*keys, "store_id"}]
-        added = ", ".join(f"{name} = {into.name}.{name} + excluded.{name}" for name in shares)
-        sums = ", ".join(f"sum({name})" for name in shares)
+    for kept in {kept.into.name: kept for kept in KEPT}.values():
         gone = (
-            f"delete from {into.name} where shard <> 0 and shard <> pg_backend_pid()"  # noqa: S608 - names of ours
+            f"delete from {kept.into.name} where shard <> 0 and shard <> pg_backend_pid()"  # noqa: S608 - names of ours
             " and shard not in (select pid from pg_stat_activity) returning *"
         )
-        groups = ", ".join(dict.fromkeys(("store_id", *keys)))
+        groups, sums = ", ".join(kept.keys), ", ".join(f"sum({name})" for name in kept.shares)
         connection.exec_driver_sql(
-            f"with gone as ({gone}) insert into {into.name} ({groups}, shard, {', '.join(shares)})"  # noqa: S608 - names of ours
-            f" select {groups}, 0, {sums} from gone group by {groups} order by {groups}"
-            f" on conflict ({', '.join(keys)}, shard) do update set {added}"
+            f"with gone as ({gone}) insert into {kept.into.name} ({', '.join(kept.columns)})"  # noqa: S608 - names of ours
+            f" select {groups}, 0, {sums} from gone group by {groups} order by {groups} {kept.on_conflict}"
         )
 
 
@@ -90,12 +84,5 @@ def _comparison(of_table: list[KeptCount], *, one_store: bool) -> str:
 
 
 def _addition(kept: KeptCount) -> str:
-    shares = ("n", *(name for name, _ in kept.sums))
-    columns = (*kept.keys, "shard", *shares)
-    given = ", ".join(f":{name}" for name in columns)
-    keys = ", ".join(column.name for column in kept.into.primary_key.columns)
-    added = ", ".join(f"{name} = {kept.into.name}.{name} + excluded.{name}" for name in shares)
-    return (
-        f"insert into {kept.into.name} ({', '.join(columns)}) values ({given})"  # noqa: S608 - names of ours
-        f" on conflict ({keys}) do update set {added}"
-    )
+    given = ", ".join(f":{name}" for name in kept.columns)
+    return f"insert into {kept.into.name} ({', '.join(kept.columns)}) values ({given}) {kept.on_conflict}"  # noqa: S608 - names of ours

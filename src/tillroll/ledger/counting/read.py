@@ -43,6 +43,13 @@ def messages_of_run(connection: Connection, run_id: int) -> list[MessageCount]:
     ]
 
 
+def message_states_of_run(connection: Connection, run_id: int) -> dict[MessageState, int]:
+    """Return how many messages of a run are in which state, reminders included; states without messages are left out."""
+    query = sa.select(message_counts.c.state, _N(message_counts.c.n)).where(message_counts.c.run_id == run_id)
+    counts = connection.execute(query.group_by(message_counts.c.state))
+    return {MessageState(state): int(n) for state, n in counts if n}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ArmUse:
     """The orders that used codes of one arm of a run, and their amounts in the store's currency."""

@@ -53,18 +53,6 @@ def _present(connection: Connection, query: str) -> dict[str, str]:
     return {row[0]: row[1] for row in connection.exec_driver_sql(query)}
 
 
-def _shares(kept: KeptCount) -> tuple[str, ...]:
-    """Return the columns that are added to."""
-    return ("n", *(name for name, _ in kept.sums))
-
-
-def _conflict(kept: KeptCount) -> str:
-    table = kept.into.name
-    keys = ", ".join(column.name for column in kept.into.primary_key.columns)
-    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in _shares(kept))
-    return f"on conflict ({keys}) do update set {added}"
-
-
 # -- SQLite
 
 
@@ -87,10 +75,10 @@ def _sqlite(kept: KeptCount) -> dict[str, _Wanted]:
 def _sqlite_move(kept: KeptCount, row: str, sign: int) -> str:
     values = [expression.format(row=row) for expression in kept.keys.values()]
     amounts = [f"{sign} * {expression.format(row=row)}" for _, expression in kept.sums]
-    columns = ", ".join((*kept.keys, "shard", *_shares(kept)))
+    columns = ", ".join(kept.columns)
     given = ", ".join((*values, "0", str(sign), *amounts))
     only = kept.only.format(row=row) or "true"  # the parser needs a condition between SELECT and ON CONFLICT
-    return f"insert into {kept.into.name} ({columns}) select {given} where {only} {_conflict(kept)};"
+    return f"insert into {kept.into.name} ({columns}) select {given} where {only} {kept.on_conflict};"
 
 
 # -- PostgreSQL
@@ -137,10 +125,10 @@ def _postgresql_moves(kept: KeptCount, rows: str, sign: int) -> str:
 def _postgresql_insert(kept: KeptCount, moves: str) -> str:
     """Return the statement that adds what the rows change. In one order, and only counts of this server process."""
     keys = ", ".join(kept.keys)
-    columns = ", ".join((*kept.keys, "shard", *_shares(kept)))
-    sums = ", ".join(f"sum({name})" for name in _shares(kept))
-    some = " or ".join(f"sum({name}) <> 0" for name in _shares(kept))
+    columns = ", ".join(kept.columns)
+    sums = ", ".join(f"sum({name})" for name in kept.shares)
+    some = " or ".join(f"sum({name}) <> 0" for name in kept.shares)
     return (
         f"insert into {kept.into.name} ({columns}) select {keys}, pg_backend_pid(), {sums}"  # noqa: S608 - names of ours
-        f" from ({moves}) as moved group by {keys} having {some} {_conflict(kept)};"
+        f" from ({moves}) as moved group by {keys} having {some} {kept.on_conflict};"
     )

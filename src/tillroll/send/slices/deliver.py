@@ -15,14 +15,13 @@ rows of senders that died.
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from tillroll.campaign.states import ItemKind, MessageKind, MessageState, RunState
 from tillroll.ledger import audit
-from tillroll.ledger.counting.read import messages_of_run
+from tillroll.ledger.counting.read import message_states_of_run
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.rows import is_set_aside
 from tillroll.ledger.queries.runs import load_run, move_run
@@ -148,9 +147,7 @@ def _finish(context: SendContext, run: Run) -> datetime | None:
         if connection.scalar(sa.select(sa.exists().where(*leaving))):
             return now + _WAIT_FOR_OTHERS
         if move_run(connection, run_id, was={RunState.SENDING}, to=RunState.TRACKING, now=now):
-            body: Counter[str] = Counter()
-            for each in messages_of_run(connection, run_id):
-                body[each.state.value] += each.count
+            body = {state.value: count for state, count in message_states_of_run(connection, run_id).items()}
             audit.record(
                 connection, at=now, actor="loop", action="send.done", subject=f"run {run_id}", body=body
             )

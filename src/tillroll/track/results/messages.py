@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,6 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.codes.standing import StandingFacts
 from tillroll.campaign.states import MessageState
-from tillroll.ledger.counting.read import messages_of_run
 from tillroll.ledger.mirror.standing_facts import StandingReader
 from tillroll.ledger.tables import codes, messages, recipients
 
@@ -86,14 +84,6 @@ def _next(
     of_run = sa.select(messages.c.id).where(messages.c.run_id == run_id, messages.c.id > after)
     firsts = [of_run.where(messages.c.state == each).order_by(messages.c.id).limit(limit) for each in states]
     return sa.union_all(*(sa.select(query.subquery().c.id) for query in firsts))
-
-
-def count_messages(connection: Connection, run_id: int) -> dict[MessageState, int]:
-    """Count the messages of a run by state, reminders included."""
-    states: Counter[MessageState] = Counter()
-    for each in messages_of_run(connection, run_id):
-        states[each.state] += each.count
-    return dict(states)
 
 
 def count_unsent(connection: Connection, run_id: int) -> list[UnsentCount]:

@@ -27,6 +27,7 @@ from tillroll.approve.people import people_behind
 from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import RUN_BEGUN, RUN_FINAL, MessageState, RunState
 from tillroll.campaign.text.clean import LONGEST_ADDRESS
+from tillroll.ledger.counting.read import message_states_of_run
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.limits.kept import list_limits
@@ -38,7 +39,7 @@ from tillroll.ledger.queries.runs import load_run
 from tillroll.ledger.records import ItemFault, PlanDecision, Run
 from tillroll.track.results.arms import results_by_arm
 from tillroll.track.results.decisions import list_decisions
-from tillroll.track.results.messages import count_messages, count_unsent, list_messages
+from tillroll.track.results.messages import count_unsent, list_messages
 from tillroll.track.results.overview import list_runs
 from tillroll.track.results.progress import Progress, run_progress
 from tillroll.web.pages.changes import available_changes
@@ -296,7 +297,7 @@ def messages(run_id: int) -> str:
     with reading(request_context.services().engine) as connection:
         run = load_run(connection, run_id)
         plan = load_plan(connection, run_id)
-        counts = count_messages(connection, run_id)
+        counts = message_states_of_run(connection, run_id)
         lines = list_messages(
             connection, run_id, state=MessageState(state) if state else None, after=after, limit=_PAGE + 1
         )
