@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 
 from babel.numbers import format_decimal
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from tillroll.campaign.frozen.recipient import Recipient, mask_email
 from tillroll.campaign.sentences.verdicts import say_measure, say_rule
@@ -20,6 +18,7 @@ from tillroll.cli.plan.mails import Mails
 from tillroll.outlook.flow_preview import FlowPreview
 from tillroll.outlook.plan_preview import PlanPreview
 from tillroll.rendering.compile import Rendered
+from tillroll.rendering.jinja.packaged import packaged_template
 
 
 def as_html(preview: PlanPreview, mails: Sequence[tuple[Recipient, Rendered]], *, made_at: datetime) -> str:
@@ -54,7 +53,7 @@ def _page(
     def moment(at: datetime | str) -> str:
         return say_moment(datetime.fromisoformat(at) if isinstance(at, str) else at, zone)
 
-    return _template().render(
+    return packaged_template("tillroll.cli", "plan.html.j2").render(
         p=preview.proposal,
         timing=preview.timing,
         sample=preview.sample,
@@ -81,15 +80,3 @@ def _lead(preview: PlanPreview, event: FlowPreview | None) -> str:
     previews = [step.preview for step in event.steps] if event is not None else [preview]
     offers = dict.fromkeys(step.proposal.offer for step in previews if step.proposal.offer)
     return ", then ".join(offers) or "An e-mail without a code"
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("tillroll.cli"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("plan.html.j2")

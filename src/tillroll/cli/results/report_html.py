@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 
 from babel.numbers import format_decimal
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
@@ -18,6 +16,7 @@ from tillroll.campaign.timing.moments import say_moment
 from tillroll.cli.results.report_groups import group_title
 from tillroll.cli.results.report_words import say_rate, say_time
 from tillroll.ledger.records import Store
+from tillroll.rendering.jinja.packaged import packaged_template
 from tillroll.track.results.breakdown.collect import Groups
 from tillroll.track.results.breakdown.groups import CodesLeft, GroupBy, GroupResult
 from tillroll.track.results.effect.sentences import say_effect, say_people
@@ -90,7 +89,7 @@ def report_as_html(found: Sequence[tuple[CampaignReport, Groups]], store: Store,
     """Return the file's text. All text of files and the store is escaped."""
     zone, currency = zone_of(store.timezone), store.currency
     sections = [_section(report, groups, store) for report, groups in found]
-    return _template().render(
+    return packaged_template("tillroll.cli", "report.html.j2").render(
         shop=store.name or f"store {store.ecwid_id}",
         made_at=made_at,
         campaigns=sections,
@@ -188,15 +187,3 @@ def _live(codes: CodesLeft, currency: str) -> str:
         return "–"
     most = "no limit" if codes.exposure is None else f"≤ {say_money(codes.exposure, currency)}"
     return f"{codes.live:,} ({most})"
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("tillroll.cli"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from tillroll.rendering.compile import Rendered
+from tillroll.rendering.jinja.packaged import packaged_template
 from tillroll.rendering.pictures.chart import HEIGHT, WIDTH, chart_picture
 
 _PICTURE = "weeks"
@@ -106,7 +104,7 @@ def report_email(letter: WeeklyLetter, *, subject: str, end: str) -> Rendered:
     brand = letter.brand
     shares = [week.share for week in letter.weeks]
     picture = chart_picture(_PICTURE, shares, colour=brand["accent"], dark_paper=brand["dark_paper"])
-    html = _template().render(
+    html = packaged_template("tillroll.loop", "weekly.html.j2").render(
         letter=letter,
         brand=brand,
         picture=f"cid:{picture.content_id}",
@@ -116,15 +114,3 @@ def report_email(letter: WeeklyLetter, *, subject: str, end: str) -> Rendered:
     )
     text = "\n\n".join([*letter.as_text(), *([end] if end else [])]) + "\n"
     return Rendered(subject=subject, html=html, text=text, pictures=(picture,))
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("tillroll.loop"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("weekly.html.j2")
