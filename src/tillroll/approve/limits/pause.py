@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.approve.limits.decide import LimitStep, next_step
 from tillroll.campaign.states import CHANGE_OPEN, ChangeKind, CodeState, RunState
 from tillroll.ledger import audit
-from tillroll.ledger.engine import lock_store_row, writing
+from tillroll.ledger.engine import lock_store_row, reading, writing
 from tillroll.ledger.limits.kept import KeptLimit, list_limits, note_limit
 from tillroll.ledger.queries.changes import Scope, add_change
 from tillroll.ledger.tables import change_parts, changes, codes, runs
@@ -33,7 +33,14 @@ Tell = Callable[[Connection, KeptLimit, LimitStep], None]
 def watch_limit(
     engine: Engine, *, store_id: int, limit: KeptLimit, measure: Measure, tell: Tell, now: datetime
 ) -> LimitStep:
-    """Compare a limit with its figure and do what is due. Returns what was done."""
+    """Compare a limit with its figure and do what is due. Returns what was done.
+
+    Asked at every turn, so it reads first: mostly nothing has changed, and then nobody's writing is waited for.
+    """
+    with reading(engine) as connection:
+        figure = measure(connection, limit)
+    if next_step(limit, figure) is LimitStep.NONE and figure == limit.figure:
+        return LimitStep.NONE
     with writing(engine) as connection:
         lock_store_row(connection, store_id)
         present = list_limits(connection, store_id, kind=limit.kind, campaign=limit.campaign)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.states import LeakKind, UsedBy
 from tillroll.campaign.text.addresses import mailbox_of
-from tillroll.ledger.engine import insert_new, writing
+from tillroll.ledger.engine import insert_new, reading, writing
 from tillroll.ledger.tables import leak_checks, leaks, orders, redemptions
 from tillroll.track.results.leaks.decide import MANY, STRANGERS, is_burst, used_by
 from tillroll.track.results.leaks.people import JudgedUse, KnownPeople, next_uses, told_of
@@ -27,12 +27,15 @@ _HOUR = timedelta(hours=1)
 
 
 def judge_uses(engine: Engine, *, store_id: int, now: datetime) -> frozenset[str] | None:
-    """Look at the next uses. Returns the campaigns that they are of, or None if there were none. Safe to repeat."""
-    with writing(engine) as connection:
-        last = sa.select(sa.func.max(leak_checks.c.redemption_id)).where(leak_checks.c.store_id == store_id)
-        uses = next_uses(connection, store_id, after=connection.scalar(last) or 0, most=PIECE)
-        if not uses:
+    """Look at the next uses. Returns the campaigns that they are of, or None if there were none. Safe to repeat.
+
+    Asked at every turn, so it reads first: mostly there are none, and then nobody's writing is waited for.
+    """
+    with reading(engine) as connection:
+        if not _unjudged(connection, store_id, most=1):
             return None
+    with writing(engine) as connection:
+        uses = _unjudged(connection, store_id, most=PIECE)
         found = _who_used(connection, store_id, uses)
         rows = [
             {
@@ -63,6 +66,12 @@ def judge_uses(engine: Engine, *, store_id: int, now: datetime) -> frozenset[str
             ],
         )
     return frozenset(use.campaign for use in uses)
+
+
+def _unjudged(connection: Connection, store_id: int, *, most: int) -> list[JudgedUse]:
+    """Return the next uses that nobody has looked at."""
+    last = sa.select(sa.func.max(leak_checks.c.redemption_id)).where(leak_checks.c.store_id == store_id)
+    return next_uses(connection, store_id, after=connection.scalar(last) or 0, most=most)
 
 
 def _is_strange(found: UsedBy) -> bool:
