@@ -64,7 +64,7 @@ class StoreUse(StrEnum):
 
 
 WORKS_AGAIN = frozenset({StoreUse.NONE, StoreUse.RETURNED})
-"""The store's word is not against a code."""
+"""What the store says of a code that works."""
 
 
 CODE_OPEN = frozenset({CodeState.RESERVED, CodeState.POSTING})

@@ -25,7 +25,7 @@ class LimitStep(StrEnum):
 
 
 def next_step(limit: KeptLimit, figure: Decimal) -> LimitStep:
-    """Return what is due now. Who resumes the codes is not contradicted until the bar is another, or is reached once more."""
+    """Return what is due now. Codes that a person resumed stay so until the bar is changed, or reached again from below."""
     if figure >= limit.bar:
         return LimitStep.STAY if limit.is_reached else LimitStep.PAUSE
     if limit.paused_for is not None:

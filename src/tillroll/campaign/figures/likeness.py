@@ -33,7 +33,7 @@ _NOT_PART_OF_A_STREET = frozenset(
 _INSIDE_A_HOUSE = frozenset(
     {"apt", "apartment", "flat", "unit", "floor", "stanovanje", "suite", "top", "app"}
 )
-"""Words after which comes the number of a door: it is the same household's for our purpose."""
+"""Words before the number of a flat. It is left out: all who live in one house count as one household."""
 
 _ROLES = frozenset({"info", "office", "hello", "mail", "contact", "sales", "admin", "shop", "kontakt"})
 _LONG_ENOUGH = 6  # of a mailbox's name, to be the same person's at two providers

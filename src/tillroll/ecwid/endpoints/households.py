@@ -1,4 +1,4 @@
-"""Postal addresses and surnames of the store's people, as digests: by these, households are told apart. They go no further."""
+"""Postal addresses and surnames of the store's people, as digests by which households are told apart. The texts are not kept."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _CONTRAST = 3.0  # what WCAG asks of graphics
 
 
 def chart_picture(name: str, shares: Sequence[float], *, colour: str, dark_paper: str) -> Picture:
-    """Return bars with heights from 0 to 1, the last one strong. Around them one sees what the picture stands on.
+    """Return bars with heights from 0 to 1, the last one strong. The background is transparent.
 
     `colour` is one that can be seen on the paper; it is moved until it can also be seen on the dark one.
     """
