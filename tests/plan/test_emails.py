@@ -232,7 +232,7 @@ def test_each_language_is_read_with_its_own_template(ledger: Engine) -> None:
     (verdict,) = [each for each in found(proposal) if each.level is VerdictLevel.REFUSE]
     assert state is RunState.REFUSED
     assert verdict.text.startswith(
-        "templates/winback/message.de.txt.j2, line 1: it says 20 %, but the offer is 15 %"
+        "templates/winback/message.de.txt.j2: it says 20 %, but the offer is 15 %"
     )
 
 
