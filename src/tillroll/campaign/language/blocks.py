@@ -15,7 +15,7 @@ from tillroll.campaign.language.message import MessageChange, MessageSettings, U
 from tillroll.campaign.language.offer import Offer, OfferChange
 from tillroll.campaign.text.block import Block, Name
 from tillroll.campaign.text.money import Amount
-from tillroll.campaign.text.units import Day, Duration, KeyFault, Share, Weight, Whole
+from tillroll.campaign.text.units import Day, Duration, KeyFault, Period, Share, Weight, Whole
 
 SHARED_PATTERN = r"^[A-Z0-9][A-Z0-9-]{2,35}$"
 
@@ -49,12 +49,12 @@ class StoreHoldout(Block):
     since: Day = Field(
         description="The first day on which they are held back, by UTC.", examples=["2026-12-01"]
     )
-    renewed: Duration = Field(
+    renewed: Period = Field(
         default=timedelta(days=180),
         ge=timedelta(days=30),
         description="How long the same people are held back; then others are drawn.",
     )
-    orders_within: Duration = Field(
+    orders_within: Period = Field(
         default=timedelta(days=60),
         ge=timedelta(days=7),
         description="How long each person's orders count, from the first run on that would have reached them.",
@@ -111,7 +111,7 @@ class Codes(Block):
         description="Make the codes this long before the run's time, paused; they are activated at its time.",
         examples=["2h"],
     )
-    delete_after: Duration | None = Field(
+    delete_after: Period | None = Field(
         default=None,
         description="Delete expired codes in the store this long after their expiry; the ledger keeps them.",
         examples=["90d"],
@@ -146,7 +146,7 @@ class Approval(Block):
     """How many people must approve, and how long a plan may wait for them."""
 
     by: Whole = Field(default=1, ge=1, le=10, description="How many different people must approve.")
-    expires: Duration = Field(default=timedelta(hours=48), description="How long a plan may await approval.")
+    expires: Period = Field(default=timedelta(hours=48), description="How long a plan may await approval.")
     auto_when: AutoWhen | None = None
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from tillroll.campaign.language.calendar import SomeDays, whole_year
 from tillroll.campaign.language.translations import Language
 from tillroll.campaign.text.block import Block, Line, Name
-from tillroll.campaign.text.units import Duration, KeyFault, Rate, Window
+from tillroll.campaign.text.units import KeyFault, Period, Rate, Window
 
 
 class IfUnknown(StrEnum):
@@ -86,7 +86,7 @@ def _without_languages(raw: object) -> object:
 class Reminder(Block):
     """A second e-mail, before the code expires, to customers who have not used it."""
 
-    before_expiry: Duration = Field(examples=["3d"])
+    before_expiry: Period = Field(examples=["3d"])
     template: Name
     subject: Line
     subjects: Subjects = Field(default_factory=dict)

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from tillroll.campaign.language.message import Subjects
 from tillroll.campaign.language.translations import Language
 from tillroll.campaign.text.block import LINE_PATTERN, Block, Line, Name
-from tillroll.campaign.text.units import Duration, KeyFault, say_duration
+from tillroll.campaign.text.units import KeyFault, Period, say_duration
 
 _SHORTEST = timedelta(days=30)
 
@@ -18,7 +18,7 @@ _SHORTEST = timedelta(days=30)
 class PrivacyRules(Block):
     """What is forgotten by itself, and when. Without this file nothing is."""
 
-    recipients: Duration | None = Field(
+    recipients: Period | None = Field(
         default=None,
         description="How long after a run's end Tillroll keeps the names and addresses of those it wrote to. Its sums stay.",
         examples=["730d"],
@@ -54,9 +54,7 @@ class Confirmation(Block):
         examples=["en"],
     )
     subjects: Subjects = Field(default_factory=dict)
-    valid: Duration = Field(
-        default=timedelta(days=3), description="How long its link works.", examples=["3d"]
-    )
+    valid: Period = Field(default=timedelta(days=3), description="How long its link works.", examples=["3d"])
 
     @field_validator("valid")
     @classmethod

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.text.block import Block, Line
-from tillroll.campaign.text.units import Duration, WallTime, Whole, show_value
+from tillroll.campaign.text.units import Duration, Period, WallTime, Whole, show_value
 from tillroll.campaign.text.zones import zone_names, zone_of
 
 
@@ -26,7 +26,7 @@ class IfLate(StrEnum):
 class Again(Block):
     """How often the same customer (or product) may enter."""
 
-    after: Duration = Field(description="The shortest time between two entries.", examples=["30d"])
+    after: Period = Field(description="The shortest time between two entries.", examples=["30d"])
     most: Whole | None = Field(default=None, ge=1, description="The most entries in total.")
 
 
@@ -41,7 +41,7 @@ class When(Block):
         "time.",
         examples=["0 10 * * MON"],
     )
-    every: Duration | None = Field(
+    every: Period | None = Field(
         default=None,
         description="The time between runs, from when the campaign was first seen. It is elapsed time: when the clocks "
         "change, the hour of the day changes too.",

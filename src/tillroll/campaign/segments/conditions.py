@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tillroll.campaign.language.models import Block, Line, Name
 from tillroll.campaign.language.translations import Language
-from tillroll.campaign.text.units import Ago, Duration, KeyFault, Number, Whole
+from tillroll.campaign.text.units import Ago, KeyFault, Number, Period, Whole
 
 MOST_NAMES = 1_000
 """The most names in one condition; more belong in an uploaded list (rules/lists/)."""
@@ -21,7 +21,7 @@ _MOST_MONEY = 10_000_000_000  # multiplied by a number of orders, it still fits 
 COUNTRY_PATTERN = r"^[A-Z]{2}$"
 Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]  # ISO 3166-1 alpha-2
 Within = Annotated[
-    Duration | None, Field(description="Only what happened in this time until now.", examples=["90d"])
+    Period | None, Field(description="Only what happened in this time until now.", examples=["90d"])
 ]
 Skus = Annotated[
     tuple[Line, ...],

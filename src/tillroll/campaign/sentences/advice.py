@@ -14,10 +14,12 @@ from decimal import Decimal
 from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, Offer
 from tillroll.campaign.text.money import Percent
 from tillroll.campaign.text.source import Path
-from tillroll.campaign.text.units import say_duration
+from tillroll.campaign.text.units import say_duration, spell_duration
 
 _YEAR = timedelta(days=365)
 _MIDNIGHT = time(0, 0)
+_SHORTEST_WAIT = timedelta(minutes=5)
+"""A wait of fewer minutes was probably meant in months."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,13 @@ def _on_schedule(campaign: Campaign) -> Iterator[Advice]:
     if when.at is not None and when.at.time() == _MIDNIGHT:
         problem = f"runs at midnight, as the day begins; for the morning write {when.at:%Y-%m-%d} 09:00"
         yield Advice(rule="midnight", path=("when", "at"), problem=problem)
+    waits: list[tuple[Path, timedelta | None]] = [(("when", "after"), when.after)]
+    waits += [(("steps", index, "wait"), step.wait) for index, step in enumerate(campaign.steps)]
+    for path, wait in waits:
+        if wait is not None and wait < _SHORTEST_WAIT:
+            minutes = wait // timedelta(minutes=1)
+            problem = f"{minutes}m is {spell_duration(wait)}; for months write days, like {minutes * 30}d"
+            yield Advice(rule="minutes", path=path, problem=problem)
     is_yearly = when.on is not None and when.on.kind.is_yearly
     if is_yearly and when.again is not None and _YEAR < when.again.after < 2 * _YEAR:
         problem = (

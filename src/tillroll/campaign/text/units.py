@@ -75,6 +75,22 @@ def parse_duration(raw: Any) -> timedelta:
     return length
 
 
+_MOST_MONTHS = 24
+"""`1m` to `24m` may be meant in months where minutes make no sense."""
+
+
+def parse_period(raw: Any) -> timedelta:
+    """Parse a duration where minutes make little sense: `3m`, which many people write for three months, is refused."""
+    match = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    if match is not None and match[2] == "m" and 0 < int(match[1]) <= _MOST_MONTHS:
+        means = spell_duration(timedelta(minutes=int(match[1])))
+        raise ValueError(
+            f"{show_value(raw)} means {means}; for months write days, like {int(match[1]) * 30}d; "
+            "the shortest time here is 30m"
+        )
+    return parse_duration(raw)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lifetime:
     """How long a code is valid. Days and weeks end with a day of the store's clock; hours and minutes are exact."""
@@ -90,7 +106,7 @@ def parse_lifetime(raw: Any) -> Lifetime:
     """Parse `14d` and `2w`, which last to the end of a day, or `24h` and `90m`, which are exact."""
     if isinstance(raw, Lifetime):
         return raw
-    length = parse_duration(raw)
+    length = parse_period(raw)
     return Lifetime(length=length, ends_with_day=isinstance(raw, str) and raw.strip()[-1] in "dw")
 
 
@@ -101,7 +117,7 @@ def parse_ago(raw: Any) -> timedelta:
     match = _AGO.fullmatch(raw.strip()) if isinstance(raw, str) else None
     if match is None:
         raise ValueError(f"{show_value(raw)} is not a time in the past; write it like 90d ago or 6h ago")
-    return parse_duration(match[1])
+    return parse_period(match[1])
 
 
 def parse_decimal(raw: Any) -> Decimal:
@@ -256,6 +272,7 @@ def _text(pattern: str) -> WithJsonSchema:
 _ONE_DURATION = r"[0-9]{1,5}\s*[mhdw]"
 _MINUTE = r"([01]\d|2[0-3]):[0-5]\d"
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), _text(rf"^\s*{_ONE_DURATION}\s*$")]
+Period = Annotated[timedelta, BeforeValidator(parse_period), _text(rf"^\s*{_ONE_DURATION}\s*$")]
 Ago = Annotated[timedelta, BeforeValidator(parse_ago), _text(rf"^\s*{_ONE_DURATION}\s+ago\s*$")]
 Number = Annotated[Decimal, BeforeValidator(parse_decimal), WithJsonSchema({"type": "number"})]
 Share = Annotated[Decimal, BeforeValidator(parse_share), _text(r"^\s*[0-9]{1,2}([.][0-9]+)?\s*%\s*$")]

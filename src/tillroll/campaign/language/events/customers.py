@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tillroll.campaign.language.events.kind import EventKind, say_when
 from tillroll.campaign.text.block import Block, Line
-from tillroll.campaign.text.units import Duration, spell_duration
+from tillroll.campaign.text.units import Period, spell_duration
 
 
 class CustomerCreated(Block):
@@ -16,7 +16,7 @@ class CustomerCreated(Block):
 class Inactive(Block):
     """A customer has not ordered for a while."""
 
-    for_: Duration = Field(alias="for", description="How long without an order.", examples=["90d"])
+    for_: Period = Field(alias="for", description="How long without an order.", examples=["90d"])
 
 
 class GroupEntered(Block):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tillroll.campaign.language.events.kind import EventKind
 from tillroll.campaign.text.block import Block, Line
-from tillroll.campaign.text.units import Duration, spell_duration
+from tillroll.campaign.text.units import Period, spell_duration
 from tillroll.campaign.text.written.days import DayOrder
 
 _DAY = timedelta(days=1)
@@ -18,7 +18,7 @@ _YEAR = timedelta(days=365)
 class Anniversary(Block):
     """The anniversary of a customer's first order."""
 
-    before: Duration | None = Field(
+    before: Period | None = Field(
         default=None, description="How long before the start of the day.", examples=["7d"]
     )
 
@@ -31,7 +31,7 @@ class Birthday(Block):
         default=None,
         description="Which number comes first in dates like 03/04/1990; by default as the other dates of the field show.",
     )
-    before: Duration | None = Field(
+    before: Period | None = Field(
         default=None, description="How long before the start of the day.", examples=["7d"]
     )
 
