@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,15 @@ from tests.campaign.files import changed
 from tillroll.campaign import parse_book
 from tillroll.campaign.language.blocks import Variant
 from tillroll.campaign.text.money import parse_amount
-from tillroll.campaign.text.units import parse_day, parse_decimal, parse_duration, parse_wall_time
+from tillroll.campaign.text.units import (
+    parse_ago,
+    parse_day,
+    parse_decimal,
+    parse_duration,
+    parse_lifetime,
+    parse_period,
+    parse_wall_time,
+)
 from tillroll.campaign.text.written.habits import amount_meant, day_meant, length_meant, number_meant
 
 
@@ -115,3 +125,36 @@ def test_the_weights_of_variants() -> None:
     assert weights == [50, 25, 50]
     files = changed(("approval:", "variants: [{name: alone}]\napproval:"))
     assert "the list needs at least 2 entries" in [each.problem for each in parse_book(files).findings]
+
+
+@pytest.mark.parametrize(
+    ("text", "days"), [("1m", "30d"), ("3m", "90d"), (" 12 m ", "360d"), ("24m", "720d"), ("30m", None)]
+)
+def test_a_month_is_not_taken_for_a_minute(text: str, days: str | None) -> None:
+    for parse in (parse_period, parse_lifetime, lambda raw: parse_ago(f"{raw} ago")):
+        if days is None:
+            parse(text)
+        else:
+            with pytest.raises(ValueError, match=f"for months write days, like {days}"):
+                parse(text)
+    assert parse_duration("1m") == timedelta(minutes=1)  # a wait of minutes is one
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ("exclude: [staff]", "exclude: staff", "write [staff]"),
+        ('cron: "0 9 1 * *"', "on: {group_entered: Trade}", "write {group: Trade}"),
+        ('cron: "0 9 1 * *"', "on: {inactive: 90d}", "write {for: 90d}"),
+        ("exclude: [staff]", "exclude: {staff: true}", "a block of keys is not a list, like [one, two]"),
+    ],
+)
+def test_a_word_where_a_list_or_a_block_belongs(before: str, after: str, line: str) -> None:
+    findings = parse_book(changed((before, after))).findings
+    assert [line in each.problem for each in findings] == [True]
+
+
+def test_a_list_whose_entry_is_at_fault_is_not_empty() -> None:
+    path = "rules/segments/some.yaml"
+    findings = parse_book({path: b"title: Some\nwhere: {country: {in: [Germany]}}\n"}).findings
+    assert [(each.key, each.suggestion) for each in findings] == [("where.country.in[0]", "DE")]

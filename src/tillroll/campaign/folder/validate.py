@@ -30,7 +30,7 @@ _KINDS = {  # pydantic's error type → what the value should be
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
     **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a number"),
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
-    **dict.fromkeys(("tuple_type", "list_type"), "a list, like [one, two]"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"),
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "a block of keys and values"),
 }
 _BOUNDS = {
@@ -67,7 +67,17 @@ def validate(model: type[_Model], source: Source) -> tuple[_Model | None, list[F
         return model.model_validate(source.data), []
     except ValidationError as faults:
         errors = faults.errors(include_url=False)[:MOST_FINDINGS]
-        return None, sorted(_without_echoes(_finding(model, source, dict(error)) for error in errors))
+        told = (dict(error) for error in errors)
+        own = [fault for fault in told if not _is_echo(source, fault)]
+        return None, sorted(_without_echoes(_finding(model, source, fault) for fault in own))
+
+
+def _is_echo(source: Source, fault: dict[str, Any]) -> bool:
+    """Whether a list counts as too short only because some of its entries have faults of their own."""
+    if fault["type"] != "too_short":
+        return False
+    given = _value_at(source.data, _path_in_file(source, fault))
+    return isinstance(given, list) and len(given) >= fault["ctx"]["min_length"]
 
 
 def _without_echoes(findings: Iterable[Finding]) -> set[Finding]:
@@ -112,9 +122,8 @@ def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> F
     error = context.get("error")
     if isinstance(error, KeyFault):
         path = (*path, error.key)
-    problem = _sentence(kind, context, fault, _value_at(source.data, path))
-    if kind in {"model_type", "model_attributes_type"} and (keys := _keys_at(model, path)):
-        problem += f"; its keys are {', '.join(keys)}"
+    keys = _keys_at(model, path)
+    problem = _sentence(kind, context, fault, _value_at(source.data, path), keys)
     return source.finding(path, problem, suggestion=_code_meant(context, _value_at(source.data, path)))
 
 
@@ -127,13 +136,27 @@ def _code_meant(context: dict[str, Any], given: Any) -> str:
     return language_fault(given.strip())[1] if context.get("pattern") == LANGUAGE_PATTERN else ""
 
 
-def _sentence(kind: str, context: dict[str, Any], fault: dict[str, Any], given: Any) -> str:
-    """Return the fault as a sentence without pydantic's terms."""
+def _form_meant(kind: str, given: Any, keys: list[str]) -> str:
+    """Return what to write instead of one plain value where a list or a block with these keys belongs."""
+    is_plain = isinstance(given, str | int | float) and not isinstance(given, bool)
+    if kind in {"tuple_type", "list_type"}:
+        return f"; write [{given}]" if is_plain else ", like [one, two]"
+    if kind not in {"model_type", "model_attributes_type"} or not keys:
+        return ""
+    return (
+        f"; write {{{keys[0]}: {given}}}"
+        if is_plain and len(keys) == 1
+        else f"; its keys are {', '.join(keys)}"
+    )
+
+
+def _sentence(kind: str, context: dict[str, Any], fault: dict[str, Any], given: Any, keys: list[str]) -> str:
+    """Return the fault as a sentence without pydantic's terms; `keys` are those of the block that belongs there."""
     if kind == "value_error":
         return str(context.get("error") or fault["msg"]).removeprefix("Value error, ")
     if kind in _KINDS:
         quotes = " (put it in quotes)" if kind == "string_type" and isinstance(given, int | float) else ""
-        return f"{show_value(given)} is not {_KINDS[kind]}{quotes}"
+        return f"{show_value(given)} is not {_KINDS[kind]}{quotes}{_form_meant(kind, given, keys)}"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         limit = context[name]
