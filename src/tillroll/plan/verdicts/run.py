@@ -95,7 +95,7 @@ def _instead(campaign: Campaign) -> str:
             "; anybody can pass a shared code on: write budget: {discount: 500}, at which it is paused in the store, or leave "
             "shared: out, so that each customer gets a code of their own"
         )
-    if campaign.offer is not None and campaign.offer.uses is Uses.UNLIMITED:
+    if campaign.offer is not None and campaign.offer.uses is not Uses.SINGLE:
         return "; write uses: single, so that each code works once, or budget: {discount: 500}, at which they are paused"
     return ""
 
