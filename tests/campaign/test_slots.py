@@ -195,6 +195,15 @@ def test_the_earliest_moment_is_never_in_the_past_or_in_quiet_time(
         ),
         ("back_in_stock", "when a product is back in stock"),
         ({"overstocked": {"over": 100}}, "when more than 100 pieces of a product are in stock"),
+        (
+            {"overstocked": {"over": 9, "categories": ["Cups", "Tea/Green"]}},
+            "when more than 9 pieces of a product in Cups or Tea/Green are in stock",
+        ),
+        (
+            {"low_stock": {"below": 5, "categories": ["Tea"]}},
+            "when fewer than 5 pieces of a product in Tea are left",
+        ),
+        ({"back_in_stock": {"categories": ["Tea"]}}, "when a product in Tea is back in stock"),
         ({"low_stock": {"below": 5}}, "when fewer than 5 pieces of a product are left"),
         ("low_stock", "when a product is running low"),
         ({"custom": {"event": "quiz"}}, "when the event quiz is received"),

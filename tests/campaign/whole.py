@@ -120,9 +120,9 @@ EVENTS = {
     "favourite_added": "{favourite_added: {}}",
     "favourite_price_drop": "{favourite_price_drop: {by_at_least: 10%}}",
     "favourite_back_in_stock": "{favourite_back_in_stock: {}}",
-    "back_in_stock": "{back_in_stock: {}}",
-    "overstocked": "{overstocked: {over: 100}}",
-    "low_stock": "{low_stock: {below: 5}}",
+    "back_in_stock": "{back_in_stock: {categories: [Tea/Green]}}",
+    "overstocked": "{overstocked: {over: 100, categories: [Tea, Cups]}}",
+    "low_stock": "{low_stock: {below: 5, categories: [Tea]}}",
     "custom": "{custom: {event: quiz-finished}}",
 }
 """Each event with all its conditions, as written under `on:`."""

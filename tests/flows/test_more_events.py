@@ -1,4 +1,4 @@
-"""Time to buy again, favourites that got cheaper or came back, and groups that were entered: found once, for the right people."""
+"""Time to buy again, favourites that got cheaper or came back, groups that were entered, stock of a category: found once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from tests.shop import NOW
 from tillroll.flows.enroll import enroll
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import (
+    categories,
     entries,
     favourites,
     group_changes,
     order_items,
+    product_categories,
     product_prices,
     products,
     stock_changes,
@@ -227,3 +229,36 @@ def test_who_was_put_into_a_group_or_registered_in_it_is_found_once(ledger: Engi
     write(ledger, group_changes, {"customer_id": 1, **moved}, {"customer_id": 3, **moved})
     look(ledger, NOW, NOW + timedelta(minutes=1))
     assert [customer for customer, _ in entered(ledger)] == [1, 4]
+
+
+# --- stock of a category ---
+
+
+@pytest.mark.parametrize(
+    ("on", "found"),
+    [
+        ("{overstocked: {over: 30, categories: [Tea]}}", [1, 2]),  # of the category, and of the one below it
+        ("{overstocked: {over: 30, categories: [Tea/Green, cups]}}", [2, 3]),
+        ("{overstocked: {over: 30, categories: [Pots]}}", []),  # no such category: nothing, not everything
+        ("{low_stock: {below: 60, categories: [Cups]}}", [3]),
+        ("{back_in_stock: {categories: [Green]}}", [2]),
+    ],
+)
+def test_an_event_of_stock_is_of_the_categories_it_names(ledger: Engine, on: str, found: list[int]) -> None:
+    shop_with(ledger, clear=campaign(on, who="who: {segment: regulars}"))
+    tree = [(10, None, "Tea"), (11, 10, "Green"), (20, None, "Cups")]
+    shelves = [
+        {"category_id": own, "parent_id": parent, "name": name, "enabled": True, "seen_at": NOW}
+        for own, parent, name in tree
+    ]
+    write(ledger, categories, *shelves)
+    for product_id, category_id in ((1, 10), (2, 11), (3, 20), (4, None)):
+        add_product(ledger, 1, product_id, quantity=50)
+        if category_id is not None:
+            write(ledger, product_categories, {"product_id": product_id, "category_id": category_id})
+    back = {"was_in_stock": False, "in_stock": True, "quantity_before": 0, "quantity": 50, "at": NOW}
+    write(ledger, stock_changes, *({"product_id": number, **back} for number in (1, 2, 3, 4)))
+    look(ledger, NOW)
+    with reading(ledger) as connection:
+        query = sa.select(entries.c.product_id).order_by(entries.c.product_id)
+        assert list(connection.scalars(query)) == found

@@ -6,6 +6,7 @@ So adding an event takes four files: its model and record (`campaign/language/ev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, get_args
@@ -42,7 +43,7 @@ class Source:
     def order_total(self) -> Decimal:
         return Decimal(50)
 
-    def product(self, *, plentiful: bool = False) -> dict[str, Any]:
+    def product(self, *, plentiful: bool = False, of: Sequence[str] = ()) -> dict[str, Any]:
         return {
             "id": 1,
             "name": "Pot",

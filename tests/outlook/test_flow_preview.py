@@ -270,12 +270,14 @@ def test_a_made_up_cart_has_the_discount_that_its_total_comes_to(ledger: Engine)
         ("{group_entered: {group: General}}", ""),
         ("{time_to_buy_again: {product: TEA-6}}", "The store has no product 'TEA-6' (did you mean TEA-5?)."),
         ("{time_to_buy_again: {product: TEA-5}}", ""),
+        ("{overstocked: {over: 5, categories: [Pots]}}", "The store has no category 'Pots'."),
         ("{birthday: {field: Brithday}}", "No customer has the field 'Brithday'; no customer has any."),
     ],
 )
 def test_a_name_that_the_store_does_not_have_is_noted(sqlite_url: str, on: str, note: str) -> None:
     engine = open_engine(sqlite_url)
-    add_product(engine, shop(engine, person(1)), 5)
-    found = looked_at(engine, campaign(on, OFFER.replace("SUBJECT", "hello")))
+    add_product(engine, shop(engine, person(1, orders=2, last_order_at=NOW - 200 * DAY)), 5)
+    who = "who: {segment: lapsed-90}" if "stock" in on else ""
+    found = looked_at(engine, campaign(on, OFFER.replace("SUBJECT", "hello"), who=who))
     engine.dispose()
     assert found.notes == ((note,) if note else ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +22,7 @@ from tillroll.flows.finders.finder import product_facts
 from tillroll.ledger.engine import reading
 from tillroll.ledger.tables import customers, products
 from tillroll.plan.audience.select import Selection
+from tillroll.plan.goods.categories import of_categories
 
 _ORDER_TOTAL = Decimal(50)  # in a store that never had an order
 
@@ -42,8 +44,8 @@ class _StoreSource:
         orders, spent = self.connection.execute(query.where(customers.c.store_id == self.store_id)).one()
         return (Decimal(spent) / int(orders)).quantize(Decimal("0.01")) if orders else _ORDER_TOTAL
 
-    def product(self, *, plentiful: bool = False) -> dict[str, Any]:
-        """Return the facts of a product, one that is on sale if there is any; made up if the store has no products."""
+    def product(self, *, plentiful: bool = False, of: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the facts of a product, one that is on sale if there is any; made up if the categories have no products."""
         pieces = products.c.quantity.desc() if plentiful else products.c.quantity
         uncounted_last = sa.case((products.c.quantity.is_(None), 1), else_=0)
         order = (
@@ -54,6 +56,8 @@ class _StoreSource:
             products.c.product_id,
         )
         query = sa.select(products).where(products.c.store_id == self.store_id)
+        if of:
+            query = query.where(of_categories(self.connection, self.store_id, of))
         row = self.connection.execute(query.order_by(*order).limit(1)).first()
         if row is None:
             return {"id": 0, "name": "a product", "sku": "SAMPLE", "price": None, "url": "", "picture": ""}

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from tillroll.campaign import Revision
 from tillroll.campaign.frozen.proposal import AudienceDigest
 from tillroll.campaign.frozen.recipient import Recipient
+from tillroll.campaign.language.events.products import OfCategories
 from tillroll.campaign.language.models import AppliesTo, Unless
 from tillroll.flows.finders.birthday_field import say_birthdays
 from tillroll.flows.frequency import Usual, usual_number
@@ -43,6 +44,7 @@ from tillroll.outlook.plan_preview import (
 from tillroll.plan.audience.subject import Subject
 from tillroll.plan.freeze import ReadAudience, overlap_counter
 from tillroll.plan.goods.catalog import find_goods
+from tillroll.plan.goods.categories import find_categories
 from tillroll.plan.segments.names import say_missing_group
 
 _ENDS = {
@@ -128,7 +130,7 @@ def preview_flow(request: PreviewRequest) -> FlowPreview:
 
 
 def _notes(request: PreviewRequest) -> tuple[str, ...]:
-    """Return what the store lacks of what the event names: birthdays, a customer group, a product."""
+    """Return what the store lacks of what the event names: birthdays, a customer group, a product, categories."""
     event, store_id = event_of(request), request.store.id
     clause = ""
     with reading(request.engine) as connection:
@@ -136,6 +138,8 @@ def _notes(request: PreviewRequest) -> tuple[str, ...]:
             return tuple(say_birthdays(connection, store_id, event.birthday))
         if event.group_entered is not None:
             clause = say_missing_group(connection, store_id, event.group_entered.group)
+        if isinstance(event.conditions, OfCategories):
+            clause = "; ".join(find_categories(connection, store_id, event.conditions.categories)[1])
     if event.time_to_buy_again is not None and event.time_to_buy_again.product is not None:
         wanted = AppliesTo(products=(event.time_to_buy_again.product,))
         match = find_goods(request.engine, store_id, wanted)

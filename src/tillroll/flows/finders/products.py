@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -13,6 +13,7 @@ from tillroll.campaign.language.events.products import (
     OVERSTOCKED,
     BackInStock,
     LowStock,
+    OfCategories,
     Overstocked,
 )
 from tillroll.flows.finders.finder import (
@@ -25,9 +26,12 @@ from tillroll.flows.finders.finder import (
     stream,
 )
 from tillroll.ledger.tables import products, stock_changes
+from tillroll.plan.goods.categories import of_categories
 
 
-def _back_in_stock(connection: Connection, window: EventWindow, _: BackInStock) -> Iterator[StoreEvent]:
+def _back_in_stock(
+    connection: Connection, window: EventWindow, conditions: BackInStock
+) -> Iterator[StoreEvent]:
     query = (
         sa.select(stock_changes, *SHOWN)
         .join(products, same_product(stock_changes))
@@ -37,6 +41,7 @@ def _back_in_stock(connection: Connection, window: EventWindow, _: BackInStock) 
             stock_changes.c.was_in_stock.is_(sa.false()),
             stock_changes.c.in_stock.is_(sa.true()),
             products.c.in_stock.is_(sa.true()),
+            *_in_categories(connection, window.store_id, conditions),
         )
         .order_by(stock_changes.c.id)
     )
@@ -53,7 +58,8 @@ def _overstocked(
     connection: Connection, window: EventWindow, conditions: Overstocked
 ) -> Iterator[StoreEvent]:
     is_over = products.c.quantity > conditions.over
-    yield from _by_quantity(connection, window, is_over, f"over {conditions.over}")
+    holds = (is_over, *_in_categories(connection, window.store_id, conditions))
+    yield from _by_quantity(connection, window, holds, f"over {conditions.over}")
 
 
 def _low_stock(connection: Connection, window: EventWindow, conditions: LowStock) -> Iterator[StoreEvent]:
@@ -61,19 +67,27 @@ def _low_stock(connection: Connection, window: EventWindow, conditions: LowStock
         is_low: sa.ColumnElement[bool] = products.c.quantity < conditions.below
     else:
         is_low = products.c.quantity <= products.c.low_stock_at
-    yield from _by_quantity(connection, window, sa.and_(is_low, products.c.in_stock.is_(sa.true())), "low")
+    of = _in_categories(connection, window.store_id, conditions)
+    yield from _by_quantity(connection, window, (is_low, products.c.in_stock.is_(sa.true()), *of), "low")
+
+
+def _in_categories(
+    connection: Connection, store_id: int, conditions: OfCategories
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the condition for products of the categories; none for products of any. An unknown category has no products."""
+    return (of_categories(connection, store_id, conditions.categories),) if conditions.categories else ()
 
 
 def _by_quantity(
-    connection: Connection, window: EventWindow, holds: sa.ColumnElement[bool], key_words: str
+    connection: Connection, window: EventWindow, holds: Sequence[sa.ColumnElement[bool]], key_words: str
 ) -> Iterator[StoreEvent]:
-    """Yield products whose quantity fulfils a condition now, whenever it began to.
+    """Yield products whose quantity fulfils conditions now, whenever it began to.
 
     Their key is that of a day, so `again:` decides whether another day counts once more.
     """
     today = window.now.astimezone(window.zone).date()
     query = sa.select(products).where(
-        products.c.store_id == window.store_id, products.c.enabled.is_(sa.true()), holds
+        products.c.store_id == window.store_id, products.c.enabled.is_(sa.true()), *holds
     )
     if not window.in_a_new_hour:
         query = query.where(products.c.seen_at >= window.since)

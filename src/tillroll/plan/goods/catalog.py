@@ -8,12 +8,13 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.folder.goods import GoodsCategory, GoodsIndex, GoodsMatch, GoodsProduct, look_up
+from tillroll.campaign.folder.goods import GoodsIndex, GoodsMatch, GoodsProduct, look_up
 from tillroll.campaign.language.models import AppliesTo
 from tillroll.ledger.engine import reading
 from tillroll.ledger.mirror.prices import prices_digest
 from tillroll.ledger.records import Store
-from tillroll.ledger.tables import categories, looks, products, variations
+from tillroll.ledger.tables import looks, products, variations
+from tillroll.plan.goods.categories import every_category
 
 _SCOPE = "read_catalog"
 _MOST_SKUS = 20_000  # that are compared with an unknown SKU
@@ -79,19 +80,9 @@ def _index(connection: Connection, store_id: int, wanted: AppliesTo) -> GoodsInd
             for row in rows
         ],
         variations=[(row.sku, row.product_id) for row in variation_rows],
-        categories=_every_category(connection, store_id) if wanted.categories else (),
+        categories=every_category(connection, store_id) if wanted.categories else (),
         skus=() if existing >= set(skus) else _every_sku(connection, store_id),
     )
-
-
-def _every_category(connection: Connection, store_id: int) -> list[GoodsCategory]:
-    query = sa.select(categories).where(categories.c.store_id == store_id).order_by(categories.c.category_id)
-    return [
-        GoodsCategory(
-            category_id=row.category_id, parent_id=row.parent_id, name=row.name, enabled=row.enabled
-        )
-        for row in connection.execute(query)
-    ]
 
 
 def _every_sku(connection: Connection, store_id: int) -> list[str]:

@@ -10,16 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.folder.goods import GoodsCategory, GoodsIndex, look_up
-from tillroll.campaign.language.models import AppliesTo
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.scores import ScoreBoundaries
 from tillroll.campaign.segments.segment import Segment, leaves
 from tillroll.campaign.text.findings import nearest
-from tillroll.ledger.tables import categories, order_items, products, stores, variations
+from tillroll.ledger.tables import order_items, products, stores, variations
+from tillroll.plan.goods.categories import Ids, find_categories
 
 _MOST_SKUS = 20_000  # that are compared with an unknown SKU
-Ids = frozenset[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +57,7 @@ def ask(
     skus = sorted({sku.strip() for name, value in conditions for sku in getattr(value, "products", ())})
     paths = sorted({path for value in bought for path in value.categories})
     own, owners = _products(connection, store_id, skus)
-    by_name, unknown = _categories(connection, store_id, paths)
+    by_name, unknown = find_categories(connection, store_id, paths)
     missing = [sku for sku in skus if not owners[sku] and not _ever_sold(connection, store_id, sku)]
     return Question(
         store_id=store_id,
@@ -116,44 +114,6 @@ def _say_missing(connection: Connection, store_id: int, skus: Sequence[str]) -> 
         hint = f" (did you mean {suggestion}?)" if suggestion else ""
         clauses.append(f"the store has no product {sku!r}, and no order names it{hint}")
     return clauses
-
-
-def _categories(
-    connection: Connection, store_id: int, names: Sequence[str]
-) -> tuple[dict[str, Ids], list[str]]:
-    """Return by name or path the ids it means, with all below, and clauses on names that are unknown or ambiguous."""
-    if not names:
-        return {}, []
-    query = sa.select(categories).where(categories.c.store_id == store_id).order_by(categories.c.category_id)
-    all_categories = [
-        GoodsCategory(
-            category_id=row.category_id, parent_id=row.parent_id, name=row.name, enabled=row.enabled
-        )
-        for row in connection.execute(query)
-    ]
-    index = GoodsIndex(products=(), variations=(), categories=all_categories)
-    below: dict[int | None, list[int]] = {}
-    for category in all_categories:
-        below.setdefault(category.parent_id, []).append(category.category_id)
-    by_name: dict[str, Ids] = {}
-    unknown: list[str] = []
-    for name in names:
-        match = look_up(AppliesTo(categories=(name,)), index)
-        unknown += match.unknown
-        by_name[name] = _with_below(below, [category.category_id for category in match.goods.categories])
-    return by_name, unknown
-
-
-def _with_below(below: Mapping[int | None, Sequence[int]], start: Iterable[int]) -> Ids:
-    """Return categories and all below them."""
-    visited: set[int] = set()
-    waiting = list(start)
-    while waiting:
-        category_id = waiting.pop()
-        if category_id not in visited:  # the store's tree may contain a circle
-            visited.add(category_id)
-            waiting += below.get(category_id, ())
-    return frozenset(visited)
 
 
 def _marks(connection: Connection, store_id: int) -> ScoreBoundaries | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -30,8 +30,8 @@ class SampleSource(Protocol):
     def order_total(self) -> Decimal:
         """Return what an order of the store costs on average."""
 
-    def product(self, *, plentiful: bool = False) -> Facts:
-        """Return the facts of a product that the store sells: the scarcest one, or the most plentiful."""
+    def product(self, *, plentiful: bool = False, of: Sequence[str] = ()) -> Facts:
+        """Return the facts of a product that the store sells in these categories: the scarcest one, or the most plentiful."""
 
 
 @dataclass(frozen=True, kw_only=True)

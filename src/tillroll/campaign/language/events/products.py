@@ -8,7 +8,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from tillroll.campaign.language.events.kind import EventKind, Facts, say_when
-from tillroll.campaign.text.block import Block
+from tillroll.campaign.text.block import Block, Line
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.units import Whole
 
@@ -24,17 +24,33 @@ PRODUCT: Mapping[str, Mapping[str, str]] = {
 """The variable of every event that names a product."""
 
 
-class BackInStock(Block):
+class OfCategories(Block):
+    """Which products an event of stock is about."""
+
+    categories: tuple[Line, ...] = Field(
+        default=(),
+        min_length=1,
+        max_length=100,
+        description="Only products in these categories, by name or path (`Tea/Green`), with their subcategories.",
+        examples=[["Tableware"]],
+    )
+
+    def say_of(self) -> str:
+        """Return ` in Tea or Tableware`; empty for products of any category."""
+        return f" in {' or '.join(self.categories)}" if self.categories else ""
+
+
+class BackInStock(OfCategories):
     """A product is back in stock. The audience is `who:`, not one customer."""
 
 
-class Overstocked(Block):
+class Overstocked(OfCategories):
     """A product is overstocked. The audience is `who:`, not one customer."""
 
     over: Whole = Field(ge=1, description="More pieces in stock than this.")
 
 
-class LowStock(Block):
+class LowStock(OfCategories):
     """A product is running low. The audience is `who:`, not one customer."""
 
     below: Whole | None = Field(
@@ -52,21 +68,24 @@ def say_product(facts: Facts) -> str:
 
 def _say_low_awaited(stock: LowStock, _: str, after: timedelta) -> str:
     if stock.below is None:
-        return say_when("a product is running low", after)
-    return say_when(f"fewer than {count_of(stock.below, 'piece')} of a product are left", after)
+        return say_when(f"a product{stock.say_of()} is running low", after)
+    return say_when(
+        f"fewer than {count_of(stock.below, 'piece')} of a product{stock.say_of()} are left", after
+    )
 
 
 def _say_overstocked_awaited(stock: Overstocked, _: str, after: timedelta) -> str:
-    return say_when(f"more than {count_of(stock.over, 'piece')} of a product are in stock", after)
+    of = f"of a product{stock.say_of()}"
+    return say_when(f"more than {count_of(stock.over, 'piece')} {of} are in stock", after)
 
 
 BACK_IN_STOCK = EventKind(
     name="back_in_stock",
     conditions=BackInStock,
     variables=PRODUCT,
-    say_awaited=lambda _, __, after: say_when("a product is back in stock", after),
+    say_awaited=lambda stock, _, after: say_when(f"a product{stock.say_of()} is back in stock", after),
     say_happened=lambda _, facts, __: f"{say_product(facts)} is back in stock",
-    sample=lambda _, source: {"product": source.product(), "quantity": 10},
+    sample=lambda stock, source: {"product": source.product(of=stock.categories), "quantity": 10},
     about_product=True,
 )
 OVERSTOCKED = EventKind(
@@ -77,7 +96,10 @@ OVERSTOCKED = EventKind(
     say_happened=lambda _, facts, __: (
         f"{say_product(facts)} is overstocked: {facts.get('quantity', 'many')} in stock"
     ),
-    sample=lambda stock, source: {"product": source.product(plentiful=True), "quantity": stock.over + 1},
+    sample=lambda stock, source: {
+        "product": source.product(plentiful=True, of=stock.categories),
+        "quantity": stock.over + 1,
+    },
     about_product=True,
 )
 LOW_STOCK = EventKind(
@@ -88,7 +110,10 @@ LOW_STOCK = EventKind(
     say_happened=lambda _, facts, __: (
         f"{say_product(facts)} is running low: {facts.get('quantity', 'few')} left"
     ),
-    sample=lambda stock, source: {"product": source.product(), "quantity": (stock.below or 4) - 1},
+    sample=lambda stock, source: {
+        "product": source.product(of=stock.categories),
+        "quantity": (stock.below or 4) - 1,
+    },
     about_product=True,
 )
 KINDS = (BACK_IN_STOCK, OVERSTOCKED, LOW_STOCK)
