@@ -234,6 +234,14 @@ privacy: [approvers, store]
 budget: [approvers, owner]
 odd_day: [approvers]
 leaks: [approvers]
+crm: [approvers]
+""",
+    "rules/crm.yaml": """
+webhook: https://crm.shop.example/tillroll
+what: [orders, codes, redemptions, tiers, consent]
+batch: 100
+history: false
+keep: 60d
 """,
     "rules/holdout.yaml": """
 share: 5%

@@ -273,6 +273,7 @@ class Stage(StrEnum):
     PRIVACY = "privacy"  # the recipients of runs that ended long ago are forgotten
     AUDIT = "audit"  # the audit chain's head is kept in the store
     NOTICES = "notices"  # people of the shop are told what happened
+    CRM = "crm"  # a CRM is told what changed
 
 
 class NoticeKind(StrEnum):
@@ -292,6 +293,7 @@ class NoticeKind(StrEnum):
         "leaks"  # a campaign's codes are paused because too many were used by others than their recipients
     )
     REPORT = "report"  # what a week has brought
+    CRM = "crm"  # the CRM takes no changes, or has refused some for good
 
 
 class LimitKind(StrEnum):

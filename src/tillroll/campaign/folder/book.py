@@ -12,6 +12,7 @@ from tillroll.campaign.folder.folder_reader import (
     BRAND,
     CALENDAR,
     CONSENT,
+    CRM,
     GUARDRAILS,
     HOLDOUT,
     NOTICES,
@@ -40,6 +41,7 @@ from tillroll.campaign.frozen.revision import (
 from tillroll.campaign.frozen.sign_up import ConfirmationWords, SignUpTerms
 from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.crm import CrmRules
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
 from tillroll.campaign.language.notices import NoticeRules, ReportRules
@@ -67,10 +69,16 @@ class Book:
     reports: ReportRules
     brand: Brand  # of the e-mails to people of the shop; a campaign has its own copy
     store_holdout: StoreHoldout | None
+    crm: CrmRules | None  # None: nothing is pushed
     sign_up: SignUpTerms | None  # the same; None: its files have faults
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...]  # what may mean something else than its reader thinks; it stops nothing
     faulty: frozenset[str]  # campaigns with a finding in their own file or in a file they use
+
+    @property
+    def crm_unreadable(self) -> bool:
+        """Whether the CRM's file has faults: then the push goes on as it was."""
+        return any(finding.file == CRM for finding in self.findings)
 
 
 def parse_book(
@@ -83,9 +91,8 @@ def parse_book(
 ) -> Book:
     """Read and check all files (relative POSIX path → content). Never raises: every fault becomes a finding.
 
-    `unreadable` maps files that couldn't be read to the reason. The overrides of `environment` apply; those of other environments
-    are checked too. With `whole` False, the files are those of one recorded campaign. `elsewhere` names campaigns of other
-    stores, which shared segments may mention.
+    `unreadable` maps files that couldn't be read to the reason. The overrides of `environment` apply; others are checked too.
+    With `whole` False, the files are one recorded campaign's. `elsewhere`: other stores' campaigns, which segments may mention.
     """
     missing = unreadable or {}
     reader = FolderReader(
@@ -118,6 +125,7 @@ def parse_book(
         reports=models.get(REPORTS) or ReportRules(),
         brand=models.get(BRAND) or Brand(),
         store_holdout=models.get(HOLDOUT),
+        crm=models.get(CRM),
         sign_up=_sign_up(reader),
         findings=tuple(sorted({finding for findings in reader.findings.values() for finding in findings})),
         warnings=tuple(sorted(set(reader.warnings))),

@@ -27,6 +27,7 @@ from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.crm import CrmRules
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
@@ -45,7 +46,7 @@ _NAME_PROBLEM = (
 )
 GUARDRAILS, CALENDAR, BRAND = "rules/guardrails.yaml", "rules/calendar.yaml", "rules/brand.yaml"
 PRIVACY, NOTICES, CONSENT = "rules/privacy.yaml", "rules/notices.yaml", "rules/consent.yaml"
-REPORTS, HOLDOUT = "rules/reports.yaml", "rules/holdout.yaml"
+REPORTS, HOLDOUT, CRM = "rules/reports.yaml", "rules/holdout.yaml", "rules/crm.yaml"
 _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     GUARDRAILS: Guardrails,
     CALENDAR: Calendar,
@@ -55,6 +56,7 @@ _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     CONSENT: ConsentRules,
     REPORTS: ReportRules,
     HOLDOUT: StoreHoldout,
+    CRM: CrmRules,
 }
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
 _RULE_PLACES = (
@@ -66,6 +68,7 @@ _RULE_PLACES = (
     "consent.yaml",
     "reports.yaml",
     "holdout.yaml",
+    "crm.yaml",
     "segments/*.yaml",
     "codes/*.yaml",
     "lists/*.csv",

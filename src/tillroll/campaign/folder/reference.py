@@ -22,6 +22,7 @@ _TITLES = {
     "consent": "Signing up for e-mails: `rules/consent.yaml`",
     "reports": "Reports by e-mail: `rules/reports.yaml`",
     "holdout": "A control group of all campaigns: `rules/holdout.yaml`",
+    "crm": "What a CRM is told: `rules/crm.yaml`",
 }
 _FORMS = (  # part of a pattern in the schema → its description
     ("ago", "how long ago, like `90d ago`"),

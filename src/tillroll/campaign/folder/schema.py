@@ -19,6 +19,7 @@ from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.calendar import Calendar
+from tillroll.campaign.language.crm import CrmRules
 from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
@@ -42,6 +43,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "consent": ConsentRules,
     "reports": ReportRules,
     "holdout": StoreHoldout,
+    "crm": CrmRules,
 }
 """The kinds of files: campaigns/, rules/segments/, rules/codes/, and the single files."""
 

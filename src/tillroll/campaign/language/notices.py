@@ -75,6 +75,10 @@ class NoticeRules(Block):
         default=(APPROVERS,),
         description="Yesterday the store had far more or far fewer orders than on the same weekday of the weeks before.",
     )
+    crm: tuple[Addressee, ...] = Field(
+        default=(APPROVERS,),
+        description="The CRM of `rules/crm.yaml` takes no changes, or has refused some for good.",
+    )
 
     def whom(self, kind: NoticeKind) -> tuple[str, ...]:
         """Return who is told of this kind of thing."""

@@ -1,0 +1,130 @@
+"""Where changes of orders, codes and consent are pushed for a CRM (`rules/crm.yaml`)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+
+from tillroll.campaign.text.block import LINE_PATTERN, Block
+from tillroll.campaign.text.units import Duration, say_duration
+
+
+class CrmKind(StrEnum):
+    """What a CRM is told of."""
+
+    ORDERS = "orders"
+    CODES = "codes"
+    REDEMPTIONS = "redemptions"
+    TIERS = "tiers"
+    CONSENT = "consent"
+
+
+CRM_ERASURES = "erasures"
+"""The kind of the events by which a CRM is told that somebody's data was erased: they need no `CrmKind` of the rules."""
+
+
+class CrmEventState(StrEnum):
+    """The state of a change that a CRM is told of."""
+
+    WAITING = "waiting"  # to be told; or to be told again, after a pause
+    LEAVING = "leaving"  # in the batch that leaves now: it may have been taken
+    SENT = "sent"  # the receiver took it
+    SET_ASIDE = "set_aside"  # the receiver refused it several times; not tried again until somebody says so
+
+
+_SHORTEST, _LONGEST = timedelta(days=1), timedelta(days=365)
+
+
+def _is_address(raw: str) -> str:
+    try:
+        parts = urlsplit(raw)
+        plain = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        plain = False
+    if not plain or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(
+            "this is not an address; write it like https://crm.example/tillroll, without user name or query"
+        )
+    return raw.rstrip("/")
+
+
+Webhook = Annotated[
+    str,
+    StringConstraints(max_length=500, pattern=r"^https?://[A-Za-z0-9.:\[\]@-]+(/[!-~]*)?$"),
+    AfterValidator(_is_address),
+]
+"""The address of a webhook."""
+
+
+class CrmRules(Block):
+    """Pushes each change of an order, a code, a redemption or a consent to a CRM, once and in order for each customer.
+
+    Either `webhook` or `folder`. Without this file nothing is pushed."""
+
+    webhook: Webhook | None = Field(
+        default=None,
+        description="Where batches are posted, signed with `CRM_SECRET`. `https://`, except to a sandbox's own machine.",
+        examples=["https://crm.example/tillroll"],
+    )
+    folder: Annotated[str, StringConstraints(max_length=200, pattern=LINE_PATTERN)] | None = Field(
+        default=None,
+        description="The folder in `TILLROLL_HOME` in which batches are dropped as numbered JSONL files.",
+        examples=["crm"],
+    )
+    what: tuple[CrmKind, ...] = Field(
+        default=(CrmKind.ORDERS, CrmKind.CODES, CrmKind.REDEMPTIONS),
+        min_length=1,
+        max_length=5,
+        description="What is pushed. One that is added later is pushed from the beginning.",
+        examples=[["orders", "codes", "redemptions", "consent"]],
+    )
+    batch: int = Field(
+        default=200, strict=True, ge=1, le=1_000, description="The most events in a batch.", examples=[200]
+    )
+    history: bool = Field(
+        default=True,
+        strict=True,
+        description="Whether what the ledger knows already is pushed first. `false`: only what changes from now on.",
+    )
+    keep: Duration = Field(
+        default=timedelta(days=30),
+        description="How long pushed events are kept, so that `tillroll crm replay` can push them again.",
+        examples=["30d"],
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _stays_at_home(cls, folder: str | None) -> str | None:
+        parts = (folder or "").replace("\\", "/").split("/")
+        if folder is not None and (not parts[0] or ":" in parts[0] or {"..", ".", ""} & set(parts)):
+            raise ValueError(f"{folder!r} is not a folder in TILLROLL_HOME; write it like crm or exports/crm")
+        return folder
+
+    @field_validator("keep")
+    @classmethod
+    def _is_bounded(cls, length: timedelta) -> timedelta:
+        if not _SHORTEST <= length <= _LONGEST:
+            raise ValueError(f"{say_duration(length)} must be from 1d to 365d")
+        return length
+
+    @field_validator("what")
+    @classmethod
+    def _names_each_once(cls, kinds: tuple[CrmKind, ...]) -> tuple[CrmKind, ...]:
+        if twice := next((kind for kind in kinds if kinds.count(kind) > 1), None):
+            raise ValueError(f"{twice.value} is named twice")
+        return kinds
+
+    @model_validator(mode="after")
+    def _has_one_target(self) -> Self:
+        if (self.webhook is None) == (self.folder is None):
+            raise ValueError("give either webhook: or folder:")
+        return self
+
+    @property
+    def target(self) -> str:
+        """Where it goes, for people."""
+        return self.webhook or f"folder {self.folder}"
