@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.errors import Misconfigured
+from tillroll.ledger.captures.triggers import install_captures
 from tillroll.ledger.counting.mend import mend_counts
 from tillroll.ledger.counting.triggers import drop_triggers, install_triggers
 from tillroll.ledger.views.install import drop_views, install_views
@@ -55,13 +56,14 @@ def upgrade(engine: Engine) -> str:
 
 
 def _migrate(connection: Connection, config: Config) -> None:
-    """Apply the missing migrations, see that the kept counts are right after them, and create the views for other programs."""
+    """Apply the missing migrations, see that the kept counts are right after them, and create what else the database does."""
     if MigrationContext.configure(connection).get_current_revision() != head():
         drop_views(connection)
         drop_triggers(connection)
         command.upgrade(config, "head")
     if install_triggers(connection):
         mend_counts(connection)
+    install_captures(connection)
     install_views(connection)
 
 

@@ -3,6 +3,8 @@
 Runs that wait or were approved with them are planned again. E-mails to them that wait are held. Their codes stay what they are in
 the store. What must stay says so in `places.py`: that they don't want e-mails, and the proof of their consent.
 
+A CRM that is told of changes is told of the erasure (`ledger/crm/events.py`), and of nothing else about them any more.
+
 The mirror doesn't take a forgotten customer up again, even if the store still has them (`ledger/people/forgotten.py`).
 """
 
@@ -18,6 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.states import CODE_IN_STORE, EntryState, MessageState, PrivacyKind, RunState
 from tillroll.errors import NotFound, TryLater
 from tillroll.ledger import audit
+from tillroll.ledger.crm.events import tell_erasure
 from tillroll.ledger.engine import insert_if_new, writing
 from tillroll.ledger.queries.runs import move_run
 from tillroll.ledger.records import Store
@@ -67,6 +70,7 @@ def erase_person(engine: Engine, store: Store, *, email: str, actor: str, now: d
             rows=_leave_flows(connection, subject, now)
             + sum(_empty(connection, subject, one) for one in PLACES),
         )
+        tell_erasure(connection, store.id, subject.numbers, subject.addresses)
         body = {"customers": list(subject.numbers), "rows": erasure.rows, "held": erasure.held}
         about = f"store {store.ecwid_id}"
         audit.record(connection, at=now, actor=actor, action="privacy.erased", subject=about, body=body)

@@ -23,6 +23,7 @@ from tillroll.ledger.tables import (
     codes,
     consent_pushes,
     consents,
+    crm_events,
     customer_fields,
     customers,
     entries,
@@ -102,5 +103,6 @@ PLACES: tuple[DataPlace, ...] = (
         table=recipients,
         blanked={"email": "", "name": "", "first_name": "", "language": "", "country": ""},
     ),
+    DataPlace(table=crm_events, removed=True),  # last: what is blanked before must not become an event
 )
 """In the order in which they are read and emptied."""

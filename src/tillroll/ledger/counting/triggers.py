@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 
 from tillroll.ledger.counting.kept import KEPT, KeptCount
 
-_PREFIX = "kept_"
+PREFIX = "kept_"
+"""Of the names of all triggers of ours: those of the counts, and those of `ledger/captures/triggers.py`."""
 
 _Wanted = tuple[str, tuple[str, ...]]
 """The text by which a trigger is known, and the statements that create it."""
@@ -23,7 +24,7 @@ def install_triggers(connection: Connection) -> bool:
     One that is as it should be is left alone: creating it would wait for everybody who writes to its table.
     """
     is_sqlite = connection.dialect.name == "sqlite"
-    present = _present(connection, _SQLITE_TEXTS if is_sqlite else _POSTGRESQL_TEXTS)
+    present = present_triggers(connection)
     has_changed = False
     for kept in KEPT:
         for name, (texts, statements) in (_sqlite if is_sqlite else _postgresql)(kept).items():
@@ -37,8 +38,8 @@ def install_triggers(connection: Connection) -> bool:
 def drop_triggers(connection: Connection) -> None:
     """Drop the triggers before a migration on SQLite, which can't rename a table while a trigger names one that is missing."""
     if connection.dialect.name == "sqlite":
-        for name in _present(connection, _SQLITE_TEXTS):
-            if name.startswith(_PREFIX):
+        for name in present_triggers(connection):
+            if name.startswith(PREFIX):
                 connection.exec_driver_sql(f"drop trigger {name}")
 
 
@@ -48,8 +49,9 @@ select t.tgname, p.prosrc from pg_trigger t join pg_proc p on p.oid = t.tgfoid j
     where not t.tgisinternal and c.relnamespace = current_schema()::regnamespace"""
 
 
-def _present(connection: Connection, query: str) -> dict[str, str]:
+def present_triggers(connection: Connection) -> dict[str, str]:
     """Return the text of each trigger that the database has, by its name."""
+    query = _SQLITE_TEXTS if connection.dialect.name == "sqlite" else _POSTGRESQL_TEXTS
     return {row[0]: row[1] for row in connection.exec_driver_sql(query)}
 
 
@@ -65,7 +67,7 @@ def _sqlite(kept: KeptCount) -> dict[str, _Wanted]:
     )
     wanted: dict[str, _Wanted] = {}
     for case, event, when, moves in cases:
-        name = f"{_PREFIX}{kept.name}_{case}"
+        name = f"{PREFIX}{kept.name}_{case}"
         body = " ".join(_sqlite_move(kept, row, sign) for row, sign in moves)
         text = f"CREATE TRIGGER {name} after {event} on {kept.of.name} for each row{when} begin {body} end"
         wanted[name] = (text, (f"drop trigger if exists {name}", text))
@@ -85,7 +87,7 @@ def _sqlite_move(kept: KeptCount, row: str, sign: int) -> str:
 
 
 def _postgresql(kept: KeptCount) -> dict[str, _Wanted]:
-    function, table = f"{_PREFIX}{kept.name}", kept.of.name
+    function, table = f"{PREFIX}{kept.name}", kept.of.name
     body = _function(kept)
     replace = f"create or replace function {function}() returns trigger language plpgsql as $${body}$$"
     tables = {

@@ -22,6 +22,7 @@ _LOCKS = {
     "sender": 0x7111_1A50,
     "fence": 0x7111_1A51,
     "probe": 0x7111_1A52,
+    "crm": 0x7111_1A53,
 }
 MOST_SENDERS = 2**31  # a sender's number is smaller: PostgreSQL's lock keys are two 32-bit numbers
 
@@ -32,7 +33,7 @@ def store_lock(engine: Engine, store_id: int, *, name: str = "lane") -> Iterator
 
     `name`: "lane" is the store lock itself. "import" lets one import run at a time and leaves the store lock free. "sender" is
     for each parallel sender, by its number instead of the store's. "fence" is held while the fence is raised,
-    "probe" while `tillroll store probe` runs.
+    "probe" while `tillroll store probe` runs, "crm" while a CRM is told.
     """
     if engine.dialect.name == "postgresql":
         with _advisory(engine, _LOCKS[name], store_id) as held:

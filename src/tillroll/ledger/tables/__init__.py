@@ -45,6 +45,7 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         │  entry_counts, run_sums            by triggers (ledger/counting)
         ├─ leak_checks, leaks                who used each code, and what looks like a leak
         ├─ campaign_limits                   what campaigns may give and how many codes may leak, watched by the loop
+        ├─ crm_feeds, crm_pushes, crm_events what a CRM is told of it, and how far that has come
         ├─ store_days                        what the whole store sold by day
         └─ redemptions, day_sums, effects    which order used which code, the sums of each day, what campaigns changed
 transport_holds                              transports that take no e-mails
@@ -63,6 +64,7 @@ from __future__ import annotations
 from tillroll.ledger.tables.changes import change_chunks, change_parts, changes, drifts
 from tillroll.ledger.tables.codes import chunks, codes
 from tillroll.ledger.tables.columns import metadata
+from tillroll.ledger.tables.crm import crm_events, crm_feeds, crm_pushes
 from tillroll.ledger.tables.events import (
     entries,
     forgotten,
@@ -168,6 +170,9 @@ __all__ = [
     "consent_texts",
     "consents",
     "coupons",
+    "crm_events",
+    "crm_feeds",
+    "crm_pushes",
     "customer_fields",
     "customers",
     "day_sums",

@@ -50,6 +50,14 @@ codes = sa.Table(
         sqlite_where=sa.text("chunk_id is not null"),
         postgresql_where=sa.text("chunk_id is not null"),
     ),
+    sa.Index(  # the codes with a period of their own, by its end
+        "ix_codes_store_id_own_period",
+        "store_id",
+        "valid_until",
+        "id",
+        sqlite_where=sa.text("valid_until is not null"),
+        postgresql_where=sa.text("valid_until is not null"),
+    ),
     sa.Index(
         "ix_codes_store_id_unclear",
         "store_id",

@@ -49,4 +49,9 @@ class Amount(TypeDecorator[Decimal]):
         return int((Decimal(value) * _AMOUNT_SCALE).to_integral_value(ROUND_HALF_EVEN))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return None if value is None else (Decimal(int(value)) / _AMOUNT_SCALE).normalize() + Decimal("0.00")
+        return None if value is None else amount_of(value)
+
+
+def amount_of(raw: int) -> Decimal:
+    """Return the amount that a column holds as a whole number."""
+    return (Decimal(int(raw)) / _AMOUNT_SCALE).normalize() + Decimal("0.00")
