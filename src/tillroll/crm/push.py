@@ -1,0 +1,218 @@
+"""One slice of telling a store's CRM: gather events, hand them over in batches, and record what became of each.
+
+The caller holds the store's lock of the name `crm`, so a batch that is found leaving was left by a process that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection, Engine
+
+from tillroll.campaign.language.crm import CRM_ERASURES, CrmEventState, CrmKind, CrmRules
+from tillroll.clock import Clock
+from tillroll.crm.compose import ComposedEvent, compose
+from tillroll.crm.receiver import EventBatch, Receiver
+from tillroll.crm.settle import release_for_target, settle_batch
+from tillroll.ledger.crm.events import (
+    CrmEvent,
+    count_waiting_history,
+    leaving_events,
+    remove_events,
+    remove_old,
+    waiting_events,
+)
+from tillroll.ledger.crm.expiry import add_expired_piece
+from tillroll.ledger.crm.feeds import CrmFeed, change_push, list_feeds, load_push
+from tillroll.ledger.crm.history import add_history_piece
+from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.people.forgotten import forgotten_among
+from tillroll.ledger.records import Store
+from tillroll.ledger.tables import crm_events
+
+log = structlog.get_logger("tillroll.crm")
+
+_WINDOW = 4  # times a batch: so many events are looked at for one of each person
+_OLD = 1_000  # sent events looked at in one go
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrmPush:
+    """What a slice needs."""
+
+    engine: Engine
+    store: Store
+    rules: CrmRules
+    clock: Clock
+    finished: Callable[[], bool]  # whether the slice has ended; asked after each batch
+
+
+def push_slice(push: CrmPush, receiver: Receiver) -> datetime | None:
+    """Push what waits, until the slice ends. Return when to go on, or None when nothing waits."""
+    now = push.clock.now()
+    with reading(push.engine) as connection:
+        state = load_push(connection, push.store.id)
+    if state.target != push.rules.target:
+        with writing(push.engine) as connection:
+            release_for_target(connection, push.store.id, push.rules.target)
+    elif state.not_before is not None and state.not_before > now:
+        return state.not_before
+    while True:
+        more = _gather(push)
+        batch = _claim(push, receiver)
+        if batch is None and not more:
+            _remove_old(push)
+            return None
+        if batch is not None and (rest_until := _hand_over(push, receiver, batch)) is not None:
+            return rest_until
+        if push.finished():
+            return push.clock.now()
+
+
+def _gather(push: CrmPush) -> bool:
+    """Add some events of the history and of expired codes. Return whether there may be more of them."""
+    with reading(push.engine) as connection:
+        feeds = list_feeds(connection, push.store.id)
+        enough = count_waiting_history(connection, push.store.id, most=push.rules.batch) >= push.rules.batch
+    expiring = [feed for feed in feeds if feed.kind is CrmKind.CODES]
+    reading_on = [feed for feed in feeds if not feed.history_done]
+    more = False
+    if reading_on and not enough:
+        with writing(push.engine) as connection:
+            add_history_piece(connection, reading_on[0])
+            more = _came_further(connection, reading_on[0])
+    for feed in expiring:
+        with writing(push.engine) as connection:
+            more = add_expired_piece(connection, feed, now=push.clock.now()) or more
+    return more
+
+
+def _came_further(connection: Connection, feed: CrmFeed) -> bool:
+    """Return whether a feed's history went on: on PostgreSQL it may have to wait for others' transactions."""
+    return any(
+        one.kind is feed.kind
+        and (one.history_after, one.history_done) != (feed.history_after, feed.history_done)
+        for one in list_feeds(connection, feed.store_id)
+    )
+
+
+def _claim(push: CrmPush, receiver: Receiver) -> EventBatch | None:
+    """Return the batch that leaves next, recorded with its text; first of all the one that was leaving already."""
+    store = push.store
+    with reading(push.engine) as connection:
+        leaving = leaving_events(connection, store.id)
+        if not leaving and not _next_events(connection, push, receiver):
+            return None
+    if leaving:
+        return EventBatch(store=store.ecwid_id, number=leaving[0].batch or 0, events=_as_composed(leaving))
+    with writing(push.engine) as connection:
+        chosen = _next_events(connection, push, receiver)
+        numbers = {event.customer_id for event in chosen if event.customer_id is not None}
+        erased = forgotten_among(connection, store.id, numbers)
+        pointless = [event for event in chosen if event.customer_id in erased and event.kind != CRM_ERASURES]
+        remove_events(connection, [event.id for event in pointless])
+        chosen = [event for event in chosen if event not in pointless]
+        if not chosen:
+            return EventBatch(store=store.ecwid_id, number=0, events=())
+        state = load_push(connection, store.id)
+        composed = compose(connection, store, chosen, now=push.clock.now(), last_sequence=state.last_sequence)
+        number = state.last_batch + 1
+        _record(connection, composed, number)
+        last = max(state.last_sequence, *(event.sequence for event in composed))
+        change_push(connection, store.id, last_sequence=last, last_batch=number)
+    return EventBatch(store=store.ecwid_id, number=number, events=composed)
+
+
+def _next_events(connection: Connection, push: CrmPush, receiver: Receiver) -> list[CrmEvent]:
+    """Return the events of the next batch, in their order. While a history is read, changes wait behind it."""
+    state = load_push(connection, push.store.id)
+    size = min(push.rules.batch, state.most or push.rules.batch)
+    history = any(not feed.history_done for feed in list_feeds(connection, push.store.id))
+    found = waiting_events(
+        connection,
+        push.store.id,
+        now=push.clock.now(),
+        most=size * (_WINDOW if receiver.one_of_each else 1),
+        history_only=history,
+    )
+    if not receiver.one_of_each:
+        return found
+    firsts: dict[str, CrmEvent] = {}
+    for event in found:
+        firsts.setdefault(event.person, event)
+    return list(firsts.values())[:size]
+
+
+def _as_composed(events: Sequence[CrmEvent]) -> list[ComposedEvent]:
+    return [
+        ComposedEvent(id=event.id, sequence=event.sequence or 0, key=event.event_key, body=event.body)
+        for event in events
+    ]
+
+
+def _record(connection: Connection, composed: Sequence[ComposedEvent], number: int) -> None:
+    """Record what leaves, before it does."""
+    update = (
+        sa.update(crm_events)
+        .where(crm_events.c.id == sa.bindparam("event_id"))
+        .values(
+            state=CrmEventState.LEAVING,
+            batch=number,
+            sequence=sa.bindparam("its_sequence"),
+            event_key=sa.bindparam("its_key"),
+            body=sa.bindparam("its_body"),
+        )
+    )
+    rows = [
+        {"event_id": each.id, "its_sequence": each.sequence, "its_key": each.key, "its_body": each.body}
+        for each in composed
+    ]
+    connection.execute(update, rows)
+
+
+def _hand_over(push: CrmPush, receiver: Receiver, batch: EventBatch) -> datetime | None:
+    """Hand a batch over and settle it. Return until when nothing is tried, or None to go on."""
+    if not batch.events:
+        return None  # all of its people were erased
+    answer = receiver.take(batch, push.clock.now())
+    if answer.next_number is not None:
+        with writing(push.engine) as connection:
+            ids = [event.id for event in batch.events]
+            connection.execute(
+                sa.update(crm_events).where(crm_events.c.id.in_(ids)).values(batch=answer.next_number)
+            )
+            change_push(connection, push.store.id, last_batch=answer.next_number)
+        return None
+    with writing(push.engine) as connection:
+        settled = settle_batch(
+            connection, push.store.id, batch, answer, wanted=push.rules.batch, now=push.clock.now()
+        )
+    log.info(
+        "crm.pushed" if settled.rest_until is None else "crm.held",
+        store=push.store.ecwid_id,
+        batch=batch.number,
+        events=len(batch.events),
+        taken=settled.taken,
+        set_aside=settled.set_aside,
+        reason=settled.reason,
+    )
+    return settled.rest_until
+
+
+def _remove_old(push: CrmPush) -> None:
+    """Remove events that were taken long ago."""
+    before = push.clock.now() - push.rules.keep
+    with reading(push.engine) as connection:
+        oldest = connection.scalar(
+            sa.select(crm_events.c.settled_at)
+            .where(crm_events.c.store_id == push.store.id, crm_events.c.state == CrmEventState.SENT)
+            .order_by(crm_events.c.rank, crm_events.c.id)
+            .limit(1)
+        )
+    if oldest is not None and oldest < before:
+        with writing(push.engine) as connection:
+            remove_old(connection, push.store.id, before=before, most=_OLD)
