@@ -13,7 +13,7 @@ OF_NOBODY = {
     "product_categories", "product_prices", "products", "promotions", "readings", "revisions", "campaigns", "runs", "plans",
     "segment_looks", "stock_changes", "stores", "store_facts", "probes", "fences", "transport_holds", "variations", "drifts",
     "change_parts", "changes", "redemptions", "day_sums", "store_days", "effects", "code_counts", "campaign_limits",
-    "leak_checks", "leaks", "crm_feeds", "crm_pushes",
+    "leak_checks", "leaks", "crm_feeds", "crm_pushes", "tier_rules",
     "message_counts", "entry_counts", "run_sums", "sender_days", "consent_texts", "sign_up_forms",
 }  # fmt: skip
 """Tables about the shop, its goods, its campaigns and its codes."""

@@ -268,6 +268,7 @@ class Stage(StrEnum):
     SEND = "send"
     REMIND = "remind"
     RESULTS = "results"
+    TIERS = "tiers"  # loyalty tiers follow the orders
     CONSENT = "consent"  # the store is told who takes e-mails back
     CATALOGUE = "catalogue"  # an import, or its undo
     PRIVACY = "privacy"  # the recipients of runs that ended long ago are forgotten

@@ -25,6 +25,7 @@ from tillroll.ledger.tables import (
     consents,
     crm_events,
     customer_fields,
+    customer_tiers,
     customers,
     entries,
     events,
@@ -43,6 +44,8 @@ from tillroll.ledger.tables import (
     segment_members,
     sign_ups,
     suppressions,
+    tier_changes,
+    tier_marks,
 )
 
 
@@ -80,6 +83,9 @@ PLACES: tuple[DataPlace, ...] = (
     DataPlace(table=segment_members, removed=True),
     DataPlace(table=segment_changes, removed=True),
     DataPlace(table=group_changes, removed=True),
+    DataPlace(table=customer_tiers, removed=True),
+    DataPlace(table=tier_changes, removed=True),
+    DataPlace(table=tier_marks, removed=True),
     DataPlace(table=list_members, found_by=FoundBy.MEMBER, removed=True),
     DataPlace(table=carts, blanked={"email": "", "language": "", "items": [], "accepts_marketing": False}),
     DataPlace(table=reviews, blanked={"email": ""}),

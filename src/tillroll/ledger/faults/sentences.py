@@ -23,6 +23,7 @@ _WORK = {
     Stage.SEND: "sending",
     Stage.REMIND: "sending reminders",
     Stage.RESULTS: "ending runs",
+    Stage.TIERS: "following loyalty tiers",
     Stage.CONSENT: "telling the store who unsubscribed",
     Stage.PRIVACY: "forgetting the recipients of old runs",
     Stage.NOTICES: "telling people of the shop",

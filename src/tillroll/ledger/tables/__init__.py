@@ -26,6 +26,8 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         │  group_changes
         ├─ segment_looks, segment_members,   who is in the segments that campaigns wait for, and who came
         │  segment_changes                   and went
+        ├─ tier_rules, tier_marks,           loyalty tiers: their rules, who must be counted again, who is in
+        │  customer_tiers, tier_changes      which, and every change
         ├─ events                            webhook deliveries of the store
         ├─ suppressions, consents            who wants no e-mails, and the proof of who agreed to them
         ├─ consent_pushes                    what the store must be told of that
@@ -150,6 +152,7 @@ from tillroll.ledger.tables.sums import (
     run_sums,
     store_days,
 )
+from tillroll.ledger.tables.tiers import customer_tiers, tier_changes, tier_marks, tier_rules
 
 __all__ = [
     "agreements",
@@ -174,6 +177,7 @@ __all__ = [
     "crm_feeds",
     "crm_pushes",
     "customer_fields",
+    "customer_tiers",
     "customers",
     "day_sums",
     "domain_paces",
@@ -239,6 +243,9 @@ __all__ = [
     "store_roles",
     "stores",
     "suppressions",
+    "tier_changes",
+    "tier_marks",
+    "tier_rules",
     "unread_rows",
     "users",
     "variations",

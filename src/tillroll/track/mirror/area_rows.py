@@ -36,6 +36,7 @@ from tillroll.track.decide import is_sale
 from tillroll.track.mirror.price_rows import record_prices
 from tillroll.track.results.sums import move_sums, uses_of
 from tillroll.track.results.undone import doubt_codes_of_orders
+from tillroll.track.tiers.marks import marking_changed
 
 Write = Callable[[Connection, int, Sequence[Any], datetime], None]
 """Write values of a store (by its number in the ledger) as rows that were seen at a moment."""
@@ -137,8 +138,9 @@ def write_orders(connection: Connection, store_id: int, values: Sequence[Order],
     bought.
     """
     values = [_as_it_counts(order) for order in values]
-    writes(orders)(connection, store_id, values, now)
     ids = [order.order_id for order in values]
+    with marking_changed(connection, store_id, ids):
+        writes(orders)(connection, store_id, values, now)
     connection.execute(
         sa.delete(order_items).where(order_items.c.store_id == store_id, order_items.c.order_id.in_(ids))
     )
@@ -228,7 +230,8 @@ def removes_orders(remove: Remove) -> Remove:
     def remove_orders(connection: Connection, store_id: int, ids: Sequence[str]) -> None:
         doubt_codes_of_orders(connection, store_id, list(ids))
         move_sums(connection, store_id, gone=uses_of(connection, store_id, ids), come=())
-        remove(connection, store_id, ids)
+        with marking_changed(connection, store_id, ids):
+            remove(connection, store_id, ids)
 
     return remove_orders
 

@@ -1,0 +1,80 @@
+"""By which tiers a store's customers are counted, and who is in which: what plans, pages and commands read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tillroll.campaign.figures.tiers import TierScale
+from tillroll.ledger.records import Store
+from tillroll.ledger.tables import customer_tiers, customers, tier_rules
+
+
+@dataclass(frozen=True, kw_only=True)
+class TierCounting:
+    """The tiers of a store, and how far its customers have been counted by them."""
+
+    scale: TierScale
+    counted_to: int  # the last customer counted, in the order of their numbers
+    ready_at: datetime | None  # when all were; None: they are still being counted
+
+    @property
+    def covers_everybody(self) -> bool:
+        """Whether every customer's tier is known."""
+        return self.ready_at is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TierStanding:
+    """Where one customer stands."""
+
+    customer_id: int
+    tier: str = ""  # empty: none
+    figure: Decimal = Decimal(0)  # points, or money in the store's currency
+    since: datetime | None = None  # None: they were in it when tiers were first counted
+    moves_at: datetime | None = None  # when the oldest of their orders stops counting; None: never
+
+
+def load_counting(connection: Connection, store_id: int) -> TierCounting | None:
+    """Return the store's tiers; None if it has none."""
+    row = connection.execute(sa.select(tier_rules).where(tier_rules.c.store_id == store_id)).first()
+    if row is None:
+        return None
+    scale = TierScale.from_plain(row.scale)
+    return TierCounting(scale=scale, counted_to=row.counted_to, ready_at=row.ready_at)
+
+
+def standings_of(connection: Connection, store_id: int, ids: list[int]) -> dict[int, TierStanding]:
+    """Return where these customers stand, by number. Those who never ordered are left out."""
+    where = (customer_tiers.c.store_id == store_id, customer_tiers.c.customer_id.in_(ids))
+    return {
+        row.customer_id: TierStanding(
+            customer_id=row.customer_id,
+            tier=row.tier,
+            figure=row.figure,
+            since=row.since,
+            moves_at=row.moves_at,
+        )
+        for row in connection.execute(sa.select(customer_tiers).where(*where))
+    }
+
+
+def count_tiers(connection: Connection, store: Store) -> dict[str, int]:
+    """Return how many customers are in each tier; under an empty name, how many have orders that count and no tier.
+
+    Customers whom the store has deleted are left out, once its customers were read.
+    """
+    columns = customer_tiers.c
+    where = [columns.store_id == store.id, sa.or_(columns.tier != "", columns.figure > 0)]
+    if store.customers_at is not None:
+        where.append(
+            sa.exists().where(
+                customers.c.store_id == store.id, customers.c.customer_id == columns.customer_id
+            )
+        )
+    query = sa.select(columns.tier, sa.func.count()).where(*where).group_by(columns.tier)
+    return {row[0]: row[1] for row in connection.execute(query)}

@@ -1,0 +1,154 @@
+"""Keep every customer's tier in step with their orders, in bounded pieces: the loop calls this at each turn.
+
+Customers are counted anew whose orders changed (`marks.py`), or whose oldest order stopped counting. New or changed rules count
+everybody once, in the order of their numbers. Crash points: none between: where customers stand, what changed and how far the
+count has come are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from heapq import merge
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from tillroll.campaign.figures.tiers import TierCause, TierScale
+from tillroll.campaign.states import ItemKind, Stage
+from tillroll.ledger.engine import lock_store_row, reading, upsert, writing
+from tillroll.ledger.faults.pieces import write_pieces
+from tillroll.ledger.faults.rows import FaultyItem
+from tillroll.ledger.mirror.loyalty import TierCounting, load_counting
+from tillroll.ledger.mirror.reach import mirror_reach
+from tillroll.ledger.tables import customer_tiers, orders, tier_marks, tier_rules
+from tillroll.track.tiers.count import PIECE, recount
+
+
+def record_scale(engine: Engine, *, store_id: int, scale: TierScale | None) -> None:
+    """Take over the tiers of the store's files. If they changed, everybody is counted by them anew. Safe to repeat."""
+    with reading(engine) as connection:
+        counting = load_counting(connection, store_id)
+    if (counting.scale if counting is not None else None) == scale:
+        return
+    with writing(engine) as connection:
+        lock_store_row(connection, store_id)
+        if scale is None:
+            connection.execute(sa.delete(tier_rules).where(tier_rules.c.store_id == store_id))
+            return
+        plain = {"scale": scale.to_plain(), "counted_to": 0, "ready_at": None}
+        upsert(connection, tier_rules, [{"store_id": store_id, **plain}])
+
+
+def follow_tiers(
+    engine: Engine, *, store_id: int, now: datetime, finished: Callable[[], bool] = lambda: False
+) -> bool:
+    """Count what is due, until a slice has `finished`. Returns whether more is due. Safe to repeat."""
+    with reading(engine) as connection:
+        counting = load_counting(connection, store_id)
+        since = None if counting is None or counting.scale.within is None else now - counting.scale.within
+        is_known = counting is not None and mirror_reach(connection, store_id).knows_orders(since)
+    if counting is None:
+        return _forget_tiers(engine, store_id)
+    while not counting.covers_everybody:
+        if not is_known:
+            return (
+                False  # older orders are still being read: counted without them, everybody would rise later
+            )
+        counting = _count_everybody(engine, store_id, counting, now)
+        if finished():
+            return True
+    return _count_due(engine, store_id, counting, now, finished)
+
+
+def _count_everybody(engine: Engine, store_id: int, counting: TierCounting, now: datetime) -> TierCounting:
+    """Count the next customers by new rules; return how far that is."""
+    with reading(engine) as connection:
+        ids = known_customers(connection, store_id, after=counting.counted_to)
+    come_to = ids[-1] if ids else counting.counted_to
+    ready_at = now if len(ids) < PIECE else None
+
+    def advance(connection: Connection, _failed: object) -> None:
+        values = {"counted_to": come_to, "ready_at": ready_at}
+        connection.execute(sa.update(tier_rules).where(tier_rules.c.store_id == store_id).values(values))
+
+    def count(connection: Connection, some: Sequence[int]) -> None:
+        lock_store_row(connection, store_id)
+        recount(connection, store_id, counting.scale, some, cause=TierCause.RULES, now=now)
+        _unmark(connection, store_id, some)
+
+    write_pieces(
+        engine, ids, count, name=lambda each: _item(store_id, each), stage=Stage.TIERS, now=now, also=advance
+    )
+    return TierCounting(scale=counting.scale, counted_to=come_to, ready_at=ready_at)
+
+
+def known_customers(connection: Connection, store_id: int, *, after: int) -> list[int]:
+    """Return the next customers who have orders or a tier, in the order of their numbers."""
+    found = []
+    for table in (orders, customer_tiers):
+        column = table.c.customer_id
+        query = sa.select(column).distinct().where(table.c.store_id == store_id, column > after)
+        found.append(list(connection.scalars(query.order_by(column).limit(PIECE))))
+    return list(dict.fromkeys(merge(*found)))[:PIECE]
+
+
+def _count_due(
+    engine: Engine, store_id: int, counting: TierCounting, now: datetime, finished: Callable[[], bool]
+) -> bool:
+    """Count the customers who are marked, or whose oldest order stopped counting."""
+    last = 0
+    while True:
+        with reading(engine) as connection:
+            ids = _due(connection, store_id, now, after=last)
+        if not ids:
+            return False
+
+        def count(connection: Connection, some: Sequence[int]) -> None:
+            lock_store_row(connection, store_id)
+            recount(connection, store_id, counting.scale, some, cause=TierCause.ORDERS, now=now)
+            _unmark(connection, store_id, some)
+
+        write_pieces(engine, ids, count, name=lambda each: _item(store_id, each), stage=Stage.TIERS, now=now)
+        last = ids[-1]
+        if finished():
+            return True
+
+
+def _due(connection: Connection, store_id: int, now: datetime, *, after: int) -> list[int]:
+    """Return the next customers to count. One who can't be counted is passed by, and met again at the next turn."""
+    marks = tier_marks.c
+    marked = sa.select(marks.customer_id).where(marks.store_id == store_id, marks.customer_id > after)
+    kept = customer_tiers.c
+    moved = sa.select(kept.customer_id).where(
+        kept.store_id == store_id, kept.moves_at <= now, kept.customer_id > after
+    )
+    found = [
+        connection.scalars(marked.order_by(marks.customer_id).limit(PIECE)).all(),
+        connection.scalars(moved.order_by(kept.customer_id).limit(PIECE)).all(),
+    ]
+    return list(dict.fromkeys(merge(*found)))[:PIECE]
+
+
+def _unmark(connection: Connection, store_id: int, ids: Sequence[int]) -> None:
+    where = (tier_marks.c.store_id == store_id, tier_marks.c.customer_id.in_(ids))
+    connection.execute(sa.delete(tier_marks).where(*where))
+
+
+def _item(store_id: int, customer_id: int) -> FaultyItem:
+    return FaultyItem(store_id=store_id, kind=ItemKind.ROW, name=f"tiers {customer_id}")
+
+
+def _forget_tiers(engine: Engine, store_id: int) -> bool:
+    """Forget a piece of what was counted by rules that are gone. The changes stay. Returns whether there is more."""
+    found = False
+    for table in (customer_tiers, tier_marks):
+        query = sa.select(table.c.customer_id).where(table.c.store_id == store_id).limit(PIECE)
+        with reading(engine) as connection:
+            ids = list(connection.scalars(query))
+        if ids:
+            with writing(engine) as connection:
+                where = (table.c.store_id == store_id, table.c.customer_id.in_(ids))
+                connection.execute(sa.delete(table).where(*where))
+        found = found or bool(ids)
+    return found
