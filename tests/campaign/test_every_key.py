@@ -22,6 +22,7 @@ from tillroll.campaign.language.models import Campaign
 from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.segments.segment import Segment
+from tillroll.campaign.segments.tiers import TierRules
 from tillroll.campaign.text.source import Path, read_source
 
 FOLDER = whole_folder()
@@ -38,6 +39,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "rules/reports.yaml": ReportRules,
     "rules/holdout.yaml": StoreHoldout,
     "rules/crm.yaml": CrmRules,
+    "rules/tiers.yaml": TierRules,
 }
 INSTEAD = {("CrmRules", "folder")}
 """Keys that exclude one of the whole file, in the only file of their kind (tests/campaign/test_crm_rules.py)."""

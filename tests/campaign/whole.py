@@ -113,6 +113,7 @@ EVENTS = {
     "time_to_buy_again": "{time_to_buy_again: {product: TEA-01, orders_at_least: 4}}",
     "group_entered": "{group_entered: {group: Wholesale}}",
     "segment_entered": "{segment_entered: {segment: whole}}",
+    "tier_entered": "{tier_entered: {tier: gold, from: anywhere}}",
     "segment_left": "{segment_left: {segment: whole}}",
     "first_order_anniversary": "{first_order_anniversary: {before: 7d}}",
     "birthday": "{birthday: {field: Birthday, before: 7d, written: day_first}}",
@@ -143,6 +144,7 @@ where:
     - city: {in: [Ljubljana]}
     - language: {in: [sl]}
     - group: {in: [Staff]}
+    - tier: {in: [silver, gold]}
     - bought: {products: [TEA-1], categories: [Tea/Green], at_least: 2, within: 90d}
     - rfm: {recency: {at_least: 4, at_most: 5}, frequency: {at_least: 2}, monetary: {at_most: 3}}
     - field: {title: Club, in: [Gold]}
@@ -249,6 +251,14 @@ since: 2026-12-01
 renewed: 180d
 orders_within: 60d
 exempt: [scheduled]
+""",
+    "rules/tiers.yaml": """
+by: points
+points_per_unit: 2
+within: 365d
+tiers:
+  - {name: silver, from: 200}
+  - {name: gold, from: 500}
 """,
     "rules/reports.yaml": """
 weekly:

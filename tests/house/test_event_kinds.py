@@ -26,6 +26,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "group_entered": {"group": "Wholesale"},
     "segment_entered": {"segment": "champions"},
     "segment_left": {"segment": "champions"},
+    "tier_entered": {"tier": "gold"},
     "overstocked": {"over": 100},
     "custom": {"event": "quiz-finished"},
 }

@@ -220,6 +220,7 @@ RULES: dict[str, Callable[[Any, Person, World], bool]] = {
     "country": _membership_rule("country"),
     "language": _membership_rule("language"),
     "group": _membership_rule("group_name"),
+    "tier": lambda value, person, _world: person.tier in value.in_,
     "region": _place_rule("region"),
     "city": _place_rule("city"),
     "field": _field,

@@ -80,6 +80,7 @@ _LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "city": _some("ljubljana", "Graz", "Šmarje", "šmarje").map(lambda words: {"in": words}),
     "language": _some("sl", "de").map(lambda words: {"in": words}),
     "group": _some("Staff", "General").map(lambda words: {"in": words}),
+    "tier": st.one_of(st.just("gold"), _some("silver", "gold").map(lambda words: {"in": words})),
     "field": st.one_of(
         _some("Gold", "vip, press").map(lambda words: {"title": "Club", "in": words}),
         _some("vip", "press", "Gold", "gold").map(lambda words: {"title": "Tags", "includes": words}),

@@ -19,6 +19,7 @@ from tillroll.ledger.tables import (
     categories,
     codes,
     customer_fields,
+    customer_tiers,
     customers,
     favourites,
     messages,
@@ -97,6 +98,11 @@ class Person:
     fields: dict[str, str]
     favourites: list[tuple[int, datetime | None]]
     reviews: list[tuple[int, datetime]]
+
+    @property
+    def tier(self) -> str:
+        """The customer's loyalty tier."""
+        return ("", "silver", "gold")[self.id % 3]
 
 
 @dataclass(kw_only=True)
@@ -286,6 +292,8 @@ def _write_people(connection: Connection, store_id: int, world: World) -> None:
     for table, rows_of_table in ((customer_fields, field_rows), (favourites, favourite_rows)):
         if rows_of_table:
             connection.execute(sa.insert(table), rows_of_table)
+    tier_rows = [{**key, "tier": person.tier} for key, person in zip(keys, world.people, strict=True)]
+    connection.execute(sa.insert(customer_tiers), tier_rows)
     if review_rows:
         connection.execute(
             sa.insert(reviews), [{**row, "published": True, "seen_at": NOW} for row in review_rows]

@@ -1,4 +1,4 @@
-"""When a customer's flow ends before a step: its cart, order or customer is gone, or the campaign says so.
+"""When a customer's flow ends before a step: its cart, order, tier or customer is gone, or the campaign says so.
 
 The campaign says so with `unless:` and `unless_in:`.
 """
@@ -19,6 +19,7 @@ from tillroll.campaign.language.models import Unless
 from tillroll.campaign.states import NO_SALE, EntryState
 from tillroll.campaign.text.addresses import SamePerson
 from tillroll.ledger.mirror.event_subject import why_subject_is_over
+from tillroll.ledger.mirror.loyalty import standings_of
 from tillroll.ledger.mirror.same_person import ids_of_person
 from tillroll.ledger.records import Entry
 from tillroll.ledger.tables import carts, codes, customers, entries, messages, orders, redemptions, runs
@@ -70,14 +71,24 @@ def move_entry(connection: Connection, entry: Entry, now: datetime, **columns: A
 
 
 def _why_gone(connection: Connection, entry: Entry) -> str:
-    """Return what ends every flow: a cart, an order or a customer that no longer exists, or an order that is no sale any more."""
+    """Return what ends every flow: a cart, an order or a customer that no longer exists, an order undone, a tier lost."""
     if reason := why_subject_is_over(connection, entry.store_id, entry.facts):
         return reason
     if entry.customer_id is not None:
         where = (customers.c.store_id == entry.store_id, customers.c.customer_id == entry.customer_id)
         if not connection.scalar(sa.select(sa.exists().where(*where))):
             return "the customer is gone"
+        if "tier" in entry.facts:
+            return _why_tier_is_lost(
+                connection, entry.store_id, entry.customer_id, entry.facts["tier"]["name"]
+            )
     return ""
+
+
+def _why_tier_is_lost(connection: Connection, store_id: int, customer_id: int, tier: str) -> str:
+    """Return that a customer is no longer in the loyalty tier that they came into; empty if they are."""
+    standing = standings_of(connection, store_id, [customer_id]).get(customer_id)
+    return "" if standing is not None and standing.tier == tier else f"they are no longer in the tier {tier}"
 
 
 def _why_unless(connection: Connection, entry: Entry, revision: Revision, step: int, now: datetime) -> str:

@@ -12,7 +12,17 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.language.events.event import Event
-from tillroll.flows.finders import custom, customers, days, opinions, orders, products, rhythm, segments
+from tillroll.flows.finders import (
+    custom,
+    customers,
+    days,
+    opinions,
+    orders,
+    products,
+    rhythm,
+    segments,
+    tiers,
+)
 from tillroll.flows.finders.finder import EventFinder, EventWindow, StoreEvent
 
 
@@ -24,6 +34,7 @@ def registered_finders() -> tuple[EventFinder[Any], ...]:
         *days.FINDERS,
         *rhythm.FINDERS,
         *segments.FINDERS,
+        *tiers.FINDERS,
         *opinions.FINDERS,
         *products.FINDERS,
         *custom.FINDERS,

@@ -18,6 +18,7 @@ from tillroll.campaign.folder.folder_reader import (
     NOTICES,
     PRIVACY,
     REPORTS,
+    TIERS,
     FolderReader,
     check_formats,
     check_segments,
@@ -26,6 +27,7 @@ from tillroll.campaign.folder.folder_reader import (
     open_source,
     put_partials,
     read_shared,
+    tier_names,
 )
 from tillroll.campaign.folder.links import KnownNames, check_links
 from tillroll.campaign.folder.uses import check_claims, check_confirmation, check_uses, without_link
@@ -37,6 +39,7 @@ from tillroll.campaign.frozen.revision import (
     formats_of,
     segments_of,
     templates_of,
+    uses_tiers,
 )
 from tillroll.campaign.frozen.sign_up import ConfirmationWords, SignUpTerms
 from tillroll.campaign.language.blocks import StoreHoldout
@@ -48,6 +51,7 @@ from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment, lists_of
+from tillroll.campaign.segments.tiers import TierRules
 from tillroll.campaign.sentences.advice import advice_on
 from tillroll.campaign.sentences.agreement import agreed_texts
 from tillroll.campaign.text.findings import Finding, nearest
@@ -70,6 +74,7 @@ class Book:
     brand: Brand  # of the e-mails to people of the shop; a campaign has its own copy
     store_holdout: StoreHoldout | None
     crm: CrmRules | None  # None: nothing is pushed
+    tiers: TierRules | None
     sign_up: SignUpTerms | None  # the same; None: its files have faults
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...]  # what may mean something else than its reader thinks; it stops nothing
@@ -110,11 +115,8 @@ def parse_book(
     campaigns = _read_campaigns(reader)
     _advise_on_brand(reader)
     _check_reports(reader, campaigns)
-    revisions = {
-        name: revision
-        for name, path in campaigns.items()
-        if (revision := _revision(reader, path, name)) is not None
-    }
+    read = {name: _revision(reader, path, name) for name, path in campaigns.items()}
+    revisions = {name: revision for name, revision in read.items() if revision is not None}
     models = reader.models
     return Book(
         revisions=revisions,
@@ -126,6 +128,7 @@ def parse_book(
         brand=models.get(BRAND) or Brand(),
         store_holdout=models.get(HOLDOUT),
         crm=models.get(CRM),
+        tiers=models.get(TIERS),
         sign_up=_sign_up(reader),
         findings=tuple(sorted({finding for findings in reader.findings.values() for finding in findings})),
         warnings=tuple(sorted(set(reader.warnings))),
@@ -149,6 +152,7 @@ def _read_campaigns(reader: FolderReader) -> dict[str, str]:
         segments=reader.segments,
         formats=reader.formats,
         templates={name: frozenset(parts) for name, parts in reader.templates.items()},
+        tiers=tier_names(reader),
     )
     paths = [path for path in sorted(reader.files) if folder_of(path) == "campaigns"]
     names: dict[str, str] = {}
@@ -359,6 +363,7 @@ def _revision(reader: FolderReader, path: str, name: str) -> Revision | None:
         calendar=reader.models.get(CALENDAR) or Calendar(),
         brand=reader.models.get(BRAND) or Brand(),
         store_holdout=reader.models.get(HOLDOUT),
+        tiers=reader.models.get(TIERS) if TIERS in used else None,
     )
 
 
@@ -372,9 +377,11 @@ def _used_files(reader: FolderReader, path: str, campaign: Campaign) -> list[str
     """Return all files that determine what the campaign does."""
     candidates = {path, GUARDRAILS, CALENDAR, HOLDOUT, *reader.bases.get(path, ())}
     candidates |= {reader.segments[name] for name in segments_of(campaign) if name in reader.segments}
-    segments = [reader.models.get(file) for file in candidates]
-    lists = lists_of(segment for segment in segments if isinstance(segment, Segment))
-    candidates |= {reader.lists[name] for name in lists if name in reader.lists}
+    models = [reader.models.get(file) for file in candidates]
+    segments = [model for model in models if isinstance(model, Segment)]
+    candidates |= {reader.lists[name] for name in lists_of(segments) if name in reader.lists}
+    if uses_tiers(campaign, segments):
+        candidates.add(TIERS)
     candidates |= {reader.formats[name] for name in formats_of(campaign) if name in reader.formats}
     if templates_of(campaign):
         candidates.add(BRAND)

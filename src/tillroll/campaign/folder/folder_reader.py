@@ -21,7 +21,7 @@ from tillroll.campaign.brand.partials import (
 )
 from tillroll.campaign.codes.format import CodeFormat
 from tillroll.campaign.codes.strength import bits_of, floor_bits, say_sufficient, sufficient_length
-from tillroll.campaign.folder.links import check_segment_names
+from tillroll.campaign.folder.links import SegmentNames, check_segment_names
 from tillroll.campaign.folder.template_words import HTML, MJML, PARTS, TEXT
 from tillroll.campaign.folder.templates import check_template
 from tillroll.campaign.folder.validate import validate
@@ -36,6 +36,7 @@ from tillroll.campaign.segments.contradictions import check_segment
 from tillroll.campaign.segments.iso_codes import check_codes, language_fault
 from tillroll.campaign.segments.lists import read_list, recorded_list
 from tillroll.campaign.segments.segment import Segment
+from tillroll.campaign.segments.tiers import TierRules
 from tillroll.campaign.text.clean import foreign_in_file
 from tillroll.campaign.text.findings import Finding, nearest
 from tillroll.campaign.text.source import Source, read_source
@@ -46,7 +47,8 @@ _NAME_PROBLEM = (
 )
 GUARDRAILS, CALENDAR, BRAND = "rules/guardrails.yaml", "rules/calendar.yaml", "rules/brand.yaml"
 PRIVACY, NOTICES, CONSENT = "rules/privacy.yaml", "rules/notices.yaml", "rules/consent.yaml"
-REPORTS, HOLDOUT, CRM = "rules/reports.yaml", "rules/holdout.yaml", "rules/crm.yaml"
+REPORTS, HOLDOUT = "rules/reports.yaml", "rules/holdout.yaml"
+CRM, TIERS = "rules/crm.yaml", "rules/tiers.yaml"
 _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     GUARDRAILS: Guardrails,
     CALENDAR: Calendar,
@@ -57,6 +59,7 @@ _SINGLE_RULES: Mapping[str, type[BaseModel]] = {
     REPORTS: ReportRules,
     HOLDOUT: StoreHoldout,
     CRM: CrmRules,
+    TIERS: TierRules,
 }
 _RULE_FOLDERS = ("rules/segments/", "rules/codes/")
 _RULE_PLACES = (
@@ -69,6 +72,7 @@ _RULE_PLACES = (
     "reports.yaml",
     "holdout.yaml",
     "crm.yaml",
+    "tiers.yaml",
     "segments/*.yaml",
     "codes/*.yaml",
     "lists/*.csv",
@@ -213,9 +217,16 @@ def check_segments(reader: FolderReader) -> None:
             reader.add(path, check_segment(source, segment))
             if reader.whole:  # a recorded file stays readable, whatever the lists of codes say today
                 reader.add(path, check_codes(source, segment))
-            reader.add(
-                path, check_segment_names(source, segment, lists=reader.lists, campaigns=known_campaigns)
-            )
+            names = SegmentNames(lists=reader.lists, campaigns=known_campaigns, tiers=tier_names(reader))
+            reader.add(path, check_segment_names(source, segment, names))
+
+
+def tier_names(reader: FolderReader) -> Collection[str] | None:
+    """Return the names of the tiers; None if their file has faults, so that nobody knows."""
+    rules: TierRules | None = reader.models.get(TIERS)
+    if rules is not None:
+        return [tier.name for tier in rules.tiers]
+    return None if reader.findings.get(TIERS) else ()
 
 
 def check_formats(reader: FolderReader) -> None:

@@ -29,6 +29,16 @@ class KnownNames:
     segments: Collection[str]
     formats: Collection[str]
     templates: Mapping[str, frozenset[str]]  # folder → its files
+    tiers: Collection[str] | None = ()  # None: their file has faults
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentNames:
+    """The names that a segment's conditions may use; None: unknown, so they are not checked."""
+
+    lists: Collection[str]
+    campaigns: Collection[str] | None
+    tiers: Collection[str] | None
 
 
 def check_links(source: Source, known_names: KnownNames) -> list[Finding]:
@@ -38,6 +48,7 @@ def check_links(source: Source, known_names: KnownNames) -> list[Finding]:
     findings += _check_exclude(source)
     for event in ("segment_entered", "segment_left"):
         findings += _named(source, ("when", "on", event, "segment"), "segment", known_names.segments)
+    findings += _tier(source, ("when", "on", "tier_entered", "tier"), known_names.tiers)
     blocks = [(), *(("steps", index) for index in range(_length(source, ("steps",))))]
     for block in blocks:
         findings += _each_named(source, (*block, "unless_in"), "segment", known_names.segments)
@@ -53,17 +64,29 @@ def check_links(source: Source, known_names: KnownNames) -> list[Finding]:
     return findings
 
 
-def check_segment_names(
-    source: Source, segment: Segment, *, lists: Collection[str], campaigns: Collection[str] | None
-) -> list[Finding]:
-    """Return all unknown lists and campaigns in a segment's conditions; `campaigns` None: don't check campaigns."""
+def check_segment_names(source: Source, segment: Segment, names: SegmentNames) -> list[Finding]:
+    """Return all unknown lists, campaigns and tiers in a segment's conditions."""
     findings = []
     for path, name, value in leaves(segment.where):
         if name == "list":
-            findings += _each_named(source, (*path, "in"), "list", lists)
-        elif campaigns is not None and hasattr(value, "campaigns"):
-            findings += _each_named(source, (*path, "campaigns"), "campaign", campaigns)
+            findings += _each_named(source, (*path, "in"), "list", names.lists)
+        elif name == "tier":
+            findings += _tier(source, path, names.tiers)
+            for index in range(_length(source, (*path, "in"))):
+                findings += _tier(source, (*path, "in", index), names.tiers)
+        elif names.campaigns is not None and hasattr(value, "campaigns"):
+            findings += _each_named(source, (*path, "campaigns"), "campaign", names.campaigns)
     return findings
+
+
+def _tier(source: Source, path: Path, valid_names: Collection[str] | None) -> list[Finding]:
+    """Check the name of a tier; without `rules/tiers.yaml` there is none."""
+    name = _at(source.data, path)
+    if valid_names is None or not isinstance(name, str):
+        return []
+    if not valid_names:
+        return [source.finding(path, f"there is no tier {name[:80]!r}: add rules/tiers.yaml with your tiers")]
+    return _named(source, path, "tier", valid_names)
 
 
 def _check_exclude(source: Source) -> list[Finding]:

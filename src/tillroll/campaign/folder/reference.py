@@ -21,6 +21,7 @@ _TITLES = {
     "notices": "Notices to people of the shop: `rules/notices.yaml`",
     "consent": "Signing up for e-mails: `rules/consent.yaml`",
     "reports": "Reports by e-mail: `rules/reports.yaml`",
+    "tiers": "Loyalty tiers: `rules/tiers.yaml`",
     "holdout": "A control group of all campaigns: `rules/holdout.yaml`",
     "crm": "What a CRM is told: `rules/crm.yaml`",
 }

@@ -26,6 +26,8 @@ from tillroll.campaign.language.models import Campaign
 from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.segments.segment import Segment
+from tillroll.campaign.segments.tiers import TierRules
+from tillroll.campaign.text.block import NAME_PATTERN
 from tillroll.campaign.text.overlay import ENVIRONMENTS
 from tillroll.campaign.text.units import say_duration
 
@@ -44,6 +46,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "reports": ReportRules,
     "holdout": StoreHoldout,
     "crm": CrmRules,
+    "tiers": TierRules,
 }
 """The kinds of files: campaigns/, rules/segments/, rules/codes/, and the single files."""
 
@@ -75,6 +78,8 @@ def schema_of(kind: str) -> Schema:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     if "Event" in schema.get("$defs", {}):
         schema["$defs"]["Event"] = _event(schema["$defs"]["Event"])
+    if "Tiers" in schema.get("$defs", {}):
+        schema["$defs"]["Tiers"] = _or_name(schema["$defs"]["Tiers"])
     return _with_parts(schema) if kind == "campaign" else schema
 
 
@@ -114,6 +119,12 @@ def _event(block: Schema) -> Schema:
     block = {**block, "minProperties": 1, "maxProperties": 1}
     description = block.pop("description", "")
     return {"description": description, "anyOf": [{"type": "string", "enum": words}, block]}
+
+
+def _or_name(block: Schema) -> Schema:
+    """Return the schema of a block for which a name alone is written too."""
+    description = block.pop("description", "")
+    return {"description": description, "anyOf": [{"type": "string", "pattern": NAME_PATTERN}, block]}
 
 
 def _block_of(annotation: Any) -> type[BaseModel]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tillroll.campaign.brand.brand import Brand
@@ -14,7 +14,8 @@ from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign, MessageSettings, Offer
 from tillroll.campaign.language.translations import language_of, translations_in
 from tillroll.campaign.segments.lists import CustomerList
-from tillroll.campaign.segments.segment import Segment
+from tillroll.campaign.segments.segment import Segment, leaves
+from tillroll.campaign.segments.tiers import TierRules
 
 ENVIRONMENT_MARK = ".environment"
 """A key of `Revision.files`: the environment whose overrides apply, if the campaign has any."""
@@ -36,6 +37,7 @@ class Revision:
     calendar: Calendar
     brand: Brand = field(default_factory=Brand)
     store_holdout: StoreHoldout | None = None  # None: nobody is held back from all campaigns
+    tiers: TierRules | None = None  # None: it uses none
     lists: Mapping[str, CustomerList] = field(default_factory=dict)  # used by the segments; without members
 
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:
@@ -127,3 +129,10 @@ def segments_of(campaign: Campaign) -> frozenset[str]:
     names = {*campaign.who.exclude, *(name for step in campaign.steps for name in step.unless_in)}
     watched = campaign.when.on.segment if campaign.when.on is not None else ""
     return frozenset(name for name in (*names, campaign.who.segment, watched) if name)
+
+
+def uses_tiers(campaign: Campaign, segments: Iterable[Segment]) -> bool:
+    """Return whether a campaign waits for a loyalty tier, or one of its segments asks for one."""
+    if campaign.when.on is not None and campaign.when.on.tier_entered is not None:
+        return True
+    return any(name == "tier" for segment in segments for _, name, _ in leaves(segment.where))

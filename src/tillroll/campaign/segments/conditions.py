@@ -207,6 +207,17 @@ class Groups(Block):
     in_: tuple[Line, ...] = _names("Any of these.", ["Staff"])
 
 
+class Tiers(Block):
+    """Loyalty tiers by name; one tier can be written alone: `tier: gold`."""
+
+    in_: tuple[Name, ...] = _names("In any of these (rules/tiers.yaml).", ["silver", "gold"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_a_name(cls, raw: Any) -> Any:
+        return {"in": [raw]} if isinstance(raw, str) else raw
+
+
 class Places(Block):
     """Places of the billing address by name; case (A to Z) and surrounding blanks are ignored."""
 

@@ -14,7 +14,9 @@ from tillroll.campaign.text.findings import Finding
 from tillroll.campaign.text.source import Path, Source, dotted
 
 _KEYS = {"not_": "not"}
-_ONE_OF = frozenset({"country", "region", "city", "language", "group"})  # a customer has only one of each
+_ONE_OF = frozenset(
+    {"country", "region", "city", "language", "group", "tier"}
+)  # a customer has only one of each
 _BOUNDED = frozenset({"orders", "spent", "average_order"})
 _MOMENTS = frozenset({"first_order", "last_order", "registered"})
 _OF_BUYERS = frozenset({"average_order", "bought", "rfm"})

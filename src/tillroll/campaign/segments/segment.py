@@ -25,6 +25,7 @@ from tillroll.campaign.segments.conditions import (
     Scores,
     Spent,
     Sum,
+    Tiers,
 )
 from tillroll.campaign.text.source import Path
 
@@ -64,6 +65,7 @@ class Condition(Block):
     city: Places | None = _key("Their city.", {"in": ["Ljubljana"]})
     language: Languages | None = _key("Their language.", {"in": ["sl"]})
     group: Groups | None = _key("Their customer group.", {"in": ["Staff"]})
+    tier: Tiers | None = _key("Their loyalty tier.", "gold")
     field: CustomerField | None = _key("A customer field of the store.", {"title": "Club", "in": ["Gold"]})
     favourite: Favourite | None = _key("What they marked as a favourite.", {"products": ["TEA-01"]})
     reviewed: Reviewed | None = _key("Reviews they left.", {"rating_at_least": 4})

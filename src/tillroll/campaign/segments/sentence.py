@@ -176,6 +176,7 @@ _SAYS: Mapping[str, Callable[[Any], str]] = {
     "city": _among("live in the city"),
     "language": _among("read"),
     "group": _among("are in the group"),
+    "tier": _among("have the tier"),
     "field": _say_field,
     "favourite": _say_favourite,
     "reviewed": _say_reviewed,

@@ -46,6 +46,7 @@ def compare_revisions(before: Revision, after: Revision) -> tuple[RevisionDiffer
     differences += _of_models(before.guardrails, after.guardrails, "rules/guardrails.yaml: ")
     differences += _of_models(before.calendar, after.calendar, "rules/calendar.yaml: ")
     differences += _of_models(before.store_holdout, after.store_holdout, "rules/holdout.yaml: ")
+    differences += _of_models(before.tiers, after.tiers, "rules/tiers.yaml: ")
     differences += _of_models(before.brand, after.brand, "rules/brand.yaml: ")
     differences += _of_files(before.files, after.files)
     return tuple(differences)

@@ -32,6 +32,7 @@ from tillroll.track.mirror.history import read_history
 from tillroll.track.results.effect.kept import measure_next, measure_store
 from tillroll.track.results.redeem import end_runs
 from tillroll.track.results.sums import keep_sums
+from tillroll.track.tiers.follow import follow_tiers
 from tillroll.track.webhooks.act import handle_events
 
 log = structlog.get_logger("tillroll.loop")
@@ -99,6 +100,10 @@ def _make_runs(worker: StoreWorker, store: Store, until: datetime, calls: StageC
     """
     engine, clock, store_id = worker.services.engine, worker.services.clock, worker.store_id
     followed = calls.call(Stage.MIRROR, lambda: _follow_store(worker, store, until), failed=False)
+    tiers = partial(
+        follow_tiers, engine, store_id=store_id, now=clock.now(), finished=slice_end(worker, until)
+    )
+    calls.call(Stage.TIERS, tiers, failed=False)
     slots = partial(create_due_runs, engine, store_id=store_id, now=clock.now())
     made = calls.call(Stage.SLOTS, slots, failed=0)
     if followed:

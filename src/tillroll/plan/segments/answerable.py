@@ -13,6 +13,7 @@ from tillroll.campaign import Revision
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment, leaves
 from tillroll.ledger.engine import reading
+from tillroll.ledger.mirror.loyalty import load_counting
 from tillroll.ledger.mirror.reach import mirror_reach
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import list_members
@@ -37,6 +38,8 @@ def reasons_unanswered(
     clauses = [*_unread(connection, store, conditions, question), *question.unknown]
     if any(name == "rfm" for name, _ in conditions) and question.marks is None:
         clauses.append("the customers' scores haven't been computed yet")
+    if any(name == "tier" for name, _ in conditions):
+        clauses += _tiers_not_counted(connection, store.id)
     clauses += _lists_not_recorded(connection, store.id, conditions, question.lists)
     return list(dict.fromkeys(clauses))
 
@@ -68,6 +71,15 @@ def _areas(name: str, value: Any) -> set[str]:
     if getattr(value, "categories", ()):
         areas |= {"products", "categories"}
     return areas | ({"reviews"} if name == "reviewed" else set())
+
+
+def _tiers_not_counted(connection: Connection, store_id: int) -> Iterator[str]:
+    """Yield why nobody knows who is in which tier."""
+    counting = load_counting(connection, store_id)
+    if counting is None:
+        yield "the loyalty tiers of rules/tiers.yaml aren't in the ledger yet"
+    elif not counting.covers_everybody:
+        yield "the loyalty tiers are still being counted"
 
 
 def _lists_not_recorded(

@@ -178,6 +178,7 @@ _OWN: Mapping[str, Callable[[Any, Question], Clause]] = {
 _SETS: Mapping[str, Callable[[Any, Question], sa.Select[Any]]] = {
     "bought": segment_sets.bought,
     "field": segment_sets.field,
+    "tier": segment_sets.tiered,
     "favourite": segment_sets.favourite,
     "reviewed": segment_sets.reviewed,
     "list": segment_sets.listed,

@@ -20,12 +20,14 @@ from tillroll.campaign.segments.conditions import (
     Reviewed,
     Spent,
     Sum,
+    Tiers,
 )
 from tillroll.campaign.segments.lists import EMAIL
 from tillroll.campaign.states import NO_SALE
 from tillroll.ledger.folding import folded
 from tillroll.ledger.tables import (
     customer_fields,
+    customer_tiers,
     customers,
     favourites,
     list_members,
@@ -129,6 +131,12 @@ def field(wanted: CustomerField, question: Question) -> Ids:
     if wanted.in_ is not None:
         return query.where(value.in_(wanted.in_))
     return query.where(sa.or_(*(includes_word(value, word) for word in wanted.includes or ())))
+
+
+def tiered(wanted: Tiers, question: Question) -> Ids:
+    """Select who is in any of the loyalty tiers."""
+    query = sa.select(customer_tiers.c.customer_id).where(*_in_scope(customer_tiers, question))
+    return query.where(customer_tiers.c.tier.in_(wanted.in_))
 
 
 def includes_word(value: sa.ColumnElement[str], word: str) -> sa.ColumnElement[bool]:

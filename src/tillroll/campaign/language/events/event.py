@@ -17,6 +17,7 @@ from tillroll.campaign.language.events import (
     products,
     rhythm,
     segments,
+    tiers,
 )
 from tillroll.campaign.language.events.custom import Custom
 from tillroll.campaign.language.events.customers import CustomerCreated, GroupEntered, Inactive
@@ -32,6 +33,7 @@ from tillroll.campaign.language.events.orders import CartAbandoned, OrderPlaced,
 from tillroll.campaign.language.events.products import BackInStock, LowStock, Overstocked
 from tillroll.campaign.language.events.rhythm import TimeToBuyAgain
 from tillroll.campaign.language.events.segments import SegmentEntered, SegmentLeft
+from tillroll.campaign.language.events.tiers import TierEntered
 from tillroll.campaign.text.block import Block
 
 
@@ -47,6 +49,7 @@ class Event(Block):
     group_entered: GroupEntered | None = None
     segment_entered: SegmentEntered | None = None
     segment_left: SegmentLeft | None = None
+    tier_entered: TierEntered | None = None
     first_order_anniversary: Anniversary | None = None
     birthday: Birthday | None = None
     review_left: ReviewLeft | None = None
@@ -107,6 +110,7 @@ def registered_kinds() -> tuple[EventKind[Any], ...]:
         *days.KINDS,
         *rhythm.KINDS,
         *segments.KINDS,
+        *tiers.KINDS,
         *opinions.KINDS,
         *products.KINDS,
         *custom.KINDS,
