@@ -32,6 +32,7 @@ COMMANDS = {  # ordered as a campaign's path, not by the alphabet
     "status": ("runs.status", "status", "Show the store, the campaigns and the open runs."),
     "report": ("results.report", "report", "Show what each campaign has brought."),
     "stock": ("data.stock", "stock", "List how long stock lasts, and what to order."),
+    "tiers": ("data.tiers", "tiers", "Show how many customers are in each loyalty tier."),
     "suggest": ("data.suggest", "suggest", "Write a draft of a campaign on goods that sell too slowly."),
     "export": ("data.export", "export", "Write codes, e-mails, orders or results to a file."),
     "leaks": ("codes.leaks", "leaks", "Show codes that others than their recipients used."),

@@ -1,4 +1,4 @@
-"""`tillroll rebuild sums`: count anew what pages read instead of counting rows."""
+"""`tillroll rebuild`: count anew what is kept beside the orders, and mend what differs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 import click
 
+from tillroll.campaign.figures.tiers import TierScale
+from tillroll.campaign.sentences.tier_words import say_figure
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
 from tillroll.cli.support.family import Family
@@ -14,8 +16,10 @@ from tillroll.cli.support.options import JSON
 from tillroll.cli.support.output import out, print_json
 from tillroll.cli.support.stores import chosen_store, for_store
 from tillroll.ledger.counting.mend import mend_counts
-from tillroll.ledger.engine import writing
+from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.mirror.loyalty import load_counting
 from tillroll.track.results.sums import Earnings, rebuild_sums
+from tillroll.track.tiers.rebuild import TierDifference, rebuild_tiers
 
 
 @click.group(cls=Family)
@@ -25,6 +29,7 @@ def rebuild() -> None:
     \b
     Example:
       tillroll rebuild sums
+      tillroll rebuild tiers
     """
 
 
@@ -61,3 +66,37 @@ def sums(as_json: bool) -> None:
         out().print(f"{count.table} ({which}): {count.kept:,} was kept, {count.counted:,} is right")
     mended = len(wrong) + len(miscounted)
     out().print(f"{count_of(mended, 'sum')} mended." if mended else "Every sum is what its rows add up to.")
+
+
+@rebuild.command("tiers")
+@JSON
+@for_store
+def tiers(as_json: bool) -> None:
+    """Compare every customer's loyalty tier with what their orders say, and mend those that differ.
+
+    Tiers follow every order, so none should differ. What is mended starts no campaign. Safe to repeat.
+
+    \b
+    Example:
+      tillroll rebuild tiers
+    """
+    mended = 0
+    with open_services() as services:
+        store, now = chosen_store(services), services.clock.now()
+        with reading(services.engine) as connection:
+            counting = load_counting(connection, store.id)
+        for wrong in rebuild_tiers(services.engine, store_id=store.id, now=now):
+            mended += 1
+            if as_json:
+                print_json(asdict(wrong))
+            elif counting is not None:
+                _print_tier(wrong, counting.scale, store.currency)
+    if not as_json:
+        words = f"{count_of(mended, 'tier')} mended." if mended else "Every tier is what the orders say."
+        out().print(words)
+
+
+def _print_tier(wrong: TierDifference, scale: TierScale, currency: str) -> None:
+    was, right = wrong.kept_tier or "no tier", wrong.tier or "no tier"
+    before, after = (say_figure(scale, figure, currency) for figure in (wrong.kept_figure, wrong.figure))
+    out().print(f"Customer {wrong.customer_id}: {was} with {before} was kept, {right} with {after} is right")
