@@ -20,13 +20,13 @@ from tillroll.plan.segments.answerable import reason_unanswered
 from tillroll.plan.segments.membership import segments_of_customer
 from tillroll.track.tiers.follow import follow_tiers, record_scale
 
-MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 FILE = b"by: spent\ntiers: [{name: silver, from: 100}, {name: gold, from: 250}]\n"
 GOLDEN = b"title: Gold\nwhere: {tier: gold}\n"
 FILES = {"rules/tiers.yaml": FILE, "rules/segments/golden.yaml": GOLDEN}
 UP = campaign("{tier_entered: {tier: silver}}", who="who: {exclude: [golden]}")
 EACH_TIME = UP.replace(
-    "on: {tier_entered: {tier: silver}}", "on: {tier_entered: {tier: silver}}, again: {after: 1m}"
+    "on: {tier_entered: {tier: silver}}", "on: {tier_entered: {tier: silver}}, again: {after: 30m}"
 )
 CAMPAIGNS = {
     "up": UP,
@@ -61,13 +61,13 @@ def test_each_change_brings_a_customer_in_once(ledger: Engine, store_id: int) ->
     spend(ledger, store_id, "120", NOW)
     assert found(ledger) == [("any", 1), ("each", 1), ("up", 1)]
     assert entered(ledger)[0].facts == {"tier": {"name": "silver", "was": ""}}
-    spend(ledger, store_id, "300", NOW + MINUTE)
+    spend(ledger, store_id, "300", NOW + HOUR)
     assert len(found(ledger)) == 3, "gold is another tier"
-    spend(ledger, store_id, "120", NOW + 2 * MINUTE)
+    spend(ledger, store_id, "120", NOW + 2 * HOUR)
     assert found(ledger)[3:] == [("up", 1)]
     assert ("down", 1) in found(ledger)
-    spend(ledger, store_id, "50", NOW + 3 * MINUTE)
-    spend(ledger, store_id, "120", NOW + 4 * MINUTE)
+    spend(ledger, store_id, "50", NOW + 3 * HOUR)
+    spend(ledger, store_id, "120", NOW + 4 * HOUR)
     assert found(ledger) == [("any", 1), ("down", 1), ("each", 1), ("each", 1), ("up", 1)]
 
 
@@ -83,7 +83,7 @@ def test_a_tier_lost_again_before_the_look_brings_nobody_in_and_ends_a_flow(
     spend(ledger, store_id, "120", NOW, customer_id=2)
     write(ledger, store_id, order("A2", 2, "20"))
     follow_tiers(ledger, store_id=store_id, now=NOW)
-    take_steps(ledger, store_id=store_id, now=NOW + MINUTE)
+    take_steps(ledger, store_id=store_id, now=NOW + HOUR)
     assert {row.reason for row in entered(ledger)} == {"they are no longer in the tier silver"}
     assert all_runs(ledger) == []
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from tillroll.campaign.figures.tiers import TierScale, TierStep
 from tillroll.campaign.text.block import Block, Name
-from tillroll.campaign.text.units import Duration, KeyFault, Number, Whole
+from tillroll.campaign.text.units import KeyFault, Number, Period, Whole
 
 _MOST = 1_000_000_000
 
@@ -49,7 +49,7 @@ class TierRules(Block):
         description="Points for each whole unit of the store's currency that an order is worth; by default 1.",
         examples=[2],
     )
-    within: Duration | None = Field(
+    within: Period | None = Field(
         default=None,
         ge=timedelta(days=1),
         description="For how long an order counts after it was placed. By default for ever.",
