@@ -44,11 +44,11 @@ lint: $(TESTED) ## formatting, lint, types and the import contract
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: $(TESTED) lint ## every check and every test but the slow ones
+test: $(TESTED) lint ## every check and every test but the slow ones (on PostgreSQL only those of the ledger)
 	@$(BIN)/python -m tests.tools
-	@$(BIN)/pytest -m "not slow and not once"
+	@$(BIN)/pytest -m "not slow and not once and not again"
 
-test-all: $(TESTED) lint ## the slow ones too
+test-all: $(TESTED) lint ## the slow ones too, and all on both databases
 	@$(BIN)/python -m tests.tools
 	@$(BIN)/pytest
 

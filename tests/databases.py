@@ -7,6 +7,9 @@ PostgreSQL takes a third of a second to copy a database, so there a worker has o
     sqlite_url     on SQLite alone
     postgresql_url on PostgreSQL alone
     ledger         an engine on `database_url`, disposed of after the test
+
+A test's run on PostgreSQL has the marker `again`. `make test` leaves these runs out, except in tests/ledger, where the databases
+differ; `make test-all` and `.ci/run` run all.
 """
 
 from __future__ import annotations
@@ -18,15 +21,32 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import Dialect, Engine, make_url
+from sqlalchemy.util import LRUCache
 
 from tests import postgres
 from tests.logs import remember_codes
+
+POSTGRESQL = "postgresql"
+AGAIN = "again"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marker
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        drawn = getattr(item, "callspec", None)
+        if (
+            drawn is not None
+            and drawn.params.get("database_url") == POSTGRESQL
+            and "ledger" not in item.path.parts
+        ):
+            item.add_marker(AGAIN)
 
 
 def migrate(url: str) -> None:
@@ -196,7 +216,7 @@ def postgresql_url(postgresql_emptied: Emptied) -> Iterator[str]:
     postgresql_emptied.give_back()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", pytest.param(POSTGRESQL, marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a fresh, migrated ledger; the test runs once on each kind of database."""
     url: str = request.getfixturevalue(f"{request.param}_url")
@@ -209,5 +229,19 @@ def ledger(database_url: str) -> Iterator[Engine]:
     from tillroll.ledger.engine import open_engine
 
     engine = open_engine(database_url)
+    _share_compiled(engine)
     yield engine
     engine.dispose()
+
+
+_compiled: dict[str, tuple[Dialect, LRUCache[Any, Any]]] = {}
+
+
+def _share_compiled(engine: Engine) -> None:
+    """Let the engines of a worker's tests share what SQLAlchemy has compiled: a third of a test's time went into compiling anew.
+
+    The key of what is compiled holds the dialect's identity, so the engines share the dialect as well.
+    """
+    dialect, cache = _compiled.setdefault(engine.dialect.name, (engine.dialect, LRUCache(5_000)))
+    engine.dialect = dialect
+    engine.update_execution_options(compiled_cache=cache)

@@ -42,6 +42,15 @@ def go_on(worker: StoreWorker, *, until: Callable[[], bool], most: int = 400) ->
     raise AssertionError(f"it never came to that: {run_row(worker.services.engine, 1)}")
 
 
+def settle(worker: StoreWorker, *, most: int = 12) -> None:
+    """Advance until nothing waits, and twice more, in case something is done again."""
+    idle = 0
+    for _ in range(most):
+        idle += advance(worker, until=worker.services.clock.now() + SLICE) is None
+        if idle == 3:
+            return
+
+
 def state(services: Services, run_id: int = 1) -> RunState:
     """Return the state of a run."""
     return RunState(run_row(services.engine, run_id).state)

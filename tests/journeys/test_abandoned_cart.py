@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tests.clocks import Days, days_from
 from tests.flows.events import NOTE, all_runs, entered
-from tests.journeys.path import outbox
+from tests.journeys.path import outbox, settle
 from tests.shop import ROOT, sample_files
 from tests.store import INDEX_LAG, buy, lay_faults, running
 from tillroll.campaign import fingerprint, parse_book
@@ -21,8 +21,7 @@ from tillroll.campaign.states import EntryState, RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.audit import first_broken_row
 from tillroll.ledger.tables import messages, redemptions
-from tillroll.loop.advance import StoreWorker, advance
-from tillroll.loop.worker import SLICE
+from tillroll.loop.advance import StoreWorker
 from tillroll.plan.record.revisions import record_book
 from tillroll.sandbox.serve import Sandbox
 from tillroll.wiring import Services
@@ -75,13 +74,7 @@ def begin(worker: StoreWorker) -> None:
     assert not book.findings, [finding.render() for finding in book.findings]
     record_book(worker.services.engine, store_id=1, book=book, now=worker.services.clock.now())
     worker.files_seen = fingerprint(ROOT)  # the files are read already, and don't change
-    work(worker)
-
-
-def work(worker: StoreWorker) -> None:
-    """Advance until nothing is due."""
-    for _ in range(12):
-        advance(worker, until=worker.services.clock.now() + SLICE)
+    settle(worker)
 
 
 def leave_cart(sandbox: Sandbox, email: str) -> None:
@@ -115,16 +108,16 @@ def to_step_two(worker: StoreWorker, sandbox: Sandbox, email: str, days: Days) -
     days.tick(timedelta(minutes=1))
     leave_cart(sandbox, email)
     days.tick(timedelta(minutes=6))
-    work(worker)
+    settle(worker)
     assert [(one.state, one.step) for one in entered(services.engine)] == [(EntryState.WAITING, 1)]
     assert outbox(services) == []
     days.tick(2 * HOUR)
-    work(worker)
+    settle(worker)
     assert [(one["to"], one["subject"], one["code"]) for one in outbox(services)] == [
         (email, "Your basket of €40.00", "")
     ]
     days.tick(DAY)
-    work(worker)
+    settle(worker)
     found = outbox(services)
     assert [one["subject"] for one in found][1:] == ["5% off what you left"]
     assert found[1]["code"].startswith("CART")
@@ -146,12 +139,12 @@ def test_an_abandoned_cart_gets_all_three_steps_with_one_code(
     email = buyer(client)
     code = to_step_two(worker, sandbox, email, days)
     days.tick(2 * DAY)
-    work(worker)
+    settle(worker)
     assert [(one["subject"], one["code"]) for one in outbox(services)][2:] == [("Once more", code)]
     holds(services, 3)
     assert [one.state for one in entered(services.engine)] == [EntryState.DONE]
     days.tick(10 * DAY)
-    work(worker)
+    settle(worker)
     holds(services, 3)
 
 
@@ -169,7 +162,7 @@ def test_a_cart_that_becomes_an_order_gets_no_further_step(
     days.tick(HOUR)
     buy(sandbox, email=email, coupon=code if with_code else "")
     days.tick(2 * DAY)
-    work(worker)
+    settle(worker)
     holds(services, 2)
     (entry,) = entered(services.engine)
     assert (entry.state, entry.reason) == (EntryState.LEFT, "the cart became an order")
@@ -186,15 +179,15 @@ def test_a_cart_that_is_bought_right_before_its_e_mail_leaves_gets_none(
     days.tick(timedelta(minutes=1))
     leave_cart(sandbox, email)
     days.tick(timedelta(minutes=6))
-    work(worker)
+    settle(worker)
     lay_faults(sandbox, errors={"path": "/carts/", "on": "reads", "status": 503})
     days.tick(2 * HOUR)
-    work(worker)
+    settle(worker)
     assert outbox(services) == []  # the store doesn't say whether it still stands
     lay_faults(sandbox, errors=False)
     days.tick(timedelta(minutes=6))
     buy(sandbox, email=email)  # no list shows it yet
-    work(worker)
+    settle(worker)
     assert outbox(services) == []
     with services.engine.connect() as connection:
         reasons = list(connection.scalars(sa.select(messages.c.reason)))

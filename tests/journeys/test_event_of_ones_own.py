@@ -13,11 +13,11 @@ import pytest
 
 from tests.flows.events import campaign, entered
 from tests.journeys.pages import serving
-from tests.journeys.path import SLICE, outbox
+from tests.journeys.path import outbox, settle
 from tests.shop import ROOT, sample_files
 from tillroll.campaign import fingerprint, parse_book
 from tillroll.ecwid.client import Client
-from tillroll.loop.advance import StoreWorker, advance
+from tillroll.loop.advance import StoreWorker
 from tillroll.plan.record.revisions import record_book
 from tillroll.track.webhooks.custom import secret_of
 from tillroll.web.app import create_app
@@ -51,8 +51,7 @@ def begin(worker: StoreWorker) -> None:
 
 def work(worker: StoreWorker) -> None:
     worker.events_checked_at = None
-    for _ in range(6):
-        advance(worker, until=worker.services.clock.now() + SLICE)
+    settle(worker, most=6)
 
 
 def message(path: Path) -> EmailMessage:
