@@ -11,10 +11,13 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, SHOP
+from tests.track.tiers_room import BY_SPEND, DAY, order, rules, write
 from tests.web.site import put_under_way, token_on
 from tillroll.campaign.states import RunState
-from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.tables import audit, codes, orders, recipients, redemptions
+from tillroll.ledger.engine import reading, upsert, writing
+from tillroll.ledger.mirror import reach
+from tillroll.ledger.tables import audit, codes, looks, orders, recipients, redemptions
+from tillroll.track.tiers.follow import follow_tiers, record_scale
 
 
 @pytest.fixture
@@ -116,6 +119,32 @@ def test_a_code_for_everybody_lists_its_orders_in_pages(
         older = page.split("before=")[1].split('"')[0] if "before=" in page else ""
         address = f"{SHOP}/codes/{code_id}?before={older}" if older else ""
     assert found == 61
+
+
+def test_a_customers_page_says_their_tier_and_what_is_missing_to_the_next(
+    ledger: Engine, eve: FlaskClient, run_id: int
+) -> None:
+    page = eve.get(f"{SHOP}/customers/1").text
+    assert run_id
+    assert "Loyalty tier" not in page, "the store has none"
+    scale = rules({**BY_SPEND, "within": "365d"}).scale
+    record_scale(ledger, store_id=1, scale=scale)
+    assert "once all orders are read" in eve.get(f"{SHOP}/customers/1").text
+    with writing(ledger) as connection:
+        read = {"store_id": 1, "looked_at": NOW, "whole_at": NOW}
+        upsert(connection, looks, [{**read, "area": area} for area in (reach.ORDERS, reach.OLD_ORDERS)])
+    for total in ("150", "120"):
+        write(ledger, 1, order("A", 1, total, created_at=NOW - 30 * DAY))
+        follow_tiers(ledger, store_id=1, now=NOW)
+    page = " ".join(eve.get(f"{SHOP}/customers/1").text.split())
+    assert "<strong>Silver</strong> since before tiers were first counted, with €120 within the last 365 days." in page
+    assert "€130 more to gold, which begins at €250." in page
+    assert "stops counting on" in page
+    write(ledger, 1, order("B", 1, "400", created_at=NOW))
+    follow_tiers(ledger, store_id=1, now=NOW)
+    page = eve.get(f"{SHOP}/customers/1").text
+    assert "23 Nov 2026, 10:00 CET" in page
+    assert "There is no higher tier." in page
 
 
 @pytest.mark.parametrize("path", ["codes/999", "customers/999", "codes/1?before=99999999999999999999"])

@@ -9,7 +9,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.figures.tiers import TierScale
+from tillroll.campaign.figures.tiers import TierScale, TierStep
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import customer_tiers, customers, tier_rules
 
@@ -37,6 +37,26 @@ class TierStanding:
     figure: Decimal = Decimal(0)  # points, or money in the store's currency
     since: datetime | None = None  # None: they were in it when tiers were first counted
     moves_at: datetime | None = None  # when the oldest of their orders stops counting; None: never
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerTier:
+    """One customer's tier with the way to the next one."""
+
+    standing: TierStanding
+    scale: TierScale
+    is_counted: bool  # False: the customers are still being counted, so the rest says nothing
+
+    @property
+    def next_step(self) -> TierStep | None:
+        """The next tier; None at the top."""
+        return self.scale.next_after(self.standing.figure)
+
+    @property
+    def missing(self) -> Decimal:
+        """What is missing to the next tier; 0 at the top."""
+        step = self.next_step
+        return step.reached_at - self.standing.figure if step is not None else Decimal(0)
 
 
 def load_counting(connection: Connection, store_id: int) -> TierCounting | None:
@@ -78,3 +98,16 @@ def count_tiers(connection: Connection, store: Store) -> dict[str, int]:
         )
     query = sa.select(columns.tier, sa.func.count()).where(*where).group_by(columns.tier)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def tier_of_customer(connection: Connection, store_id: int, customer_id: int) -> CustomerTier | None:
+    """Return where a customer stands; None if the store has no tiers."""
+    counting = load_counting(connection, store_id)
+    if counting is None:
+        return None
+    standing = standings_of(connection, store_id, [customer_id]).get(customer_id)
+    return CustomerTier(
+        standing=standing or TierStanding(customer_id=customer_id),
+        scale=counting.scale,
+        is_counted=counting.covers_everybody,
+    )

@@ -1,4 +1,4 @@
-"""`/customers/<id>`: what one customer got, used and ordered, and whether they take e-mails."""
+"""`/customers/<id>`: what one customer got, used and ordered, whether they take e-mails, and their loyalty tier."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from flask import Blueprint, render_template
 
 from tillroll.ledger.consent.standing import active_of
 from tillroll.ledger.engine import reading
+from tillroll.ledger.mirror.loyalty import tier_of_customer
 from tillroll.track.lookups.customer import consents_of, emails_to, load_customer, orders_by
 from tillroll.web.support import inputs, request_context
 
@@ -25,11 +26,13 @@ def customer(customer_id: int) -> str:
         orders = orders_by(connection, store.id, customer_id, before=before_order, limit=_PAGE + 1)
         stops = active_of(connection, store.id, person.email, now)
         said = consents_of(connection, store.id, person.email)
+        tier = None if person.is_forgotten else tier_of_customer(connection, store.id, customer_id)
     return render_template(
         "customer.html",
         customer=person,
         stops=stops,
         said=said,
+        tier=tier,
         emails=emails[:_PAGE],
         older_email=emails[_PAGE - 1].message_id if len(emails) > _PAGE else None,
         orders=orders[:_PAGE],

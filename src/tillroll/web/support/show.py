@@ -16,11 +16,13 @@ from tillroll.campaign.codes.standing import StandingFacts
 from tillroll.campaign.codes.standing_words import say_standing
 from tillroll.campaign.frozen.recipient import mask_code, mask_email
 from tillroll.campaign.sentences.causes import say_consent_source, say_suppression
+from tillroll.campaign.sentences.tier_words import say_figure
 from tillroll.campaign.sentences.verdicts import say_measure, say_rule
 from tillroll.campaign.states import RunState
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.percent import say_percent
+from tillroll.campaign.text.units import spell_duration
 from tillroll.campaign.text.zones import UTC_NAME, zone_of
 from tillroll.campaign.timing.moments import say_both_times, say_local, say_minutes
 from tillroll.ledger.faults.sentences import say_fault
@@ -144,6 +146,8 @@ def set_up(app: Flask) -> None:
         percent=say_percent,
         rule_words=say_rule,
         standing=standing,
+        tier_figure=say_figure,
+        days_and_hours=spell_duration,
         suppression=say_suppression,
         consent_source=say_consent_source,
         run_label=lambda state: RUN_LABELS[RunState(state)],
