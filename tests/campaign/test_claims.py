@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from tests.campaign.files import WINBACK, changed
 from tillroll.campaign import Finding, parse_book
-from tillroll.campaign.sentences.shown import fields_shown, percents_written
+from tillroll.campaign.sentences.claimed.shown import fields_shown, percents_written
 
 OFFER = "kind: percent\n  value: 15\n  minimum_subtotal: 30"
 SUBJECT = """subject: "{{ customer.first_name or 'Dear tea friend' }}, 15% is waiting for you\""""
@@ -140,7 +142,10 @@ def test_an_arm_of_another_kind_has_its_own_value_or_none(kind: str, value: str,
 
 def test_percentages_of_styles_and_attributes_are_not_the_offers() -> None:
     html = '<style>td { width: 50% }</style><td width="30%" style="height: 20%">\n{# 5% #}Get 15 % or 7,5%</td> 12%2F'
-    assert [(each.number, each.line) for each in percents_written(html)] == [("15", 2), ("7.5", 2)]
+    assert [(min(each.numbers), each.line) for each in percents_written(html)] == [
+        (15, 2),
+        (Decimal("7.5"), 2),
+    ]
 
 
 def test_a_template_that_cannot_be_parsed_shows_nothing() -> None:
@@ -269,6 +274,26 @@ def test_a_promised_percentage_gets_the_verdict_that_a_plan_gives_it(place: str,
     assert [each.problem for each in found if each.line == 2 and "20 %" in each.problem] == [
         "says 20 %, but the offer is 15 %"
     ]
+
+
+@pytest.mark.parametrize(
+    ("offer", "words", "problem"),
+    [
+        (OFFER, "Half price on everything", "says Half price, which the offer doesn't give"),
+        (OFFER, "und versandkostenfrei", "says versandkostenfrei, which the offer doesn't give"),
+        (OFFER, "5 Euro Rabatt", "says 5 Euro, but the offer takes no amount off"),
+        (OFFER, "twenty percent off", "says 20 %, but the offer is 15 %"),
+        (EUROS, "10,- € Rabatt", "says 10,- €, but the offer takes 5 off"),
+        (EUROS, "5 Euro Rabatt ab 30,- €", ""),
+        (FREE, "free delivery", ""),
+    ],
+)
+def test_a_promise_without_a_percent_sign_is_refused(offer: str, words: str, problem: str) -> None:
+    faults, _ = findings(
+        (OFFER, offer), subject("Hello"), template=f"Hello\n{words}\n{{{{ offer.conditions }}}}"
+    )
+    of_text = [(each.line, each.problem) for each in faults if each.file.endswith(".txt.j2")]
+    assert of_text == ([(2, problem)] if problem else [])
 
 
 ANNOUNCED = """  at: 2026-12-01 09:00

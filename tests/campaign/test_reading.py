@@ -61,7 +61,7 @@ def judged(faults: list[WordFault]) -> str:
         (PERCENT, "Sparen Sie 20 %", CERTAIN),
         (PERCENT, "20 % de réduction", CERTAIN),
         (PERCENT, "20% popusta", CERTAIN),
-        (PERCENT, "made of 100 % cotton", PERHAPS),
+        (PERCENT, "made of 100 % cotton, 70% cocoa", FINE),
         (PERCENT, "€15.00 off", CERTAIN),  # the value as an amount
         (PERCENT, "from €45 on", PERHAPS),
         (PERCENT, "$30 or more", CERTAIN),  # the store sells in euros

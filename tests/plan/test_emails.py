@@ -199,6 +199,27 @@ def test_each_arm_and_the_reminder_are_read(ledger: Engine) -> None:
     assert len(texts) == 2
 
 
+def test_words_of_time_are_read_on_the_day_that_the_e_mail_leaves(ledger: Engine) -> None:
+    """The codes work for 14 days; the reminder leaves three days before they end."""
+    reminder = (
+        "  send: {if_unknown",
+        "  reminder: {before_expiry: 3d, template: again, subject: 'Only 3 days left'}\n  send: {if_unknown",
+    )
+    late = (
+        "Only 24 hours left, until {{ code.valid_until | date }}.\n{{ offer.conditions }} {{ code.text }}\n"
+    )
+    files = {"templates/again/message.html.j2": late, "templates/again/message.txt.j2": late}
+    text = PLAIN + "You have two weeks to use it. Today only!"
+    state, proposal = planned(ledger, text=text, campaign=(reminder,), files=files)
+    assert state is RunState.REFUSED
+    said = [(verdict.level, verdict.text.split(": it says ")[1].split(",")[0]) for verdict in found(proposal)]
+    assert said == [
+        (VerdictLevel.REFUSE, "Today only"),
+        (VerdictLevel.WARN, "Only 24 hours"),
+        (VerdictLevel.WARN, "Only 24 hours"),
+    ]
+
+
 def test_the_guardrails_decide_how_strict_it_is(ledger: Engine) -> None:
     loose = "\nemails: {figures: warn, style: refuse}\n"
     state, proposal = planned(ledger, text=PLAIN + "20 % off!", guardrails=loose)

@@ -22,9 +22,13 @@ def expected_of(
     offer: Offer | None,
     event: Mapping[str, Any] | None,
     now: datetime,
+    leaves: datetime | None = None,
     goods: str = "",
 ) -> Expected:
-    """Return what a recipient's e-mail may say. `offer` is the campaign's, with the values of others; `goods` names its goods."""
+    """Return what a recipient's e-mail may say. `offer` is the campaign's, with the values of others; `goods` names its goods.
+
+    `leaves` is when the e-mail leaves; None: not known.
+    """
     zone = zone_of(shop.timezone)
     values = list(_values_of(event or {}))
     texts = [value for value in values if isinstance(value, str)]
@@ -53,6 +57,7 @@ def expected_of(
         percents=gives if kind in PERCENT_KINDS else frozenset(),
         off=gives if kind in AMOUNT_KINDS else frozenset(),
         amounts=frozenset(amounts | least),
+        leaves=leaves.astimezone(zone).date() if leaves is not None else None,
         ends=ends,
         days=frozenset(days | first | ({ends} if ends else set())),
     )

@@ -19,8 +19,8 @@ from tillroll.campaign.language.translations import file_in
 from tillroll.campaign.reading.faults import EmailPart
 from tillroll.campaign.reading.gaps import gaps_in
 from tillroll.campaign.reading.visible import own_words, visible_text
+from tillroll.campaign.sentences.claimed.shown import tags_in
 from tillroll.campaign.sentences.offers import say_offer
-from tillroll.campaign.sentences.shown import tags_in
 from tillroll.rendering.compile import (
     Compiled,
     TemplatePart,

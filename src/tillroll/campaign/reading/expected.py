@@ -24,6 +24,7 @@ class Expected:
     percents: frozenset[Decimal] = frozenset()  # that the offer gives to this recipient or to others
     off: frozenset[Decimal] = frozenset()  # amounts that the offer takes off
     amounts: frozenset[Decimal] = frozenset()  # other amounts: the minimum, the event's totals and prices
+    leaves: date | None = None  # the day on which the e-mail leaves; None: not known, so "today" isn't read
     ends: date | None = None  # the last day of the code
     days: frozenset[date] = field(
         default_factory=frozenset

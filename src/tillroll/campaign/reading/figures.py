@@ -2,109 +2,113 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from tillroll.campaign.language.models import PERCENT_KINDS
-from tillroll.campaign.reading.discount_words import is_promise
+from tillroll.campaign.language.models import PERCENT_KINDS, SHIPPING_KINDS, OfferKind
+from tillroll.campaign.reading.discount_words import is_material, is_price, is_promise
 from tillroll.campaign.reading.expected import Expected
 from tillroll.campaign.reading.faults import EmailPart, WordFault, WordKind
-
-_NUMBER = r"\d{1,3}(?:[   .,'’]\d{3})+(?:[.,]\d{1,3})?|\d+(?:[.,]\d{1,3})?"
-_PERCENT = re.compile(
-    rf"(?<![\w.,#/=&])(?<!\w-)(?:(?P<after>{_NUMBER})[   ]?[%％٪]|[%％٪](?P<before>\d+(?:[.,]\d+)?))(?![\w%])"
-)
-_SIGNS: dict[str, tuple[str, ...]] = {
-    "$": ("USD", "CAD", "AUD", "NZD", "MXN", "SGD", "HKD", "ARS", "CLP", "COP", "BRL"),
-    "€": ("EUR",),
-    "£": ("GBP", "GIP", "FKP"),
-    "¥": ("JPY", "CNY"),
-    "₹": ("INR",),
-    "₽": ("RUB",),
-    "₺": ("TRY",),
-    "₴": ("UAH",),
-    "₪": ("ILS",),
-    "₩": ("KRW",),
-    "zł": ("PLN",),
-    "Kč": ("CZK",),
-    "Ft": ("HUF",),
-    "kr": ("SEK", "NOK", "DKK", "ISK"),
-    "lei": ("RON",),
-    "R$": ("BRL",),
-}
-_CODES = [
-    "EUR",
-    "USD",
-    "GBP",
-    "CHF",
-    "SEK",
-    "NOK",
-    "DKK",
-    "PLN",
-    "CZK",
-    "HUF",
-    "RON",
-    "CAD",
-    "AUD",
-    "NZD",
-    "JPY",
-    "CNY",
-    "INR",
-    "BRL",
-    "TRY",
-    "UAH",
-    "ZAR",
-    "ILS",
-    "MXN",
-    "SGD",
-    "HKD",
-]
+from tillroll.campaign.reading.said.bargains import Bargain, BargainKind, bargains_in
+from tillroll.campaign.reading.said.quantities import amounts_in, percents_in
 
 
 def figures_in(text: str, own: str, expected: Expected, part: EmailPart) -> Iterator[WordFault]:
     """Yield the figures of a text that aren't the offer's; `own` are the template's own words."""
+    if expected.kind is None:
+        return
     yield from _percents(text, own, expected, part)
     yield from _amounts(text, own, expected, part)
+    for bargain in wrong_bargains(text, expected.kind, expected.percents):
+        literal = bargain.words if bargain.words in own else ""
+        problem = f"it says {bargain.words}, which the offer doesn't give"
+        yield _figure(part, problem, literal, certain=bargain.is_certain)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmountPromised:
+    """An amount that the words beside it say is taken off."""
+
+    words: str
+    numbers: frozenset[Decimal]  # that it may mean
+
+
+@lru_cache(maxsize=4_000)
+def amounts_promised(text: str) -> tuple[AmountPromised, ...]:
+    """Return the amounts in any currency that a text says are taken off."""
+    return tuple(
+        AmountPromised(words=text[each.start : each.end].strip(), numbers=each.numbers)
+        for each in amounts_in(text, "")
+        if is_promise(text, each.start, each.end)
+    )
+
+
+def wrong_bargains(text: str, kind: OfferKind, percents: frozenset[Decimal]) -> Iterator[Bargain]:
+    """Yield the bargains without a figure that a text names and that an offer isn't."""
+    for bargain in bargains_in(text):
+        match bargain.kind:
+            case BargainKind.SHIPPING:
+                is_true = kind in SHIPPING_KINDS
+            case BargainKind.HALF:
+                is_true = 50 in percents
+            case _:
+                is_true = False
+        if not is_true:
+            yield bargain
 
 
 def _percents(text: str, own: str, expected: Expected, part: EmailPart) -> Iterator[WordFault]:
-    for match in _PERCENT.finditer(text):
-        numbers, said = _readings(match["after"] or match["before"]), match[0]
-        if numbers & expected.percents or expected.kind is None or _is_of_a_name(said, expected):
+    for each in percents_in(text):
+        said = text[each.start : each.end].strip()
+        if each.numbers & expected.percents or _is_of_a_name(said, expected):
             continue
         literal = said if said in own else ""
-        promised = is_promise(text, match.start(), match.end())
+        promised = is_promise(text, each.start, each.end)
+        if not promised and (100 in each.numbers or is_material(text, each.end)):
+            continue
         if expected.kind in PERCENT_KINDS:
             problem = f"it says {said}, but the offer is {_said(expected.percents)} %"
             yield _figure(part, problem, literal, certain=promised)
         else:
-            shows_value = not literal and expected.value in numbers
+            shows_value = not literal and expected.value in each.numbers
             problem = f"it says {said}, but the offer takes no percentage off"
-            if 100 not in numbers or promised:
-                yield _figure(part, problem, literal, certain=promised or shows_value)
+            yield _figure(part, problem, literal, certain=promised or shows_value)
 
 
 def _amounts(text: str, own: str, expected: Expected, part: EmailPart) -> Iterator[WordFault]:
-    if expected.kind is None:
-        return
-    for match in _amount_pattern(expected.currency).finditer(text):
-        numbers, said = _readings(match["front"] or match["back"]), match[0].strip()
+    for each in amounts_in(text, expected.currency):
+        said = text[each.start : each.end].strip()
         if _is_of_a_name(said, expected):
             continue
-        sign, literal = (match["sign"] or match["last"]).strip(), said if said in own else ""
-        promised = is_promise(text, match.start(), match.end())
-        true = bool(numbers & (expected.off | expected.amounts))
-        if not _is_of(sign, expected.currency) and (promised or true):
-            problem = f"it says {said}, but the store sells in {expected.currency}"
-            yield _figure(part, problem, literal, certain=True)
-        elif not true:
-            shows_value = not literal and expected.value in numbers and expected.kind in PERCENT_KINDS
-            gives = f"{_said(expected.off)} {expected.currency}" if expected.off else "no amount"
-            least = f", and its other amounts are {_said(expected.amounts)}" if expected.amounts else ""
-            problem = f"it says {said}, but the offer takes {gives} off{least}"
-            yield _figure(part, problem, literal, certain=promised or shows_value)
+        literal = said if said in own else ""
+        promised = is_promise(text, each.start, each.end)
+        true = bool(each.numbers & (expected.off | expected.amounts))
+        if expected.currency not in each.currencies:
+            if promised or (true and not each.is_word):
+                problem = f"it says {said}, but the store sells in {expected.currency}"
+                yield _figure(part, problem, literal, certain=True)
+            elif not each.is_word:
+                yield _wrong_amount(each.numbers, said, literal, expected, part, promised=False)
+        elif not true and (promised or not (literal and is_price(text, each.start))):
+            yield _wrong_amount(each.numbers, said, literal, expected, part, promised=promised)
+
+
+def _wrong_amount(
+    numbers: frozenset[Decimal],
+    said: str,
+    literal: str,
+    expected: Expected,
+    part: EmailPart,
+    *,
+    promised: bool,
+) -> WordFault:
+    shows_value = not literal and expected.value in numbers and expected.kind in PERCENT_KINDS
+    gives = f"{_said(expected.off)} {expected.currency}" if expected.off else "no amount"
+    least = f", and its other amounts are {_said(expected.amounts)}" if expected.amounts else ""
+    problem = f"it says {said}, but the offer takes {gives} off{least}"
+    return _figure(part, problem, literal, certain=promised or shows_value)
 
 
 def _figure(part: EmailPart, problem: str, literal: str, *, certain: bool) -> WordFault:
@@ -124,42 +128,3 @@ def _said(numbers: frozenset[Decimal]) -> str:
 
 def _is_of_a_name(said: str, expected: Expected) -> bool:
     return any(said in name for name in expected.names)
-
-
-def _is_of(sign: str, currency: str) -> bool:
-    """Whether a sign or a code may stand for a currency."""
-    if sign == currency or sign == _local_sign(currency):
-        return True
-    return currency in _SIGNS.get(sign, ())
-
-
-@lru_cache(maxsize=64)
-def _local_sign(currency: str) -> str:
-    from babel.numbers import get_currency_symbol
-
-    return get_currency_symbol(currency, locale="en")
-
-
-@lru_cache(maxsize=64)
-def _amount_pattern(currency: str) -> re.Pattern[str]:
-    """Return the pattern of amounts in any currency that is written with a sign or a code."""
-    words = {*_SIGNS, *_CODES, currency, _local_sign(currency)}
-    signs = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
-    gap = "[   ]?"
-    return re.compile(
-        rf"(?<![\w.,])(?P<sign>{signs}){gap}(?P<front>{_NUMBER})(?![\w%])"
-        rf"|(?<![\w.,#/=&])(?<!\w-)(?P<back>{_NUMBER}){gap}(?P<last>{signs})(?!\w)"
-    )
-
-
-@lru_cache(maxsize=1_000)
-def _readings(written: str) -> frozenset[Decimal]:
-    """Return what a number may mean, with the signs of any language: `1.234,50`, `1 234.50`, `7,5`; `5.005` can mean two."""
-    digits = re.sub(r"[   '’]", "", written)
-    last = max(digits.rfind("."), digits.rfind(","))
-    whole, fraction = (digits[:last], digits[last + 1 :]) if last >= 0 else (digits, "")
-    whole = re.sub(r"[.,]", "", whole)
-    readings = {f"{whole}.{fraction}" if fraction else whole}
-    if len(fraction) == 3 and whole != "0":
-        readings.add(whole + fraction)
-    return frozenset(map(Decimal, readings))

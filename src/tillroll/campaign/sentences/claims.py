@@ -7,9 +7,6 @@ none.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-from enum import StrEnum
 from functools import lru_cache
 
 from tillroll.campaign.frozen.revision import templates_of
@@ -28,8 +25,10 @@ from tillroll.campaign.reading.expected import Expected
 from tillroll.campaign.reading.faults import EmailPart
 from tillroll.campaign.reading.links import links_in
 from tillroll.campaign.reading.visible import line_with, own_words
+from tillroll.campaign.sentences.claimed.discounts import bargains_claimed, percents_claimed
+from tillroll.campaign.sentences.claimed.mismatch import Mismatch, MismatchKind
+from tillroll.campaign.sentences.claimed.shown import Shown, fields_shown, mentions
 from tillroll.campaign.sentences.offer_words import has_words
-from tillroll.campaign.sentences.shown import Shown, fields_shown, mentions, percents_written
 from tillroll.campaign.sentences.terms import unsaid
 from tillroll.campaign.sentences.time_words import early_faults, midnight_faults
 from tillroll.campaign.text.source import Path
@@ -41,31 +40,6 @@ _NAMES = {
 _VALUES = frozenset({"code.value", "offer.value"})
 _WORDED = frozenset({"offer.discount", "offer.conditions"})
 _MINIMUMS = frozenset({"code.minimum_subtotal", "offer.conditions", "offer.text"})
-
-
-class MismatchKind(StrEnum):
-    """What an e-mail doesn't fit."""
-
-    OFFER = "offer"
-    FIRST_NAME = "first name"  # that its reader may not have
-    LENGTH = "length"  # that is shown of an e-mail
-    LANGUAGE = "language"  # of the words around it
-    LINK = "link"  # that leads nowhere from a mailbox
-    DAY = "day"  # that isn't the code's
-    TIME = "time"  # of day, or of reading, that isn't the code's: midnight, today, now
-    TERMS = "terms"  # that aren't said
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mismatch:
-    """A place of an e-mail that does not fit the offer or the reader."""
-
-    file: str  # of the template; empty: the subject
-    line: int
-    kind: MismatchKind
-    problem: str
-    is_wrong: bool  # it is wrong for all who get it; otherwise for some, or perhaps
-    is_promise: bool = False  # of a figure: the guardrails say (emails.figures) how strictly it is taken
 
 
 def greetings(message: MessageSettings, texts: Mapping[str, str]) -> Iterator[Mismatch]:
@@ -124,7 +98,8 @@ def claims(message: MessageSettings, offer: Offer, texts: Mapping[str, str], arm
                 yield Mismatch(
                     file=file, line=each.line, kind=MismatchKind.OFFER, problem=problem, is_wrong=True
                 )
-        yield from _of_percents(file, text, offer, whose)
+        yield from percents_claimed(file, text, offer, whose)
+        yield from bargains_claimed(file, text, offer, whose)
         yield from _of_days(file, text, offer)
         for fault in midnight_faults(text, offer.valid):
             kind = MismatchKind.TIME
@@ -227,36 +202,6 @@ def _problem_with(shown: Shown, offer: Offer, whose: str) -> str:
     if offer.coupon_kind in PERCENT_KINDS and "money" in shown.filters:
         return f"{whose} takes a percentage off, not an amount; {instead}"
     return ""
-
-
-def _of_percents(file: str, text: str, offer: Offer, whose: str) -> Iterator[Mismatch]:
-    """Yield the percentages in the words of an e-mail that are not the offer's."""
-    for written in percents_written(text):
-        number, is_wrong = Decimal(written.number), False
-        if offer.at_most is not None:
-            is_wrong = number == offer.largest_value
-            if not is_wrong and number == 100:
-                continue
-            problem = (
-                f"says {number:f} %, but the percentage of {whose} has a cap, so each code takes an amount off, from a minimum "
-                "on; write {{ offer.discount }} and {{ offer.conditions }}"
-            )
-        elif offer.kind in PERCENT_KINDS:
-            if offer.per_customer is not None or number == offer.largest_value:
-                continue
-            problem = f"says {number:f} %, but {whose} is {offer.largest_value:f} %"
-        elif number == 100:
-            continue
-        else:
-            problem = f"says {number:f} %, but {whose} takes no percentage off"
-        yield Mismatch(
-            file=file,
-            line=written.line,
-            kind=MismatchKind.OFFER,
-            problem=problem,
-            is_wrong=is_wrong,
-            is_promise=written.is_promise,
-        )
 
 
 def _of_terms(message: MessageSettings, offer: Offer, texts: Mapping[str, str]) -> Iterator[Mismatch]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tillroll.campaign.language.models import AllowedCustomers, Offer, Uses
 from tillroll.campaign.reading.visible import own_words
-from tillroll.campaign.sentences.shown import mentions
+from tillroll.campaign.sentences.claimed.shown import mentions
 
 _ALL = frozenset({"offer.conditions", "offer.text"})
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from tillroll.campaign.language.models import Campaign, Offer, Valid
 from tillroll.campaign.reading.visible import line_with, own_words
@@ -75,7 +76,8 @@ class TimeWordFault:
 
 def midnight_faults(text: str, valid: Valid) -> Iterator[TimeWordFault]:
     """Yield where an e-mail names midnight, in any language of the starter e-mails, and the codes end at another time."""
-    if not _MIDNIGHT.search(text):
+    words = _midnights(text)
+    if not words:
         return
     until, length = valid.until, valid.for_
     if until is not None and until.time() != time.min and (until.hour, until.minute) != (23, 59):
@@ -84,11 +86,17 @@ def midnight_faults(text: str, valid: Valid) -> Iterator[TimeWordFault]:
         ends = f"end {length} after they are made"
     else:
         return
-    for match in _MIDNIGHT.finditer(own_words(text)):
+    for word in words:
         yield TimeWordFault(
-            line=line_with(text, match[0]) or 1,
-            problem=f"says {match[0]}, but the codes {ends}; {{{{ offer.conditions }}}} says until when they work",
+            line=line_with(text, word) or 1,
+            problem=f"says {word}, but the codes {ends}; {{{{ offer.conditions }}}} says until when they work",
         )
+
+
+@lru_cache(maxsize=4_000)  # the arms and steps of a campaign mostly share their e-mail
+def _midnights(text: str) -> tuple[str, ...]:
+    """Return the words for midnight that a template has by itself."""
+    return tuple(_MIDNIGHT.findall(own_words(text))) if _MIDNIGHT.search(text) else ()
 
 
 def early_faults(text: str, language: str, campaign: Campaign, offer: Offer) -> Iterator[TimeWordFault]:

@@ -8,7 +8,8 @@ from tillroll.campaign.frozen.proposal import Verdict, VerdictLevel
 from tillroll.campaign.frozen.revision import Revision
 from tillroll.campaign.language.models import Campaign, Offer
 from tillroll.campaign.sentences.advice import advice_on
-from tillroll.campaign.sentences.claims import MismatchKind, claims_of
+from tillroll.campaign.sentences.claimed.mismatch import MismatchKind
+from tillroll.campaign.sentences.claims import claims_of
 from tillroll.campaign.text.money import other_currencies, smallest_unit
 from tillroll.rendering.reading.found import SUBJECT
 

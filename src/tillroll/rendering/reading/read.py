@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Engine
@@ -19,6 +20,7 @@ from tillroll.campaign.reading.visible import line_with
 from tillroll.errors import Refused
 from tillroll.rendering.compile import Compiled, TemplateRefused
 from tillroll.rendering.expected import expected_of
+from tillroll.rendering.facts import CodeFacts
 from tillroll.rendering.preview import (
     EarlierCode,
     PreviewSubject,
@@ -116,6 +118,7 @@ def _read_for(
         offer=subject.revision.as_run(step=email.step, arm=email.arm).offer,
         event=with_amounts(subject.proposal.facts),
         now=subject.now,
+        leaves=_leaves(email, subject, code),
         goods=goods.named if goods is not None else "",
     )
     try:
@@ -135,6 +138,18 @@ def _read_for(
         reading.add(fault, person, translation)
     for linked in goods_linked(words.html, words.text, subject.store.url):
         reading.goods.setdefault(linked, []).append((person, translation))
+
+
+def _leaves(email: PlannedEmail, plan: PreviewSubject, code: CodeFacts | None) -> datetime | None:
+    """Return when an e-mail leaves, if everything goes as planned; None where nobody knows yet."""
+    run = plan.revision.as_run(step=email.step, arm=email.arm)
+    if code is None or run.offer is None or code.valid_until is None:
+        return None  # without a code, or with that of an earlier step
+    if email.is_reminder:
+        reminder = run.message.reminder if run.message is not None else None
+        return code.valid_until - reminder.before_expiry if reminder is not None else None
+    works = code.valid_from or plan.now
+    return plan.now if run.announce else max(plan.now, works)
 
 
 def _at_step(plan: PreviewSubject, step: int, person: AwkwardPerson) -> tuple[PreviewSubject, Recipient]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 from jinja2 import Environment, TemplateError, nodes
 
-from tillroll.campaign.reading.discount_words import is_promise
+from tillroll.campaign.reading.discount_words import is_material, is_promise
+from tillroll.campaign.reading.said.quantities import may_have_percents, percents_in
 
 _TAG = re.compile(r"<[^>]*>|&nbsp;")
 _TEMPLATE_TAG = re.compile(r"(\{(?:\{.*?\}\}|%.*?%\}|#.*?#\}))", re.DOTALL)
@@ -20,7 +22,6 @@ _TEMPLATE_MARKS = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
 _SHORT_MARKS = re.compile(
     r"\{[{%#][^\n{}%#]*[}%#]\}"
 )  # most of them: on one line, and so they take none away
-_PERCENT = re.compile(r"(?<![\w.,#])(\d{1,3}(?:[.,]\d+)?)\s?%(?![\w;])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,9 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class PercentWritten:
-    """A percentage that the words of an e-mail give as a number."""
+    """A percentage that the words of an e-mail give, in digits or in words."""
 
-    number: str
+    numbers: frozenset[Decimal]  # that it may mean
     line: int
     is_promise: bool  # the words beside it say that this much is taken off
 
@@ -85,19 +86,20 @@ def _is_percent(text: str) -> bool:
 @lru_cache(maxsize=4_000)
 def percents_written(text: str) -> tuple[PercentWritten, ...]:
     """Return the percentages that a reader sees in a text; those of styles and attributes are left out."""
-    if "%" not in text:
+    if not may_have_percents(text):
         return ()
     plain = _TEMPLATE_MARKS.sub(_blank, _SHORT_MARKS.sub(" ", text))
-    if not _PERCENT.search(plain):
+    if not may_have_percents(plain):
         return ()
     plain = _TAG.sub(_blank, _STYLE.sub(_blank, plain))
     return tuple(
         PercentWritten(
-            number=match[1].replace(",", "."),
-            line=plain.count("\n", 0, match.start()) + 1,
-            is_promise=is_promise(plain, match.start(), match.end()),
+            numbers=each.numbers,
+            line=plain.count("\n", 0, each.start) + 1,
+            is_promise=is_promise(plain, each.start, each.end),
         )
-        for match in _PERCENT.finditer(plain)
+        for each in percents_in(plain)
+        if not is_material(plain, each.end)
     )
 
 

@@ -1,0 +1,120 @@
+"""Bargains that an e-mail names without a figure: half price, two for one, free shipping, a gift. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from tillroll.campaign.reading.said.numbers import number_of
+
+
+class BargainKind(StrEnum):
+    """What is promised."""
+
+    HALF = "half price"
+    SEVERAL = "several for the price of fewer"
+    SHIPPING = "free shipping"
+    GIFT = "a gift"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bargain:
+    """A bargain as an e-mail names it."""
+
+    kind: BargainKind
+    words: str
+    is_certain: bool  # it can't be about something else than this offer
+
+
+_HALF = r"""
+    (?:half|½|1/2)[-\s](?:the\s)?prices?|half\soff
+    (?:zum|um\sden)\s(?:halben|½)\spreis|(?:halber|halben)\spreis|hälfte\sdes\spreises|um\sdie\shälfte\s(?:reduziert|günstiger|billiger)
+    (?:à\s)?moitié\s(?:du\s)?prix|demi-(?:tarif|prix)
+    (?:a\s)?metà\sprezzo
+    (?:a\s)?mitad\sde(?:l)?\sprecio
+    (?:pol|polovičn\w{1,3})\scen\w{1,3}|za\spolovico\sceneje
+"""
+_N = r"(\d|[^\W\d_]{2,6})"  # a number or any short word; which of them are numbers is seen afterwards
+_SEVERAL = rf"""
+    buy\s{_N},?\s(?:and\s)?(?:get|take)\s{_N}(?:\s(?:more|extra|item))?\sfree|bogof?
+    {_N}[-\s](?:for|für|fuer|pour|per|por|za)[-\s](?:the\sprice\sof\s)?{_N}(?!\s(?:people|persons?|days?|weeks?|personen|tage?|personnes|jours?|persone|personas|osebi?))
+    {_N}\s(?:zum\spreis\svon|for\sthe\sprice\sof|(?:au|pour\sle)\sprix\s(?:de\s|d['’])|al\sprezzo\sdi|al\sprecio\sde|po\sceni)\s?{_N}
+    (?:nimm|kauf)\s{_N},?\s(?:be)?zahle?\s{_N}|prendi\s{_N},?\s(?:e\s)?paghi\s{_N}|ll[eé]va(?:te)?\s{_N},?\s(?:y\s)?paga\s{_N}
+    {_N}\s(?:acheté|achetée|achetés),?\s{_N}\soffert\w{0, 2}
+    {_N}\s?\+\s?{_N}\s(?:free|gratis|gratuit|gratuito|offert|zastonj|brezplačno)
+    (\d)x(\d)(?!\s?(?:m|cm|mm|x|g|kg|l|ml)\b)
+"""
+_SHIP = r"(?:shipping|delivery|postage|p&p)"
+_SHIPPING = rf"""
+    free\s(?:\w+\s)?{_SHIP}|{_SHIP}\s(?:is\s|are\s)?(?:free|on\sus|included)|we\spay\s(?:the\s|for\s(?:the\s)?)?{_SHIP}|no\s{_SHIP}\s(?:costs?|fees?|charges?)|{_SHIP}[-\s]free
+    (?:versandkosten|porto)frei\w{{0,3}}|(?:kostenlos|gratis|kostenfrei|frei)\w{{0,3}}\s(?:versand|lieferung|zustellung)|gratisversand|(?:ohne|keine)\sversandkosten|versand\s(?:ist\s)?(?:gratis|kostenlos|frei)
+    (?:livraison|expédition)\s(?:est\s)?(?:gratuite|offerte)|(?:frais\sde\s)?port\s(?:offerts?|gratuits?)|sans\sfrais\sde\s(?:port|livraison)
+    (?:spedizione|consegna)\s(?:è\s)?(?:gratuita|gratis|omaggio)
+    envíos?\s(?:es\s)?(?:gratis|gratuitos?)|gastos\sde\senvío\sgratis|sin\sgastos\sde\senvío
+    brezplačn\w{{1,3}}\s(?:dostav|poštnin|pošiljanj)\w{{1,3}}|(?:dostava|poštnina)\s(?:je\s)?(?:brezplačna|zastonj|gratis)|brez\spoštnine
+"""
+_GIFT = r"""
+    free\sgift|gift\s(?:for|with|to)\s(?:free|every\sorder|your\sorder)
+    (?:gratis|kostenlos\w{0,2})[-\s]geschenk|geschenk\sgratis|gratisgeschenk
+    cadeau\s(?:offert|gratuit)|regalo\s(?:gratis|gratuito|in\somaggio)|brezplačno\sdarilo
+"""
+_STANDING = re.compile(
+    r"\d\s?(?:€|\$|£|eur|euro|chf|kr)|[€$£]\s?\d|(?<!\w)(?:always|as\susual|immer|wie\simmer|toujours|sempre|siempre|vedno)(?!\w)",
+    re.IGNORECASE,
+)
+"""What shows that free shipping is the shop's own rule, and not this code's: an amount from which it holds, “always”."""
+_DENIED = re.compile(
+    r"(?<!\w)(?:no|not|without|kein\w{0,2}|nicht|ohne|pas\s(?:de|d['’])|sans|non|senza|sin|brez|ni)\s(?:\w+\s)?$",
+    re.IGNORECASE,
+)
+
+
+def _pattern(lines: str) -> re.Pattern[str]:
+    alternatives = "|".join(line.strip() for line in lines.strip().splitlines())
+    return re.compile(rf"(?<![\w-])(?:{alternatives})(?!\w)", re.IGNORECASE)
+
+
+_PATTERNS = {
+    BargainKind.HALF: _pattern(_HALF),
+    BargainKind.SEVERAL: _pattern(_SEVERAL),
+    BargainKind.SHIPPING: _pattern(_SHIPPING),
+    BargainKind.GIFT: _pattern(_GIFT),
+}
+
+
+@lru_cache(maxsize=4_000)
+def bargains_in(text: str) -> tuple[Bargain, ...]:
+    """Return the bargains that a text names, each once."""
+    return tuple(_bargains(text))
+
+
+def _bargains(text: str) -> Iterator[Bargain]:
+    seen: set[str] = set()
+    for kind, pattern in _PATTERNS.items():
+        for match in pattern.finditer(text):
+            words = " ".join(match[0].split())
+            if words.lower() in seen or _DENIED.search(text[max(0, match.start() - 30) : match.start()]):
+                continue
+            if kind is BargainKind.SEVERAL and not _is_several(match):
+                continue
+            seen.add(words.lower())
+            line = text[
+                text.rfind("\n", 0, match.start()) + 1 : (text.find("\n", match.end()) + 1 or len(text) + 1)
+                - 1
+            ]
+            standing = kind is BargainKind.SHIPPING and _STANDING.search(line) is not None
+            yield Bargain(kind=kind, words=words, is_certain=kind is not BargainKind.GIFT and not standing)
+
+
+def _is_several(match: re.Match[str]) -> bool:
+    """Whether the numbers of a match are of more goods for the price of fewer: `3 for 2`, but not `2 for 10`."""
+    groups = [group for group in match.groups() if group]
+    numbers = [number for number in map(number_of, groups) if number is not None]
+    if len(numbers) < len(groups):
+        return False
+    if not numbers or re.search(r"[+]|buy|achet", match[0], re.IGNORECASE):
+        return True  # one that is bought, and one that is free
+    return numbers[0] > numbers[1]

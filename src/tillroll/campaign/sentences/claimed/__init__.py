@@ -1,0 +1,1 @@
+"""What an e-mail says of its offer, against what the offer gives."""

@@ -1,0 +1,151 @@
+"""Figures, bargains and last days as people write them in several languages, read as their reader would."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from tests.campaign.test_reading import CERTAIN, EUROS, FINE, PERCENT, PERHAPS, judged
+from tillroll.campaign.language.models import OfferKind
+from tillroll.campaign.reading.days import days_in
+from tillroll.campaign.reading.expected import Expected
+from tillroll.campaign.reading.faults import EmailPart
+from tillroll.campaign.reading.figures import figures_in
+from tillroll.campaign.reading.said.numbers import WORDS
+
+SHIPPING = replace(PERCENT, kind=OfferKind.FREE_SHIPPING, value=None, percents=frozenset())
+HALF = replace(PERCENT, value=Decimal(50), percents=frozenset({Decimal(50)}))
+OFFERS = {"percent": PERCENT, "shipping": SHIPPING, "half": HALF}
+
+
+def read(text: str, expected: Expected) -> str:
+    return judged(list(figures_in(text, text, expected, EmailPart.TEXT)))
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [
+        ("twenty five", 25), ("fünfundzwanzig", 25), ("vingt cinq", 25), ("venticinque", 25), ("veinticinco", 25),
+        ("petindvajset", 25), ("ninety nine", 99), ("treinta y cinco", 35),
+        ("ventuno", 21), ("dreißig", 30), ("quatre vingts", 80),
+    ],
+)  # fmt: skip
+def test_numbers_in_words(word: str, number: int) -> None:
+    assert WORDS[word] == number
+
+
+@pytest.mark.parametrize("fine", [True, False])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("fifteen percent off", "twenty percent off"),
+        ("15 per cent off", "twenty-five per cent off"),
+        ("fünfzehn Prozent Rabatt", "zwanzig Prozent Rabatt"),
+        ("ein 15-prozentiger Rabatt", "ein 20-prozentiger Rabatt"),
+        ("quinze pour cent de réduction", "20 pour cent de remise"),
+        ("quindici per cento di sconto", "il 20 per cento di sconto"),
+        ("15 por ciento de descuento", "veinte por ciento de descuento"),
+        ("petnajst odstotkov popusta", "20 odstotkov popusta"),
+        ("15 % auf alles", "20 % auf alles"),
+        ("15% on your next order", "20% on your next order"),
+        ("% 15 indirim", "% 20 indirim"),
+        ("١٥٪ خصم", "٢٠٪ خصم"),
+    ],
+)
+def test_percentages_in_words_and_digits(right: str, wrong: str, *, fine: bool) -> None:
+    assert read(right if fine else wrong, PERCENT) == (FINE if fine else CERTAIN)
+
+
+@pytest.mark.parametrize("fine", [True, False])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("EUR 5.- Rabatt", "EUR 10.- Rabatt"),
+        ("5,- € Rabatt", "10,-- € Rabatt"),
+        ("€ 5,— korting", "€ 6,— korting"),
+        ("5 Euro Rabatt", "zehn Euro Rabatt"),
+        ("five euros off", "ten euros off"),
+        ("5\u00a0€ de réduction", "1\u202f000\u00a0€ de réduction"),
+        ("a 5-euro voucher", "a 10-euro voucher"),
+        ("5 evrov popusta", "10 evrov popusta"),
+        ("5 eur off", "5 dollars off"),
+        ("5 € Rabatt ab 30 €", "5 £ Rabatt"),
+    ],
+)
+def test_amounts_in_words_and_digits(right: str, wrong: str, *, fine: bool) -> None:
+    assert read(right if fine else wrong, EUROS) == (FINE if fine else CERTAIN)
+
+
+BARGAINS = {
+    "half": """
+        ½ price on everything|now at half price|zum halben Preis|à moitié prix|a metà prezzo|a mitad de precio|za polovično ceno
+    """,
+    "shipping": """
+        free shipping|free standard delivery|delivery is on us|versandkostenfrei|kostenloser Versand|livraison gratuite
+        frais de port offerts|spedizione gratuita|envío gratis|brezplačna dostava
+    """,
+    "several": """
+        two for one|2-for-1 deal|buy one, get one free|BOGO|2 für 1|zwei zum Preis von einem|3 pour 2|prendi 3 paghi 2|oferta 3x2
+        2 za 1|1+1 gratis
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", BARGAINS)
+def test_a_bargain_that_the_offer_is_not(kind: str) -> None:
+    for text in "|".join(BARGAINS[kind].strip().splitlines()).split("|"):
+        of = {offer: read(text.strip(), expected) for offer, expected in OFFERS.items()}
+        assert of == {offer: FINE if offer == kind else CERTAIN for offer in OFFERS}, text
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("Free shipping from €50, as always", PERHAPS),  # the shop's own rule
+        ("a free gift with every order", PERHAPS),
+        ("no free shipping this time", FINE),
+        ("Our teas are not at half price", FINE),
+        ("free returns, sugar-free, feel free to reply, free of plastic", FINE),
+        ("half of our teas are new, two for you, 2 for the road, serves 4 for 2 days", FINE),
+        ("a cloth of 3x2 m, open 24/7, since 1985, 99 points", FINE),
+        ("our teapot for €45, instead of €50", FINE),
+        ("two pounds of tea, 5 francs' worth of history", FINE),
+        ("100 % organic, 70% cocoa, 100 Prozent Bio", FINE),
+    ],
+)
+def test_innocent_words_are_left_alone(text: str, verdict: str) -> None:
+    assert read(text, PERCENT) == verdict
+
+
+LEAVES = date(2026, 12, 4)  # a Friday; the code works until Monday, the 7th
+LEAVING = replace(PERCENT, today=LEAVES, leaves=LEAVES, days=frozenset({LEAVES, date(2026, 12, 7)}))
+
+
+@pytest.mark.parametrize("language", ["en", "de", "pl"])
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("until Monday", FINE), ("bis Montag", FINE), ("jusqu'à lundi", FINE), ("do ponedeljka", FINE), ("until the 7th", FINE),
+        ("bis zum 7.", FINE), ("valid for three days", FINE), ("noch 3 Tage gültig", FINE), ("Monday, 7 December", FINE),
+        ("until Friday", CERTAIN), ("bis Sonntag", CERTAIN), ("until next Friday", CERTAIN), ("fino a domenica", CERTAIN),
+        ("today only", CERTAIN), ("nur heute", CERTAIN), ("jusqu'à ce soir", CERTAIN), ("until midnight tonight", CERTAIN),
+        ("solo hoy", CERTAIN), ("samo danes", CERTAIN), ("ends tomorrow", CERTAIN), ("only 24 hours left", CERTAIN),
+        ("valid for 30 days", CERTAIN), ("dos semanas: válido 14 días", CERTAIN), ("this weekend only", CERTAIN),
+        ("until the 24th", CERTAIN), ("bis zum 24.", CERTAIN), ("bis 24.12.", CERTAIN), ("until 12/24", CERTAIN),
+        ("until Dec 24th", CERTAIN), ("do 24. decembra", CERTAIN), ("bis 24.12", CERTAIN),
+        ("Friday, 7 December", CERTAIN),  # it is a Monday
+        ("Today only, until 7 December", PERHAPS),  # the last day is said too
+        ("See you on Friday! Stop by today. Open until 18.30 Uhr.", FINE),
+        ("What will you do today? We reply within 24 hours.", FINE),
+    ],
+)  # fmt: skip
+def test_last_days_without_a_date(text: str, verdict: str, language: str) -> None:
+    expected = replace(LEAVING, language=language)
+    assert judged(list(days_in(text, text, expected, EmailPart.TEXT))) == verdict
+
+
+def test_words_of_today_are_left_alone_where_nobody_knows_when_the_e_mail_leaves() -> None:
+    assert not list(days_in("today only", "", replace(LEAVING, leaves=None), EmailPart.TEXT))
