@@ -110,6 +110,9 @@ def test_every_length_that_is_meant_is_one(number: int, word: str) -> None:
     [
         ("spent: {more_than: 500}", "write at_least: with the amount"),
         ("average_order: {under: 20}", "write at_most: with the amount"),
+        ("spent: {top: 5%}", "write rfm: {monetary: {top: 5%}}"),
+        ("orders: {best: 10%}", "write rfm: {frequency: {top: 5%}}"),
+        ("rfm: {monetary: {top: 2.5%}}", "a whole percentage from 1% to 99%"),
         ("orders: {more_than: 2}", "more than 2 is at_least: 3"),
         ("orders: {less_than: 3}", "fewer than 3 is at_most: 2"),
     ],

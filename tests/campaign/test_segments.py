@@ -57,6 +57,11 @@ def test_every_condition_is_documented() -> None:
         ("{reviewed: {rating_at_least: 2, rating_at_most: 3}}", "left a review of 2 to 3 stars"),
         ("{reviewed: {rating_at_most: 1}}", "left a review of at most 1 star"),
         ("{rfm: {recency: {at_least: 2, at_most: 4}}}", "score 2 to 4 of 5 for recency"),
+        ("{rfm: {monetary: {top: 5%}}}", "are among the top 5% by money"),
+        (
+            "{rfm: {recency: {top: 10%}, frequency: {at_least: 4}}}",
+            "are among the top 10% by recency and score at least 4 of 5 for frequency",
+        ),
         ("{rfm: {recency: {at_most: 1}}}", "score 1 of 5 for recency"),
         (
             "{rfm: {recency: {at_least: 4}, frequency: {at_least: 5}, monetary: {at_most: 2}}}",

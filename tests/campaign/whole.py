@@ -147,6 +147,7 @@ where:
     - tier: {in: [silver, gold]}
     - bought: {products: [TEA-1], categories: [Tea/Green], at_least: 2, within: 90d}
     - rfm: {recency: {at_least: 4, at_most: 5}, frequency: {at_least: 2}, monetary: {at_most: 3}}
+    - rfm: {monetary: {top: 5%}}
     - field: {title: Club, in: [Gold]}
     - field: {title: Tags, includes: [vip]}
     - field: {title: Birthday, filled: true}

@@ -115,6 +115,10 @@ def _rfm(value: Any, person: Person, world: World) -> bool:
         wanted = getattr(value, name)
         if wanted is not None:
             below = sum(1 for buyer in buyers if buyer[column] < person.row[column])
+            if wanted.top is not None:
+                if below < len(buyers) * (1 - wanted.top):
+                    return False
+                continue
             if not _is_within_bounds(1 + 5 * below // len(buyers), wanted):
                 return False
     return True

@@ -77,6 +77,7 @@ def store_id(ledger: Engine) -> int:
         ("{bought: {products: [TAE-01], within: 20d}}", "the store has no product 'TAE-01', and no order names it (did you mean"),
         ("{bought: {categories: [Tee], within: 20d}}", "the store has no category 'Tee' (did you mean Tea?)"),
         ("{reviewed: {}}", "the store's reviews haven't been read yet"),
+        ("{rfm: {monetary: {top: 5%}}}", "the customers' scores haven't been computed yet"),
         ("{rfm: {recency: {at_least: 4}}}", "the customers' scores haven't been computed yet"),
     ],
 )  # fmt: skip

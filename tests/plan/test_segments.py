@@ -63,6 +63,7 @@ _goods = st.one_of(
     ),
 )
 _codes = _block(campaigns=_some("winback", "welcome"), within=_days)
+_score = st.one_of(_bounds(1, 5), st.sampled_from(["1%", "5%", "30%", "99%"]).map(lambda top: {"top": top}))
 _LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "orders": _bounds(0, 4, **_within),
     "spent": _bounds(0, 300, **_within),
@@ -71,9 +72,7 @@ _LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "last_order": _moment,
     "registered": _moment,
     "bought": _goods,
-    "rfm": st.fixed_dictionaries(
-        {"recency": _bounds(1, 5)}, optional={"frequency": _bounds(1, 5), "monetary": _bounds(1, 5)}
-    ),
+    "rfm": st.fixed_dictionaries({"recency": _score}, optional={"frequency": _score, "monetary": _score}),
     "accepts_marketing": st.booleans(),
     "country": _some("SI", "AT").map(lambda words: {"in": words}),
     "region": _some("CA", "NY", "TX").map(lambda words: {"in": words}),

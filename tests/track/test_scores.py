@@ -55,6 +55,9 @@ def test_boundaries_are_recomputed_after_changes_at_most_once_an_hour(ledger: En
     assert found is not None
     assert found.frequency == (2, 4, 6, 8)
     assert found.monetary == tuple(Decimal(n) for n in ("20.00", "40.00", "60.00", "80.00"))
+    assert found.frequency_hundredths[79] == 8, "two of ten are ahead: the top 20%"
+    old = {name: part for name, part in found.to_json().items() if not name.endswith("hundredths")}
+    assert ScoreBoundaries.from_json(old).lacks_hundredths, "of a ledger that an older version wrote"
     assert len(set(found.recency)) == 1, "they all ordered at one moment"
     assert not refresh_scores(ledger, store_id=store_id, now=later + 2 * SCORE_EVERY), "nothing changed since"
 

@@ -137,7 +137,10 @@ def test_a_customers_page_says_their_tier_and_what_is_missing_to_the_next(
         write(ledger, 1, order("A", 1, total, created_at=NOW - 30 * DAY))
         follow_tiers(ledger, store_id=1, now=NOW)
     page = " ".join(eve.get(f"{SHOP}/customers/1").text.split())
-    assert "<strong>Silver</strong> since before tiers were first counted, with €120 within the last 365 days." in page
+    assert (
+        "<strong>Silver</strong> since before tiers were first counted, with €120 within the last 365 days."
+        in page
+    )
     assert "€130 more to gold, which begins at €250." in page
     assert "stops counting on" in page
     write(ledger, 1, order("B", 1, "400", created_at=NOW))

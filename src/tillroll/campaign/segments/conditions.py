@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tillroll.campaign.language.models import Block, Line, Name
 from tillroll.campaign.language.translations import Language
-from tillroll.campaign.text.units import Ago, KeyFault, Number, Period, Whole
+from tillroll.campaign.text.units import Ago, KeyFault, Number, Period, Share, Whole
 
 MOST_NAMES = 1_000
 """The most names in one condition; more belong in an uploaded list (rules/lists/)."""
@@ -71,10 +71,16 @@ _BOUNDS_OF_SUM = {
 }
 
 
+def _top_of(figure: str, who: str) -> dict[str, str]:
+    """Return what to write for the best customers by a figure."""
+    line = f"for the 5% of buyers who {who}, write rfm: {{{figure}: {{top: 5%}}}} instead of this condition"
+    return dict.fromkeys(("top", "best", "highest", "top_percent", "percentile"), line)
+
+
 class Count(Block):
     """A number of orders within bounds; at least one bound. Cancelled and refunded orders don't count."""
 
-    meant: ClassVar[Mapping[str, str]] = _BOUNDS_OF_COUNT
+    meant: ClassVar[Mapping[str, str]] = {**_BOUNDS_OF_COUNT, **_top_of("frequency", "ordered most")}
 
     at_least: Whole | None = Field(
         default=None, ge=0, le=_MOST, description="This many or more.", examples=[2]
@@ -110,6 +116,8 @@ class Sum(Block):
 
 class Spent(Sum):
     """The amount spent, with shipping and taxes, in the store's currency; at least one bound."""
+
+    meant: ClassVar[Mapping[str, str]] = {**_BOUNDS_OF_SUM, **_top_of("monetary", "spent most")}
 
     within: Within = None
 
@@ -157,14 +165,28 @@ class Bought(Block):
         return self
 
 
+_LEAST_TOP = Decimal("0.01")
+
+
 class Score(Block):
-    """A score from 1 (the lowest fifth of the store's buyers) to 5 (the highest) within bounds; at least one bound."""
+    """A score from 1 (the lowest fifth of the store's buyers) to 5 (the highest) within bounds, or the top share of them."""
 
     at_least: Whole | None = Field(default=None, ge=1, le=5, description="This score or more.", examples=[4])
     at_most: Whole | None = Field(default=None, ge=1, le=5, description="This score or less.", examples=[2])
+    top: Share | None = Field(
+        default=None,
+        description="Instead of a score: the share of buyers that is ahead, in whole percent, never more than that.",
+        examples=["5%"],
+    )
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
+        if self.top is not None:
+            if self.at_least is not None or self.at_most is not None:
+                raise KeyFault("top", "top: stands alone; leave at_least: and at_most: out")
+            if self.top < _LEAST_TOP or self.top % _LEAST_TOP:
+                raise KeyFault("top", "top: is a whole percentage from 1% to 99%, like 5%")
+            return self
         _check_bounds(self.at_least, self.at_most)
         return self
 

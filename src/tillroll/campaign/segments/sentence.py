@@ -93,8 +93,14 @@ def _say_bought(bought: Bought) -> str:
 
 def _say_scores(scores: Scores) -> str:
     figures = {"recency": scores.recency, "frequency": scores.frequency, "money": scores.monetary}
-    parts = [f"{_score(score)} of 5 for {name}" for name, score in figures.items() if score is not None]
-    return f"score {_joined(parts, 'and')}"
+    scored = [(name, score) for name, score in figures.items() if score is not None]
+    tops = [
+        f"are among the top {int(score.top * 100)}% by {name}"
+        for name, score in scored
+        if score.top is not None
+    ]
+    parts = [f"{_score(score)} of 5 for {name}" for name, score in scored if score.top is None]
+    return " and ".join([*tops, *([f"score {_joined(parts, 'and')}"] if parts else [])])
 
 
 def _score(score: Score) -> str:

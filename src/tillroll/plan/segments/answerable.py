@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign import Revision
+from tillroll.campaign.segments.conditions import Scores
 from tillroll.campaign.segments.lists import CustomerList
 from tillroll.campaign.segments.segment import Segment, leaves
 from tillroll.ledger.engine import reading
@@ -30,13 +31,20 @@ def reason_unanswered(engine: Engine, store: Store, revision: Revision, now: dat
         return "; ".join(reasons_unanswered(connection, store, segments, question))
 
 
+def _has_top(scores: Scores) -> bool:
+    parts = (scores.recency, scores.frequency, scores.monetary)
+    return any(part is not None and part.top is not None for part in parts)
+
+
 def reasons_unanswered(
     connection: Connection, store: Store, segments: Iterable[Segment], question: Question
 ) -> list[str]:
     """Return why the mirror can't answer these segments yet, each reason as a clause; an empty list if it can."""
     conditions = [(name, value) for segment in segments for _, name, value in leaves(segment.where)]
     clauses = [*_unread(connection, store, conditions, question), *question.unknown]
-    if any(name == "rfm" for name, _ in conditions) and question.marks is None:
+    scores = [value for name, value in conditions if name == "rfm"]
+    lacks_marks = question.marks is None or (question.marks.lacks_hundredths and any(map(_has_top, scores)))
+    if scores and lacks_marks:
         clauses.append("the customers' scores haven't been computed yet")
     if any(name == "tier" for name, _ in conditions):
         clauses += _tiers_not_counted(connection, store.id)

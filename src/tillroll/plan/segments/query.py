@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from tillroll.campaign.segments.conditions import Count, Moment, Score, Scores, Spent, Sum
 from tillroll.campaign.segments.lists import fold_address
-from tillroll.campaign.segments.scores import FIFTHS
+from tillroll.campaign.segments.scores import FIFTHS, HUNDREDTHS
 from tillroll.campaign.segments.segment import Condition, Segment
 from tillroll.ledger.bulk.id_sets import Sets
 from tillroll.ledger.folding import folded
@@ -140,13 +140,17 @@ def _scores(scores: Scores, question: Question) -> Clause:
     if marks is None:
         return sa.false()
     parts: list[Clause] = [customers.c.orders > 0, customers.c.last_order_at.is_not(None)]
-    for score, column, boundaries in (
-        (scores.recency, customers.c.last_order_at, marks.recency),
-        (scores.frequency, customers.c.orders, marks.frequency),
-        (scores.monetary, customers.c.spent, marks.monetary),
+    for score, column, fifths, hundredths in (
+        (scores.recency, customers.c.last_order_at, marks.recency, marks.recency_hundredths),
+        (scores.frequency, customers.c.orders, marks.frequency, marks.frequency_hundredths),
+        (scores.monetary, customers.c.spent, marks.monetary, marks.monetary_hundredths),
     ):
-        if score is not None:
-            parts += _score(score, column, boundaries)
+        if score is not None and score.top is not None:
+            parts.append(
+                column > hundredths[HUNDREDTHS - 1 - int(score.top * 100)] if hundredths else sa.false()
+            )
+        elif score is not None:
+            parts += _score(score, column, fifths)
     return sa.and_(*parts)
 
 

@@ -1,7 +1,7 @@
 """The boundaries between the customers' RFM scores (`campaign/segments/scores.py`), recomputed when customers changed.
 
-It takes one query a figure, at most once an hour, and twelve numbers are stored with the store. No customer's row is written: a
-score is computed from the customer's figures when it is asked for.
+It takes one query a figure, at most once an hour, and some hundred numbers of each are stored with the store. No customer's row
+is written: a score is computed from the customer's figures when it is asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.segments.scores import ScoreBoundaries, boundary_ranks
+from tillroll.campaign.segments.scores import HUNDREDTHS, ScoreBoundaries, boundary_ranks
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import customers, looks, stores
 from tillroll.track.mirror.areas import CUSTOMERS
@@ -49,17 +49,24 @@ def compute_boundaries(connection: Connection, store_id: int) -> ScoreBoundaries
         customers.c.last_order_at.is_not(None),
     )
     count = connection.scalar(sa.select(sa.func.count()).select_from(customers).where(*buyers)) or 0
-    wanted = boundary_ranks(count)
+    fifths, hundredths = boundary_ranks(count), boundary_ranks(count, HUNDREDTHS)
 
-    def at_places(column: sa.Column[Any]) -> tuple[Any, ...]:
+    def at_places(column: sa.Column[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         place = sa.func.row_number().over(order_by=column)
         ranked = sa.select(column.label("figure"), place.label("place")).where(*buyers).subquery()
-        rows = connection.execute(sa.select(ranked).where(ranked.c.place.in_(sorted(set(wanted)))))
+        wanted = sorted({*fifths, *hundredths})
+        rows = connection.execute(sa.select(ranked).where(ranked.c.place.in_(wanted)))
         by_place = {row.place: row.figure for row in rows}
-        return tuple(by_place[rank] for rank in wanted)
+        return tuple(by_place[rank] for rank in fifths), tuple(by_place[rank] for rank in hundredths)
 
+    recency, recency_hundredths = at_places(customers.c.last_order_at)
+    frequency, frequency_hundredths = at_places(customers.c.orders)
+    monetary, monetary_hundredths = at_places(customers.c.spent)
     return ScoreBoundaries(
-        recency=at_places(customers.c.last_order_at),
-        frequency=at_places(customers.c.orders),
-        monetary=at_places(customers.c.spent),
+        recency=recency,
+        frequency=frequency,
+        monetary=monetary,
+        recency_hundredths=recency_hundredths,
+        frequency_hundredths=frequency_hundredths,
+        monetary_hundredths=monetary_hundredths,
     )
