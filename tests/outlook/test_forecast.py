@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillroll.campaign.language.calendar import Calendar
-from tillroll.campaign.language.models import Send, Status, Valid, When
+from tillroll.campaign.language.models import Send, Status, Valid, When, Who
+from tillroll.campaign.segments.segment import Segment
 from tillroll.cli.calendar.show import say_pressure, say_run
 from tillroll.outlook.coming import (
     CalendarForecast,
@@ -230,6 +231,37 @@ def test_a_reminder_is_an_e_mail_of_its_own_week() -> None:
     first, second = played(fixed).runs
     assert (local(first.reminds or NOW), second.reminds) == ("2026-12-02 12:00", None)
     assert second.notes == ("its codes are only valid until 2026-12-03 12:00, before it begins",)
+
+
+COUPONED = Segment.model_validate({"title": "Had a code", "where": {"got_code": {"within": "10d"}}})
+NOT_COUPONED = {"who": Who(exclude=("couponed",)), "segments": {"couponed": COUPONED}}
+
+
+def test_people_whom_a_run_reaches_are_not_counted_again_while_its_campaign_leaves_them_out() -> None:
+    found = played(scheduled(**NOT_COUPONED), days=28)
+    assert [run.people for run in found.runs] == [10, 0, 10, 0]
+    assert [run.money.worst for run in found.runs] == [100, 0, 100, 0]
+    assert [week.emails for week in found.weeks] == [10, 0, 10, 0]
+    assert [week.pressure for week in found.weeks] == [{1: 10}, {}, {1: 10}, {}]
+    assert found.runs[1].notes == (
+        "10 people of now are left out, since an earlier run reaches them; "
+        "who comes into its audience until then isn't counted",
+    )
+
+
+def test_a_code_of_another_campaign_leaves_out_those_who_are_in_both_audiences() -> None:
+    news = scheduled({"at": "2026-11-25 10:00"}, name="news", people=9, gives="")  # an e-mail without a code
+    sale = scheduled({"at": "2026-11-26 10:00"}, name="sale", people=6)
+    overlaps = {
+        frozenset({"hello", "sale", "news"}): 4,
+        frozenset({"hello", "news"}): 5,
+        frozenset({"hello"}): 1,
+        frozenset({"sale"}): 2,
+    }
+    found = played(scheduled(**NOT_COUPONED), sale, news, overlaps=overlaps, days=8)
+    assert [(run.campaign, run.people) for run in found.runs] == [("news", 9), ("sale", 6), ("hello", 6)]
+    assert found.runs[2].money.worst == 60
+    assert [week.pressure for week in found.weeks] == [{1: 7, 2: 4}, {1: 6}]
 
 
 def test_a_slot_every_minute_does_not_fill_the_screen() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from tillroll.campaign.language.calendar import Calendar
-from tillroll.campaign.language.models import Send, Status, Valid, When
+from tillroll.campaign.language.models import Send, Status, Valid, When, Who
+from tillroll.campaign.segments.segment import Segment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,8 @@ class ScheduledCampaign:
     reminder: timedelta | None = None  # how long before they expire a second e-mail is sent
     halted_by: str = ""  # the person who halted it; empty: nobody
     reason_unknown: str = ""  # why its audience is unknown yet; empty: it is known
+    who: Who = field(default_factory=Who)
+    segments: Mapping[str, Segment] = field(default_factory=dict)  # that it names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,8 @@ class UpcomingRun:
     money: CostRange
     notes: tuple[str, ...] = ()
     reminds: datetime | None = None  # when its reminders may be sent
+    left_out: frozenset[frozenset[str]] = frozenset()
+    """People that it doesn't reach since an earlier run does, by exactly which campaigns' audiences they are in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from tillroll.outlook.coming import (
     UpcomingRun,
     Week,
 )
+from tillroll.outlook.reached import leave_out_reached
 
 _ASLEEP = {Status.DRAFT: "a draft", Status.PAUSED: "paused", Status.ENDED: "ended"}
 
@@ -54,6 +55,7 @@ def forecast(
             else:
                 no_runs.append(outcome)
     runs.sort(key=lambda run: (run.begins, run.campaign))
+    runs = leave_out_reached(runs, scheduled, overlaps)
     no_runs.sort(key=lambda no_run: (no_run.at or window.until, no_run.campaign))
     weeks = tuple(_weeks(runs, overlaps, window, limit))
     return CalendarForecast(runs=tuple(runs), awaited=tuple(awaited), not_coming=tuple(no_runs), weeks=weeks)
@@ -211,21 +213,20 @@ def _weeks(
 ) -> Iterator[Week]:
     """Yield every week of the window in which something happens."""
     runs_of: dict[date, list[UpcomingRun]] = {}
-    sent: dict[date, Counter[str]] = {}
-    sizes = {run.campaign: run.people for run in runs}
+    sent: dict[date, list[UpcomingRun]] = {}
     for run in runs:
         runs_of.setdefault(_monday(run.begins, window.zone), []).append(run)
         for moment in (run.leaves, run.reminds):
             if moment is not None and moment <= window.until:
-                sent.setdefault(_monday(moment, window.zone), Counter())[run.campaign] += 1
+                sent.setdefault(_monday(moment, window.zone), []).append(run)
     for first in sorted(runs_of.keys() | sent.keys()):
-        mails, begun = sent.get(first, Counter()), runs_of.get(first, [])
+        mails, begun = sent.get(first, []), runs_of.get(first, [])
         pressure = _pressure(mails, overlaps)
         yield Week(
             first=first,
             last=first + timedelta(days=6),
             runs=len(begun),
-            emails=sum(sizes[name] * times for name, times in mails.items()),
+            emails=sum(run.people for run in mails),
             money=sum((run.money for run in begun), CostRange()),
             pressure=pressure,
             over_limit=sum(
@@ -234,11 +235,13 @@ def _weeks(
         )
 
 
-def _pressure(mails: Counter[str], overlaps: Mapping[frozenset[str], int]) -> dict[int, int]:
-    """Return how many people get one e-mail, two, and so on, if each of these campaigns sends so many."""
+def _pressure(mails: Sequence[UpcomingRun], overlaps: Mapping[frozenset[str], int]) -> dict[int, int]:
+    """Return how many people get one e-mail, two, and so on, if each of these runs sends one."""
+    sent = Counter(run.campaign for run in mails)
+    kept_from = Counter(group for run in mails for group in run.left_out)
     people_by_times: Counter[int] = Counter()
     for campaigns, people in overlaps.items():
-        people_by_times[sum(mails[name] for name in campaigns)] += people
+        people_by_times[sum(sent[name] for name in campaigns) - kept_from[campaigns]] += people
     return {
         times: people_by_times[times] for times in sorted(people_by_times) if times and people_by_times[times]
     }

@@ -126,6 +126,8 @@ class _CampaignReader:
             reminder=reminder.before_expiry if reminder is not None else None,
             halted_by=self.halted_by,
             reason_unknown=reason_unanswered(self.engine, self.store, revision, self.now),
+            who=campaign.who,
+            segments=revision.segments,
         )
 
     def awaited(self) -> AwaitedCampaign:
