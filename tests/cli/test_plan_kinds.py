@@ -16,7 +16,7 @@ from tillroll.campaign import parse_book
 from tillroll.cli.plan.html_file import as_html
 from tillroll.cli.plan.json_output import as_json_object
 from tillroll.cli.plan.mails import mails_of
-from tillroll.cli.plan.show import show_preview
+from tillroll.cli.plan.show import show_mails, show_preview
 from tillroll.ledger.engine import open_engine
 from tillroll.ledger.tables import stores
 from tillroll.outlook.plan_preview import PlanPreview, PreviewRequest, preview_plan
@@ -93,6 +93,24 @@ def test_every_kind_of_campaign_is_shown_in_every_form(sqlite_url: str, kind: st
         show_preview(console, preview, mails)
         lines = console.export_text().splitlines()
         assert max(map(len, lines)) <= width
+
+
+def test_each_arm_shows_its_own_e_mail_however_few_get_it(sqlite_url: str) -> None:
+    engine = open_engine(sqlite_url)
+    preview = preview_of(engine, KINDS["arms"].replace("name: ten, weight: 1", "name: ten, weight: 20"))
+    with engine.connect() as connection:
+        store = connection.execute(sa.select(stores)).one()
+    engine.dispose()
+    mails = mails_of(preview, store)
+    of = {arm.name: arm.count for arm in preview.proposal.arms}
+    assert 0 < of["long"] < 5 < of["ten"]
+    assert [person.arm for person, _ in mails][:2] == ["ten", "long"]
+    console = Console(width=120, record=True, file=StringIO())
+    show_mails(console, mails, whole=False)
+    text = console.export_text()
+    assert text.count("Your code:") == 2
+    assert "10% off, whatever" in text
+    assert "20% off, whatever" in text
 
 
 @pytest.mark.parametrize(

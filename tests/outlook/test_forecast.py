@@ -244,8 +244,8 @@ def test_people_whom_a_run_reaches_are_not_counted_again_while_its_campaign_leav
     assert [week.emails for week in found.weeks] == [10, 0, 10, 0]
     assert [week.pressure for week in found.weeks] == [{1: 10}, {}, {1: 10}, {}]
     assert found.runs[1].notes == (
-        "10 people of now are left out, since an earlier run reaches them; "
-        "who comes into its audience until then isn't counted",
+        "10 of 10 people now in its audience are left out, since an earlier run reaches them; "
+        "who joins until then isn't counted",
     )
 
 

@@ -114,9 +114,18 @@ def preview_subject(
         subject,
         ReadAudience(selection=selection, digest=digest.hex(), overlaps=overlaps),
         begins=begins,
-        sample=sample.kept(),
+        sample=_with_each_arm(sample.kept(), subject, selection),
         chosen=tuple(by_address[address] for address in wanted),
     )
+
+
+def _with_each_arm(
+    sample: tuple[Recipient, ...], subject: Subject, selection: Selection
+) -> tuple[Recipient, ...]:
+    """Return a sample of recipients with one of each arm that it lacks, however few are in it."""
+    arms = {person.arm for person in sample}
+    lacking = (selection.awkward.of_arm(arm) for arm in subject.revision.arms if arm not in arms)
+    return (*sample, *(persons[0].recipient for persons in lacking if persons))
 
 
 def preview_audience(

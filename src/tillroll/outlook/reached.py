@@ -61,7 +61,7 @@ def _without(run: UpcomingRun, out: frozenset[Group], overlaps: Mapping[Group, i
     people = run.people - left_out
     money = run.money.times(Decimal(people) / Decimal(run.people)) if people else CostRange()
     note = (
-        f"{count_of(left_out, 'person', 'people')} of now are left out, since an earlier run reaches them; "
-        "who comes into its audience until then isn't counted"
+        f"{left_out:,} of {count_of(run.people, 'person', 'people')} now in its audience are left out, since an earlier run "
+        "reaches them; who joins until then isn't counted"
     )
     return replace(run, people=people, money=money, left_out=out, notes=(*run.notes, note))

@@ -39,7 +39,7 @@ def mails_of_steps(preview: FlowPreview, store: Store, language: str = "") -> li
 
 def letters_of(preview: PlanPreview, store: Store, language: str = "") -> Letters:
     """Return what `mails_of` fills in."""
-    people = preview.chosen or preview.sample[:: max(1, len(preview.sample) // _MOST)][:_MOST]
+    people = preview.chosen or _some_of(preview)
     subject = PreviewSubject(
         store=store,
         revision=preview.revision,
@@ -48,6 +48,16 @@ def letters_of(preview: PlanPreview, store: Store, language: str = "") -> Letter
         language=language,
     )
     return Letters(subject=subject, people=tuple(people))
+
+
+def _some_of(preview: PlanPreview) -> tuple[Recipient, ...]:
+    """Return a few recipients, spread over the sample; first one of each arm."""
+    sample = preview.sample
+    few = sample[:: max(1, len(sample) // _MOST)][:_MOST]
+    of_arms = {person.arm: person for person in (*reversed(sample), *reversed(few))}
+    firsts = [of_arms[arm] for arm in preview.revision.arms if arm in of_arms]
+    people = (*firsts, *(person for person in few if person not in firsts))
+    return people[: max(_MOST, len(firsts))]
 
 
 def letters_of_steps(preview: FlowPreview, store: Store, language: str = "") -> list[Letters]:

@@ -247,10 +247,12 @@ def show_diff(console: Console, since: PlanDiff | None, zone: ZoneInfo) -> None:
 
 
 def show_mails(console: Console, mails: Sequence[tuple[Recipient, Rendered]], *, whole: bool) -> None:
-    """Print each e-mail's subject, and the text of the first, or of all if `whole`."""
-    for number, (recipient, mail) in enumerate(mails):
+    """Print each e-mail's subject, and the text of the first of each arm, or of all if `whole`."""
+    arms: set[str] = set()
+    for recipient, mail in mails:
         arm = f", arm {recipient.arm}" if recipient.arm else ""
         show_heading(console, f"E-mail to {mask_email(recipient.email)}{arm}")
         console.print(facts_table({"subject": mail.subject}))
-        if whole or number == 0:
+        if whole or recipient.arm not in arms:
             console.print(Padding(Text(mail.text.strip()), (1, 0, 0, 2)))
+        arms.add(recipient.arm)
