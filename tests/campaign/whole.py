@@ -259,7 +259,7 @@ points_per_unit: 2
 within: 365d
 tiers:
   - {name: silver, from: 200}
-  - {name: gold, from: 500}
+  - {name: gold, from: 500, group: Gold members}
 """,
     "rules/reports.yaml": """
 weekly:

@@ -37,6 +37,8 @@ def test_tiers_are_counted_shown_and_proven(sqlite_url: str, tmp_path: Path) -> 
             {"tier": "gold", "from": 500, "customers": 1},
         ],
         "without_tier": 1,
+        "waiting_for_group": 0,
+        "group_trouble": "",
     }, "the fourth customer is gone from the store"
     shown = tillroll(tmp_path, "tiers", DATABASE_URL=sqlite_url).stdout
     assert "500 points" in shown

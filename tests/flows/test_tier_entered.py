@@ -18,7 +18,7 @@ from tillroll.ledger.queries.stores import load_store
 from tillroll.plan.record.revisions import record_book
 from tillroll.plan.segments.answerable import reason_unanswered
 from tillroll.plan.segments.membership import segments_of_customer
-from tillroll.track.tiers.follow import follow_tiers, record_scale
+from tillroll.track.tiers.follow import follow_tiers, record_tiers
 
 HOUR = timedelta(hours=1)
 FILE = b"by: spent\ntiers: [{name: silver, from: 100}, {name: gold, from: 250}]\n"
@@ -108,9 +108,9 @@ def test_a_segment_asks_for_a_tier_once_it_is_counted(ledger: Engine, store_id: 
         ]
     assert [list(names) for names in inside] == [["golden"], []]
     assert reason_unanswered(ledger, store, revision, NOW) == ""
-    record_scale(ledger, store_id=store_id, scale=rules({**BY_SPEND, "within": "30d"}).scale)
+    record_tiers(ledger, store_id=store_id, rules=rules({**BY_SPEND, "within": "30d"}))
     assert reason_unanswered(ledger, store, revision, NOW) == "the loyalty tiers are still being counted"
-    record_scale(ledger, store_id=store_id, scale=None)
+    record_tiers(ledger, store_id=store_id, rules=None)
     assert "aren't in the ledger yet" in reason_unanswered(ledger, store, revision, NOW)
 
 

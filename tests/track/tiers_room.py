@@ -20,7 +20,7 @@ from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.mirror import reach
 from tillroll.ledger.tables import customer_tiers, looks, tier_changes
 from tillroll.track.mirror.areas import ORDERS
-from tillroll.track.tiers.follow import follow_tiers, record_scale
+from tillroll.track.tiers.follow import follow_tiers, record_tiers
 
 DAY = timedelta(days=1)
 BY_SPEND = {"by": "spent", "tiers": [{"name": "silver", "from": 100}, {"name": "gold", "from": 250}]}
@@ -42,7 +42,7 @@ def shop(engine: Engine, raw: Mapping[str, Any]) -> int:
     with writing(engine) as connection:
         read = {"store_id": store_id, "looked_at": NOW, "whole_at": NOW}
         upsert(connection, looks, [{**read, "area": area} for area in (reach.ORDERS, reach.OLD_ORDERS)])
-    record_scale(engine, store_id=store_id, scale=rules(raw).scale)
+    record_tiers(engine, store_id=store_id, rules=rules(raw))
     assert not follow_tiers(engine, store_id=store_id, now=NOW)
     return store_id
 

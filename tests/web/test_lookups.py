@@ -17,7 +17,7 @@ from tillroll.campaign.states import RunState
 from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.mirror import reach
 from tillroll.ledger.tables import audit, codes, looks, orders, recipients, redemptions
-from tillroll.track.tiers.follow import follow_tiers, record_scale
+from tillroll.track.tiers.follow import follow_tiers, record_tiers
 
 
 @pytest.fixture
@@ -127,8 +127,7 @@ def test_a_customers_page_says_their_tier_and_what_is_missing_to_the_next(
     page = eve.get(f"{SHOP}/customers/1").text
     assert run_id
     assert "Loyalty tier" not in page, "the store has none"
-    scale = rules({**BY_SPEND, "within": "365d"}).scale
-    record_scale(ledger, store_id=1, scale=scale)
+    record_tiers(ledger, store_id=1, rules=rules({**BY_SPEND, "within": "365d"}))
     assert "once all orders are read" in eve.get(f"{SHOP}/customers/1").text
     with writing(ledger) as connection:
         read = {"store_id": 1, "looked_at": NOW, "whole_at": NOW}

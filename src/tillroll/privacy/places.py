@@ -45,6 +45,7 @@ from tillroll.ledger.tables import (
     sign_ups,
     suppressions,
     tier_changes,
+    tier_group_moves,
     tier_marks,
 )
 
@@ -85,6 +86,7 @@ PLACES: tuple[DataPlace, ...] = (
     DataPlace(table=group_changes, removed=True),
     DataPlace(table=customer_tiers, removed=True),
     DataPlace(table=tier_changes, removed=True),
+    DataPlace(table=tier_group_moves, removed=True),
     DataPlace(table=tier_marks, removed=True),
     DataPlace(table=list_members, found_by=FoundBy.MEMBER, removed=True),
     DataPlace(table=carts, blanked={"email": "", "language": "", "items": [], "accepts_marketing": False}),

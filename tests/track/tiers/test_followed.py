@@ -20,7 +20,7 @@ from tillroll.ecwid.endpoints.orders import Order
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.mirror.loyalty import load_counting
 from tillroll.ledger.tables import customer_tiers, forgotten, looks, tier_marks
-from tillroll.track.tiers.follow import follow_tiers, record_scale
+from tillroll.track.tiers.follow import follow_tiers, record_tiers
 from tillroll.track.tiers.rebuild import TierDifference, rebuild_tiers
 
 
@@ -185,19 +185,19 @@ def test_an_order_that_leaves_the_window_takes_the_tier_with_it_at_its_moment(le
 def test_the_first_count_and_new_rules_bring_nobody_into_a_campaign(ledger: Engine) -> None:
     """Who has a tier when tiers are first counted has no change; new rules change tiers, with their cause."""
     store_id = shop(ledger, BY_SPEND)
-    record_scale(ledger, store_id=store_id, scale=None)
+    record_tiers(ledger, store_id=store_id, rules=None)
     write(ledger, store_id, *(order(f"A{number}", number, total="120") for number in range(1, 1_201)))
-    record_scale(ledger, store_id=store_id, scale=rules(BY_SPEND).scale)
+    record_tiers(ledger, store_id=store_id, rules=rules(BY_SPEND))
     while follow_tiers(ledger, store_id=store_id, now=NOW, finished=lambda: True):
         pass
     assert len(tiers(ledger, store_id)) == 1_200
     assert changes(ledger, store_id) == []
-    record_scale(ledger, store_id=store_id, scale=rules(BY_POINTS).scale)
+    record_tiers(ledger, store_id=store_id, rules=rules(BY_POINTS))
     follow_tiers(ledger, store_id=store_id, now=NOW)
     assert set(tiers(ledger, store_id).values()) == {("silver", Decimal(240))}
     assert changes(ledger, store_id) == [], "silver is still silver"
     lower = {"by": "spent", "tiers": [{"name": "bronze", "from": 50}, {"name": "silver", "from": 121}]}
-    record_scale(ledger, store_id=store_id, scale=rules(lower).scale)
+    record_tiers(ledger, store_id=store_id, rules=rules(lower))
     follow_tiers(ledger, store_id=store_id, now=NOW)
     assert len(changes(ledger, store_id)) == 1_200
     assert {change[1:] for change in changes(ledger, store_id)} == {("silver", "bronze", False, "rules")}
@@ -207,7 +207,7 @@ def test_nobody_is_counted_until_the_orders_that_count_are_read(ledger: Engine) 
     store_id = shop(ledger, BY_SPEND)
     with writing(ledger) as connection:
         connection.execute(sa.update(looks).where(looks.c.store_id == store_id).values(whole_at=None))
-    record_scale(ledger, store_id=store_id, scale=rules(BY_POINTS).scale)
+    record_tiers(ledger, store_id=store_id, rules=rules(BY_POINTS))
     write(ledger, store_id, order("A", total="300"))
     assert not follow_tiers(ledger, store_id=store_id, now=NOW)
     with reading(ledger) as connection:
@@ -243,7 +243,7 @@ def test_without_the_file_nobody_has_a_tier_any_more(ledger: Engine) -> None:
     store_id = shop(ledger, BY_SPEND)
     write(ledger, store_id, order("A", total="300"))
     follow_tiers(ledger, store_id=store_id, now=NOW)
-    record_scale(ledger, store_id=store_id, scale=None)
+    record_tiers(ledger, store_id=store_id, rules=None)
     while follow_tiers(ledger, store_id=store_id, now=NOW):
         pass
     assert tiers(ledger, store_id) == {}

@@ -18,6 +18,16 @@ class TierCause(StrEnum):
     MENDED = "mended"  # `tillroll rebuild tiers` put it right
 
 
+class GroupMoveOutcome(StrEnum):
+    """What became of bringing a customer into the group of their tier."""
+
+    MOVED = "moved"
+    IN_STEP = "in_step"  # they were in it already
+    LEFT_ALONE = "left_alone"  # they are in a group that no tier has
+    GONE = "gone"  # the store has deleted them
+    REFUSED = "refused"  # by the store, several times
+
+
 @dataclass(frozen=True, kw_only=True)
 class TierStep:
     """One tier, and the figure from which on a customer is in it."""

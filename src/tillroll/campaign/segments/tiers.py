@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Self
@@ -9,7 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from tillroll.campaign.figures.tiers import TierScale, TierStep
-from tillroll.campaign.text.block import Block, Name
+from tillroll.campaign.text.block import Block, Line, Name
 from tillroll.campaign.text.units import KeyFault, Number, Period, Whole
 
 _MOST = 1_000_000_000
@@ -33,6 +34,11 @@ class Tier(Block):
         decimal_places=4,
         description="The money, in the store's currency, or the points from which on a customer is in it.",
         examples=[500],
+    )
+    group: Line | None = Field(
+        default=None,
+        description="The store's customer group of those who are in it, kept in step by the worker. It must exist in the store.",
+        examples=["Gold members"],
     )
 
 
@@ -94,3 +100,8 @@ class TierRules(Block):
             points_per_unit=(self.points_per_unit or 1) if self.by is TierMeasure.POINTS else None,
             within=self.within,
         )
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """The store's customer group of each tier that has one."""
+        return {tier.name: tier.group for tier in self.tiers if tier.group is not None}

@@ -7,13 +7,14 @@ from rich.text import Text
 
 from tillroll.campaign.figures.tiers import TierScale
 from tillroll.campaign.sentences.tier_words import say_figure
+from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.units import spell_duration
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
 from tillroll.cli.support.output import list_table, out, print_json
 from tillroll.cli.support.stores import chosen_store, for_store
 from tillroll.ledger.engine import reading
-from tillroll.ledger.mirror.loyalty import count_tiers, load_counting
+from tillroll.ledger.mirror.loyalty import count_tiers, count_waiting, load_counting
 
 
 @click.command()
@@ -32,6 +33,7 @@ def tiers(as_json: bool) -> None:
         with reading(services.engine) as connection:
             counting = load_counting(connection, store.id)
             counts = count_tiers(connection, store) if counting is not None else {}
+            waiting = count_waiting(connection, store.id)
     is_ready = counting is not None and counting.covers_everybody
     scale = counting.scale if counting is not None else None
     if as_json:
@@ -40,7 +42,9 @@ def tiers(as_json: bool) -> None:
             {"tier": step.name, "from": float(step.reached_at), "customers": counts.get(step.name, 0)}
             for step in steps
         ]
-        print_json({"ready": is_ready, "tiers": rows, "without_tier": counts.get("", 0)})
+        said = {"ready": is_ready, "tiers": rows, "without_tier": counts.get("", 0)}
+        trouble = counting.group_trouble if counting is not None else ""
+        print_json({**said, "waiting_for_group": waiting, "group_trouble": trouble})
         return
     if scale is None:
         out().print("There are no loyalty tiers: add rules/tiers.yaml, and let the worker run (tillroll up).")
@@ -48,6 +52,10 @@ def tiers(as_json: bool) -> None:
     _show(scale, counts, store.currency)
     if not is_ready:
         out().print("Orders are still being read and counted, so these figures are not final.")
+    if waiting:
+        out().print(f"{count_of(waiting, 'customer')} to be brought into the store's group of their tier.")
+    if counting is not None and counting.group_trouble:
+        out().print(Text(counting.group_trouble, style="yellow"))
 
 
 def _show(scale: TierScale, counts: dict[str, int], currency: str) -> None:

@@ -127,6 +127,10 @@ class Customers(Resource):
         body = {"acceptMarketing": accepts_marketing}
         self._connection.write("PUT", f"/customers/{customer_id}", body=body)
 
+    def set_group(self, customer_id: int, group_id: int) -> None:
+        """Put a customer into a group (`PUT /customers/{id}`). Scope `update_customers`. Raises `StoreSaysNotFound`."""
+        self._connection.write("PUT", f"/customers/{customer_id}", body={"customerGroupId": group_id})
+
     def create(self, email: str, *, language: str = "") -> int:
         """Make a customer who wants e-mails (`POST /customers`). Returns their number. Scope `create_customers`.
 

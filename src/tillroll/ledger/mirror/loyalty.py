@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.figures.tiers import TierScale, TierStep
 from tillroll.ledger.records import Store
-from tillroll.ledger.tables import customer_tiers, customers, tier_rules
+from tillroll.ledger.tables import customer_tiers, customers, tier_group_moves, tier_rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,10 @@ class TierCounting:
     scale: TierScale
     counted_to: int  # the last customer counted, in the order of their numbers
     ready_at: datetime | None  # when all were; None: they are still being counted
+    groups: Mapping[str, str] = field(default_factory=dict)  # the store's customer group, by tier
+    past_groups: frozenset[str] = frozenset()  # that the file has named before
+    grouped_to: int | None = None  # the last customer compared with the groups; None: all were
+    group_trouble: str = ""  # why customers can't be brought into them
 
     @property
     def covers_everybody(self) -> bool:
@@ -65,7 +70,15 @@ def load_counting(connection: Connection, store_id: int) -> TierCounting | None:
     if row is None:
         return None
     scale = TierScale.from_plain(row.scale)
-    return TierCounting(scale=scale, counted_to=row.counted_to, ready_at=row.ready_at)
+    return TierCounting(
+        scale=scale,
+        counted_to=row.counted_to,
+        ready_at=row.ready_at,
+        groups=row.groups,
+        past_groups=frozenset(row.past_groups),
+        grouped_to=row.grouped_to,
+        group_trouble=row.group_trouble,
+    )
 
 
 def standings_of(connection: Connection, store_id: int, ids: list[int]) -> dict[int, TierStanding]:
@@ -98,6 +111,13 @@ def count_tiers(connection: Connection, store: Store) -> dict[str, int]:
         )
     query = sa.select(columns.tier, sa.func.count()).where(*where).group_by(columns.tier)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def count_waiting(connection: Connection, store_id: int) -> int:
+    """Return how many customers are still to be brought into the store's group of their tier."""
+    where = (tier_group_moves.c.store_id == store_id, tier_group_moves.c.done_at.is_(None))
+    query = sa.select(sa.func.count()).select_from(tier_group_moves)
+    return connection.scalar(query.where(*where)) or 0
 
 
 def tier_of_customer(connection: Connection, store_id: int, customer_id: int) -> CustomerTier | None:

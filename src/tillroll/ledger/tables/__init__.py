@@ -27,7 +27,8 @@ stores ─┬─ campaigns ── revisions            what the files say, and e
         ├─ segment_looks, segment_members,   who is in the segments that campaigns wait for, and who came
         │  segment_changes                   and went
         ├─ tier_rules, tier_marks,           loyalty tiers: their rules, who must be counted again, who is in
-        │  customer_tiers, tier_changes      which, and every change
+        │  customer_tiers, tier_changes,     which, every change, and who is brought into the store's group of
+        │  tier_group_moves                  their tier
         ├─ events                            webhook deliveries of the store
         ├─ suppressions, consents            who wants no e-mails, and the proof of who agreed to them
         ├─ consent_pushes                    what the store must be told of that
@@ -152,7 +153,13 @@ from tillroll.ledger.tables.sums import (
     run_sums,
     store_days,
 )
-from tillroll.ledger.tables.tiers import customer_tiers, tier_changes, tier_marks, tier_rules
+from tillroll.ledger.tables.tiers import (
+    customer_tiers,
+    tier_changes,
+    tier_group_moves,
+    tier_marks,
+    tier_rules,
+)
 
 __all__ = [
     "agreements",
@@ -244,6 +251,7 @@ __all__ = [
     "stores",
     "suppressions",
     "tier_changes",
+    "tier_group_moves",
     "tier_marks",
     "tier_rules",
     "unread_rows",

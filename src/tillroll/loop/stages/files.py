@@ -14,7 +14,7 @@ from tillroll.errors import FaultyFiles, TillrollError
 from tillroll.ledger.consent.sign_ups import record_form
 from tillroll.loop.stages.store_worker import StoreWorker
 from tillroll.plan.record.revisions import record_book
-from tillroll.track.tiers.follow import record_scale
+from tillroll.track.tiers.follow import record_tiers
 
 log = structlog.get_logger("tillroll.loop")
 
@@ -80,8 +80,7 @@ def read_files(worker: StoreWorker) -> bool:
     worker.privacy, worker.notices = book.privacy, book.notices
     worker.reports, worker.brand, worker.store_holdout = book.reports, book.brand, book.store_holdout
     if not any(finding.file == TIERS for finding in book.findings):  # else those that were valid last stay
-        scale = book.tiers.scale if book.tiers is not None else None
-        record_scale(worker.services.engine, store_id=worker.store_id, scale=scale)
+        record_tiers(worker.services.engine, store_id=worker.store_id, rules=book.tiers)
     record_form(worker.services.engine, store_id=worker.store_id, terms=book.sign_up, now=now)
     if not is_whole:
         return True  # the campaigns that could not be recorded have faults, and their runs don't begin

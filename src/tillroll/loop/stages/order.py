@@ -33,6 +33,7 @@ from tillroll.track.results.effect.kept import measure_next, measure_store
 from tillroll.track.results.redeem import end_runs
 from tillroll.track.results.sums import keep_sums
 from tillroll.track.tiers.follow import follow_tiers
+from tillroll.track.tiers.to_store import keep_groups
 from tillroll.track.webhooks.act import handle_events
 
 log = structlog.get_logger("tillroll.loop")
@@ -61,7 +62,7 @@ def run_stages(
     told = partial(handle_mail_events, engine, store_id, now=worker.services.clock.now())
     handled += calls.call(Stage.WEBHOOKS, told, failed=0)
     waits = [calls.call(Stage.CONSENT, lambda: welcome(worker, until), failed=None)]
-    made = _make_runs(worker, store, until, calls)
+    made = _make_runs(worker, store, until, calls, waits)
     waits.append(calls.call(Stage.CONSENT, lambda: tell_store(worker.session, until=until), failed=None))
     waits.append(calls.call(Stage.PLAN, lambda: plan_runs(worker, until), failed=None))
     calls.call(Stage.APPROVE, lambda: _settle_plans(worker, until), failed=0)
@@ -93,17 +94,18 @@ def run_stages(
     return _do_background_work(worker, store, context, until, calls)
 
 
-def _make_runs(worker: StoreWorker, store: Store, until: datetime, calls: StageCalls) -> int:
+def _make_runs(
+    worker: StoreWorker, store: Store, until: datetime, calls: StageCalls, waits: list[datetime | None]
+) -> int:
     """Follow the store and make the runs that are due: of slots, of steps, of pools. Return how many.
+
+    Loyalty tiers follow the orders before events are looked for; when to continue with them is added to `waits`.
 
     While the store's lists can't be read, no event is followed: nobody knows who has bought meanwhile.
     """
     engine, clock, store_id = worker.services.engine, worker.services.clock, worker.store_id
     followed = calls.call(Stage.MIRROR, lambda: _follow_store(worker, store, until), failed=False)
-    tiers = partial(
-        follow_tiers, engine, store_id=store_id, now=clock.now(), finished=slice_end(worker, until)
-    )
-    calls.call(Stage.TIERS, tiers, failed=False)
+    waits.append(calls.call(Stage.TIERS, lambda: _follow_tiers(worker, until), failed=None))
     slots = partial(create_due_runs, engine, store_id=store_id, now=clock.now())
     made = calls.call(Stage.SLOTS, slots, failed=0)
     if followed:
@@ -113,6 +115,14 @@ def _make_runs(worker: StoreWorker, store: Store, until: datetime, calls: StageC
     if made:
         log.info("runs.due", store=store.ecwid_id, runs=made)
     return made
+
+
+def _follow_tiers(worker: StoreWorker, until: datetime) -> datetime | None:
+    """Bring loyalty tiers and the store's groups of them up to date. Return when to continue, or None."""
+    engine, clock = worker.services.engine, worker.services.clock
+    more = follow_tiers(engine, store_id=worker.store_id, now=clock.now(), finished=slice_end(worker, until))
+    next_at = keep_groups(worker.session, until=until)
+    return clock.now() if more else next_at
 
 
 def _follow_store(worker: StoreWorker, store: Store, until: datetime) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,9 +14,10 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.figures.tiers import TierCause, TierScale
 from tillroll.campaign.states import NO_SALE
 from tillroll.ledger.engine import upsert
-from tillroll.ledger.mirror.loyalty import TierStanding, standings_of
+from tillroll.ledger.mirror.loyalty import TierCounting, TierStanding, standings_of
 from tillroll.ledger.people.forgotten import forgotten_among
 from tillroll.ledger.tables import customer_tiers, orders, tier_changes
+from tillroll.track.tiers.queue import queue_moves
 
 PIECE = 500
 """Customers who are counted in one transaction."""
@@ -52,7 +55,7 @@ def count_customers(
 def recount(
     connection: Connection,
     store_id: int,
-    scale: TierScale,
+    counting: TierCounting,
     ids: Sequence[int],
     *,
     cause: TierCause,
@@ -63,38 +66,25 @@ def recount(
     By new rules, who was never counted before has no change: nobody knows since when they would have been in their tier.
     """
     kept = standings_of(connection, store_id, list(ids))
-    counted = count_customers(connection, store_id, scale, ids, now)
-    standings, changes = [], []
+    counted = count_customers(connection, store_id, counting.scale, ids, now)
+    standings: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
     for customer_id in ids:
         was, new = kept.get(customer_id), counted.get(customer_id, TierStanding(customer_id=customer_id))
         if was is None and customer_id not in counted:
             continue
-        since = was.since if was is not None else None
-        before = was.tier if was is not None else ""
+        before = was or TierStanding(customer_id=customer_id)
         is_first = was is None and cause is TierCause.RULES
-        if new.tier != before and not is_first:
-            since = now
-            changes.append(
-                {
-                    "store_id": store_id,
-                    "customer_id": customer_id,
-                    "was": before,
-                    "tier": new.tier,
-                    "rose": scale.rank(new.tier) > scale.rank(before),
-                    "cause": cause,
-                    "at": now,
-                }
-            )
-        standings.append(
-            {
-                "store_id": store_id,
-                "customer_id": customer_id,
-                "tier": new.tier,
-                "figure": new.figure,
-                "since": since,
-                "moves_at": new.moves_at,
-            }
-        )
+        if new.tier != before.tier and not is_first:
+            rose = counting.scale.rank(new.tier) > counting.scale.rank(before.tier)
+            change = {"customer_id": customer_id, "was": before.tier, "tier": new.tier, "rose": rose}
+            changes.append({"store_id": store_id, **change, "cause": cause, "at": now})
+            new = replace(new, since=now)
+        else:
+            new = replace(new, since=before.since)
+        standings.append({"store_id": store_id, **asdict(new)})
     upsert(connection, customer_tiers, standings)
     if changes:
         connection.execute(sa.insert(tier_changes), changes)
+    if counting.groups:
+        queue_moves(connection, store_id, [change["customer_id"] for change in changes], now)

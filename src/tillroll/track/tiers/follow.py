@@ -8,13 +8,16 @@ count has come are one transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from heapq import merge
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.figures.tiers import TierCause, TierScale
+from tillroll.campaign.figures.tiers import TierCause
+from tillroll.campaign.segments.tiers import TierRules
 from tillroll.campaign.states import ItemKind, Stage
 from tillroll.ledger.engine import lock_store_row, reading, upsert, writing
 from tillroll.ledger.faults.pieces import write_pieces
@@ -23,21 +26,35 @@ from tillroll.ledger.mirror.loyalty import TierCounting, load_counting
 from tillroll.ledger.mirror.reach import mirror_reach
 from tillroll.ledger.tables import customer_tiers, orders, tier_marks, tier_rules
 from tillroll.track.tiers.count import PIECE, recount
+from tillroll.track.tiers.queue import compare_groups
 
 
-def record_scale(engine: Engine, *, store_id: int, scale: TierScale | None) -> None:
+def record_tiers(engine: Engine, *, store_id: int, rules: TierRules | None) -> None:
     """Take over the tiers of the store's files. If they changed, everybody is counted by them anew. Safe to repeat."""
     with reading(engine) as connection:
         counting = load_counting(connection, store_id)
-    if (counting.scale if counting is not None else None) == scale:
+    if rules is None and counting is None:
         return
+    if rules is None:
+        with writing(engine) as connection:
+            lock_store_row(connection, store_id)
+            connection.execute(sa.delete(tier_rules).where(tier_rules.c.store_id == store_id))
+        return
+    values: dict[str, Any] = {"store_id": store_id}
+    if counting is None or counting.scale != rules.scale:
+        values |= {"scale": rules.scale.to_plain(), "counted_to": 0, "ready_at": None}
+    if counting is None or counting.groups != rules.groups:
+        before = {*counting.past_groups, *counting.groups.values()} if counting is not None else set()
+        values |= {"groups": dict(rules.groups), "past_groups": sorted(before), "group_trouble": ""}
+    if len(values) == 1:
+        return
+    values["grouped_to"] = 0 if rules.groups else None
     with writing(engine) as connection:
         lock_store_row(connection, store_id)
-        if scale is None:
-            connection.execute(sa.delete(tier_rules).where(tier_rules.c.store_id == store_id))
-            return
-        plain = {"scale": scale.to_plain(), "counted_to": 0, "ready_at": None}
-        upsert(connection, tier_rules, [{"store_id": store_id, **plain}])
+        if counting is None:
+            upsert(connection, tier_rules, [values])
+        else:
+            connection.execute(sa.update(tier_rules).where(tier_rules.c.store_id == store_id).values(values))
 
 
 def follow_tiers(
@@ -58,7 +75,8 @@ def follow_tiers(
         counting = _count_everybody(engine, store_id, counting, now)
         if finished():
             return True
-    return _count_due(engine, store_id, counting, now, finished)
+    more = _count_due(engine, store_id, counting, now, finished)
+    return compare_groups(engine, store_id, counting, now, finished) or more
 
 
 def _count_everybody(engine: Engine, store_id: int, counting: TierCounting, now: datetime) -> TierCounting:
@@ -74,13 +92,13 @@ def _count_everybody(engine: Engine, store_id: int, counting: TierCounting, now:
 
     def count(connection: Connection, some: Sequence[int]) -> None:
         lock_store_row(connection, store_id)
-        recount(connection, store_id, counting.scale, some, cause=TierCause.RULES, now=now)
+        recount(connection, store_id, counting, some, cause=TierCause.RULES, now=now)
         _unmark(connection, store_id, some)
 
     write_pieces(
         engine, ids, count, name=lambda each: _item(store_id, each), stage=Stage.TIERS, now=now, also=advance
     )
-    return TierCounting(scale=counting.scale, counted_to=come_to, ready_at=ready_at)
+    return replace(counting, counted_to=come_to, ready_at=ready_at)
 
 
 def known_customers(connection: Connection, store_id: int, *, after: int) -> list[int]:
@@ -106,7 +124,7 @@ def _count_due(
 
         def count(connection: Connection, some: Sequence[int]) -> None:
             lock_store_row(connection, store_id)
-            recount(connection, store_id, counting.scale, some, cause=TierCause.ORDERS, now=now)
+            recount(connection, store_id, counting, some, cause=TierCause.ORDERS, now=now)
             _unmark(connection, store_id, some)
 
         write_pieces(engine, ids, count, name=lambda each: _item(store_id, each), stage=Stage.TIERS, now=now)

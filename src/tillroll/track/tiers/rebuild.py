@@ -67,5 +67,5 @@ def _mend(connection: Connection, store_id: int, ids: list[int], now: datetime) 
                 )
             )
     mended = [each.customer_id for each in wrong]
-    recount(connection, store_id, counting.scale, mended, cause=TierCause.MENDED, now=now)
+    recount(connection, store_id, counting, mended, cause=TierCause.MENDED, now=now)
     return wrong

@@ -8,7 +8,7 @@ from alembic import op
 from tillroll.ledger.tables.types import Identity, UtcDateTime
 
 revision = "0084"
-down_revision = "0081"
+down_revision = "0082"
 branch_labels = None
 depends_on = None
 
