@@ -75,6 +75,9 @@ class Settings:
     )  # MAIL_HOOK_KEY: what the mail service signs its webhooks with
     notice_url: str = ""  # NOTICE_URL: where notices to people of the shop are posted, besides the e-mails
     notice_secret: str = field(default="", repr=False)  # NOTICE_SECRET: what those posts are signed with
+    crm_secret: str = field(
+        default="", repr=False
+    )  # CRM_SECRET: what is posted to the webhook of rules/crm.yaml is signed with it
     bounces_to: str = ""  # MAIL_BOUNCES: where a mail server sends back what it can't deliver
     bounces_password: str = field(default="", repr=False)  # MAIL_BOUNCES_PASSWORD: of that mailbox
     mail_from: str = ""  # TILLROLL_MAIL_FROM: like "Shop <hello@shop.example>"; empty: the store's own
@@ -171,6 +174,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         **_mail(names, faults),
         **_notices(names, faults),
+        crm_secret=_crm_secret(names, faults),
         proof_to=_addresses(names, "TILLROLL_PROOF_TO", faults),
         own_plans=_own_plans(names, faults),
         personal_key=names.get("TILLROLL_KEY", "").strip(),
@@ -269,6 +273,15 @@ def _notices(names: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
             f"NOTICE_SECRET is missing, or has less than {_SHORTEST_SECRET} characters; it signs what is posted to NOTICE_URL"
         )
     return {"notice_url": url, "notice_secret": secret}
+
+
+def _crm_secret(names: Mapping[str, str], faults: list[str]) -> str:
+    secret = names.get("CRM_SECRET", "").strip()
+    if secret and len(secret) < _SHORTEST_SECRET:
+        faults.append(
+            f"CRM_SECRET has less than {_SHORTEST_SECRET} characters; it signs what is posted to a CRM"
+        )
+    return secret
 
 
 def _sender(names: Mapping[str, str], faults: list[str]) -> str:

@@ -50,7 +50,7 @@ def compose(
             ready = ComposedEvent(id=event.id, sequence=event.sequence, key=event.event_key, body=event.body)
         else:
             sequence += 1
-            key = _key_of(store, event)
+            key = _key_of(store, event, sequence)
             values = {
                 "id": key,
                 "sequence": sequence,
@@ -70,10 +70,10 @@ def _as_json(values: Json) -> str:
     return json.dumps(values, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _key_of(store: Store, event: CrmEvent) -> str:
-    """Return the event's id. A restored ledger gives its rows' numbers again, but not to the same changes."""
+def _key_of(store: Store, event: CrmEvent, sequence: int) -> str:
+    """Return the event's id. A ledger that was restored gives the numbers of rows again, but no sequence with the same content."""
     content = canonical([event.kind, event.change, event.subject, event.facts])
-    return f"{store.ecwid_id}-{event.id}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    return f"{store.ecwid_id}-{sequence}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 def _customer(event: CrmEvent) -> Json | None:

@@ -61,7 +61,7 @@ def settle_batch(
     verdict = judge_answer(answer, [event.key for event in batch.events])
     match verdict.outcome:
         case BatchOutcome.HELD:
-            return _hold(connection, state, verdict.reason, verdict.wait, now)
+            return hold_push(connection, state, verdict.reason, verdict.wait, now)
         case BatchOutcome.SPLIT:
             ids = [event.id for event in leaving]
             move_events(connection, ids, to=CrmEventState.WAITING, batch=None)
@@ -71,7 +71,7 @@ def settle_batch(
             return _settle_events(connection, state, leaving, verdict, wanted, now)
 
 
-def _hold(
+def hold_push(
     connection: Connection, state: PushState, reason: str, wait: timedelta | None, now: datetime
 ) -> BatchSettled:
     """Try nothing for a while: the batch stays as it is, and leaves again as it is."""
@@ -126,7 +126,7 @@ def _settle_events(
     if refusals < MOST_REFUSALS:
         return settled
     reason = f"every event is refused, the last one because: {settled.reason}"
-    held = _hold(connection, state, reason, None, now)
+    held = hold_push(connection, state, reason, None, now)
     return BatchSettled(set_aside=set_aside, reason=reason, rest_until=held.rest_until)
 
 

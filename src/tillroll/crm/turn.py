@@ -1,0 +1,85 @@
+"""What a turn does for a store's CRM: follow the rules, then push what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+
+from sqlalchemy.engine import Engine
+
+from tillroll.campaign.language.crm import CrmKind, CrmRules
+from tillroll.clock import Clock
+from tillroll.crm.choose import CrmAccess, open_receiver
+from tillroll.crm.push import CrmPush, push_slice
+from tillroll.crm.settle import hold_push
+from tillroll.errors import Misconfigured
+from tillroll.ledger.crm.feeds import (
+    close_feeds,
+    has_any_row,
+    list_feeds,
+    load_push,
+    open_feeds,
+    remove_orphans,
+)
+from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.locks.store_lock import store_lock
+from tillroll.ledger.records import Store
+
+_ORPHANS = 5_000  # events removed in one go
+
+
+def tell_crm(
+    engine: Engine,
+    store: Store,
+    rules: CrmRules | None,
+    access: CrmAccess,
+    *,
+    clock: Clock,
+    finished: Callable[[], bool],
+) -> datetime | None:
+    """Push what waits for a store's CRM, for a slice. Return when to go on, or None when nothing waits.
+
+    `rules` is None where nothing is pushed: then nothing is recorded either, and what waited is removed.
+    """
+    follow_rules(engine, store.id, rules, now=clock.now())
+    if rules is None:
+        return None
+    with store_lock(engine, store.id, name="crm") as held:
+        if not held:
+            return None  # a command pushes right now
+        push = CrmPush(engine=engine, store=store, rules=rules, clock=clock, finished=finished)
+        try:
+            receiver = open_receiver(rules, access)
+        except Misconfigured as fault:
+            return _hold(push, fault)
+        with closing(receiver):
+            return push_slice(push, receiver)
+
+
+def follow_rules(engine: Engine, store_id: int, rules: CrmRules | None, *, now: datetime) -> None:
+    """Open and close feeds as the rules say, and remove events of what is no longer pushed, some at a time."""
+    wanted = frozenset(rules.what) if rules is not None else frozenset[CrmKind]()
+    with reading(engine) as connection:
+        if not wanted and not has_any_row(connection, store_id):
+            return
+        open_kinds = frozenset(feed.kind for feed in list_feeds(connection, store_id))
+    if wanted != open_kinds:
+        with writing(engine) as connection:
+            close_feeds(connection, store_id, open_kinds - wanted)
+            with_history = rules.history if rules is not None else False
+            open_feeds(connection, store_id, wanted - open_kinds, with_history=with_history, now=now)
+    if open_kinds - wanted or not wanted:
+        with writing(engine) as connection:
+            remove_orphans(connection, store_id, wanted, most=_ORPHANS)
+
+
+def _hold(push: CrmPush, fault: Misconfigured) -> datetime | None:
+    """Note that the receiver can't be called as things are."""
+    now = push.clock.now()
+    with reading(push.engine) as connection:
+        state = load_push(connection, push.store.id)
+    if state.not_before is not None and state.not_before > now:
+        return state.not_before
+    with writing(push.engine) as connection:
+        return hold_push(connection, state, f"{fault.message} {fault.hint}".strip(), None, now).rest_until
