@@ -18,7 +18,16 @@ from tillroll.ledger.crm.expiry import add_expired_piece
 from tillroll.ledger.crm.feeds import close_feeds, list_feeds, open_feeds, remove_orphans
 from tillroll.ledger.crm.history import add_history_piece
 from tillroll.ledger.engine import reading, upsert, writing
-from tillroll.ledger.tables import codes, consents, crm_events, orders, recipients, redemptions, runs
+from tillroll.ledger.tables import (
+    codes,
+    consents,
+    crm_events,
+    customer_tiers,
+    orders,
+    recipients,
+    redemptions,
+    runs,
+)
 
 ALL = frozenset(CrmKind)
 
@@ -160,6 +169,23 @@ def test_consent_is_told_of_the_customer_with_that_mailbox(ledger: Engine, run: 
     assert told(ledger, crm_events.c.facts)[0][0]["agreed"] == 0
 
 
+def test_a_tier_is_told_when_it_changes_whatever_changed_it(ledger: Engine, run: tuple[int, int]) -> None:
+    open_all(ledger, run[0])
+    for tier in ("silver", "silver", "gold", ""):
+        with writing(ledger) as connection:
+            row = {"store_id": run[0], "customer_id": 2, "tier": tier, "figure": Decimal(210), "since": NOW}
+            upsert(connection, customer_tiers, [row])
+    with writing(ledger) as connection:
+        upsert(connection, customer_tiers, [{**row, "tier": "gold"}])
+    with writing(ledger) as connection:
+        connection.execute(sa.delete(customer_tiers))
+    facts = [row[0] for row in told(ledger, crm_events.c.facts)]
+    moves = [(each["was"], each["tier"]) for each in facts]
+    assert moves == [("", "silver"), ("silver", "gold"), ("gold", ""), ("", "gold"), ("gold", "")]
+    assert told(ledger)[0] == ("tier.changed", "2", "2")
+    assert told(ledger, crm_events.c.email)[0] == ("customer2@example.com",)
+
+
 def test_the_history_is_told_once_beside_what_has_changed_since(ledger: Engine, run: tuple[int, int]) -> None:
     store_id, _ = run
     with writing(ledger) as connection:
@@ -171,6 +197,9 @@ def test_the_history_is_told_once_beside_what_has_changed_since(ledger: Engine, 
         for number in range(1_203):
             connection.execute(sa.insert(orders).values(order_row(store_id, f"A{number:05}")))
         use(connection, run, ids[0], "A00007")
+        for number in (3, 9, 10):
+            tier = {"store_id": store_id, "customer_id": number, "tier": "gold" if number != 9 else ""}
+            connection.execute(sa.insert(customer_tiers).values(tier))
     open_all(ledger, store_id, history=True)
     with writing(ledger) as connection:
         upsert(connection, orders, [order_row(store_id, "A00007", total=Decimal(3))])
@@ -186,6 +215,7 @@ def test_the_history_is_told_once_beside_what_has_changed_since(ledger: Engine, 
     assert len(found) == len(set(found)), "each once"
     by_change = [sum(event[0] == change for event in found) for change in ("order.changed", "code.issued")]
     assert by_change == [1_203, len(ids)]
+    assert [event[1] for event in found if event[0] == "tier.changed"] == ["3", "10"]
     assert {event[:2] for event in found if event[0].startswith(("code.used", "redemption"))} == {
         ("code.used", str(ids[0])), ("code.used", str(ids[1])),
         ("redemption.recorded", "A00007"), ("redemption.recorded", "A00008"),

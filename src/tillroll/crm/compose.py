@@ -71,7 +71,7 @@ def _as_json(values: Json) -> str:
 
 
 def _key_of(store: Store, event: CrmEvent, sequence: int) -> str:
-    """Return the event's id. A ledger that was restored gives the numbers of rows again, but no sequence with the same content."""
+    """Return the event's id. A restored ledger may give a sequence again, but not with the same content."""
     content = canonical([event.kind, event.change, event.subject, event.facts])
     return f"{store.ecwid_id}-{sequence}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
@@ -116,7 +116,7 @@ class _Lookups:
             case kind if kind == CRM_ERASURES:
                 return {"customer_id": event.customer_id, "emails": facts["emails"]}
             case _:
-                return dict(facts)  # a tier: what its writer recorded
+                return _tier(facts)
 
     def _order(self, event: CrmEvent, facts: Mapping[str, Any]) -> Json:
         status = str(facts["payment_status"])
@@ -153,6 +153,16 @@ class _Lookups:
             "payment_status": facts["payment_status"],
             "at": _moment(facts["at"]),
         }
+
+
+def _tier(facts: Mapping[str, Any]) -> Json:
+    """Return what an event says of a customer's tier; without a name they are in none."""
+    return {
+        "tier": facts["tier"] or None,
+        "was": facts["was"] or None,
+        "figure": _amount(facts["figure"]),
+        "since": _moment(facts["since"]),
+    }
 
 
 def _code(event: CrmEvent, facts: Mapping[str, Any]) -> Json:

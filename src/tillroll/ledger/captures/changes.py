@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tillroll.campaign.language.crm import CrmKind
 from tillroll.campaign.states import CodeState, StoreUse
-from tillroll.ledger.tables import codes, consents, orders, redemptions
+from tillroll.ledger.tables import codes, consents, customer_tiers, orders, redemptions
 
 _IN_STORE = f"('{CodeState.LIVE}', '{CodeState.PAUSED}')"
 
@@ -182,6 +182,28 @@ _CONSENTS = Capture(
     nobody="'mailbox ' || {n}.mailbox",
 )
 
+# -- tiers
+
+
+def _tier(on: str, was: str, tier: str) -> Capture:
+    """Return a change of a customer's tier, whatever its cause: by orders, or by new rules."""
+    row = "{o}" if on == "delete" else "{n}"
+    where = f"store_id = {row}.store_id and customer_id = {row}.customer_id"
+    return Capture(
+        name=f"tiers_{on}",
+        kind=CrmKind.TIERS,
+        of=customer_tiers,
+        on=on,
+        change=f"case when ({was}) <> ({tier}) then 'tier.changed' end",
+        subject=f"cast({row}.customer_id as text)",
+        customer=f"{row}.customer_id",
+        email=f"coalesce((select email from customers where {where}), '')",  # noqa: S608 - names of ours
+        facts={"was": was, "tier": tier, **_columns(row, "figure", "since")},
+        nobody="''",
+        watched=("tier",),
+    )
+
+
 CAPTURES: tuple[Capture, ...] = (
     _order("insert", "order.changed"),
     _order("update", "order.changed"),
@@ -195,5 +217,8 @@ CAPTURES: tuple[Capture, ...] = (
     _used("insert", "code.used"),
     _used("delete", "code.use_undone"),
     _CONSENTS,
+    _tier("insert", "''", "{n}.tier"),
+    _tier("update", "{o}.tier", "{n}.tier"),
+    _tier("delete", "{o}.tier", "''"),
 )
 """In the order in which the changes of one statement are recorded."""

@@ -15,13 +15,14 @@ from tillroll.ledger.captures.changes import CAPTURES, Capture
 from tillroll.ledger.captures.triggers import EVENT_COLUMNS, event_query
 from tillroll.ledger.crm.feeds import CrmFeed, change_feed, may_read_history
 
-_ROWS = 500  # of a key that is a text
+_ROWS = 500  # of a key within the store
 _NUMBERS = 2_000  # a stretch of rows' numbers: other stores' are among them
 
 _SOURCES = {
     CrmKind.ORDERS: ("orders_insert",),
     CrmKind.CODES: ("codes_insert", "uses_insert"),
     CrmKind.REDEMPTIONS: ("redemptions_insert",),
+    CrmKind.TIERS: ("tiers_insert",),
     CrmKind.CONSENT: ("consents_insert",),
 }
 _CAPTURES = {capture.name: capture for capture in CAPTURES}
@@ -61,12 +62,13 @@ def add_history_piece(connection: Connection, feed: CrmFeed) -> None:
 def _next_stretch(connection: Connection, store_id: int, capture: Capture, after: str) -> _Stretch | None:
     """Return the next rows to look at; None: there are no more."""
     table = capture.of
-    of_store = table.c.store_id == store_id
-    if "order_id" in table.primary_key.columns:
-        some = sa.select(table.c.order_id).where(of_store, table.c.order_id > after)
-        some = some.order_by(table.c.order_id).limit(_ROWS)
-        last = connection.scalar(sa.select(sa.func.max(some.subquery().c.order_id)))
-        return None if last is None else _Stretch(capture=capture, key="order_id", after=after, to=last)
+    if "id" not in table.c:  # its key is the store and something of the store's
+        column = list(table.primary_key.columns)[1]
+        last_key: str | int = int(after or 0) if isinstance(column.type, sa.Integer) else after
+        some = sa.select(column).where(table.c.store_id == store_id, column > last_key)
+        some = some.order_by(column).limit(_ROWS)
+        last = connection.scalar(sa.select(sa.func.max(some.subquery().c[column.name])))
+        return None if last is None else _Stretch(capture=capture, key=column.name, after=last_key, to=last)
     first = connection.scalar(
         sa.select(table.c.id).where(table.c.id > int(after or 0)).order_by(table.c.id).limit(1)
     )
