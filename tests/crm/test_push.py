@@ -315,6 +315,11 @@ def test_what_is_old_is_removed_and_what_is_no_longer_pushed_too(shop: Shop, crm
     assert shop.states() == []
     shop.order("A2")
     shop.turn(None)
+    shop.clock.pass_by(3_000)
+    shop.turn(None)
+    assert shop.states() == ["waiting"], "the file may only be on its way"
+    shop.clock.pass_by(1_000)
+    shop.turn(None)
     shop.order("A3")
     assert shop.states() == []
     shop.turn(by_hook(crm))

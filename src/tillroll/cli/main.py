@@ -35,6 +35,7 @@ COMMANDS = {  # ordered as a campaign's path, not by the alphabet
     "tiers": ("data.tiers", "tiers", "Show how many customers are in each loyalty tier."),
     "suggest": ("data.suggest", "suggest", "Write a draft of a campaign on goods that sell too slowly."),
     "export": ("data.export", "export", "Write codes, e-mails, orders or results to a file."),
+    "crm": ("data.crm", "crm", "Show what a CRM was told, or push again."),
     "leaks": ("codes.leaks", "leaks", "Show codes that others than their recipients used."),
     "messages": ("mail.messages", "messages", "Show an e-mail that left, made again."),
     "send": ("runs.send", "send", "Show whether e-mails can leave, or send a test."),

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from tillroll.campaign.figures.retry import RetryPolicy
+from tillroll.campaign.text.clean import clean_line
 
 RECEIVER_RETRIES = RetryPolicy(first_pause=timedelta(seconds=10), longest_pause=timedelta(minutes=15))
 """Pauses while the receiver takes nothing."""
@@ -90,7 +91,7 @@ def _judge_events(results: Any, keys: list[str]) -> dict[str, EventVerdict]:
 def _judge_event(result: Any) -> EventVerdict:
     if result is None:
         return EventVerdict(outcome=EventOutcome.LATER, reason="the receiver's results leave it out")
-    reason = str(result.get("reason") or "")[:300]
+    reason = clean_line(str(result.get("reason") or ""), longest=300)
     try:
         return EventVerdict(outcome=EventOutcome(str(result.get("outcome"))), reason=reason)
     except ValueError:

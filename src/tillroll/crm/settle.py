@@ -112,7 +112,7 @@ def _settle_events(
             refused.append((event, result.reason))
     _take(connection, taken, now)
     set_aside = sum(_refuse(connection, event, reason, now) for event, reason in refused)
-    refusals = 0 if taken else state.refusals + len(refused)
+    refusals = 0 if taken else state.refusals + sum(not event.attempts for event, _ in refused)
     most = larger_batch(state.most, wanted) if taken else state.most
     change_push(
         connection,
@@ -123,7 +123,7 @@ def _settle_events(
         **({"taken_at": now} if taken else {}),
     )
     settled = BatchSettled(taken=len(taken), set_aside=set_aside, reason=refused[0][1] if refused else "")
-    if refusals < MOST_REFUSALS:
+    if not refused or refusals < MOST_REFUSALS:
         return settled
     reason = f"every event is refused, the last one because: {settled.reason}"
     held = hold_push(connection, state, reason, None, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Engine
 
@@ -15,7 +15,9 @@ from tillroll.crm.push import CrmPush, push_slice
 from tillroll.crm.settle import hold_push
 from tillroll.errors import Misconfigured
 from tillroll.ledger.crm.feeds import (
+    change_push,
     close_feeds,
+    find_orphan,
     has_any_row,
     list_feeds,
     load_push,
@@ -27,6 +29,7 @@ from tillroll.ledger.locks.store_lock import store_lock
 from tillroll.ledger.records import Store
 
 _ORPHANS = 5_000  # events removed in one go
+_ABSENT = timedelta(hours=1)  # without rules, before the feeds are closed
 
 
 def tell_crm(
@@ -40,7 +43,7 @@ def tell_crm(
 ) -> datetime | None:
     """Push what waits for a store's CRM, for a slice. Return when to go on, or None when nothing waits.
 
-    `rules` is None where nothing is pushed: then nothing is recorded either, and what waited is removed.
+    `rules` is None where nothing is pushed: after an hour nothing is recorded either, and what waited is removed.
     """
     follow_rules(engine, store.id, rules, now=clock.now())
     if rules is None:
@@ -58,18 +61,31 @@ def tell_crm(
 
 
 def follow_rules(engine: Engine, store_id: int, rules: CrmRules | None, *, now: datetime) -> None:
-    """Open and close feeds as the rules say, and remove events of what is no longer pushed, some at a time."""
+    """Open and close feeds as the rules say, and remove events of what is no longer pushed, some at a time.
+
+    Without rules the feeds go on for an hour: files that are being replaced must not cost the history.
+    """
     wanted = frozenset(rules.what) if rules is not None else frozenset[CrmKind]()
     with reading(engine) as connection:
         if not wanted and not has_any_row(connection, store_id):
             return
         open_kinds = frozenset(feed.kind for feed in list_feeds(connection, store_id))
-    if wanted != open_kinds:
+        absent_since = load_push(connection, store_id).absent_since
+    if not wanted and absent_since is None:
+        with writing(engine) as connection:
+            change_push(connection, store_id, absent_since=now)
+    if not wanted and now - (absent_since or now) < _ABSENT:
+        return
+    with_history = rules.history if rules is not None else False
+    if wanted != open_kinds or (wanted and absent_since is not None):
         with writing(engine) as connection:
             close_feeds(connection, store_id, open_kinds - wanted)
-            with_history = rules.history if rules is not None else False
             open_feeds(connection, store_id, wanted - open_kinds, with_history=with_history, now=now)
-    if open_kinds - wanted or not wanted:
+            if wanted:
+                change_push(connection, store_id, absent_since=None)
+    with reading(engine) as connection:
+        has_orphans = find_orphan(connection, store_id, wanted)
+    if has_orphans:
         with writing(engine) as connection:
             remove_orphans(connection, store_id, wanted, most=_ORPHANS)
 

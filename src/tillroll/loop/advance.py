@@ -26,6 +26,7 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.locks.store_lock import store_lock
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
+from tillroll.loop.crm import push_changes
 from tillroll.loop.due import last_turn, record_turn
 from tillroll.loop.limits.budgets import watch_budgets
 from tillroll.loop.limits.leaks import follow_leaks
@@ -90,10 +91,12 @@ def advance(worker: StoreWorker, *, until: datetime) -> datetime | None:
 
 
 def _take_turn(worker: StoreWorker, store: Store, until: datetime) -> datetime | None:
-    """Do the store's work if it may be called, then tell people what happened: of a store that can't be called, too."""
+    """Do the store's work if it may be called, then tell its CRM and people what happened: while it can't be called, too."""
     worker.in_trouble = False
     calls = StageCalls(worker)
     next_at = _work(worker, store, until, calls)
+    if calls.call(Stage.CRM, lambda: push_changes(worker, until), failed=False):
+        next_at = worker.services.clock.now()
     tell_people(_audience(worker, store), calls, counting=frozenset(worker.approval_recounts))
     return next_at
 

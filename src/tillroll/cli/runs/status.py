@@ -15,6 +15,7 @@ from tillroll.campaign.figures.complaints import ComplaintRate
 from tillroll.campaign.states import RUN_OPEN, RunState
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
+from tillroll.cli.data.crm import report_json, show_trouble
 from tillroll.cli.privacy.privacy import request_json
 from tillroll.cli.runs.faults import fault_json
 from tillroll.cli.runs.send import hold_json
@@ -22,6 +23,7 @@ from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import JSON
 from tillroll.cli.support.output import STATE_STYLE, list_table, local_clock, out, print_json
 from tillroll.cli.support.stores import chosen_store, for_store
+from tillroll.crm.sentences import load_report
 from tillroll.ledger.consent.complaints import high_rates
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.rows import list_faults
@@ -32,7 +34,7 @@ from tillroll.ledger.mirror.unread import UnreadRow, list_unread
 from tillroll.ledger.people.notices import count_waiting
 from tillroll.ledger.people.requests import open_requests
 from tillroll.ledger.records import Store
-from tillroll.send.hold import list_holds
+from tillroll.send.hold import Hold, list_holds
 from tillroll.track.connect import CONNECTED
 from tillroll.track.results.overview import (
     CampaignLine,
@@ -72,6 +74,7 @@ def status(as_json: bool) -> None:
             complaints = high_rates(connection, store.id, services.clock.now())
             limits = [one for one in list_limits(connection, store.id) if one.warned_for == one.bar]
             untold = count_waiting(connection, store.id)
+            crm = load_report(connection, store.id)
     if as_json:
         body = _status_json(store, campaigns, runs, progress)
         told = {
@@ -81,16 +84,15 @@ def status(as_json: bool) -> None:
             "complaints": [_rate_json(rate) for rate in complaints],
             "limits": [_limit_json(one) for one in limits],
             "notices_waiting": untold,
+            "crm": report_json(crm) if crm is not None else None,
         }
         print_json({**body, **told, "faults": [fault_json(fault) for fault in faults]})
         return
     console = out()
     _show_store(console, store)
-    for hold in held:
-        console.print(Text(hold.sentence, style="red"), soft_wrap=True)
-    if untold:
-        waiting = f"{count_of(untold, 'notice')} to people of the shop can't leave by e-mail yet."
-        console.print(Text(waiting, style="yellow"), soft_wrap=True)
+    _show_held(console, held, untold)
+    if crm is not None:
+        show_trouble(console, crm, store)
     for request in asked:
         console.print(Text(f"Privacy: {request.sentence}", style="yellow"), soft_wrap=True)
     _show_complaints(console, complaints)
@@ -173,6 +175,15 @@ def _show_store(console: Console, store: Store) -> None:
     if store.reason:
         console.print(Text(f"  {store.reason}", style="yellow" if connected else "red"), soft_wrap=True)
     console.print()
+
+
+def _show_held(console: Console, held: Sequence[Hold], untold: int) -> None:
+    """Tell which transports take no e-mails, and how many notices wait."""
+    for hold in held:
+        console.print(Text(hold.sentence, style="red"), soft_wrap=True)
+    if untold:
+        waiting = f"{count_of(untold, 'notice')} to people of the shop can't leave by e-mail yet."
+        console.print(Text(waiting, style="yellow"), soft_wrap=True)
 
 
 def _show_complaints(console: Console, complaints: Sequence[ComplaintRate]) -> None:

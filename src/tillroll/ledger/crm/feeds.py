@@ -44,6 +44,7 @@ class PushState(Record):
     refusals: int = 0  # events refused one after another, with none taken between
     most: int = 0  # events in a batch, while the receiver refuses larger ones; 0: as the rules say
     taken_at: datetime | None = None  # when a batch was last taken
+    absent_since: datetime | None = None  # since when no file says where to
 
 
 def list_feeds(connection: Connection, store_id: int) -> list[CrmFeed]:
@@ -103,13 +104,23 @@ def close_feeds(connection: Connection, store_id: int, kinds: Collection[CrmKind
     connection.execute(sa.delete(crm_feeds).where(*where))
 
 
+def _orphans(store_id: int, open_kinds: Collection[CrmKind]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions of events of kinds that have no feed; erasures stay while there is any feed."""
+    kept = [*open_kinds, *([CRM_ERASURES] if open_kinds else [])]
+    lost = [kind for kind in (*CrmKind, CRM_ERASURES) if kind not in kept]
+    return crm_events.c.store_id == store_id, crm_events.c.kind.in_(lost)
+
+
+def find_orphan(connection: Connection, store_id: int, open_kinds: Collection[CrmKind]) -> bool:
+    """Return whether there are events of kinds that have no feed."""
+    return connection.scalar(sa.select(sa.exists().where(*_orphans(store_id, open_kinds)))) is True
+
+
 def remove_orphans(
     connection: Connection, store_id: int, open_kinds: Collection[CrmKind], *, most: int
 ) -> int:
-    """Remove some events of kinds that have no feed; erasures stay while there is any feed. Returns how many were removed."""
-    kept = [*open_kinds, *([CRM_ERASURES] if open_kinds else [])]
-    where = (crm_events.c.store_id == store_id, crm_events.c.kind.not_in(kept))
-    some = sa.select(crm_events.c.id).where(*where).limit(most)
+    """Remove some events of kinds that have no feed. Returns how many were removed."""
+    some = sa.select(crm_events.c.id).where(*_orphans(store_id, open_kinds)).limit(most)
     return connection.execute(sa.delete(crm_events).where(crm_events.c.id.in_(some))).rowcount
 
 

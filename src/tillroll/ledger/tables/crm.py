@@ -36,6 +36,7 @@ crm_pushes = sa.Table(
     count("refusals"),  # events refused one after another, with none taken between
     count("most"),  # events in a batch, while the receiver refuses larger ones; 0: as the rules say
     sa.Column("taken_at", UtcDateTime),  # when a batch was last taken
+    sa.Column("absent_since", UtcDateTime),  # since when no file says where to; none: one does
 )
 
 crm_events = sa.Table(  # inserted by triggers and by the history; sent ones are removed after a while

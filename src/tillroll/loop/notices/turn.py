@@ -5,6 +5,7 @@ from __future__ import annotations
 from tillroll.campaign.states import Stage
 from tillroll.loop.notices.by_hook import post_notices
 from tillroll.loop.notices.by_mail import send_notices
+from tillroll.loop.notices.crm import keep_crm_notice
 from tillroll.loop.notices.mail_trouble import keep_mail_notice
 from tillroll.loop.notices.odd_days import keep_odd_day
 from tillroll.loop.notices.privacy import keep_requests
@@ -25,6 +26,7 @@ def tell_people(people: ShopPeople, calls: StageCalls, *, counting: frozenset[in
         lambda: keep_requests(people),
         lambda: keep_weekly_reports(people),
         lambda: keep_odd_day(people),
+        lambda: keep_crm_notice(people),
         lambda: post_notices(people),
         lambda: send_notices(people),
     ):

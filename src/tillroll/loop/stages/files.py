@@ -81,6 +81,8 @@ def read_files(worker: StoreWorker) -> bool:
     worker.reports, worker.brand, worker.store_holdout = book.reports, book.brand, book.store_holdout
     if not any(finding.file == TIERS for finding in book.findings):  # else those that were valid last stay
         record_tiers(worker.services.engine, store_id=worker.store_id, rules=book.tiers)
+    if not book.crm_unreadable:
+        worker.crm, worker.crm_known = book.crm, True
     record_form(worker.services.engine, store_id=worker.store_id, terms=book.sign_up, now=now)
     if not is_whole:
         return True  # the campaigns that could not be recorded have faults, and their runs don't begin

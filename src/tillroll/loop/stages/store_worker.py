@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from tillroll.batches.session import StoreSession
 from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.language.blocks import StoreHoldout
+from tillroll.campaign.language.crm import CrmRules
 from tillroll.campaign.language.notices import NoticeRules, ReportRules
 from tillroll.campaign.language.privacy import PrivacyRules
 from tillroll.ecwid.client import Client
@@ -40,6 +41,10 @@ class StoreWorker:
     store_holdout: StoreHoldout | None = None  # of those files
     reports: ReportRules = field(default_factory=ReportRules)  # of those files
     brand: Brand = field(default_factory=Brand)  # of those files
+    crm: CrmRules | None = None  # of those files
+    crm_known: bool = (
+        False  # whether that is what the files say: they could be read, and the CRM's has no faults
+    )
     files_unreadable: bool = False  # the campaign files could not be read at the last look
     following: Following = field(default_factory=Following)
     events_checked_at: datetime | None = None  # when store events were last looked for
