@@ -149,6 +149,9 @@ def test_a_month_is_not_taken_for_a_minute(text: str, days: str | None) -> None:
         ("exclude: [staff]", "exclude: staff", "write [staff]"),
         ('cron: "0 9 1 * *"', "on: {group_entered: Trade}", "write {group: Trade}"),
         ('cron: "0 9 1 * *"', "on: {inactive: 90d}", "write {for: 90d}"),
+        ('cron: "0 9 1 * *"', "on: customer_created\n  again: 180d", "write {after: 180d}"),
+        ('cron: "0 9 1 * *"', "on: {review_left: {rating: 5}}", "unknown key"),
+        ('cron: "0 9 1 * *"', "cron: 0 10 * * Sunday", "SUN: 0 10 * * SUN"),
         ("exclude: [staff]", "exclude: {staff: true}", "a block of keys is not a list, like [one, two]"),
     ],
 )

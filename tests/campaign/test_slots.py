@@ -193,6 +193,10 @@ def test_the_earliest_moment_is_never_in_the_past_or_in_quiet_time(
             {"time_to_buy_again": {"product": "TEA-01"}},
             "when it is time for a customer to buy TEA-01 again",
         ),
+        (
+            {"order_placed": {"products": ["POT-01"], "categories": ["Cups"]}},
+            "when a customer places an order with POT-01 or anything in Cups",
+        ),
         ("back_in_stock", "when a product is back in stock"),
         ({"overstocked": {"over": 100}}, "when more than 100 pieces of a product are in stock"),
         (

@@ -107,7 +107,7 @@ message: {template: note, subject: Hello}
 
 EVENTS = {
     "customer_created": "{customer_created: {}}",
-    "order_placed": "{order_placed: {number: 1, total_at_least: 50}}",
+    "order_placed": "{order_placed: {number: 1, total_at_least: 50, products: [TEA-01], categories: [Tea/Green]}}",
     "spent_reached": "{spent_reached: {amount: 500}}",
     "inactive": "{inactive: {for: 90d}}",
     "time_to_buy_again": "{time_to_buy_again: {product: TEA-01, orders_at_least: 4}}",

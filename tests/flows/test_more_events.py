@@ -262,3 +262,29 @@ def test_an_event_of_stock_is_of_the_categories_it_names(ledger: Engine, on: str
     with reading(ledger) as connection:
         query = sa.select(entries.c.product_id).order_by(entries.c.product_id)
         assert list(connection.scalars(query)) == found
+
+
+def test_an_order_is_of_the_goods_that_the_file_names(ledger: Engine) -> None:
+    """By SKU, by that of a variation's product, by a category below the one that is named."""
+    texts = {
+        "tea": "{order_placed: {products: [TEA-1]}}",
+        "green": "{order_placed: {categories: [Tea]}}",
+        "both": "{order_placed: {products: [CUP-1], categories: [Green]}}",
+        "none": "{order_placed: {products: [NO-1], categories: [Pots]}}",
+    }
+    shop_with(ledger, *map(person, (1, 2, 3, 4)), **{name: campaign(on) for name, on in texts.items()})
+    for own, parent, name in ((10, None, "Tea"), (11, 10, "Green")):
+        row = {"category_id": own, "parent_id": parent, "name": name, "enabled": True, "seen_at": NOW}
+        write(ledger, categories, row)
+    add_product(ledger, 1, 1)
+    add_product(ledger, 1, 2)
+    write(ledger, product_categories, {"product_id": 2, "category_id": 11})
+    for who, product_id, sku in ((1, 1, "TEA-1-L"), (2, 2, "TEA-2"), (3, None, "CUP-1"), (4, None, "OLD-9")):
+        add_order(ledger, 1, f"o{who}", customer_id=who, created_at=NOW)
+        line = {"order_id": f"o{who}", "line": 0, "product_id": product_id, "sku": sku, "quantity": 1}
+        write(ledger, order_items, {**line, "customer_id": who, "bought_at": NOW})
+    look(ledger, NOW)
+    with reading(ledger) as connection:
+        query = sa.select(entries.c.campaign, entries.c.customer_id)
+        found = sorted((row.campaign, row.customer_id) for row in connection.execute(query))
+    assert found == [("both", 2), ("both", 3), ("green", 2), ("tea", 1)]

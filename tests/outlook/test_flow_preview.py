@@ -271,6 +271,11 @@ def test_a_made_up_cart_has_the_discount_that_its_total_comes_to(ledger: Engine)
         ("{time_to_buy_again: {product: TEA-6}}", "The store has no product 'TEA-6' (did you mean TEA-5?)."),
         ("{time_to_buy_again: {product: TEA-5}}", ""),
         ("{overstocked: {over: 5, categories: [Pots]}}", "The store has no category 'Pots'."),
+        (
+            "{order_placed: {products: [TEA-6], categories: [Pots]}}",
+            "The store has no product 'TEA-6' (did you mean TEA-5?); the store has no category 'Pots'.",
+        ),
+        ("{order_placed: {products: [TEA-5]}}", ""),
         ("{birthday: {field: Brithday}}", "No customer has the field 'Brithday'; no customer has any."),
     ],
 )

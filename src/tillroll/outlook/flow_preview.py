@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from tillroll.campaign import Revision
 from tillroll.campaign.frozen.proposal import AudienceDigest
 from tillroll.campaign.frozen.recipient import Recipient
+from tillroll.campaign.language.events.event import Event
 from tillroll.campaign.language.events.products import OfCategories
 from tillroll.campaign.language.models import AppliesTo, Unless
 from tillroll.flows.finders.birthday_field import say_birthdays
@@ -140,11 +141,22 @@ def _notes(request: PreviewRequest) -> tuple[str, ...]:
             clause = say_missing_group(connection, store_id, event.group_entered.group)
         if isinstance(event.conditions, OfCategories):
             clause = "; ".join(find_categories(connection, store_id, event.conditions.categories)[1])
-    if event.time_to_buy_again is not None and event.time_to_buy_again.product is not None:
-        wanted = AppliesTo(products=(event.time_to_buy_again.product,))
+    wanted = _goods_of(event)
+    if wanted is not None:
         match = find_goods(request.engine, store_id, wanted)
         clause = "; ".join(match.unknown) if match is not None else ""
     return (f"{clause[:1].upper()}{clause[1:]}.",) if clause else ()
+
+
+def _goods_of(event: Event) -> AppliesTo | None:
+    """Return the goods that an event of purchases names; None if it names none."""
+    if event.time_to_buy_again is not None and event.time_to_buy_again.product is not None:
+        return AppliesTo(products=(event.time_to_buy_again.product,))
+    placed = event.order_placed
+    if placed is None or not (placed.products or placed.categories):
+        return None
+    named = {"products": placed.products, "categories": placed.categories}
+    return AppliesTo.model_validate({key: names for key, names in named.items() if names})
 
 
 def _usual(request: PreviewRequest) -> Usual:

@@ -96,7 +96,8 @@ def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> F
     if kind == "extra_forbidden":
         valid_keys = _keys_at(model, path[:-1])
         listed = f"; valid here: {', '.join(sorted(valid_keys))}" if valid_keys else ""
-        word = nearest(str(path[-1]), valid_keys)
+        longer = [key for key in valid_keys if key.startswith(f"{path[-1]}_")]
+        word = longer[0] if len(longer) == 1 else nearest(str(path[-1]), valid_keys)
         is_key = path in source.keys  # else a word that is short for a block with that key
         if meant := _meant_at(model, path):
             return source.finding(path, f"unknown key; {meant}", at_key=True)
@@ -122,7 +123,7 @@ def _finding(model: type[BaseModel], source: Source, fault: dict[str, Any]) -> F
     error = context.get("error")
     if isinstance(error, KeyFault):
         path = (*path, error.key)
-    keys = _keys_at(model, path)
+    keys = _keys_needed(model, path) or _keys_at(model, path)
     problem = _sentence(kind, context, fault, _value_at(source.data, path), keys)
     return source.finding(path, problem, suggestion=_code_meant(context, _value_at(source.data, path)))
 
@@ -221,6 +222,17 @@ def _first_model(annotation: Any) -> type[BaseModel] | None:
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
     block = _model_at(model, path)
     return [field.alias or name for name, field in block.model_fields.items()] if block else []
+
+
+def _keys_needed(model: type[BaseModel], path: Path) -> list[str]:
+    """Return the only key that a block can't do without; none if it has several, or none."""
+    block = _model_at(model, path)
+    needed = [
+        field.alias or name
+        for name, field in (block.model_fields.items() if block else ())
+        if field.is_required()
+    ]
+    return needed if len(needed) == 1 else []
 
 
 def _meant_at(model: type[BaseModel], path: Path) -> str:

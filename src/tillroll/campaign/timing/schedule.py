@@ -7,6 +7,7 @@ time.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +57,17 @@ class DueSlots:
     skipped: tuple[tuple[Slot, str], ...]
 
 
+_WEEKDAY_CODES = {
+    "mo": "MON", "tu": "TUE", "di": "TUE", "we": "WED", "mi": "WED", "th": "THU", "do": "THU", "fr": "FRI", "sa": "SAT",
+    "su": "SUN", "so": "SUN",
+}  # fmt: skip
+_WEEKDAY_WORDS = re.compile(
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|mo|di|mi|do|fr|sa|so)\b",
+    re.IGNORECASE,
+)
+"""Weekdays in the words of people, in English and German."""
+
+
 @lru_cache(maxsize=1_000)
 def cron_fault(text: str) -> str:
     """Return what is wrong with a cron line; empty if it is valid."""
@@ -69,6 +81,11 @@ def cron_fault(text: str) -> str:
     try:
         some_years = _cron(text, year=_ALL_KINDS_OF_YEARS)
     except ValueError as fault:
+        meant = " ".join(
+            [*parts[:4], _WEEKDAY_WORDS.sub(lambda day: _WEEKDAY_CODES[day[0][:2].lower()], parts[4])]
+        )
+        if meant != text and not cron_fault(meant):
+            return f"write weekdays as MON, TUE, ... SUN: {meant}"
         return f"this is not a cron line: {str(fault).removeprefix('Error validating expression ')}"
     if some_years.get_next_fire_time(None, _BEFORE_THESE_YEARS) is None:
         return "no year has such a day, so it would never run"

@@ -28,7 +28,8 @@ from tillroll.flows.finders.finder import (
     stream,
 )
 from tillroll.flows.finders.keys import cart_key, customer_key, order_key
-from tillroll.ledger.tables import carts, customers, orders
+from tillroll.ledger.tables import carts, customers, order_items, orders
+from tillroll.plan.goods.ordered import is_of_goods
 
 
 def _orders_placed(
@@ -39,6 +40,8 @@ def _orders_placed(
     )
     if conditions.total_at_least is not None:
         query = query.where(orders.c.total >= conditions.total_at_least)
+    if conditions.products or conditions.categories:
+        query = query.where(_has_goods(connection, window.store_id, conditions))
     for row in stream(connection, query.order_by(orders.c.created_at)):
         if conditions.number is not None and _number_of(connection, row) != conditions.number:
             continue
@@ -49,6 +52,13 @@ def _orders_placed(
             happened_at=row.created_at,
             facts={"order": {"id": row.order_id, "total": str(row.total)}},
         )
+
+
+def _has_goods(connection: Connection, store_id: int, conditions: OrderPlaced) -> sa.ColumnElement[bool]:
+    """Return the condition for orders with a line of the goods that the file names."""
+    is_named = is_of_goods(connection, store_id, skus=conditions.products, categories=conditions.categories)
+    of_order = (order_items.c.store_id == orders.c.store_id, order_items.c.order_id == orders.c.order_id)
+    return sa.exists().where(*of_order, is_named)
 
 
 def _number_of(connection: Connection, order: EventRow) -> int:

@@ -15,7 +15,7 @@ from tillroll.campaign.language.events.kind import (
     say_or_more,
     say_when,
 )
-from tillroll.campaign.text.block import Block
+from tillroll.campaign.text.block import Block, Line
 from tillroll.campaign.text.money import Amount, say_money, say_price
 from tillroll.campaign.text.units import Whole
 
@@ -28,6 +28,20 @@ class OrderPlaced(Block):
     )
     total_at_least: Amount | None = Field(
         default=None, ge=0, description="Only orders of at least this total, in the store's currency."
+    )
+    products: tuple[Line, ...] = Field(
+        default=(),
+        min_length=1,
+        max_length=100,
+        description="Only orders of one of these, by SKU; a product's own SKU includes all its variations.",
+        examples=[["POT-01"]],
+    )
+    categories: tuple[Line, ...] = Field(
+        default=(),
+        min_length=1,
+        max_length=100,
+        description="Only orders of anything in these categories, by name or path (`Tea/Green`), with their subcategories.",
+        examples=[["Tableware"]],
     )
 
 
@@ -47,7 +61,9 @@ class SpentReached(Block):
 
 def _say_order_awaited(order: OrderPlaced, currency: str, after: timedelta) -> str:
     which = "an order" if order.number is None else f"their order no. {order.number}"
-    return say_when(f"a customer places {which}{say_or_more(order.total_at_least, currency)}", after)
+    goods = [*order.products, *(f"anything in {category}" for category in order.categories)]
+    of = f" with {' or '.join(goods)}" if goods else ""
+    return say_when(f"a customer places {which}{say_or_more(order.total_at_least, currency)}{of}", after)
 
 
 def _say_order_happened(_: OrderPlaced, facts: Facts, currency: str) -> str:

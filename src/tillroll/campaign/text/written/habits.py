@@ -12,13 +12,14 @@ from tillroll.campaign.text.written.days import read_day
 _LONGEST = 60  # characters; longer text is no such habit
 _LENGTH = re.compile(
     r"(?:(\d{1,5})|an?|one)?\s*(minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|"
-    r"tage?n?|stunden?|wochen?|monate?n?|jours?|semaines?|mois|giorn[oi]|settiman[ae])",
+    r"tage?n?|stunden?|wochen?|monate?n?|jours?|semaines?|mois|giorn[oi]|settiman[ae]|mo|yr?s?|wks?|jahre?n?|ans?|années?)",
     re.IGNORECASE,
 )
 _UNITS = {
     "mi": (1, "m"), "ho": (1, "h"), "hr": (1, "h"), "st": (1, "h"), "da": (1, "d"), "ta": (1, "d"), "jo": (1, "d"),
     "gi": (1, "d"),
-    "we": (1, "w"), "wo": (1, "w"), "se": (1, "w"), "ye": (365, "d"),
+    "we": (1, "w"), "wo": (1, "w"), "wk": (1, "w"), "se": (1, "w"), "ye": (365, "d"), "yr": (365, "d"), "y": (365, "d"),
+    "ys": (365, "d"), "ja": (365, "d"), "an": (365, "d"),
 }  # fmt: skip
 _EUROPEAN = re.compile(r"([+-]?)(\d{1,3}(?:[. '\u00a0]\d{3})+|\d+),(\d{1,6})")
 _TWO_NUMBERS = re.compile(r"[+-]?\d{1,3},\d{3}")
