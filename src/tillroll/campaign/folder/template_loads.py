@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 _SUSPICIOUS = re.compile(r"<link|@import|mj-include|(?<![a-z])file:/|<\?xml-stylesheet", re.IGNORECASE)
+_WORDS = ("<link", "@import", "mj-include", "file:/", "<?xml-stylesheet")  # what the pattern looks for
 _LONGEST_TAG = 500
 _STYLESHEET = re.compile(r"<link[^>]*stylesheet", re.IGNORECASE)
 
@@ -18,6 +19,11 @@ Load = tuple[int, str, str]
 
 def loads_of(text: str) -> Iterator[Load]:
     """Yield what a template would load from a network or a disk."""
+    lowered = text.lower()
+    if not any(
+        word in lowered for word in _WORDS
+    ):  # far faster than the pattern, and most templates hold none
+        return
     for found in _SUSPICIOUS.finditer(text):
         word = found[0]
         problem = _problem(word.lower(), text[found.start() : found.start() + _LONGEST_TAG])
