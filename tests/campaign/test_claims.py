@@ -286,6 +286,11 @@ def test_a_promised_percentage_gets_the_verdict_that_a_plan_gives_it(place: str,
         (EUROS, "10,- € Rabatt", "says 10,- €, but the offer takes 5 off"),
         (EUROS, "5 Euro Rabatt ab 30,- €", ""),
         (FREE, "free delivery", ""),
+        (
+            OFFER + "\n  applies_to: {categories: [Tea]}",
+            "15% off everything",
+            "says off everything, but the offer is for some goods alone",
+        ),
     ],
 )
 def test_a_promise_without_a_percent_sign_is_refused(offer: str, words: str, problem: str) -> None:

@@ -130,6 +130,7 @@ LEAVING = replace(PERCENT, today=LEAVES, leaves=LEAVES, days=frozenset({LEAVES, 
     [
         ("until Monday", FINE), ("bis Montag", FINE), ("jusqu'à lundi", FINE), ("do ponedeljka", FINE), ("until the 7th", FINE),
         ("bis zum 7.", FINE), ("valid for three days", FINE), ("noch 3 Tage gültig", FINE), ("Monday, 7 December", FINE),
+        ("until New Year's Eve", CERTAIN), ("bis Heiligabend", CERTAIN), ("jusqu'à Noël", CERTAIN),
         ("until Friday", CERTAIN), ("bis Sonntag", CERTAIN), ("until next Friday", CERTAIN), ("fino a domenica", CERTAIN),
         ("today only", CERTAIN), ("nur heute", CERTAIN), ("jusqu'à ce soir", CERTAIN), ("until midnight tonight", CERTAIN),
         ("solo hoy", CERTAIN), ("samo danes", CERTAIN), ("ends tomorrow", CERTAIN), ("only 24 hours left", CERTAIN),
@@ -145,6 +146,35 @@ LEAVING = replace(PERCENT, today=LEAVES, leaves=LEAVES, days=frozenset({LEAVES, 
 def test_last_days_without_a_date(text: str, verdict: str, language: str) -> None:
     expected = replace(LEAVING, language=language)
     assert judged(list(days_in(text, text, expected, EmailPart.TEXT))) == verdict
+
+
+def test_feasts_are_days() -> None:
+    until_eve = replace(LEAVING, ends=date(2026, 12, 31), days=frozenset({LEAVES, date(2026, 12, 31)}))
+    for text in ("until New Year's Eve", "bis Silvester", "hasta Nochevieja", "until New Year"):
+        assert not list(days_in(text, "", until_eve, EmailPart.TEXT)), text
+
+
+def test_a_day_that_may_be_another_one_is_a_warning() -> None:
+    """A schedule's plan that is shown on another day than its own begins then."""
+    unsure = replace(LEAVING, is_leaving_sure=False)
+    assert judged(list(days_in("this weekend only", "", unsure, EmailPart.TEXT))) == PERHAPS
+    (fault,) = days_in("this weekend only", "", LEAVING, EmailPart.TEXT)
+    assert fault.problem.endswith("the code works until 2026-12-07, if the e-mail leaves on 2026-12-04")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("15% off everything", CERTAIN), ("15 % auf alles", CERTAIN), ("-15% sur tout le site", CERTAIN),
+        ("15% su tutto", CERTAIN),
+        ("15 % en toda la tienda", CERTAIN), ("15 % na vse", CERTAIN), ("15% off, whatever you choose", CERTAIN),
+        ("15% off everything in our tea range", CERTAIN), ("a sitewide discount", CERTAIN),
+        ("thank you for everything, based on everything you wrote", FINE), ("Wir freuen uns auf alles Neue", FINE),
+    ],
+)  # fmt: skip
+def test_an_offer_of_some_goods_is_not_on_everything(text: str, verdict: str) -> None:
+    assert read(text, replace(PERCENT, is_limited=True)) == verdict
+    assert read(text, PERCENT) == FINE
 
 
 def test_words_of_today_are_left_alone_where_nobody_knows_when_the_e_mail_leaves() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,16 @@ from tillroll.rendering.facts import CodeFacts, RecipientFacts, StoreFacts
 from tillroll.rendering.last_moment import last_day
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeavingTime:
+    """When an e-mail leaves, if everything goes as planned."""
+
+    at: datetime
+    is_sure: (
+        bool  # otherwise its run may begin on another day: a plan that is only shown begins at any moment
+    )
+
+
 def expected_of(
     *,
     shop: StoreFacts,
@@ -22,7 +33,7 @@ def expected_of(
     offer: Offer | None,
     event: Mapping[str, Any] | None,
     now: datetime,
-    leaves: datetime | None = None,
+    leaves: LeavingTime | None = None,
     goods: str = "",
 ) -> Expected:
     """Return what a recipient's e-mail may say. `offer` is the campaign's, with the values of others; `goods` names its goods.
@@ -57,7 +68,9 @@ def expected_of(
         percents=gives if kind in PERCENT_KINDS else frozenset(),
         off=gives if kind in AMOUNT_KINDS else frozenset(),
         amounts=frozenset(amounts | least),
-        leaves=leaves.astimezone(zone).date() if leaves is not None else None,
+        leaves=leaves.at.astimezone(zone).date() if leaves is not None else None,
+        is_leaving_sure=leaves is None or leaves.is_sure,
+        is_limited=code.offer.applies_to is not None,
         ends=ends,
         days=frozenset(days | first | ({ends} if ends else set())),
     )

@@ -30,6 +30,7 @@ class DaySaid:
     words: str
     meant: tuple[date, ...]
     is_other_weekday: bool = False  # it is named with a weekday that it isn't
+    is_counted: bool = False  # it is so many days away, whatever the day
     is_end: bool = False  # the words around it speak of an end: "until Friday"
 
 
@@ -44,7 +45,9 @@ def days_in(text: str, own: str, expected: Expected, part: EmailPart) -> Iterato
     is_named = any(expected.ends in day.meant for day in said)
     if expected.leaves is not None:
         ends = deadlines_in(text, expected.language, expected.leaves)
-        said += [DaySaid(words=end.words, meant=end.meant, is_end=True) for end in ends]
+        said += [
+            DaySaid(words=end.words, meant=end.meant, is_end=True, is_counted=end.is_counted) for end in ends
+        ]
     for day in said:
         if day.is_other_weekday:
             problem, is_certain = f"it says {day.words}, which is another weekday", True
@@ -53,6 +56,9 @@ def days_in(text: str, own: str, expected: Expected, part: EmailPart) -> Iterato
         else:
             problem = f"it says {day.words}, but the code works until {expected.ends:%Y-%m-%d}"
             is_certain = not is_named
+            if day.is_end and expected.leaves is not None:
+                problem = f"{problem}, if the e-mail leaves on {expected.leaves:%Y-%m-%d}"
+                is_certain = is_certain and (expected.is_leaving_sure or day.is_counted)
         literal = day.words if day.words in own else ""
         yield WordFault(
             kind=WordKind.DATES, part=part, problem=problem, literal=literal, is_certain=is_certain

@@ -25,6 +25,8 @@ class Expected:
     off: frozenset[Decimal] = frozenset()  # amounts that the offer takes off
     amounts: frozenset[Decimal] = frozenset()  # other amounts: the minimum, the event's totals and prices
     leaves: date | None = None  # the day on which the e-mail leaves; None: not known, so "today" isn't read
+    is_leaving_sure: bool = True  # otherwise it may leave on another day, like the next one of a schedule
+    is_limited: bool = False  # the code is for some goods alone
     ends: date | None = None  # the last day of the code
     days: frozenset[date] = field(
         default_factory=frozenset

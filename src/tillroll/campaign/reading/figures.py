@@ -21,9 +21,10 @@ def figures_in(text: str, own: str, expected: Expected, part: EmailPart) -> Iter
         return
     yield from _percents(text, own, expected, part)
     yield from _amounts(text, own, expected, part)
-    for bargain in wrong_bargains(text, expected.kind, expected.percents):
+    bargains = wrong_bargains(text, expected.kind, expected.percents, is_limited=expected.is_limited)
+    for bargain in bargains:
         literal = bargain.words if bargain.words in own else ""
-        problem = f"it says {bargain.words}, which the offer doesn't give"
+        problem = f"it says {bargain.words}, {why_wrong(bargain)}"
         yield _figure(part, problem, literal, certain=bargain.is_certain)
 
 
@@ -45,7 +46,18 @@ def amounts_promised(text: str) -> tuple[AmountPromised, ...]:
     )
 
 
-def wrong_bargains(text: str, kind: OfferKind, percents: frozenset[Decimal]) -> Iterator[Bargain]:
+def why_wrong(bargain: Bargain, whose: str = "the offer") -> str:
+    """Return as a clause why an offer isn't a bargain."""
+    return (
+        f"but {whose} is for some goods alone"
+        if bargain.kind is BargainKind.ALL
+        else f"which {whose} doesn't give"
+    )
+
+
+def wrong_bargains(
+    text: str, kind: OfferKind, percents: frozenset[Decimal], *, is_limited: bool
+) -> Iterator[Bargain]:
     """Yield the bargains without a figure that a text names and that an offer isn't."""
     for bargain in bargains_in(text):
         match bargain.kind:
@@ -53,6 +65,8 @@ def wrong_bargains(text: str, kind: OfferKind, percents: frozenset[Decimal]) -> 
                 is_true = kind in SHIPPING_KINDS
             case BargainKind.HALF:
                 is_true = 50 in percents
+            case BargainKind.ALL:
+                is_true = not is_limited
             case _:
                 is_true = False
         if not is_true:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.engine import Engine
@@ -17,9 +17,10 @@ from tillroll.campaign.reading.faults import EmailPart, LinkedGoods, WordFault, 
 from tillroll.campaign.reading.gaps import MARKERS
 from tillroll.campaign.reading.links import goods_linked
 from tillroll.campaign.reading.visible import line_with
+from tillroll.campaign.timing.schedule import slots
 from tillroll.errors import Refused
 from tillroll.rendering.compile import Compiled, TemplateRefused
-from tillroll.rendering.expected import expected_of
+from tillroll.rendering.expected import LeavingTime, expected_of
 from tillroll.rendering.facts import CodeFacts
 from tillroll.rendering.preview import (
     EarlierCode,
@@ -140,16 +141,27 @@ def _read_for(
         reading.goods.setdefault(linked, []).append((person, translation))
 
 
-def _leaves(email: PlannedEmail, plan: PreviewSubject, code: CodeFacts | None) -> datetime | None:
+def _leaves(email: PlannedEmail, plan: PreviewSubject, code: CodeFacts | None) -> LeavingTime | None:
     """Return when an e-mail leaves, if everything goes as planned; None where nobody knows yet."""
     run = plan.revision.as_run(step=email.step, arm=email.arm)
     if code is None or run.offer is None or code.valid_until is None:
         return None  # without a code, or with that of an earlier step
     if email.is_reminder:
         reminder = run.message.reminder if run.message is not None else None
-        return code.valid_until - reminder.before_expiry if reminder is not None else None
-    works = code.valid_from or plan.now
-    return plan.now if run.announce else max(plan.now, works)
+        at = code.valid_until - reminder.before_expiry if reminder is not None else code.valid_until
+    else:
+        at = plan.now if run.announce else max(plan.now, code.valid_from or plan.now)
+    return LeavingTime(at=at, is_sure=_is_on_schedule(plan))
+
+
+def _is_on_schedule(plan: PreviewSubject) -> bool:
+    """Whether a run of a schedule begins when it is due; a plan that is only shown begins at any moment."""
+    when = plan.revision.campaign.when
+    if when.cron is None:
+        return True
+    yesterday = plan.now - timedelta(days=1)
+    zone = when.zone(plan.store.timezone)
+    return any(slots(when, zone=zone, first_seen=yesterday, after=yesterday, until=plan.now))
 
 
 def _at_step(plan: PreviewSubject, step: int, person: AwkwardPerson) -> tuple[PreviewSubject, Recipient]:

@@ -18,6 +18,7 @@ class BargainKind(StrEnum):
     SEVERAL = "several for the price of fewer"
     SHIPPING = "free shipping"
     GIFT = "a gift"
+    ALL = "all goods"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,21 @@ _GIFT = r"""
     (?:gratis|kostenlos\w{0,2})[-\s]geschenk|geschenk\sgratis|gratisgeschenk
     cadeau\s(?:offert|gratuit)|regalo\s(?:gratis|gratuito|in\somaggio)|brezplačno\sdarilo
 """
+_ALL = r"""
+    (?:off|on)\s(?:absolutely\s)?everything|(?:site|store|shop)-?wide|(?:on|off)\s(?:our|the)\s(?:whole|entire|full)\s(?:range|shop|store|assortment|collection)|(?:whatever|everything)\syou\s(?:choose|like|want|buy|order)
+    auf\s(?:wirklich\s)?alles|auf\s(?:das|unser)\s(?:gesamte|ganze|komplette)s?\s(?:sortiment|angebot)|was\s(?:immer\s)?(?:sie|du)\s(?:auch\s)?(?:aussuch|wähl|kauf|bestell)\w+
+    sur\stou(?:t(?!\w)(?!\sl)|te\sla\s(?:boutique|collection|gamme)|t\sle\s(?:site|magasin))|quoi\sque\s(?:vous|tu)\s(?:choisiss|achet)\w+
+    su\stutt[oa](?!\s(?:l[ae]|i|gli)\s)|su\stutto\sil\s(?:sito|catalogo|negozio)|qualunque\scosa\sscegli\w*
+    en\stodo(?!\sel)|en\stod[oa]\s(?:el|la)\s(?:sitio|tienda|catálogo|web)|lo\sque\s(?:elijas|elija|quieras|quiera)
+    na\svse|na\sceloten\sasortiment|na\svso\sponudbo|karkoli\sizbere\w+
+"""
+_OFF = re.compile(
+    r"[%٪€$£\d\x1f]|(?<!\w)(?:off|discount|sav(?:e|ings?)|rabatt|gutschein|spare\w*|percent|prozent|remise|réduction|sconto|descuento|"
+    r"popust\w?)",
+    re.IGNORECASE,
+)
+"""What shows that “on everything” is about a discount: a figure or a variable before it, or such a word."""
+_NEAR = 40  # characters before it, and half as many behind
 _STANDING = re.compile(
     r"\d\s?(?:€|\$|£|eur|euro|chf|kr)|[€$£]\s?\d|(?<!\w)(?:always|as\susual|immer|wie\simmer|toujours|sempre|siempre|vedno)(?!\w)",
     re.IGNORECASE,
@@ -82,6 +98,7 @@ _PATTERNS = {
     BargainKind.SEVERAL: _pattern(_SEVERAL),
     BargainKind.SHIPPING: _pattern(_SHIPPING),
     BargainKind.GIFT: _pattern(_GIFT),
+    BargainKind.ALL: _pattern(_ALL),
 }
 
 
@@ -99,6 +116,10 @@ def _bargains(text: str) -> Iterator[Bargain]:
             if words.lower() in seen or _DENIED.search(text[max(0, match.start() - 30) : match.start()]):
                 continue
             if kind is BargainKind.SEVERAL and not _is_several(match):
+                continue
+            if kind is BargainKind.ALL and not _OFF.search(
+                text, max(0, match.start() - _NEAR), match.end() + _NEAR // 2
+            ):
                 continue
             seen.add(words.lower())
             line = text[

@@ -31,6 +31,23 @@ _TODAY = (
 )
 _TOMORROW = r"tomorrow|morgen|demain|domani|mañana|jutri"
 _WEEKEND = r"weekend|wochenende|week-end|fine\ssettimana|fin\sde\ssemana|vikend"
+_FEASTS = {
+    r"christmas\seve|heiligabend|heiliger\sabend|réveillon\sde\snoël|vigilia\sdi\snatale|nochebuena|sveti\svečer": (
+        (12, 24),
+    ),
+    r"christmas(?:\sday)?|xmas|weihnachten|noël|natale|navidad|božiča?": ((12, 24), (12, 25), (12, 26)),
+    r"new\syear['’]?s\seve|silvester|saint-sylvestre|san\ssilvestro|nochevieja|silvestr\w+": ((12, 31),),
+    r"new\syear(?:['’]?s(?:\sday)?)?|neujahr|nouvel\san|capodanno|año\snuevo|nove\w*\slet\w*": (
+        (12, 31),
+        (1, 1),
+    ),
+    r"halloween": ((10, 31),),
+    r"valentine['’]?s\sday|valentinstag|(?:la\s)?saint-valentin|san\svalentino|san\svalentín|valentinov\w+": (
+        (2, 14),
+    ),
+}
+"""Feasts with a date of their own, in the words of the starter e-mails' languages."""
+_FEAST = "|".join(_FEASTS)
 _NEXT = r"next|coming|nächste[nr]?|kommende[nr]?|prossim[oa]|próxim[oa]|naslednj\w{1,2}"
 _UNITS = {
     r"hours?|stunden?|heures?|ore|ora|horas?|ur[aei]?": timedelta(hours=1),
@@ -60,6 +77,7 @@ class Deadline:
 
     words: str
     meant: tuple[date, ...]
+    is_counted: bool = False  # it is so many days away, whatever the day: "today", "14 days"
 
 
 def deadlines_in(text: str, language: str, leaves: date) -> Iterator[Deadline]:
@@ -68,12 +86,14 @@ def deadlines_in(text: str, language: str, leaves: date) -> Iterator[Deadline]:
     for match in pattern.finditer(text):
         words = " ".join(match[0].split())
         if match["today"] or match["just"]:
-            yield Deadline(words=words, meant=(leaves,))
+            yield Deadline(words=words, meant=(leaves,), is_counted=True)
         elif match["tomorrow"]:
-            yield Deadline(words=words, meant=(leaves + timedelta(days=1),))
+            yield Deadline(words=words, meant=(leaves + timedelta(days=1),), is_counted=True)
         elif match["weekend"] or match["days"]:
             sunday = leaves + timedelta(days=6 - leaves.weekday())
             yield Deadline(words=words, meant=(sunday,))
+        elif match["feast"]:
+            yield Deadline(words=words, meant=tuple(_of_feast(match["feast"], leaves)))
         elif match["weekday"]:
             yield Deadline(words=words, meant=_next(leaves, weekdays[match["weekday"].lower()]))
         else:
@@ -107,6 +127,14 @@ def _next(day: date, weekday: int) -> tuple[date, ...]:
     return first, first + timedelta(days=7)
 
 
+def _of_feast(name: str, leaves: date) -> Iterator[date]:
+    """Yield the next days that a feast may mean."""
+    days = next(days for names, days in _FEASTS.items() if re.fullmatch(names, name, re.IGNORECASE))
+    for month, day in days:
+        this_year = date(leaves.year, month, day)
+        yield this_year if this_year >= leaves else date(leaves.year + 1, month, day)
+
+
 def _of_month(words: str, number: int, leaves: date) -> Iterator[Deadline]:
     """Yield the next day of a month with a number."""
     for ahead in range(62):
@@ -120,7 +148,7 @@ def _after(words: str, number: int, unit: str, leaves: date) -> Deadline:
     """Return the last day of a length of time; a day more or less is the same to its reader."""
     length = next(size for names, size in _UNITS.items() if re.fullmatch(names, unit, re.IGNORECASE)) * number
     last = leaves + timedelta(days=-(-length // timedelta(days=1)))
-    return Deadline(words=words, meant=(last - _NEAR_ENOUGH, last, last + _NEAR_ENOUGH))
+    return Deadline(words=words, meant=(last - _NEAR_ENOUGH, last, last + _NEAR_ENOUGH), is_counted=True)
 
 
 @lru_cache(maxsize=64)
@@ -129,7 +157,7 @@ def _pattern(language: str) -> tuple[re.Pattern[str], dict[str, int]]:
     names = "|".join(sorted(map(re.escape, weekdays), key=len, reverse=True))
     words = (
         rf"(?P<today>{_TODAY})|(?P<tomorrow>{_TOMORROW})|(?:{_NEXT})?\s?(?P<weekday>{names})(?:\s(?:prochain|abend|evening|night))?"
-        rf"|(?P<weekend>{_WEEKEND})"
+        rf"|(?P<weekend>{_WEEKEND})|(?P<feast>{_FEAST})"
     )
     pattern = re.compile(
         rf"(?<!\w)(?:(?:{_UNTIL})\s{_ARTICLE}(?:(?:{words})(?!\w)(?!,?\s(?:the\s|den\s|dem\s|le\s|el\s)?\d)|{_DAY_OF_MONTH}(?!{_before_month(language)}))"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Offer
-from tillroll.campaign.reading.figures import amounts_promised, wrong_bargains
+from tillroll.campaign.reading.figures import amounts_promised, why_wrong, wrong_bargains
 from tillroll.campaign.reading.said.bargains import Bargain
 from tillroll.campaign.reading.visible import line_with, own_words
 from tillroll.campaign.sentences.claimed.mismatch import Mismatch, MismatchKind
@@ -45,7 +45,7 @@ def bargains_claimed(file: str, text: str, offer: Offer, whose: str) -> Iterator
     """Yield what an e-mail promises in words and the offer isn't: an amount off, free shipping, half price."""
     words = own_words(text)
     found = [
-        (each.words, f"says {each.words}, which {whose} doesn't give", each.is_certain)
+        (each.words, f"says {each.words}, {why_wrong(each, whose)}", each.is_certain)
         for each in _untrue(words, offer)
     ]
     for each in amounts_promised(words) if offer.per_customer is None and offer.at_most is None else ():
@@ -70,4 +70,4 @@ def bargains_claimed(file: str, text: str, offer: Offer, whose: str) -> Iterator
 
 def _untrue(words: str, offer: Offer) -> Iterator[Bargain]:
     percents = {offer.largest_value} if offer.coupon_kind in PERCENT_KINDS else set()
-    return wrong_bargains(words, offer.kind, frozenset(percents))
+    return wrong_bargains(words, offer.kind, frozenset(percents), is_limited=offer.applies_to is not None)
