@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, planned_run, run_row
 from tests.track.room import CLOCK, call, session_of
+from tests.track.tiers_room import BY_SPEND, rules, tiers
 from tillroll.campaign.states import RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import reading, writing
@@ -28,6 +30,8 @@ from tillroll.sandbox.serve import Sandbox
 from tillroll.track.mirror.areas import ORDERS
 from tillroll.track.mirror.sync import sync
 from tillroll.track.results.sums import keep_sums, rebuild_sums, sums_between
+from tillroll.track.tiers.follow import follow_tiers, record_tiers
+from tillroll.track.tiers.rebuild import rebuild_tiers
 from tillroll.track.webhooks.act import handle_events
 from tillroll.track.webhooks.intake import WebhookDelivery, store_event
 
@@ -74,7 +78,8 @@ class Shop:
     def change(self) -> None:
         """Place, edit, refund, cancel or delete one order."""
         if len(self.placed) < ORDERS_PLACED and self.chance.random() < 0.5:
-            body = {"email": "ana@example.com", "paymentStatus": "PAID", **self._total(), **self._coupon()}
+            email = self.chance.choice(["ana@example.com", "ben@example.com"])
+            body = {"email": email, "paymentStatus": "PAID", **self._total(), **self._coupon()}
             self.placed.append(str(call(self.client, "POST", "/orders", body)["orderid"]))
             self._tell("order.created", self.placed[-1])
         elif self.placed and self.chance.random() < 0.1:
@@ -144,6 +149,7 @@ def shop(ledger: Engine, client: Client) -> tuple[int, list[str]]:
     with reading(ledger) as connection:
         store = load_store(connection, store_id)
     keep_sums(ledger, store)
+    record_tiers(ledger, store_id=store_id, rules=rules({**BY_SPEND, "within": "20d"}))
     return store_id, names
 
 
@@ -171,6 +177,28 @@ def truth(sandbox: Sandbox, names: list[str]) -> Uses:
     return found
 
 
+def tiers_by_the_store(sandbox: Sandbox, now: datetime) -> dict[int, tuple[str, Decimal]]:
+    """Return each customer's tier and figure as the store's own rows say it."""
+    query = "select customer, status, total, body from orders where customer is not null and created > ?"
+    spent: dict[int, Decimal] = {}
+    for row in sandbox.store.state.rows(query, ((now - timedelta(days=20)).timestamp(),)):
+        body = json.loads(row["body"])
+        total, refunded = _before_credit(row["total"], body), Decimal(str(body.get("refundedAmount", 0)))
+        undone = row["status"] in {"CANCELLED", "REFUNDED", "INCOMPLETE"} or body.get("withdrawalRequested")
+        if not undone and (refunded < total or not refunded):
+            spent[row["customer"]] = spent.get(row["customer"], Decimal(0)) + total - refunded
+    named = {each: "gold" if sum_ >= 250 else "silver" if sum_ >= 100 else "" for each, sum_ in spent.items()}
+    return {
+        customer_id: (tier, spent[customer_id]) for customer_id, tier in named.items() if spent[customer_id]
+    }
+
+
+def _before_credit(total: float, body: dict[str, Any]) -> Decimal:
+    """Return an order's total before store credit and gift certificates."""
+    paid = [Decimal(str(body.get(name) or 0)) for name in ("giftCardRedemption", "storeCredit")]
+    return Decimal(str(total)) + sum(paid)
+
+
 def forget_orders(engine: Engine) -> None:
     """Bring the ledger back to where no order had been read."""
     with writing(engine) as connection:
@@ -195,6 +223,9 @@ def test_webhooks_in_any_order_with_deaths_between_them_give_the_figures_of_a_cl
         if chance.random() < 0.1:
             with dying(ledger, chance.randrange(1, 12)):
                 sync(session_of(ledger, client, store_id), ORDERS)
+        if chance.random() < 0.3:
+            with dying(ledger, chance.randrange(1, 12)):
+                follow_tiers(ledger, store_id=store_id, now=CLOCK.now())
     orders_of.deliver(ledger, len(orders_of.waiting))
     while handle_events(session_of(ledger, client, store_id)):
         pass
@@ -207,6 +238,10 @@ def test_webhooks_in_any_order_with_deaths_between_them_give_the_figures_of_a_cl
     assert sum(earned.orders for earned in sums.values()) == len(expected)
     assert sum(earned.revenue for earned in sums.values()) == sum(use[1] for use in expected.values())
     assert rebuild_sums(ledger, store) == []
+    now = CLOCK.now()
+    assert not follow_tiers(ledger, store_id=store_id, now=now)
+    assert tiers(ledger, store_id) == tiers_by_the_store(sandbox, now) != {}
+    assert list(rebuild_tiers(ledger, store_id=store_id, now=now)) == []
     forget_orders(ledger)
     sync(session_of(ledger, client, store_id), ORDERS)
     assert uses(ledger) == expected

@@ -27,7 +27,13 @@ from tillroll.recovery.fence import guard
 from tillroll.track.connect import end_pause
 from tillroll.track.consent.to_store import tell_store
 from tillroll.track.mail.act import handle_mail_events
-from tillroll.track.mirror.follow import continue_readings, follow_shop, is_reading, sync_customers
+from tillroll.track.mirror.follow import (
+    continue_readings,
+    follow_shop,
+    is_reading,
+    reads_news_of_orders,
+    sync_customers,
+)
 from tillroll.track.mirror.history import read_history
 from tillroll.track.results.effect.kept import measure_next, measure_store
 from tillroll.track.results.redeem import end_runs
@@ -118,10 +124,15 @@ def _make_runs(
 
 
 def _follow_tiers(worker: StoreWorker, until: datetime) -> datetime | None:
-    """Bring loyalty tiers and the store's groups of them up to date. Return when to continue, or None."""
-    engine, clock = worker.services.engine, worker.services.clock
-    more = follow_tiers(engine, store_id=worker.store_id, now=clock.now(), finished=slice_end(worker, until))
-    next_at = keep_groups(worker.session, until=until)
+    """Bring loyalty tiers and the store's groups of them up to date, for a slice. Return when to continue, or None.
+
+    Waits while news of orders is being read: until then an order that was cancelled and restored may look cancelled.
+    """
+    engine, clock, store_id = worker.services.engine, worker.services.clock, worker.store_id
+    if reads_news_of_orders(engine, store_id):
+        return None
+    more = follow_tiers(engine, store_id=store_id, now=clock.now(), finished=slice_end(worker, until))
+    next_at = keep_groups(worker.session, until=min(until, clock.now() + worker.stage_time))
     return clock.now() if more else next_at
 
 

@@ -125,6 +125,12 @@ def is_behind(engine: Engine, store_id: int, now: datetime) -> bool:
     return any(current.kind is ReadingKind.NEWS for current in begun)
 
 
+def reads_news_of_orders(engine: Engine, store_id: int) -> bool:
+    """Whether news of orders has been read in part."""
+    with reading(engine) as connection:
+        return any(current.kind is ReadingKind.NEWS for current in under_way(connection, store_id, ORDERS))
+
+
 def sync_customers(session: MirrorSession) -> Synced:
     """Bring the customers up to date now, or one slice nearer to that: before a plan, and before e-mails leave."""
     synced = sync(session, CUSTOMERS)
