@@ -29,18 +29,24 @@ def count_customers(
     connection: Connection, store_id: int, scale: TierScale, ids: Sequence[int], now: datetime
 ) -> dict[int, TierStanding]:
     """Return where customers stand by their orders alone; `since` is left open. Who was forgotten has no tier."""
+    at: sa.ColumnElement[Any] = orders.c.created_at
     total = sa.type_coerce(orders.c.total, sa.BigInteger)
-    worth = total if scale.points_per_unit is None else (total // _SCALE) * scale.points_per_unit
-    oldest = sa.func.min(orders.c.created_at, type_=orders.c.created_at.type)
+    worth: sa.ColumnElement[Any] = (
+        total if scale.points_per_unit is None else (total // _SCALE) * scale.points_per_unit
+    )
+    if scale.within is not None:  # no condition: with one, the database would read all orders of that time
+        is_recent = at > now - scale.within
+        worth, at = sa.case((is_recent, worth), else_=0), sa.case((is_recent, at))
+    oldest = sa.func.min(at, type_=orders.c.created_at.type)
     query = sa.select(orders.c.customer_id, sa.func.sum(worth).label("worth"), oldest.label("oldest")).where(
         orders.c.store_id == store_id,
         orders.c.customer_id.in_(ids),
         orders.c.payment_status.not_in(NO_SALE),
     )
-    if scale.within is not None:
-        query = query.where(orders.c.created_at > now - scale.within)
     counted = {}
     for row in connection.execute(query.group_by(orders.c.customer_id)):
+        if scale.within is not None and row.oldest is None:
+            continue
         figure = Decimal(int(row.worth))
         figure = figure if scale.points_per_unit is not None else figure / _SCALE
         moves_at = row.oldest + scale.within if scale.within is not None else None

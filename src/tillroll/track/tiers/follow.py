@@ -8,7 +8,7 @@ count has come are one transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
 from typing import Any
@@ -25,8 +25,17 @@ from tillroll.ledger.faults.rows import FaultyItem
 from tillroll.ledger.mirror.loyalty import TierCounting, load_counting
 from tillroll.ledger.mirror.reach import mirror_reach
 from tillroll.ledger.tables import customer_tiers, orders, tier_marks, tier_rules
+from tillroll.ledger.tables.types import UtcDateTime
 from tillroll.track.tiers.count import PIECE, recount
 from tillroll.track.tiers.queue import compare_groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """The last customer of a piece."""
+
+    customer_id: int
+    moves_at: datetime | None = None
 
 
 def record_tiers(engine: Engine, *, store_id: int, rules: TierRules | None) -> None:
@@ -114,38 +123,53 @@ def known_customers(connection: Connection, store_id: int, *, after: int) -> lis
 def _count_due(
     engine: Engine, store_id: int, counting: TierCounting, now: datetime, finished: Callable[[], bool]
 ) -> bool:
-    """Count the customers who are marked, or whose oldest order stopped counting."""
-    last = 0
-    while True:
-        with reading(engine) as connection:
-            ids = _due(connection, store_id, now, after=last)
-        if not ids:
-            return False
+    """Count the customers who are marked, then those whose oldest order stopped counting."""
 
-        def count(connection: Connection, some: Sequence[int]) -> None:
-            lock_store_row(connection, store_id)
-            recount(connection, store_id, counting, some, cause=TierCause.ORDERS, now=now)
-            _unmark(connection, store_id, some)
+    def count(connection: Connection, some: Sequence[int]) -> None:
+        lock_store_row(connection, store_id)
+        recount(connection, store_id, counting, some, cause=TierCause.ORDERS, now=now)
+        _unmark(connection, store_id, some)
 
-        write_pieces(engine, ids, count, name=lambda each: _item(store_id, each), stage=Stage.TIERS, now=now)
-        last = ids[-1]
-        if finished():
-            return True
+    for due in (_marked, _moved):
+        place: _Place | None = None
+        while True:
+            with reading(engine) as connection:
+                ids, place = due(connection, store_id, now, place)
+            if not ids:
+                break
+            write_pieces(
+                engine, ids, count, name=lambda each: _item(store_id, each), stage=Stage.TIERS, now=now
+            )
+            if finished():
+                return True
+    return False
 
 
-def _due(connection: Connection, store_id: int, now: datetime, *, after: int) -> list[int]:
-    """Return the next customers to count. One who can't be counted is passed by, and met again at the next turn."""
+def _marked(
+    connection: Connection, store_id: int, _now: datetime, after: _Place | None
+) -> tuple[list[int], _Place | None]:
+    """Return the next customers who are marked. One who can't be counted is passed by, and met again at the next turn."""
     marks = tier_marks.c
-    marked = sa.select(marks.customer_id).where(marks.store_id == store_id, marks.customer_id > after)
+    query = sa.select(marks.customer_id).where(marks.store_id == store_id)
+    if after is not None:
+        query = query.where(marks.customer_id > after.customer_id)
+    ids = list(connection.scalars(query.order_by(marks.customer_id).limit(PIECE)))
+    return ids, _Place(customer_id=ids[-1]) if ids else None
+
+
+def _moved(
+    connection: Connection, store_id: int, now: datetime, after: _Place | None
+) -> tuple[list[int], _Place | None]:
+    """Return the next customers whose oldest order stopped counting, the longest ago first."""
     kept = customer_tiers.c
-    moved = sa.select(kept.customer_id).where(
-        kept.store_id == store_id, kept.moves_at <= now, kept.customer_id > after
-    )
-    found = [
-        connection.scalars(marked.order_by(marks.customer_id).limit(PIECE)).all(),
-        connection.scalars(moved.order_by(kept.customer_id).limit(PIECE)).all(),
-    ]
-    return list(dict.fromkeys(merge(*found)))[:PIECE]
+    query = sa.select(kept.customer_id, kept.moves_at).where(kept.store_id == store_id, kept.moves_at <= now)
+    if after is not None and after.moves_at is not None:
+        moment = sa.literal(after.moves_at, UtcDateTime())
+        place = sa.tuple_(kept.moves_at, kept.customer_id)
+        query = query.where(kept.moves_at >= moment, place > sa.tuple_(moment, after.customer_id))
+    rows = connection.execute(query.order_by(kept.moves_at, kept.customer_id).limit(PIECE)).all()
+    last = _Place(customer_id=rows[-1].customer_id, moves_at=rows[-1].moves_at) if rows else None
+    return [row.customer_id for row in rows], last
 
 
 def _unmark(connection: Connection, store_id: int, ids: Sequence[int]) -> None:

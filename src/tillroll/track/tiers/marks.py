@@ -11,10 +11,10 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import NO_SALE
 from tillroll.ledger.engine import insert_new, lock_store_row
 from tillroll.ledger.mirror.loyalty import load_counting
 from tillroll.ledger.tables import orders, tier_marks
+from tillroll.track.decide import is_sale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,18 @@ def marking_changed(connection: Connection, store_id: int, order_ids: Sequence[s
 
 def _what_counts(connection: Connection, store_id: int, order_ids: Sequence[str]) -> set[_CountedOrder]:
     """Return what tiers are counted from, of some orders."""
-    query = sa.select(orders.c.order_id, orders.c.customer_id, orders.c.created_at, orders.c.total)
-    where = (orders.c.store_id == store_id, orders.c.order_id.in_(order_ids))
-    sales = (orders.c.customer_id.is_not(None), orders.c.payment_status.not_in(NO_SALE))
-    return {_CountedOrder(**row._mapping) for row in connection.execute(query.where(*where, *sales))}
+    columns = (orders.c.order_id, orders.c.customer_id, orders.c.created_at, orders.c.total)
+    query = sa.select(*columns, orders.c.payment_status).where(
+        orders.c.store_id == store_id, orders.c.order_id.in_(order_ids)
+    )
+    return {
+        _CountedOrder(
+            order_id=row.order_id,
+            customer_id=row.customer_id,
+            created_at=row.created_at,
+            total=row.total,
+        )
+        for row in connection.execute(query)
+        if row.customer_id is not None
+        and is_sale(row.payment_status)  # here: an index on it would mislead SQLite
+    }
