@@ -23,7 +23,7 @@ from tillroll.crm.turn import tell_crm
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.ledger.crm.events import count_events, tell_erasure
 from tillroll.ledger.crm.feeds import PushState, load_push
-from tillroll.ledger.engine import reading, upsert, writing
+from tillroll.ledger.engine import open_engine, reading, upsert, writing
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import crm_events, forgotten, order_items, orders
 
@@ -77,6 +77,14 @@ def shop(ledger: Engine, tmp_path: Path) -> Shop:
 
 
 @pytest.fixture
+def on_sqlite(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    """The shop, for what has nothing to do with the database."""
+    engine = open_engine(sqlite_url)
+    yield Shop(engine, tmp_path)
+    engine.dispose()
+
+
+@pytest.fixture
 def crm() -> Iterator[Crm]:
     with crm_server() as made:
         yield made
@@ -86,11 +94,11 @@ def by_hook(crm: Crm, **values: Any) -> CrmRules:
     return CrmRules(webhook=crm.url, what=(CrmKind.ORDERS,), **values)
 
 
-def test_an_event_says_all_about_the_order(shop: Shop, crm: Crm) -> None:
-    shop.turn(by_hook(crm))
-    with writing(shop.ledger) as connection:
+def test_an_event_says_all_about_the_order(on_sqlite: Shop, crm: Crm) -> None:
+    on_sqlite.turn(by_hook(crm))
+    with writing(on_sqlite.ledger) as connection:
         item = {
-            "store_id": shop.store_id,
+            "store_id": on_sqlite.store_id,
             "order_id": "A1",
             "line": 0,
             "sku": "POT",
@@ -98,8 +106,8 @@ def test_an_event_says_all_about_the_order(shop: Shop, crm: Crm) -> None:
             "price": Decimal("20.25"),
         }
         connection.execute(sa.insert(order_items).values(item))
-    shop.order("A1", coupon_code="ABC", coupon_discount=Decimal(4))
-    shop.turn(by_hook(crm))
+    on_sqlite.order("A1", coupon_code="ABC", coupon_discount=Decimal(4))
+    on_sqlite.turn(by_hook(crm))
     (event,) = crm.taken
     assert event["id"].startswith("1003-")
     assert (event["store"], event["type"]) == (1003, "order.changed")
@@ -110,7 +118,7 @@ def test_an_event_says_all_about_the_order(shop: Shop, crm: Crm) -> None:
         "subtotal": "0.00", "discount": "4.00", "code": "ABC",
         "items": [{"product": None, "sku": "POT", "quantity": 2, "price": "20.25"}],
     }  # fmt: skip
-    assert shop.states() == [CrmEventState.SENT]
+    assert on_sqlite.states() == [CrmEventState.SENT]
     assert len(crm.posts) == 1
 
 
@@ -171,29 +179,29 @@ def test_whatever_the_receiver_does_each_change_arrives_once_and_in_order(shop: 
         assert sequences == sorted(set(sequences))
 
 
-def test_what_was_taken_is_never_posted_again(shop: Shop, crm: Crm) -> None:
-    shop.turn(by_hook(crm))
-    shop.order("A1")
+def test_what_was_taken_is_never_posted_again(on_sqlite: Shop, crm: Crm) -> None:
+    on_sqlite.turn(by_hook(crm))
+    on_sqlite.order("A1")
     for _ in range(3):
-        shop.turn(by_hook(crm))
-        shop.clock.pass_by(4_000)
+        on_sqlite.turn(by_hook(crm))
+        on_sqlite.clock.pass_by(4_000)
     assert len(crm.posts) == 1
 
 
-def test_a_receiver_that_fails_is_asked_less_and_less_often(shop: Shop, crm: Crm) -> None:
+def test_a_receiver_that_fails_is_asked_less_and_less_often(on_sqlite: Shop, crm: Crm) -> None:
     crm.mood = lambda _: Mood(status=503, takes=False)
-    shop.turn(by_hook(crm))
-    shop.order("A1")
+    on_sqlite.turn(by_hook(crm))
+    on_sqlite.order("A1")
     for _ in range(60):
-        shop.turn(by_hook(crm))
-        shop.clock.pass_by(10)
+        on_sqlite.turn(by_hook(crm))
+        on_sqlite.clock.pass_by(10)
     assert len(crm.posts) == 6, "after 10, 20, 40, 80, 160 seconds"
-    assert "503" in shop.push.trouble
-    assert shop.push.trouble_since == NOW
+    assert "503" in on_sqlite.push.trouble
+    assert on_sqlite.push.trouble_since == NOW
     crm.mood = lambda _: Mood()
-    shop.clock.pass_by(1_000)
-    shop.turn(by_hook(crm))
-    assert (shop.push.trouble, shop.push.attempts, shop.states()) == ("", 0, ["sent"])
+    on_sqlite.clock.pass_by(1_000)
+    on_sqlite.turn(by_hook(crm))
+    assert (on_sqlite.push.trouble, on_sqlite.push.attempts, on_sqlite.states()) == ("", 0, ["sent"])
 
 
 def test_a_refused_event_is_set_aside_and_holds_up_its_own_customer_alone(shop: Shop, crm: Crm) -> None:
@@ -223,15 +231,15 @@ def test_a_refused_event_is_set_aside_and_holds_up_its_own_customer_alone(shop: 
     assert tries == 5
 
 
-def test_a_receiver_that_refuses_everything_is_held(shop: Shop, crm: Crm) -> None:
+def test_a_receiver_that_refuses_everything_is_held(on_sqlite: Shop, crm: Crm) -> None:
     crm.mood = lambda _: Mood(status=400, takes=False)
-    shop.turn(by_hook(crm, batch=1))
+    on_sqlite.turn(by_hook(crm, batch=1))
     for number in range(6):
-        shop.order(f"A{number}", number + 1)
-    shop.turn(by_hook(crm, batch=1))
+        on_sqlite.order(f"A{number}", number + 1)
+    on_sqlite.turn(by_hook(crm, batch=1))
     assert len(crm.posts) == 5
-    assert "every event is refused" in shop.push.trouble
-    assert set(shop.states()) == {"waiting"}, "none was set aside so soon"
+    assert "every event is refused" in on_sqlite.push.trouble
+    assert set(on_sqlite.states()) == {"waiting"}, "none was set aside so soon"
 
 
 @pytest.mark.parametrize(
@@ -243,51 +251,51 @@ def test_a_receiver_that_refuses_everything_is_held(shop: Shop, crm: Crm) -> Non
     ],
 )
 def test_what_may_not_be_called_is_not(
-    shop: Shop, crm: Crm, to: str, hosts: AllowedHosts | None, secret: str, trouble: str
+    on_sqlite: Shop, crm: Crm, to: str, hosts: AllowedHosts | None, secret: str, trouble: str
 ) -> None:
     rules = CrmRules(webhook=to or crm.url, what=(CrmKind.ORDERS,))
-    shop.turn(rules, hosts=hosts, secret=secret)
-    shop.order("A1")
-    shop.clock.pass_by(60)
-    shop.turn(rules, hosts=hosts, secret=secret)
+    on_sqlite.turn(rules, hosts=hosts, secret=secret)
+    on_sqlite.order("A1")
+    on_sqlite.clock.pass_by(60)
+    on_sqlite.turn(rules, hosts=hosts, secret=secret)
     assert crm.posts == []
-    assert trouble in shop.push.trouble
+    assert trouble in on_sqlite.push.trouble
 
 
-def test_no_redirect_is_followed(shop: Shop, crm: Crm) -> None:
+def test_no_redirect_is_followed(on_sqlite: Shop, crm: Crm) -> None:
     with crm_server() as other:
         crm.mood = lambda _: Mood(status=308, takes=False, to=other.url)
-        shop.turn(by_hook(crm))
-        shop.order("A1")
-        shop.turn(by_hook(crm))
+        on_sqlite.turn(by_hook(crm))
+        on_sqlite.order("A1")
+        on_sqlite.turn(by_hook(crm))
         assert (len(crm.posts), other.posts) == (1, [])
-        assert "308" in shop.push.trouble
-        shop.turn(by_hook(other))  # another address is tried at once
+        assert "308" in on_sqlite.push.trouble
+        on_sqlite.turn(by_hook(other))  # another address is tried at once
         assert other.types() == ["order.changed"]
 
 
-def test_files_appear_whole_and_are_numbered_and_never_rewritten(shop: Shop) -> None:
+def test_files_appear_whole_and_are_numbered_and_never_rewritten(on_sqlite: Shop) -> None:
     rules = CrmRules(folder="exports/crm", what=(CrmKind.ORDERS,), batch=2)
-    shop.turn(rules)
+    on_sqlite.turn(rules)
     for number in range(5):
-        shop.order(f"A{number}")
-    shop.turn(rules)
-    folder = shop.home / "exports" / "crm"
+        on_sqlite.order(f"A{number}")
+    on_sqlite.turn(rules)
+    folder = on_sqlite.home / "exports" / "crm"
     files = sorted(folder.iterdir())
     assert [file.name for file in files] == [f"crm-1003-{number:012}.jsonl" for number in (1, 2, 3)]
     told = [json.loads(line)["data"]["order"] for file in files for line in file.read_text().splitlines()]
     assert told == [f"A{number}" for number in range(5)]
     before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in files]
-    with writing(shop.ledger) as connection:  # as after a kill between the file and its record
+    with writing(on_sqlite.ledger) as connection:  # as after a kill between the file and its record
         connection.execute(sa.update(crm_events).where(crm_events.c.batch == 3).values(state="leaving"))
-    shop.turn(rules)
+    on_sqlite.turn(rules)
     assert [(file.read_bytes(), file.stat().st_mtime_ns) for file in sorted(folder.iterdir())] == before
-    with writing(shop.ledger) as connection:  # as in a ledger that was restored from before those files
+    with writing(on_sqlite.ledger) as connection:  # as in a ledger that was restored from before those files
         connection.execute(sa.text("update crm_pushes set last_batch = 0"))
-    shop.order("A5")
-    shop.turn(rules)
+    on_sqlite.order("A5")
+    on_sqlite.turn(rules)
     assert sorted(folder.iterdir())[-1].name == "crm-1003-000000000004.jsonl"
-    assert shop.states() == ["sent"] * 6
+    assert on_sqlite.states() == ["sent"] * 6
 
 
 def test_an_erased_customer_is_told_of_once_and_of_nothing_else(shop: Shop, crm: Crm) -> None:

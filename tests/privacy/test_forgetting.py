@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 from tests.journeys.path import agree, finish, outbox, start, state
 from tests.journeys.steps import wake
 from tests.shop import NOW
+from tillroll.campaign.language.crm import CrmKind, CrmRules
 from tillroll.campaign.states import MessageState, PrivacyKind, PrivacySubject, RunState
 from tillroll.errors import NotFound, TryLater
 from tillroll.ledger.audit import first_broken_row
@@ -22,6 +23,7 @@ from tillroll.ledger.people.requests import open_requests
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import (
+    crm_events,
     customers,
     events,
     list_members,
@@ -32,6 +34,7 @@ from tillroll.ledger.tables import (
     recipients,
 )
 from tillroll.loop.advance import StoreWorker, advance
+from tillroll.loop.crm import push_changes
 from tillroll.privacy.erase import Erasure, erase_person
 from tillroll.privacy.export import export_person
 from tillroll.wiring import Services
@@ -73,6 +76,7 @@ def test_nothing_is_left_of_somebody_who_was_written_to(
     worker: StoreWorker, services: Services, store: Store
 ) -> None:
     engine, now = services.engine, services.clock.now()
+    worker.crm, worker.crm_known = CrmRules(folder="crm", what=tuple(CrmKind)), True
     agree(services, start(worker))
     progress = finish(worker)
     who = somebody(engine)
@@ -108,9 +112,15 @@ def test_nothing_is_left_of_somebody_who_was_written_to(
     filled = {name for name, rows in copy["data"].items() if rows}
     assert {"customers", "orders", "recipients", "events", "list_members", "privacy_requests"} <= filled
     json.dumps(copy)
-    assert places_with(engine, email, who["name"]) >= {"customers", "recipients", "orders"}
+    assert places_with(engine, email, who["name"]) >= {"customers", "recipients", "orders", "crm_events"}
     erasure = erase(services, store, email)
     assert (erasure.customers, erasure.codes_live, erasure.settled) == ((number,), 1, 1)
+    with reading(engine) as connection:
+        theirs = sa.select(crm_events.c.change).where(crm_events.c.customer_id == number)
+        assert list(connection.scalars(theirs)) == ["customer.erased"]
+    push_changes(worker, now + timedelta(days=1))
+    (last, *_) = sorted((services.settings.home / "crm").iterdir(), reverse=True)
+    assert '"customer.erased"' in last.read_text("utf-8")
     assert places_with(engine, email, who["name"]) <= STAYS
     with reading(engine) as connection:
         assert open_requests(connection, 1) == []

@@ -105,12 +105,12 @@ def _claim(push: CrmPush, receiver: Receiver) -> EventBatch | None:
     store = push.store
     with reading(push.engine) as connection:
         leaving = leaving_events(connection, store.id)
-        if not leaving and not _next_events(connection, push, receiver):
+        if not leaving and not _next_events(connection, push, most=1):
             return None
     if leaving:
         return EventBatch(store=store.ecwid_id, number=leaving[0].batch or 0, events=_as_composed(leaving))
     with writing(push.engine) as connection:
-        chosen = _next_events(connection, push, receiver)
+        chosen = _choose_events(connection, push, receiver)
         numbers = {event.customer_id for event in chosen if event.customer_id is not None}
         erased = forgotten_among(connection, store.id, numbers)
         pointless = [event for event in chosen if event.customer_id in erased and event.kind != CRM_ERASURES]
@@ -127,24 +127,22 @@ def _claim(push: CrmPush, receiver: Receiver) -> EventBatch | None:
     return EventBatch(store=store.ecwid_id, number=number, events=composed)
 
 
-def _next_events(connection: Connection, push: CrmPush, receiver: Receiver) -> list[CrmEvent]:
-    """Return the events of the next batch, in their order. While a history is read, changes wait behind it."""
-    state = load_push(connection, push.store.id)
-    size = min(push.rules.batch, state.most or push.rules.batch)
-    history = any(not feed.history_done for feed in list_feeds(connection, push.store.id))
-    found = waiting_events(
-        connection,
-        push.store.id,
-        now=push.clock.now(),
-        most=size * (_WINDOW if receiver.one_of_each else 1),
-        history_only=history,
-    )
+def _choose_events(connection: Connection, push: CrmPush, receiver: Receiver) -> list[CrmEvent]:
+    """Return the events of the next batch, in their order."""
+    most = load_push(connection, push.store.id).most
+    size = min(push.rules.batch, most or push.rules.batch)
     if not receiver.one_of_each:
-        return found
+        return _next_events(connection, push, most=size)
     firsts: dict[str, CrmEvent] = {}
-    for event in found:
+    for event in _next_events(connection, push, most=size * _WINDOW):
         firsts.setdefault(event.person, event)
     return list(firsts.values())[:size]
+
+
+def _next_events(connection: Connection, push: CrmPush, *, most: int) -> list[CrmEvent]:
+    """Return events that wait and may leave. While a history is read, changes wait behind it."""
+    history = any(not feed.history_done for feed in list_feeds(connection, push.store.id))
+    return waiting_events(connection, push.store.id, now=push.clock.now(), most=most, history_only=history)
 
 
 def _as_composed(events: Sequence[CrmEvent]) -> list[ComposedEvent]:
@@ -191,8 +189,9 @@ def _hand_over(push: CrmPush, receiver: Receiver, batch: EventBatch) -> datetime
         settled = settle_batch(
             connection, push.store.id, batch, answer, wanted=push.rules.batch, now=push.clock.now()
         )
-    log.info(
-        "crm.pushed" if settled.rest_until is None else "crm.held",
+    how = "crm.held" if settled.rest_until is not None else "crm.pushed" if settled.taken else "crm.refused"
+    (log.info if settled.taken else log.warning)(
+        how,
         store=push.store.ecwid_id,
         batch=batch.number,
         events=len(batch.events),

@@ -34,7 +34,7 @@ class PushReport:
             since = say_moment(self.state.trouble_since)
             retry = say_moment(self.state.not_before) if self.state.not_before else "at the next turn"
             said.append(
-                f"CRM: {self.state.target or 'the receiver'} takes nothing since {since}: {self.state.trouble}. "
+                f"CRM: {self.state.target or 'the receiver'} has taken nothing since {since}: {self.state.trouble}. "
                 f"Waiting: {waiting}; nothing is lost. Next try: {retry}."
             )
         if self.counts.set_aside:
