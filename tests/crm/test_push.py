@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -177,6 +178,28 @@ def test_whatever_the_receiver_does_each_change_arrives_once_and_in_order(shop: 
     for customer in made:
         sequences = [event["sequence"] for event in crm.taken if event["customer"]["id"] == customer]
         assert sequences == sorted(set(sequences))
+
+
+def test_nothing_that_others_write_meanwhile_is_passed_over(shop: Shop) -> None:
+    """On PostgreSQL transactions commit in another order than their rows are numbered."""
+    rules = CrmRules(folder="crm", what=(CrmKind.ORDERS,), batch=7)
+    shop.turn(rules)
+
+    def write(customer: int) -> None:
+        for number in range(25):
+            shop.order(f"C{customer}-{number % 3}", customer, total=Decimal(number + 1))
+
+    with ThreadPoolExecutor(4) as writers:
+        writing_on = [writers.submit(write, customer) for customer in (1, 2, 3, 4)]
+        while not all(each.done() for each in writing_on):
+            shop.turn(rules)
+    shop.turn(rules)
+    told: dict[int, list[str]] = {}
+    for file in sorted((shop.home / "crm").glob("*.jsonl")):
+        for line in file.read_text("utf-8").splitlines():
+            event = json.loads(line)
+            told.setdefault(event["customer"]["id"], []).append(event["data"]["total"])
+    assert told == {customer: [f"{number + 1}.00" for number in range(25)] for customer in (1, 2, 3, 4)}
 
 
 def test_what_was_taken_is_never_posted_again(on_sqlite: Shop, crm: Crm) -> None:
