@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from babel.numbers import format_currency
 
 from tests.campaign.test_reading import CERTAIN, EUROS, FINE, PERCENT, PERHAPS, judged
 from tillroll.campaign.language.models import OfferKind
@@ -79,6 +80,39 @@ def test_amounts_in_words_and_digits(right: str, wrong: str, *, fine: bool) -> N
     assert read(right if fine else wrong, EUROS) == (FINE if fine else CERTAIN)
 
 
+LANGUAGES = (
+    "en",
+    "de",
+    "de_CH",
+    "fr",
+    "fr_CH",
+    "it",
+    "es",
+    "sl",
+    "pt",
+    "sv",
+    "pl",
+    "cs",
+    "hi",
+    "ar_EG",
+    "tr",
+    "ja",
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_amounts_as_babel_writes_them(language: str) -> None:
+    for currency in ("EUR", "USD", "GBP", "CHF", "INR", "SEK", "PLN"):
+        for value in (Decimal(5), Decimal("1234.50"), Decimal(123456)):
+            said = format_currency(value, currency, locale=language)
+            true, other = (
+                replace(EUROS, currency=currency, off=frozenset({each}), amounts=frozenset())
+                for each in (value, value + 1)
+            )
+            assert read(f"You save {said} now", true) == FINE, said
+            assert read(f"You save {said} now", other) == CERTAIN, said
+
+
 BARGAINS = {
     "half": """
         ½ price on everything|now at half price|zum halben Preis|à moitié prix|a metà prezzo|a mitad de precio|za polovično ceno
@@ -124,7 +158,27 @@ LEAVES = date(2026, 12, 4)  # a Friday; the code works until Monday, the 7th
 LEAVING = replace(PERCENT, today=LEAVES, leaves=LEAVES, days=frozenset({LEAVES, date(2026, 12, 7)}))
 
 
-@pytest.mark.parametrize("language", ["en", "de", "pl"])
+LANGUAGES = (
+    "en",
+    "de",
+    "de_CH",
+    "fr",
+    "fr_CH",
+    "it",
+    "es",
+    "sl",
+    "pt",
+    "sv",
+    "pl",
+    "cs",
+    "hi",
+    "ar_EG",
+    "tr",
+    "ja",
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("text", "verdict"),
     [

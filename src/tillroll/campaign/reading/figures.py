@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,11 +15,15 @@ from tillroll.campaign.reading.faults import EmailPart, WordFault, WordKind
 from tillroll.campaign.reading.said.bargains import Bargain, BargainKind, bargains_in
 from tillroll.campaign.reading.said.quantities import amounts_in, percents_in
 
+_DIRECTIONS = re.compile(r"[\u200e\u200f\u061c\u2066-\u2069]")
+"""Signs between figures and words that are written from right to left; nobody sees them."""
+
 
 def figures_in(text: str, own: str, expected: Expected, part: EmailPart) -> Iterator[WordFault]:
     """Yield the figures of a text that aren't the offer's; `own` are the template's own words."""
     if expected.kind is None:
         return
+    text, own = _DIRECTIONS.sub("", text), _DIRECTIONS.sub("", own)
     yield from _percents(text, own, expected, part)
     yield from _amounts(text, own, expected, part)
     bargains = wrong_bargains(text, expected.kind, expected.percents, is_limited=expected.is_limited)

@@ -10,7 +10,12 @@ from functools import lru_cache
 BLANK = r"[ \u00a0\u2009\u202f]"
 """A blank as languages put it into numbers and before signs: also one that keeps a line together."""
 
-NUMBER = rf"\d{{1,3}}(?:(?:{BLANK}|[.,'’])\d{{3}})+(?:[.,]\d{{1,3}})?|\d+(?:[.,]\d{{1,3}})?"
+_THOUSANDS = rf"(?:{BLANK}|[.,'’٬،])"
+NUMBER = (
+    rf"\d{{1,3}}(?:{_THOUSANDS}\d{{3}})+(?:[.,٫]\d{{1,3}})?"
+    r"|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{1,3})?"  # 1,23,456.00 in India
+    r"|\d+(?:[.,٫]\d{1,3})?"
+)
 """A number in digits, with the signs of any language."""
 
 _TO_NINETEEN = {
@@ -96,7 +101,7 @@ def number_words_before(text: str, end: int) -> tuple[int, int] | None:
 @lru_cache(maxsize=1_000)
 def readings(written: str) -> frozenset[Decimal]:
     """Return what a number may mean, with the signs of any language: `1.234,50`, `1 234.50`, `7,5`; `5.005` can mean two."""
-    digits = re.sub(rf"{BLANK}|['’]", "", written)
+    digits = re.sub(rf"{BLANK}|['’٬،]", "", written).replace("٫", ".")
     last = max(digits.rfind("."), digits.rfind(","))
     whole, fraction = (digits[:last], digits[last + 1 :]) if last >= 0 else (digits, "")
     whole = re.sub(r"[.,]", "", whole)

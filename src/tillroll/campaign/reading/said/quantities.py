@@ -17,7 +17,7 @@ _PERCENT_WORDS = (
 _PERCENT = re.compile(rf"[%％٪]|(?<![^\W\d_])(?:{_PERCENT_WORDS})(?!\w)", re.IGNORECASE)
 _PERCENT_FIRST = re.compile(r"\s?(\d+(?:[.,]\d+)?)(?![\w%])")
 _ROUND = r"(?:[.,](?:-{1,2}|[–—]))?"  # `5.-`, `5,--`
-_BEFORE = re.compile(rf"(?<![\w.,#/=&])(?<!\w-)({NUMBER}){_ROUND}(?:{BLANK}|-)?$")
+_BEFORE = re.compile(rf"(?<![\w.,٬،٫#/=&])(?<!\w-)({NUMBER}){_ROUND}(?:{BLANK}|-)?$")
 _AFTER = re.compile(rf"{BLANK}?({NUMBER}){_ROUND}(?![\w%])")
 _NEAR = 40  # characters before a sign that may be its number
 
@@ -38,6 +38,28 @@ SIGNS: dict[str, tuple[str, ...]] = {
     "kr": ("SEK", "NOK", "DKK", "ISK"),
     "lei": ("RON",),
     "R$": ("BRL",),
+    "US$": ("USD",),
+    "$US": ("USD",),
+    "£GB": ("GBP",),
+    "UK£": ("GBP",),
+    "$CA": ("CAD",),
+    "$AU": ("AUD",),
+    "CA$": ("CAD",),
+    "A$": ("AUD",),
+    "AU$": ("AUD",),
+    "NZ$": ("NZD",),
+    "HK$": ("HKD",),
+    "MX$": ("MXN",),
+    "JP¥": ("JPY",),
+    "CN¥": ("CNY",),
+    "￥": ("JPY", "CNY"),
+    "元": ("CNY",),
+    "円": ("JPY",),
+    "원": ("KRW",),
+    "TL": ("TRY",),
+    "kr.": ("DKK",),
+    "грн": ("UAH",),
+    "руб.": ("RUB",),
 }
 _CODES = (
     "EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON",
