@@ -110,7 +110,7 @@ def plan(
     else:
         presentation.show()
         if services.settings.mail_via is None:
-            out().print(f"\n[yellow]{say_nothing_leaves()}[/]")
+            out().print(f"\n{say_nothing_leaves()}", style="yellow")
     if presentation.refused:
         raise click.exceptions.Exit(1)
 
