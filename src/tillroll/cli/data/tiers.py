@@ -53,7 +53,9 @@ def tiers(as_json: bool) -> None:
     if not is_ready:
         out().print("Orders are still being read and counted, so these figures are not final.")
     if waiting:
-        out().print(f"{count_of(waiting, 'customer')} to be brought into the store's group of their tier.")
+        out().print(
+            f"Still to be brought into the store's group of their tier: {count_of(waiting, 'customer')}."
+        )
     if counting is not None and counting.group_trouble:
         out().print(Text(counting.group_trouble, style="yellow"))
 
