@@ -22,9 +22,10 @@ from tillroll.campaign.language.crm import CrmEventState, CrmKind, CrmRules
 from tillroll.crm.choose import CrmAccess
 from tillroll.crm.turn import tell_crm
 from tillroll.ecwid.http.hosts import AllowedHosts
-from tillroll.ledger.crm.events import count_events, tell_erasure
+from tillroll.ledger.crm.events import count_events, set_aside_events, tell_erasure
 from tillroll.ledger.crm.feeds import PushState, load_push
 from tillroll.ledger.engine import open_engine, reading, upsert, writing
+from tillroll.ledger.faults.rows import list_faults
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import crm_events, forgotten, order_items, orders
 
@@ -252,6 +253,22 @@ def test_a_refused_event_is_set_aside_and_holds_up_its_own_customer_alone(shop: 
     assert (counts.waiting, counts.set_aside) == (0, 1)
     tries = sum(b'"BAD"' in body and len(json.loads(body)["events"]) == 1 for _, body in crm.posts)
     assert tries == 5
+
+
+def test_an_event_that_cant_be_written_costs_its_neighbours_nothing(shop: Shop, crm: Crm) -> None:
+    shop.turn(by_hook(crm))
+    for number in (1, 2, 3):
+        shop.order(f"A{number}", number)
+    with writing(shop.ledger) as connection:
+        broken = crm_events.c.subject == "A2"
+        connection.execute(sa.update(crm_events).where(broken).values(facts={"total": "much"}))
+    shop.turn(by_hook(crm))
+    assert [event["data"]["order"] for event in crm.taken] == ["A1", "A3"]
+    assert shop.states() == ["sent", "set_aside", "sent"]
+    with reading(shop.ledger) as connection:
+        (fault,) = list_faults(connection, shop.store_id, now=shop.clock.now())
+        (aside,) = set_aside_events(connection, shop.store_id, most=9)
+    assert fault.reference in aside.reason
 
 
 def test_a_receiver_that_refuses_everything_is_held(on_sqlite: Shop, crm: Crm) -> None:

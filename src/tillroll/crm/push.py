@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.language.crm import CRM_ERASURES, CrmEventState, CrmKind, CrmRules
+from tillroll.campaign.states import ItemKind, Stage
 from tillroll.clock import Clock
 from tillroll.crm.compose import ComposedEvent, compose
 from tillroll.crm.receiver import EventBatch, Receiver
@@ -22,6 +23,7 @@ from tillroll.ledger.crm.events import (
     CrmEvent,
     count_waiting_history,
     leaving_events,
+    move_events,
     remove_events,
     remove_old,
     waiting_events,
@@ -30,8 +32,10 @@ from tillroll.ledger.crm.expiry import add_expired_piece
 from tillroll.ledger.crm.feeds import CrmFeed, change_push, list_feeds, load_push
 from tillroll.ledger.crm.history import add_history_piece
 from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.faults.pieces import write_pieces
+from tillroll.ledger.faults.rows import FaultyItem
 from tillroll.ledger.people.forgotten import forgotten_among
-from tillroll.ledger.records import Store
+from tillroll.ledger.records import ItemFault, Store
 from tillroll.ledger.tables import crm_events
 
 log = structlog.get_logger("tillroll.crm")
@@ -101,30 +105,49 @@ def _came_further(connection: Connection, feed: CrmFeed) -> bool:
 
 
 def _claim(push: CrmPush, receiver: Receiver) -> EventBatch | None:
-    """Return the batch that leaves next, recorded with its text; first of all the one that was leaving already."""
-    store = push.store
+    """Return the batch that leaves next, recorded with its text; first of all the one that was leaving already.
+
+    An event that can't be written as JSON is set aside with a fault, and the others leave.
+    """
     with reading(push.engine) as connection:
-        leaving = leaving_events(connection, store.id)
-        if not leaving and not _next_events(connection, push, most=1):
-            return None
-    if leaving:
-        return EventBatch(store=store.ecwid_id, number=leaving[0].batch or 0, events=_as_composed(leaving))
-    with writing(push.engine) as connection:
-        chosen = _choose_events(connection, push, receiver)
-        numbers = {event.customer_id for event in chosen if event.customer_id is not None}
-        erased = forgotten_among(connection, store.id, numbers)
-        pointless = [event for event in chosen if event.customer_id in erased and event.kind != CRM_ERASURES]
-        remove_events(connection, [event.id for event in pointless])
-        chosen = [event for event in chosen if event not in pointless]
-        if not chosen:
-            return EventBatch(store=store.ecwid_id, number=0, events=())
-        state = load_push(connection, store.id)
-        composed = compose(connection, store, chosen, now=push.clock.now(), last_sequence=state.last_sequence)
-        number = state.last_batch + 1
-        _record(connection, composed, number)
-        last = max(state.last_sequence, *(event.sequence for event in composed))
-        change_push(connection, store.id, last_sequence=last, last_batch=number)
-    return EventBatch(store=store.ecwid_id, number=number, events=composed)
+        leaving = leaving_events(connection, push.store.id)
+        chosen = [] if leaving else _choose_events(connection, push, receiver)
+        number = load_push(connection, push.store.id).last_batch + 1
+    if not leaving and not chosen:
+        return None
+    if not leaving:
+        write_pieces(
+            push.engine,
+            chosen,
+            lambda connection, some: _record(connection, push, some, number),
+            name=lambda event: _item(push, event),
+            stage=Stage.CRM,
+            now=push.clock.now(),
+            for_good=True,
+            also=lambda connection, failed: _set_aside(connection, push, failed),
+        )
+        with reading(push.engine) as connection:
+            leaving = leaving_events(connection, push.store.id)
+    events = [
+        ComposedEvent(id=event.id, sequence=event.sequence or 0, key=event.event_key, body=event.body)
+        for event in leaving
+    ]
+    return EventBatch(
+        store=push.store.ecwid_id, number=leaving[0].batch or 0 if leaving else number, events=events
+    )
+
+
+def _item(push: CrmPush, event: CrmEvent) -> FaultyItem:
+    return FaultyItem(store_id=push.store.id, kind=ItemKind.ROW, name=f"crm_events {event.id}")
+
+
+def _set_aside(connection: Connection, push: CrmPush, failed: Sequence[tuple[CrmEvent, ItemFault]]) -> None:
+    """Set aside what can't be written as JSON; `tillroll faults` has the details."""
+    for event, fault in failed:
+        reason = f"it can't be told: fault {fault.reference}"
+        move_events(
+            connection, [event.id], to=CrmEventState.SET_ASIDE, reason=reason, settled_at=push.clock.now()
+        )
 
 
 def _choose_events(connection: Connection, push: CrmPush, receiver: Receiver) -> list[CrmEvent]:
@@ -145,15 +168,23 @@ def _next_events(connection: Connection, push: CrmPush, *, most: int) -> list[Cr
     return waiting_events(connection, push.store.id, now=push.clock.now(), most=most, history_only=history)
 
 
-def _as_composed(events: Sequence[CrmEvent]) -> list[ComposedEvent]:
-    return [
-        ComposedEvent(id=event.id, sequence=event.sequence or 0, key=event.event_key, body=event.body)
-        for event in events
-    ]
-
-
-def _record(connection: Connection, composed: Sequence[ComposedEvent], number: int) -> None:
-    """Record what leaves, before it does."""
+def _record(connection: Connection, push: CrmPush, events: Sequence[CrmEvent], number: int) -> None:
+    """Record what leaves as the batch with this number, before it does. What is about erased customers is removed instead."""
+    store_id = push.store.id
+    numbers = {event.customer_id for event in events if event.customer_id is not None}
+    erased = forgotten_among(connection, store_id, numbers)
+    pointless = [event for event in events if event.customer_id in erased and event.kind != CRM_ERASURES]
+    remove_events(connection, [event.id for event in pointless])
+    state = load_push(connection, store_id)
+    composed = compose(
+        connection,
+        push.store,
+        [event for event in events if event not in pointless],
+        now=push.clock.now(),
+        last_sequence=state.last_sequence,
+    )
+    if not composed:
+        return
     update = (
         sa.update(crm_events)
         .where(crm_events.c.id == sa.bindparam("event_id"))
@@ -170,6 +201,8 @@ def _record(connection: Connection, composed: Sequence[ComposedEvent], number: i
         for each in composed
     ]
     connection.execute(update, rows)
+    last = max(state.last_sequence, *(event.sequence for event in composed))
+    change_push(connection, store_id, last_sequence=last, last_batch=number)
 
 
 def _hand_over(push: CrmPush, receiver: Receiver, batch: EventBatch) -> datetime | None:

@@ -26,7 +26,7 @@ def keep_crm_notice(people: ShopPeople) -> None:
         since = load_push(connection, store.id).trouble_since
         aside = set_aside_events(connection, store.id, most=1)
         topics = [f"held {since.isoformat()}"] if since is not None and now - since >= _LONG else []
-        topics += [f"set aside {event.event_key}" for event in aside]
+        topics += [f"set aside {event.id}" for event in aside]
         new = [topic for topic in topics if not is_kept(connection, store.id, NoticeKind.CRM, topic)]
         addresses = people.addresses(connection, NoticeKind.CRM) if new else []
         report = load_report(connection, store.id) if addresses else None
