@@ -26,7 +26,9 @@ _WORK = {
     Stage.TIERS: "following loyalty tiers",
     Stage.CONSENT: "telling the store who unsubscribed",
     Stage.PRIVACY: "forgetting the recipients of old runs",
+    Stage.AUDIT: "keeping the audit's head in the store",
     Stage.NOTICES: "telling people of the shop",
+    Stage.CRM: "telling the CRM",
     Stage.CATALOGUE: "importing a catalogue",
 }
 
