@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from tests.shop import NOW
 from tests.store import turn
 from tests.track.room import call
-from tests.track.tiers_room import BY_SPEND, order, rules, write
+from tests.track.test_orders_in_any_order import dying
+from tests.track.tiers_room import BY_SPEND, changes, order, rules, write
 from tillroll.campaign.figures.tiers import GroupMoveOutcome
 from tillroll.ledger.engine import reading, upsert, writing
 from tillroll.ledger.mirror import reach
@@ -159,3 +160,20 @@ def test_groups_that_the_file_begins_to_name_or_renames_are_taken_over(
     record_tiers(engine, store_id=1, rules=rules(renamed))
     keep(worker)
     assert groups_of(worker, ids[:4]) == ["Argent", "Argent", "Trade", "General"]
+
+
+def test_a_worker_that_dies_anywhere_brings_everybody_into_their_group(
+    worker: StoreWorker, ids: list[int]
+) -> None:
+    engine = worker.services.engine
+    for customer_id in ids[:2]:
+        spend(worker, customer_id, "120")
+    for transaction in range(1, 14):
+        with dying(engine, transaction):
+            follow_tiers(engine, store_id=1, now=NOW)
+            keep_groups(worker.session, until=soon(worker))
+    keep(worker)
+    assert groups_of(worker, ids[:2]) == ["Silver club", "Silver club"]
+    assert [change[1:3] for change in changes(engine, 1)] == [("", "silver")] * 2
+    assert len(outcomes(worker)) == 2
+    assert set(outcomes(worker)) <= {GroupMoveOutcome.MOVED, GroupMoveOutcome.IN_STEP}
