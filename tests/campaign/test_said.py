@@ -221,7 +221,7 @@ def test_a_day_that_may_be_another_one_is_a_warning() -> None:
     [
         ("15% off everything", CERTAIN), ("15 % auf alles", CERTAIN), ("-15% sur tout le site", CERTAIN),
         ("15% su tutto", CERTAIN),
-        ("15 % en toda la tienda", CERTAIN), ("15 % na vse", CERTAIN), ("15% off, whatever you choose", CERTAIN),
+        ("15 % en toda la tienda", CERTAIN), ("15 % na vse", CERTAIN), ("15% off, whatever you choose", PERHAPS),
         ("15% off everything in our tea range", CERTAIN), ("a sitewide discount", CERTAIN),
         ("thank you for everything, based on everything you wrote", FINE), ("Wir freuen uns auf alles Neue", FINE),
     ],

@@ -70,6 +70,8 @@ _ALL = r"""
     en\stodo(?!\sel)|en\stod[oa]\s(?:el|la)\s(?:sitio|tienda|catálogo|web)|lo\sque\s(?:elijas|elija|quieras|quiera)
     na\svse|na\sceloten\sasortiment|na\svso\sponudbo|karkoli\sizbere\w+
 """
+_CHOICE = re.compile(r"whatever|everything\syou|was\s|quoi\s|qualunque|lo\s|karkoli", re.IGNORECASE)
+"""How “whatever you choose” begins, which may be meant of the goods that the e-mail names."""
 _OFF = re.compile(
     r"[%٪€$£\d\x1f]|(?<!\w)(?:off|discount|sav(?:e|ings?)|rabatt|gutschein|spare\w*|percent|prozent|remise|réduction|sconto|descuento|"
     r"popust\w?)",
@@ -127,7 +129,8 @@ def _bargains(text: str) -> Iterator[Bargain]:
                 - 1
             ]
             standing = kind is BargainKind.SHIPPING and _STANDING.search(line) is not None
-            yield Bargain(kind=kind, words=words, is_certain=kind is not BargainKind.GIFT and not standing)
+            loose = kind is BargainKind.GIFT or _CHOICE.match(words) is not None
+            yield Bargain(kind=kind, words=words, is_certain=not loose and not standing)
 
 
 def _is_several(match: re.Match[str]) -> bool:
