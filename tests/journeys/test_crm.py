@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from tests.journeys.path import agree, finish, go_on, outbox, start
 from tests.journeys.steps import see_orders
+from tests.shop import run_row
 from tests.store import buy
 from tillroll.campaign.language.crm import CrmKind, CrmRules
 from tillroll.campaign.states import CodeState
-from tillroll.ledger.tables import codes
+from tillroll.ledger.tables import audit, codes
 from tillroll.loop.advance import StoreWorker
 from tillroll.sandbox.serve import Sandbox
 from tillroll.wiring import Services
@@ -41,6 +42,10 @@ def test_codes_and_the_order_that_uses_one_are_told(
         live = list(connection.scalars(sa.select(codes.c.code).where(codes.c.state == CodeState.LIVE)))
     assert sorted(issued) == sorted(live)
     assert len(issued) == progress.planned
+    assert run_row(services.engine, 1).revealed_at is not None, "so none is given to somebody else"
+    with services.engine.connect() as connection:
+        shown = sa.select(audit.c.body).where(audit.c.action == "codes.revealed")
+        assert list(connection.scalars(shown)) == ['{"to":"crm"}']
     (used,) = [event for event in events if event["type"] == "code.used"]
     person = used["customer"]["id"]
     theirs = [

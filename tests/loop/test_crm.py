@@ -10,16 +10,19 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tests.crm.receiver import Mood, crm_server
+from tests.crm.receiver import SECRET, Mood, crm_server
 from tests.crm.test_push import Shop
 from tests.loop.test_notices import Desk
 from tests.send.room import nowhere
 from tests.shop import ANA, NOW
 from tillroll.campaign.language.crm import CrmKind, CrmRules
+from tillroll.crm.choose import open_receiver
+from tillroll.errors import Misconfigured
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import stores
-from tillroll.loop.crm import push_changes
+from tillroll.loop.crm import crm_access, push_changes
 from tillroll.loop.stages.store_worker import StoreWorker
+from tillroll.settings import LIVE, SANDBOX, Settings
 from tillroll.track.connect import FENCED
 
 
@@ -78,3 +81,16 @@ def test_a_copied_ledger_pushes_nothing(shop: Shop, tmp_path: Path) -> None:
     push()
     shop.order("A2")
     assert push(), "the CRM can be told while the store's API is away"
+
+
+def test_a_sandbox_pushes_to_no_real_crm() -> None:
+    rules = CrmRules(webhook="https://crm.shop.example/tillroll")
+    settings = Settings(environment=SANDBOX, crm_secret=SECRET)
+    with pytest.raises(Misconfigured, match="not one of the hosts"):
+        open_receiver(rules, crm_access(settings))
+    for allowed in (replace(settings, hosts=("crm.shop.example",)), replace(settings, environment=LIVE)):
+        open_receiver(rules, crm_access(allowed)).close()
+    at_home = CrmRules(webhook="http://127.0.0.1:9/tillroll")
+    open_receiver(at_home, crm_access(settings)).close()
+    with pytest.raises(Misconfigured, match="not encrypted"):
+        open_receiver(at_home, crm_access(replace(settings, environment=LIVE)))

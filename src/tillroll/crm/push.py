@@ -31,6 +31,7 @@ from tillroll.ledger.crm.events import (
 from tillroll.ledger.crm.expiry import add_expired_piece
 from tillroll.ledger.crm.feeds import CrmFeed, change_push, list_feeds, load_push
 from tillroll.ledger.crm.history import add_history_piece
+from tillroll.ledger.crm.revealed import note_told
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.faults.pieces import write_pieces
 from tillroll.ledger.faults.rows import FaultyItem
@@ -185,6 +186,8 @@ def _record(connection: Connection, push: CrmPush, events: Sequence[CrmEvent], n
     )
     if not composed:
         return
+    told = {int(event.subject) for event in events if event.kind == CrmKind.CODES}
+    note_told(connection, told, push.clock.now())
     update = (
         sa.update(crm_events)
         .where(crm_events.c.id == sa.bindparam("event_id"))

@@ -13,10 +13,18 @@ from tillroll.loop.stages.store_worker import StoreWorker, slice_end
 from tillroll.settings import SANDBOX, Settings
 from tillroll.track.connect import FENCED
 
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 def crm_access(settings: Settings) -> CrmAccess:
-    """Return what this installation allows a CRM's rules. Private hosts are those that TILLROLL_HOSTS names."""
-    hosts = AllowedHosts(named=frozenset(settings.hosts), private=settings.environment == SANDBOX)
+    """Return what this installation allows a CRM's rules. Private hosts are those that TILLROLL_HOSTS names.
+
+    A sandbox's customers are made up, and its files may be those of the real shop: it calls this machine and named hosts alone.
+    """
+    named = frozenset(settings.hosts)
+    hosts = AllowedHosts(named=named)
+    if settings.environment == SANDBOX:
+        hosts = AllowedHosts(named=named | _THIS_MACHINE, others=False, private=True)
     return CrmAccess(home=settings.home, secret=settings.crm_secret, hosts=hosts)
 
 
