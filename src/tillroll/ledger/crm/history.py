@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.language.crm import CrmKind
+from tillroll.campaign.language.crm import CrmEventState, CrmKind
 from tillroll.ledger.captures.changes import CAPTURES, Capture
 from tillroll.ledger.captures.triggers import EVENT_COLUMNS, event_query
 from tillroll.ledger.crm.feeds import CrmFeed, change_feed, may_read_history
@@ -78,18 +78,23 @@ def _next_stretch(connection: Connection, store_id: int, capture: Capture, after
 
 
 def _insert(connection: Connection, stretch: _Stretch) -> str:
+    """Return the statement that adds a stretch's events. All that has changed meanwhile waits behind the history.
+
+    What waits is read once, by its index: PostgreSQL has no statistics yet, and would look through all events for each row.
+    """
     capture, key = stretch.capture, stretch.key
     told = (
-        f"select 1 from crm_events as e where e.store_id = n.store_id and e.kind = '{capture.kind}'"  # noqa: S608
-        f" and e.subject = {capture.subject.format(n='n')} and e.change = ({capture.change.format(n='n')})"
+        "select e.subject, e.change from crm_events as e where e.store_id = :store_id"  # noqa: S608
+        f" and e.state = '{CrmEventState.WAITING}' and e.rank = 1 and e.kind = '{capture.kind}'"
     )
+    new = f"({capture.subject.format(n='n')}, ({capture.change.format(n='n')})) not in ({told})"
     query = event_query(
         capture,
         connection.dialect.name,
         new="n",
         old="n",
         rows=f"from {capture.of.name} as n",
-        where=f"n.store_id = :store_id and n.{key} > :after and n.{key} <= :upto and not exists ({told})",
+        where=f"n.store_id = :store_id and n.{key} > :after and n.{key} <= :upto and {new}",
     )
     return (
         f"insert into crm_events ({EVENT_COLUMNS}, rank) select q.*, 0 from ({query} order by n.{key}) as q"  # noqa: S608
