@@ -227,7 +227,7 @@ def test_urgent_codes_do_not_wait_for_a_long_change(
     big = add_live_codes(services, client)
     few = book_of(winback=campaign_text("winback").replace("limit: 50000", "limit: 3"))
     run_id = start(worker, book=few)
-    turn(sandbox, batch_pause=0.5)
+    turn(sandbox, batch_pause=3.0)  # the change takes 36 seconds, however busy the machine is
     change = have(services, ChangeKind.PAUSE, big)
     go_on(worker, until=lambda: line_of(services, change).total > 0)
     agree(services, run_id)

@@ -51,6 +51,7 @@ def dispatch(
         methods.add(route.method)
         if route.method == method:
             if route.scope in store.switches.missing_scopes:
+                store.counters["missing_scope"] += 1
                 raise lacking(store, route.scope)
             ids = tuple(decode(part) for part in match.groups())
             call = Call(store=store, ids=ids, query=query, body=read_body())

@@ -30,7 +30,8 @@ _AREAS = {
 
 
 def _counters() -> dict[str, int]:
-    return {"requests": 0, "batch_inner": 0, "dropped": 0, "revoked_token": 0, "unknown_token": 0}
+    kinds = ("requests", "batch_inner", "dropped", "missing_scope", "revoked_token", "unknown_token")
+    return dict.fromkeys(kinds, 0)
 
 
 @dataclass(kw_only=True)

@@ -136,6 +136,9 @@ class Crew:
         self._busy = 0
         self._asked: list[_Asked] = []  # threads that wait for an answer
         self._ended_at: Counter[int] = Counter()  # how many connections ended at a message
+        self._ended_new_at: Counter[int] = (
+            Counter()
+        )  # those that had served none: a used one may just be used up
         self._next_at = 0.0
         self._is_closed = False
         self._why_stopped: Callable[[Outgoing], Delivery] | None = None  # the outcome of all that are left
@@ -222,8 +225,11 @@ class Crew:
             self._why_stopped = self._trade.hung
             return self._trade.hung(done.message)
         self._trade.note_end(done.served)
-        self._ended_at[done.message.message_id] += 1
-        if self._ended_at[done.message.message_id] >= _MOST_CONNECTIONS_AT_A_MESSAGE:
+        message_id = done.message.message_id
+        self._ended_at[message_id] += 1
+        self._ended_new_at[message_id] += not done.served
+        most = _MOST_CONNECTIONS_AT_A_MESSAGE
+        if self._ended_new_at[message_id] >= most or self._ended_at[message_id] >= most + self._most:
             return self._trade.ended_twice(done.message)
         self._waiting.appendleft(done.message)
         return None
