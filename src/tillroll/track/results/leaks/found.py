@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -44,6 +44,31 @@ class Leak:
     shown: tuple[LeakedUse, ...]  # the first of them
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A leak as it was found, by the use that showed it."""
+
+    leak_id: int
+    kind: LeakKind
+    campaign: str
+    found_at: datetime
+    redemption_id: int
+    code_id: int
+    order_id: str
+    at: datetime
+
+    def with_uses(self, uses: int, cost: Decimal, shown: Iterable[LeakedUse]) -> Leak:
+        return Leak(
+            leak_id=self.leak_id,
+            kind=self.kind,
+            campaign=self.campaign,
+            found_at=self.found_at,
+            uses=uses,
+            cost=cost,
+            shown=tuple(shown),
+        )
+
+
 def list_leaks(
     connection: Connection,
     store_id: int,
@@ -62,8 +87,27 @@ def list_leaks(
         query = query.where(leaks.c.campaign == campaign)
     if before is not None:
         query = query.where(leaks.c.id < before)
-    rows = connection.execute(query.order_by(leaks.c.id.desc()).limit(limit)).all()
-    return [_leak(connection, store_id, row) for row in rows]
+    found = [
+        _Found(
+            leak_id=row.id,
+            kind=LeakKind(row.kind),
+            campaign=row.campaign,
+            found_at=row.found_at,
+            redemption_id=row.redemption_id,
+            code_id=row.code_id,
+            order_id=row.order_id,
+            at=row.at,
+        )
+        for row in connection.execute(query.order_by(leaks.c.id.desc()).limit(limit))
+    ]
+    single = [each.redemption_id for each in found if each.kind is LeakKind.OTHER_BUYER]
+    alone = _uses(connection, redemptions.c.id.in_(single))  # most leaks are one order: one query for all
+    return [
+        each.with_uses(1, alone[each.redemption_id].discount, [alone[each.redemption_id]])
+        if each.kind is LeakKind.OTHER_BUYER and each.redemption_id in alone
+        else _of_several(connection, store_id, each)
+        for each in found
+    ]
 
 
 def every_leak(connection: Connection, store_id: int, *, campaign: str | None = None) -> Iterator[Leak]:
@@ -74,59 +118,58 @@ def every_leak(connection: Connection, store_id: int, *, campaign: str | None = 
         before = page[-1].leak_id
 
 
-def _leak(connection: Connection, store_id: int, row: sa.Row[Any]) -> Leak:
-    ids = _uses_of(connection, store_id, row)
-    of_leak = redemptions.c.id.in_(ids)
+def _of_several(connection: Connection, store_id: int, found: _Found) -> Leak:
+    of_leak = redemptions.c.id.in_(_uses_of(connection, store_id, found))
     total = sa.func.sum(redemptions.c.discount, type_=redemptions.c.discount.type)
     uses, cost = connection.execute(sa.select(sa.func.count(), total).where(of_leak)).one()
-    columns = (redemptions.c.order_id, redemptions.c.discount, redemptions.c.at, codes.c.code, orders.c.email)
+    shown = _uses(connection, of_leak, most=_MOST_SHOWN)
+    return found.with_uses(int(uses), cost or Decimal(0), shown.values())
+
+
+def _uses(
+    connection: Connection, of_leak: sa.ColumnElement[bool], *, most: int | None = None
+) -> dict[int, LeakedUse]:
+    """Return the first uses of leaks by the number of their redemption."""
+    columns = (redemptions.c.id, redemptions.c.order_id, redemptions.c.discount, redemptions.c.at)
     same = sa.and_(orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id)
-    shown = (
-        sa.select(*columns, recipients.c.email.label("given_to"))
+    query = (
+        sa.select(*columns, codes.c.code, orders.c.email, recipients.c.email.label("given_to"))
         .select_from(redemptions)
         .join(codes, codes.c.id == redemptions.c.code_id)
         .join(orders, same)
         .outerjoin(recipients, recipients.c.id == codes.c.recipient_id)
         .where(of_leak)
         .order_by(redemptions.c.id)
-        .limit(_MOST_SHOWN)
+        .limit(most)
     )
-    return Leak(
-        leak_id=row.id,
-        kind=LeakKind(row.kind),
-        campaign=row.campaign,
-        found_at=row.found_at,
-        uses=int(uses),
-        cost=cost or Decimal(0),
-        shown=tuple(
-            LeakedUse(
-                order_id=one.order_id,
-                code=one.code,
-                given_to=one.given_to or "",
-                email=one.email,
-                discount=one.discount,
-                at=one.at,
-            )
-            for one in connection.execute(shown)
-        ),
-    )
+    return {
+        row.id: LeakedUse(
+            order_id=row.order_id,
+            code=row.code,
+            given_to=row.given_to or "",
+            email=row.email,
+            discount=row.discount,
+            at=row.at,
+        )
+        for row in connection.execute(query)
+    }
 
 
-def _uses_of(connection: Connection, store_id: int, row: sa.Row[Any]) -> sa.Select[Any]:
+def _uses_of(connection: Connection, store_id: int, found: _Found) -> sa.Select[Any]:
     """Return a query for the uses that belong to a leak, as they are now."""
     use = strange_uses(store_id, redemptions.c.id)
-    match LeakKind(row.kind):
+    match found.kind:
         case LeakKind.OTHER_BUYER:
-            return sa.select(redemptions.c.id).where(redemptions.c.id == row.redemption_id)
+            return sa.select(redemptions.c.id).where(redemptions.c.id == found.redemption_id)
         case LeakKind.MANY_BUYERS:
-            return use.where(redemptions.c.code_id == row.code_id)
+            return use.where(redemptions.c.code_id == found.code_id)
         case LeakKind.MANY_CODES:
-            of_order = (orders.c.store_id == store_id, orders.c.order_id == row.order_id)
+            of_order = (orders.c.store_id == store_id, orders.c.order_id == found.order_id)
             buyer = connection.scalars(sa.select(orders.c.buyer).where(*of_order)).one()
-            return use.where(*of_buyer([buyer]), redemptions.c.id >= row.redemption_id)
+            return use.where(*of_buyer([buyer]), redemptions.c.id >= found.redemption_id)
         case LeakKind.BURST:
-            start = hour_of(row.at)
-            here = in_time(store_id, row.campaign, start, start + timedelta(hours=1))
+            start = hour_of(found.at)
+            here = in_time(store_id, found.campaign, start, start + timedelta(hours=1))
             return sa.select(leak_checks.c.redemption_id).where(*here)
 
 
