@@ -43,7 +43,7 @@ def test_rows_are_written_as_csv_and_json(shop: str, tmp_path: Path) -> None:
     assert export(shop, tmp_path, "days", "days.jsonl", "--format", "jsonl").returncode == 0
     day = json.loads((tmp_path / "days.jsonl").read_text(encoding="utf-8"))
     assert (day["day"], day["orders"], day["revenue"]) == ("2026-11-23", 1, "30.10")
-    for what in ("messages", "runs", "orders"):
+    for what in ("messages", "runs", "orders", "leaks"):
         assert len(export(shop, tmp_path, what).stdout.splitlines()) == 2
 
 

@@ -11,10 +11,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from tests.ledger.test_older_ledgers import ledger_of_version
 from tests.shop import NOW, ROOT, planned_run
+from tillroll.campaign.states import LeakKind
 from tillroll.ledger import migrate
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.stores import load_store
-from tillroll.ledger.tables import codes, customers, messages, orders, recipients, redemptions
+from tillroll.ledger.tables import codes, customers, leaks, messages, orders, recipients, redemptions
 from tillroll.ledger.views.definitions import REPORT_VIEWS
 from tillroll.track.results.sums import keep_sums
 
@@ -80,9 +81,13 @@ def fill(engine: Engine) -> int:
             "payment_status": "PAID",
             "at": NOW,
         }
-        connection.execute(
-            sa.insert(redemptions).values(store_id=store_id, run_id=run_id, code_id=code_id, **use)
-        )
+        redemption_id = connection.execute(
+            sa.insert(redemptions)
+            .values(store_id=store_id, run_id=run_id, code_id=code_id, **use)
+            .returning(redemptions.c.id)
+        ).scalar_one()
+        leak = {"campaign": "winback", "kind": LeakKind.OTHER_BUYER, "found_at": NOW}
+        connection.execute(sa.insert(leaks).values(store_id=store_id, redemption_id=redemption_id, **leak))
     with reading(engine) as connection:
         store = load_store(connection, store_id)
     keep_sums(engine, store)
@@ -113,6 +118,9 @@ def test_the_views_tell_what_happened_and_nothing_of_a_person(ledger: Engine) ->
         assert Decimal(str(rows[name]["revenue"])) == Decimal("30.1")
         assert Decimal(str(rows[name]["discount"])) == Decimal("4.55")
     assert str(rows["report_campaign_days"]["day"]) == "2026-11-23"
+    leak = rows["report_leaks"]
+    assert (leak["run"], leak["order_id"], leak["kind"]) == (run_id, "O1", "other_buyer")
+    assert Decimal(str(leak["discount"])) == Decimal("4.55")
     assert rows["report_orders"]["uses_our_code"] == rows["report_codes"]["used_orders"] == 1
     told = str(rows)
     assert not [text for text in ("BACKSECRET9", "nina@mail.example", *map(str, people)) if text in told]

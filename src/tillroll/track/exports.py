@@ -21,6 +21,7 @@ from tillroll.ledger.tables.types import UtcDateTime
 from tillroll.ledger.views.definitions import (
     CAMPAIGN_DAYS,
     CODES,
+    LEAKS,
     MESSAGES,
     ORDERS,
     REDEMPTIONS,
@@ -52,6 +53,7 @@ SUBJECTS = {
     "days": ExportSubject(view=CAMPAIGN_DAYS, order=("day", "campaign"), since="day"),
     "runs": ExportSubject(view=RUNS, order=("run",), since="changed_at"),
     "orders": ExportSubject(view=ORDERS, order=("order_id",), since="updated_at"),
+    "leaks": ExportSubject(view=LEAKS, order=("leak_id",), since="found_at"),
 }
 
 _TYPES: dict[ColumnKind, sa.types.TypeEngine[Any]] = {

@@ -55,6 +55,7 @@ def export(
       days         orders, revenue and discount by day and campaign
       runs         every run with its plan and what it earned
       orders       every order of the store that was read
+      leaks        every sign that a code was passed on (docs/leaks.md)
 
     \b
     Example:

@@ -188,4 +188,24 @@ ORDERS = ReportView(
     source="orders o join stores s on s.id = o.store_id",
 )
 
-REPORT_VIEWS = (CAMPAIGN_DAYS, RUNS, CODES, MESSAGES, REDEMPTIONS, ORDERS)
+LEAKS = ReportView(
+    name="report_leaks",
+    columns=_columns(
+        {
+            **_STORE,
+            "leak_id": (_NUMBER, "l.id"),
+            "campaign": (_TEXT, "l.campaign"),
+            "kind": (_TEXT, "l.kind"),
+            "found_at": (_MOMENT, "l.found_at"),
+            "run": (_NUMBER, "u.run_id"),
+            "code_id": (_NUMBER, "u.code_id"),
+            "order_id": (_TEXT, "u.order_id"),
+            "discount": (_AMOUNT, "u.discount"),
+            "ordered_at": (_MOMENT, "u.at"),
+            **_CURRENCY,
+        }
+    ),
+    source="leaks l join stores s on s.id = l.store_id join redemptions u on u.id = l.redemption_id",
+)
+
+REPORT_VIEWS = (CAMPAIGN_DAYS, RUNS, CODES, MESSAGES, REDEMPTIONS, ORDERS, LEAKS)
