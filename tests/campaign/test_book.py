@@ -202,3 +202,10 @@ def test_files_written_on_windows_are_read(change: Callable[[dict[str, bytes]], 
 def test_names_in_any_script_are_kept() -> None:
     files = changed(("title: We miss you", 'title: "חזרו אלינו 🎁 Pridi nazaj"'))
     assert parse_book(files).revisions["winback"].campaign.title == "חזרו אלינו 🎁 Pridi nazaj"
+
+
+def test_the_control_group_of_all_campaigns_names_campaigns_that_exist() -> None:
+    rules = b"share: 5%\nsince: 2026-12-01\nexempt: [winback, order-thank]\n"
+    files = {**sample_files(), "rules/holdout.yaml": rules}
+    (finding,) = [each for each in parse_book(files).findings if each.file == "rules/holdout.yaml"]
+    assert (finding.line, finding.problem) == (3, "there is no campaign order-thank")

@@ -56,7 +56,7 @@ from tillroll.campaign.sentences.advice import advice_on
 from tillroll.campaign.sentences.agreement import agreed_texts
 from tillroll.campaign.text.findings import Finding, nearest
 from tillroll.campaign.text.overlay import ENVIRONMENTS, extend, for_environment, named_environments
-from tillroll.campaign.text.source import Source
+from tillroll.campaign.text.source import Path, Source
 from tillroll.campaign.text.units import show_value
 from tillroll.errors import FaultyFiles
 
@@ -114,7 +114,7 @@ def parse_book(
     check_formats(reader)
     campaigns = _read_campaigns(reader)
     _advise_on_brand(reader)
-    _check_reports(reader, campaigns)
+    _check_names(reader, campaigns)
     read = {name: _revision(reader, path, name) for name, path in campaigns.items()}
     revisions = {name: revision for name, revision in read.items() if revision is not None}
     models = reader.models
@@ -235,18 +235,25 @@ def _advise_on_brand(reader: FolderReader) -> None:
             reader.warnings.append(Finding(file=path, line=1, column=1, key="", problem=lack))
 
 
-def _check_reports(reader: FolderReader, campaigns: Mapping[str, str]) -> None:
-    """Report campaigns of `rules/reports.yaml` that don't exist."""
-    rules: ReportRules = reader.models.get(REPORTS) or ReportRules()
+def _check_names(reader: FolderReader, campaigns: Mapping[str, str]) -> None:
+    """Report campaigns of `rules/reports.yaml` and `rules/holdout.yaml` that don't exist."""
+    if not reader.whole:
+        return
     known = sorted({*campaigns, *reader.elsewhere})
-    for at, weekly in enumerate(rules.weekly if reader.whole else ()):
-        for place, name in enumerate(weekly.campaigns):
+    weekly = (reader.models.get(REPORTS) or ReportRules()).weekly
+    holdout: StoreHoldout | None = reader.models.get(HOLDOUT)
+    lists: list[tuple[str, Path, tuple[str, ...]]] = [
+        (REPORTS, ("weekly", at, "campaigns"), each.campaigns) for at, each in enumerate(weekly)
+    ]
+    lists += [(HOLDOUT, ("exempt",), holdout.exempt)] if holdout is not None else []
+    for file, path, names in lists:
+        for place, name in enumerate(names):
             if name not in known:
-                keys = ("weekly", at, "campaigns", place)
-                finding = reader.sources[REPORTS].finding(
-                    keys, f"there is no campaign {name}", suggestion=nearest(name, known)
+                problem = f"there is no campaign {name}"
+                finding = reader.sources[file].finding(
+                    (*path, place), problem, suggestion=nearest(name, known)
                 )
-                reader.add(REPORTS, [finding])
+                reader.add(file, [finding])
 
 
 def _texts_of(reader: FolderReader, campaign: Campaign) -> Mapping[str, str]:
