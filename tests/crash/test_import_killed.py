@@ -224,8 +224,20 @@ def test_after_two_kills_amid_faults_the_store_equals_the_file_and_undo_restores
 
 @pytest.mark.slow
 def test_five_thousand_products_survive_the_same(
-    database_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
+    sqlite_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
+    many_survive(sqlite_url, tmp_path, record_property)
+
+
+@pytest.mark.once
+@pytest.mark.postgres
+def test_five_thousand_products_survive_the_same_on_postgresql(
+    postgresql_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    many_survive(postgresql_url, tmp_path, record_property)
+
+
+def many_survive(database_url: str, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     figures = survive(tmp_path, database_url, products=5_000, faults=MANY, patience=900)
     record_property("figures", str(figures))
     assert figures.memory_mb < 400

@@ -192,7 +192,7 @@ def test_each_slot_of_a_year_fires_once(sqlite: Engine, place: str) -> None:
     store_id = open_shop(sqlite, place, book_of(**texts), start)
     at = start
     while at < end:
-        at = min(end, at + timedelta(hours=5, minutes=29))
+        at = min(end, at + timedelta(hours=11, minutes=29))
         create_due_runs(sqlite, store_id=store_id, now=at)
     for name, (_, clock, days) in DAILY.items():
         made_slots = made(sqlite, name)
