@@ -242,6 +242,6 @@ def _share_compiled(engine: Engine) -> None:
 
     The key of what is compiled holds the dialect's identity, so the engines share the dialect as well.
     """
-    dialect, cache = _compiled.setdefault(engine.dialect.name, (engine.dialect, LRUCache(5_000)))
+    dialect, cache = _compiled.setdefault(engine.dialect.name, (engine.dialect, LRUCache(2_000)))
     engine.dialect = dialect
     engine.update_execution_options(compiled_cache=cache)
