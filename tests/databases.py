@@ -9,7 +9,7 @@ PostgreSQL takes a third of a second to copy a database, so there a worker has o
     ledger         an engine on `database_url`, disposed of after the test
 
 A test's run on PostgreSQL has the marker `again`. `make test` leaves these runs out, except in tests/ledger, where the databases
-differ; `make test-all` and `.ci/run` run all.
+differ; `.ci/run` leaves out those of the pages (marker `once`), whose queries the other rooms try; `make test-all` runs all.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from tests import postgres
 from tests.logs import remember_codes
 
 POSTGRESQL = "postgresql"
-AGAIN = "again"
+AGAIN, ONCE = "again", "once"
+_BOTH, _PAGES = "ledger", {"web", "security"}  # folders
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         drawn = getattr(item, "callspec", None)
-        if (
-            drawn is not None
-            and drawn.params.get("database_url") == POSTGRESQL
-            and "ledger" not in item.path.parts
-        ):
-            item.add_marker(AGAIN)
+        if drawn is None or drawn.params.get("database_url") != POSTGRESQL or _BOTH in item.path.parts:
+            continue
+        item.add_marker(AGAIN)
+        if _PAGES & {*item.path.parts} and item.get_closest_marker("slow") is None:
+            item.add_marker(ONCE)
 
 
 def migrate(url: str) -> None:
