@@ -27,7 +27,7 @@ BASES = [
 """Valid, active campaigns that extend no others."""
 
 AROUND = {
-    path: re.sub(r"campaigns: \[[a-z]+\]", "campaigns: [broken]", text)
+    path: re.sub(r"(campaigns|exempt): \[[a-z]+\]", r"\1: [broken]", text)
     for path, text in {**RULES, **LISTS, **TEMPLATES}.items()
 }
 """The names that such a campaign may use."""

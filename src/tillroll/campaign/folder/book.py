@@ -29,7 +29,7 @@ from tillroll.campaign.folder.folder_reader import (
     read_shared,
     tier_names,
 )
-from tillroll.campaign.folder.links import KnownNames, check_links
+from tillroll.campaign.folder.links import KnownNames, check_links, unknown_campaigns
 from tillroll.campaign.folder.uses import check_claims, check_confirmation, check_uses, without_link
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.frozen.revision import (
@@ -56,7 +56,7 @@ from tillroll.campaign.sentences.advice import advice_on
 from tillroll.campaign.sentences.agreement import agreed_texts
 from tillroll.campaign.text.findings import Finding, nearest
 from tillroll.campaign.text.overlay import ENVIRONMENTS, extend, for_environment, named_environments
-from tillroll.campaign.text.source import Path, Source
+from tillroll.campaign.text.source import Source
 from tillroll.campaign.text.units import show_value
 from tillroll.errors import FaultyFiles
 
@@ -240,20 +240,12 @@ def _check_names(reader: FolderReader, campaigns: Mapping[str, str]) -> None:
     if not reader.whole:
         return
     known = sorted({*campaigns, *reader.elsewhere})
-    weekly = (reader.models.get(REPORTS) or ReportRules()).weekly
+    for at, weekly in enumerate((reader.models.get(REPORTS) or ReportRules()).weekly):
+        path = ("weekly", at, "campaigns")
+        reader.add(REPORTS, unknown_campaigns(reader.sources[REPORTS], path, weekly.campaigns, known))
     holdout: StoreHoldout | None = reader.models.get(HOLDOUT)
-    lists: list[tuple[str, Path, tuple[str, ...]]] = [
-        (REPORTS, ("weekly", at, "campaigns"), each.campaigns) for at, each in enumerate(weekly)
-    ]
-    lists += [(HOLDOUT, ("exempt",), holdout.exempt)] if holdout is not None else []
-    for file, path, names in lists:
-        for place, name in enumerate(names):
-            if name not in known:
-                problem = f"there is no campaign {name}"
-                finding = reader.sources[file].finding(
-                    (*path, place), problem, suggestion=nearest(name, known)
-                )
-                reader.add(file, [finding])
+    if holdout is not None:
+        reader.add(HOLDOUT, unknown_campaigns(reader.sources[HOLDOUT], ("exempt",), holdout.exempt, known))
 
 
 def _texts_of(reader: FolderReader, campaign: Campaign) -> Mapping[str, str]:

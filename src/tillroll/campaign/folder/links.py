@@ -5,7 +5,7 @@ They use the plain data, not the model, so that a fault elsewhere in the file hi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,3 +204,14 @@ def _check_template(source: Source, place: Path, known_names: KnownNames) -> lis
             return [source.finding(place, problem)]
         return []
     return _named(source, place, "template", known_names.templates)
+
+
+def unknown_campaigns(
+    source: Source, path: Path, names: Sequence[str], known: Sequence[str]
+) -> list[Finding]:
+    """Return the names of a list that no campaign has."""
+    return [
+        source.finding((*path, place), f"there is no campaign {name}", suggestion=nearest(name, known))
+        for place, name in enumerate(names)
+        if name not in known
+    ]
