@@ -51,3 +51,9 @@ def test_a_usable_name_stays_usable(text: str) -> None:
     assert usable_name(name) == name
     assert "://" not in name
     assert "\n" not in name
+
+
+@given(name=st.text(alphabet="aBž1-'’_ .@/李İǅ", max_size=70))
+def test_the_short_way_for_ordinary_names_says_what_the_long_one_says(name: str) -> None:
+    """A blank before a name leads the long way."""
+    assert usable_name(name) == usable_name(f" {name}")

@@ -14,6 +14,8 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
+from math import ceil
 
 EVERYWHERE = "control group of all campaigns"
 """Why somebody of it is no recipient, as plans say it."""
@@ -21,12 +23,12 @@ EVERYWHERE = "control group of all campaigns"
 
 def is_held_back(*, campaign: str, customer_id: int, share: Decimal, key: bytes) -> bool:
     """Return whether a customer is in the control group, the `share` (0 to 1) of a campaign that gets nothing."""
-    return share > 0 and _drawn(f"{campaign}/{customer_id}", key) < share * 2**64
+    return share > 0 and _drawn(f"{campaign}/{customer_id}", key) < _below(share)
 
 
 def is_held_everywhere(*, period: int, customer_id: int, share: Decimal, key: bytes) -> bool:
     """Return whether a customer is in the control group of all campaigns, the `share` (0 to 1) that gets nothing in a period."""
-    return share > 0 and _drawn(f"all campaigns/{period}/{customer_id}", key) < share * 2**64
+    return share > 0 and _drawn(f"all campaigns/{period}/{customer_id}", key) < _below(share)
 
 
 def arm_of(*, campaign: str, customer_id: int, arms: Sequence[tuple[str, int]], key: bytes) -> str:
@@ -39,6 +41,12 @@ def arm_of(*, campaign: str, customer_id: int, arms: Sequence[tuple[str, int]], 
         if at < 0:
             return name
     raise AssertionError("a fraction of one lies in one of the arms")
+
+
+@lru_cache(maxsize=64)
+def _below(share: Decimal) -> int:
+    """Return the number that those who are drawn are below."""
+    return ceil(share * 2**64)
 
 
 def _drawn(text: str, key: bytes) -> int:

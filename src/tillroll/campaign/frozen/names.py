@@ -17,6 +17,9 @@ _NOT_A_NAME = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_PLAIN = re.compile(r"[\w'’-]+(?: [\w'’-]+)*")
+"""Nearly every name: nothing of what makes it none can be in it."""
+_SMALL = re.compile("[a-zß-öø-ÿ]")
 _WORD = re.compile(r"[^\W\d_]+")
 _SHOUTED = 3  # letters; fewer may be initials
 
@@ -26,6 +29,8 @@ def usable_name(name: str) -> str:
 
     What holds a link, markup or no letter is no name. A name in capitals only gets small ones: `ANA-MARIA` becomes `Ana-Maria`.
     """
+    if len(name) <= _LONGEST and _PLAIN.fullmatch(name) and _SMALL.search(name):
+        return name  # there may be a million
     name = " ".join(name.split())
     if len(name) > _LONGEST or _NOT_A_NAME.search(name) or not any(map(str.isalpha, name)):
         return ""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -60,6 +61,7 @@ class CapCount:
 
 
 _MOST_DOMAINS = 20_000
+_FIELDS_OF = attrgetter(*RECIPIENT_FIELDS)
 
 
 @dataclass(kw_only=True)
@@ -152,10 +154,11 @@ class RecipientFilter:
         self.selection.take(row, arm, value)
         if self._translations:
             self.selection.languages[choose_translation(row.language, self._translations[arm])] += 1
-        frozen = {name: getattr(row, name) for name in RECIPIENT_FIELDS}
+        recipient: dict[str, Any] = dict(zip(RECIPIENT_FIELDS, _FIELDS_OF(row), strict=True))
         if self._cleans_names:
-            frozen |= {"name": usable_name(row.name), "first_name": usable_name(row.first_name)}
-        recipient = {**frozen, "arm": arm, "value": value}
+            recipient["name"] = usable_name(recipient["name"])
+            recipient["first_name"] = usable_name(recipient["first_name"])
+        recipient["arm"], recipient["value"] = arm, value
         self.selection.nameless += not recipient["first_name"]
         self.selection.awkward.take(recipient)
         return recipient
