@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from procrastinate import App, JobContext, PsycopgConnector, exceptions
@@ -45,7 +46,10 @@ def test_a_job_whose_row_cant_be_removed_is_told_while_the_worker_goes_on(postgr
             )
         assert left["n"] == 0
 
-    asyncio.run(work())
+    with ThreadPoolExecutor(
+        1
+    ) as pool:  # a test of this process may have left Chromium's loop running in this thread
+        pool.submit(asyncio.run, work()).result()
     engine.dispose()
     assert len(lost) == 1
     assert garbage == []
