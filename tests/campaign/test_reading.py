@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tillroll.campaign.language.models import OfferKind
 from tillroll.campaign.reading.days import days_in
@@ -16,7 +19,7 @@ from tillroll.campaign.reading.faults import EmailPart, WordFault, WordKind
 from tillroll.campaign.reading.figures import figures_in
 from tillroll.campaign.reading.gaps import MARKERS, blanks_in, gaps_in
 from tillroll.campaign.reading.links import goods_linked, links_in
-from tillroll.campaign.reading.visible import lines_of
+from tillroll.campaign.reading.visible import lines_of, may_hold
 
 PERCENT = Expected(
     today=date(2026, 11, 23),
@@ -203,3 +206,15 @@ def test_a_long_name_makes_no_long_subject() -> None:
     name = "Ana " * 25 + "Novak"
     words = EmailWords(subject=f"Hello {name}", html="BACK-1234", text="BACK-1234")
     assert not list(read_email(words, dict.fromkeys(EmailPart, ""), replace(PERCENT, names=(name,))))
+
+
+@given(text=st.text(alphabet="miİıdnghtfle:/ſKs <?xml-ty@por", max_size=40))
+def test_a_text_without_the_words_is_one_in_which_no_pattern_finds_them(text: str) -> None:
+    words = ("midnight", "file:/", "<?xml-stylesheet", "@import")
+    if re.search("|".join(map(re.escape, words)), text, re.IGNORECASE):
+        assert may_hold(text, words)
+
+
+@pytest.mark.parametrize("text", ["Midnıght", "<?xml-ſtylesheet", "FİLE:/", "MIDNIGHT"])
+def test_letters_that_patterns_take_for_others_are_not_overlooked(text: str) -> None:
+    assert may_hold(text, ("midnight", "file:/", "<?xml-stylesheet"))

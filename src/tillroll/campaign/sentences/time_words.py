@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from tillroll.campaign.language.models import Campaign, Offer, Valid
-from tillroll.campaign.reading.visible import line_with, own_words
+from tillroll.campaign.reading.visible import line_with, may_hold, own_words
 
 _DAY = timedelta(days=1)
 _MIDNIGHTS = ("midnight", "mitternacht", "minuit", "mezzanotte", "medianoche", "polnoč")
@@ -92,10 +92,7 @@ def midnight_faults(text: str, valid: Valid) -> Iterator[TimeWordFault]:
 
 def _midnights(text: str) -> list[str]:
     """Return the words for midnight that a template has by itself."""
-    lowered = text.lower()
-    if not any(word in lowered for word in _MIDNIGHTS):  # far faster than the pattern; most texts hold none
-        return []
-    return _MIDNIGHT.findall(own_words(text))
+    return _MIDNIGHT.findall(own_words(text)) if may_hold(text, _MIDNIGHTS) else []
 
 
 def early_faults(text: str, language: str, campaign: Campaign, offer: Offer) -> Iterator[TimeWordFault]:
