@@ -158,26 +158,6 @@ LEAVES = date(2026, 12, 4)  # a Friday; the code works until Monday, the 7th
 LEAVING = replace(PERCENT, today=LEAVES, leaves=LEAVES, days=frozenset({LEAVES, date(2026, 12, 7)}))
 
 
-LANGUAGES = (
-    "en",
-    "de",
-    "de_CH",
-    "fr",
-    "fr_CH",
-    "it",
-    "es",
-    "sl",
-    "pt",
-    "sv",
-    "pl",
-    "cs",
-    "hi",
-    "ar_EG",
-    "tr",
-    "ja",
-)
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("text", "verdict"),

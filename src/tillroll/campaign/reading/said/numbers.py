@@ -53,7 +53,7 @@ def _both(language: str, ten: str, one: str) -> str:
     if language == "de":
         return f"{one}und{ten}"
     if language == "sl":
-        return f"{one if one != 'dva' else 'dva'}in{ten}"
+        return f"{one}in{ten}"
     if language == "it":
         return f"{ten[:-1] if one in {'uno', 'otto'} else ten}{one}"
     if language == "es":

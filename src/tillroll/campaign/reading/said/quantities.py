@@ -101,10 +101,10 @@ def percents_in(text: str) -> Iterator[Quantity]:
     for sign in _PERCENT.finditer(text):
         if text[sign.end() : sign.end() + 1].isalnum() and sign[0] not in "%％٪":
             continue
-        is_last = not re.match(r"[\w%]", text[sign.end() :])
+        is_last = not re.match(r"[\w%]", text[sign.end() : sign.end() + 1])
         number = _number_before(text, sign.start(), end) if is_last else None
         first = _PERCENT_FIRST.match(text, sign.end()) if number is None and sign[0] in "%％٪" else None
-        if first is not None and not re.search(r"[\w.,#/=&]$", text[: sign.start()]):
+        if first is not None and not re.search(r"[\w.,#/=&]$", _right_before(text, sign.start())):
             end = first.end()
             yield Quantity(numbers=readings(first[1]), start=sign.start(), end=end)
         elif number is not None:
@@ -118,18 +118,29 @@ def amounts_in(text: str, currency: str) -> Iterator[Quantity]:
     for sign in _sign_pattern(currency).finditer(text):
         word = sign["word"]
         currencies = _named(word) if word else _meant(sign[0], currency)
-        before = _number_before(text, sign.start(), end) if not re.match(r"\w", text[sign.end() :]) else None
+        before = (
+            _number_before(text, sign.start(), end)
+            if not re.match(r"\w", text[sign.end() : sign.end() + 1])
+            else None
+        )
         if before is not None:
             end = sign.end()
             numbers, start = before
         else:
             after = (
-                _AFTER.match(text, sign.end()) if not re.search(r"[\w.,]$", text[: sign.start()]) else None
+                _AFTER.match(text, sign.end())
+                if not re.search(r"[\w.,]$", _right_before(text, sign.start()))
+                else None
             )
             if after is None or (word and word.upper() not in _CODES):
                 continue
             numbers, start, end = readings(after[1]), sign.start(), after.end()
         yield Quantity(numbers=numbers, start=start, end=end, currencies=currencies, is_word=bool(word))
+
+
+def _right_before(text: str, end: int) -> str:
+    """Return the character before a place of a text, and one more, since it may be the end of a line."""
+    return text[max(0, end - 2) : end]
 
 
 def _number_before(text: str, end: int, least: int) -> tuple[frozenset[Decimal], int] | None:
