@@ -66,6 +66,7 @@ def _mend(connection: Connection, store_id: int, ids: list[int], now: datetime) 
                     figure=new.figure,
                 )
             )
-    mended = [each.customer_id for each in wrong]
-    recount(connection, store_id, counting, mended, cause=TierCause.MENDED, now=now)
+    if wrong:
+        mended = [each.customer_id for each in wrong]
+        recount(connection, store_id, counting, mended, cause=TierCause.MENDED, now=now)
     return wrong

@@ -101,9 +101,7 @@ def _bring(session: StoreSession, counting: TierCounting, numbers: Mapping[str, 
     """Bring one customer into their group. What goes wrong costs the others nothing."""
     name = f"group of customer {move.customer_id}"
     item = FaultyItem(store_id=session.store_id, kind=ItemKind.ROW, name=name)
-    with reading(session.engine) as connection:
-        standing = standings_of(connection, session.store_id, [move.customer_id]).get(move.customer_id)
-    tier = standing.tier if standing is not None else ""
+    tier = _tier_of(session, move)
     wanted = counting.groups.get(tier, _general_in(numbers))
     if wanted not in numbers:
         _change(session, move, {"not_before": session.clock.now() + _WITHOUT_GROUP})
@@ -120,6 +118,13 @@ def _bring(session: StoreSession, counting: TierCounting, numbers: Mapping[str, 
         _try_later(session, move)
     else:
         _settle(session, move, done, tier)
+
+
+def _tier_of(session: StoreSession, move: _Move) -> str:
+    """Return the tier that the customer is in now; empty: none."""
+    with reading(session.engine) as connection:
+        standing = standings_of(connection, session.store_id, [move.customer_id]).get(move.customer_id)
+    return standing.tier if standing is not None else ""
 
 
 def _general_in(numbers: Mapping[str, int]) -> str:
@@ -144,9 +149,7 @@ def _move(
 
 def _settle(session: StoreSession, move: _Move, done: _MoveResult, tier: str) -> None:
     """Record what became of a move, unless the customer's tier has changed meanwhile: then they wait on."""
-    with reading(session.engine) as connection:
-        standing = standings_of(connection, session.store_id, [move.customer_id]).get(move.customer_id)
-    if (standing.tier if standing is not None else "") != tier:
+    if _tier_of(session, move) != tier:
         return
     values = {"outcome": done.outcome, "was": done.was, "group_name": done.group}
     _change(session, move, {"done_at": session.clock.now(), **values})
