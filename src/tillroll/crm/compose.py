@@ -35,6 +35,11 @@ class ComposedEvent:
     key: str
     body: str
 
+    @classmethod
+    def of(cls, event: CrmEvent) -> ComposedEvent:
+        """Return an event that has its JSON already."""
+        return cls(id=event.id, sequence=event.sequence or 0, key=event.event_key, body=event.body)
+
 
 def compose(
     connection: Connection, store: Store, events: Sequence[CrmEvent], *, now: datetime, last_sequence: int
@@ -47,7 +52,7 @@ def compose(
     composed, sequence = [], max(last_sequence, int(now.timestamp() * _MICROSECONDS))
     for event in events:
         if event.sequence is not None:
-            ready = ComposedEvent(id=event.id, sequence=event.sequence, key=event.event_key, body=event.body)
+            ready = ComposedEvent.of(event)
         else:
             sequence += 1
             key = _key_of(store, event, sequence)
@@ -56,7 +61,7 @@ def compose(
                 "sequence": sequence,
                 "type": event.change,
                 "store": store.ecwid_id,
-                "told_at": _moment(now.isoformat()),
+                "told_at": _utc(now),
                 "customer": _customer(event),
                 "data": lookups.data_of(event),
             }
@@ -209,8 +214,8 @@ def _codes_of(connection: Connection, ids: set[int]) -> dict[int, Json]:
             "code": row.code,
             "campaign": row.campaign,
             "run": row.run_id,
-            "valid_from": _moment(row.works_from.isoformat()) if row.works_from else None,
-            "valid_until": _moment(row.works_until.isoformat()) if row.works_until else None,
+            "valid_from": _utc(row.works_from) if row.works_from else None,
+            "valid_until": _utc(row.works_until) if row.works_until else None,
         }
         for row in connection.execute(query)
     }
@@ -226,5 +231,8 @@ def _moment(raw: str | None) -> str | None:
     if not raw:
         return None
     moment = datetime.fromisoformat(raw)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return _utc(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

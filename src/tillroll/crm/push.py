@@ -112,8 +112,9 @@ def _claim(push: CrmPush, receiver: Receiver) -> EventBatch | None:
     """
     with reading(push.engine) as connection:
         leaving = leaving_events(connection, push.store.id)
-        chosen = [] if leaving else _choose_events(connection, push, receiver)
-        number = load_push(connection, push.store.id).last_batch + 1
+        state = load_push(connection, push.store.id)
+        chosen = [] if leaving else _choose_events(connection, push, receiver, state.most)
+    number = state.last_batch + 1
     if not leaving and not chosen:
         return None
     if not leaving:
@@ -129,12 +130,10 @@ def _claim(push: CrmPush, receiver: Receiver) -> EventBatch | None:
         )
         with reading(push.engine) as connection:
             leaving = leaving_events(connection, push.store.id)
-    events = [
-        ComposedEvent(id=event.id, sequence=event.sequence or 0, key=event.event_key, body=event.body)
-        for event in leaving
-    ]
     return EventBatch(
-        store=push.store.ecwid_id, number=leaving[0].batch or 0 if leaving else number, events=events
+        store=push.store.ecwid_id,
+        number=leaving[0].batch or 0 if leaving else number,
+        events=[ComposedEvent.of(event) for event in leaving],
     )
 
 
@@ -151,9 +150,8 @@ def _set_aside(connection: Connection, push: CrmPush, failed: Sequence[tuple[Crm
         )
 
 
-def _choose_events(connection: Connection, push: CrmPush, receiver: Receiver) -> list[CrmEvent]:
-    """Return the events of the next batch, in their order."""
-    most = load_push(connection, push.store.id).most
+def _choose_events(connection: Connection, push: CrmPush, receiver: Receiver, most: int) -> list[CrmEvent]:
+    """Return the events of the next batch, in their order: at most `most`; 0: as many as the rules say."""
     size = min(push.rules.batch, most or push.rules.batch)
     if not receiver.one_of_each:
         return _next_events(connection, push, most=size)

@@ -9,7 +9,7 @@ from tillroll.campaign.text.zones import zone_of
 from tillroll.campaign.timing.moments import say_moment
 from tillroll.crm.sentences import load_report
 from tillroll.ledger.crm.events import set_aside_events
-from tillroll.ledger.crm.feeds import load_push
+from tillroll.ledger.crm.feeds import list_feeds, load_push
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.people.notices import Notice, is_kept, keep
 from tillroll.loop.notices.whom import ShopPeople
@@ -23,6 +23,8 @@ def keep_crm_notice(people: ShopPeople) -> None:
     services, store = people.services, people.store
     now = services.clock.now()
     with reading(services.engine) as connection:
+        if not list_feeds(connection, store.id):
+            return
         since = load_push(connection, store.id).trouble_since
         aside = set_aside_events(connection, store.id, most=1)
         topics = [f"held {since.isoformat()}"] if since is not None and now - since >= _LONG else []
