@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+
+from tests.signed import assert_signed
 
 SECRET = "a secret of the crm's tests"
 
@@ -65,11 +65,7 @@ def crm_server() -> Iterator[Crm]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            moment, made = (
-                part.partition("=")[2] for part in self.headers["X-Tillroll-Signature"].split(",")
-            )
-            expected = hmac.digest(SECRET.encode(), b"%b.%b" % (moment.encode(), body), sha256).hex()
-            assert hmac.compare_digest(made, expected)
+            assert_signed(self.headers["X-Tillroll-Signature"], body, SECRET)
             mood = crm.take(self.headers["Idempotency-Key"], body)
             if not mood.answers:
                 self.close_connection = True

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -23,6 +21,7 @@ from tests.loop.test_outage import account
 from tests.send.room import agreed, lines_of, minted, nowhere, planned
 from tests.send.test_trouble import Moody, served
 from tests.shop import ANA, EVE, PUBLIC_URL, run_row
+from tests.signed import assert_signed
 from tillroll.approve.halt import halt
 from tillroll.campaign import parse_book
 from tillroll.campaign.brand.brand import Brand
@@ -127,11 +126,7 @@ def hook_server() -> Iterator[tuple[str, Hook]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            moment, made = (
-                part.partition("=")[2] for part in self.headers["X-Tillroll-Signature"].split(",")
-            )
-            expected = hmac.digest(SECRET.encode(), b"%b.%b" % (moment.encode(), body), sha256).hex()
-            assert hmac.compare_digest(made, expected)
+            assert_signed(self.headers["X-Tillroll-Signature"], body, SECRET)
             hook.posted.append(json.loads(body))
             self.send_response(hook.status)
             self.send_header("Content-Length", "0")
