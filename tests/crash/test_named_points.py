@@ -12,7 +12,7 @@ import pytest
 
 from tests.crash.points import OLD_KEY, ONE_BY_ONE, PATH, POINTS, SENDING, Point
 from tests.crash.shop import ON_TOP, Shop, complete, shop, tell_twice, unbroken
-from tests.crash.worker import start_worker, states, worker_log
+from tests.crash.worker import Child, start_worker, states, worker_log
 from tests.store import lay_faults
 from tillroll.campaign.states import RunState
 
@@ -89,23 +89,32 @@ def _before(point: Point) -> tuple[Point, ...]:
 
 @pytest.mark.slow
 def test_fifty_deaths_at_random_moments_amid_faults(database_url: str, tmp_path: Path) -> None:
-    """Fifty deaths, or more until some happened amid minting and amid sending: a slow machine dies earlier in each run.
+    """Fifty deaths at random moments, then deaths amid minting and amid sending if none happened there.
 
+    A slow machine may kill each worker before it has begun, so the last deaths wait for the state and not for a time.
     The distributed engine notices a death after some seconds: there one of several dies (test_several_killed.py).
     """
     draw = random.Random(20261124)
     with shop(tmp_path, database_url, customers=3_000, batch_pause=0.1) as made:
         lay_faults(made.store, **ON_TOP)
-        begun, died_while, wanted = 0, set(), {RunState.MINTING, RunState.SENDING}
-        for death in range(250):
-            if death >= 50 and died_while >= wanted:
-                break
-            if not states(made.parts) - {RunState.TRACKING}:
-                made.begin(("many", "few")[begun % 2])
-                begun += 1
+        begun, died_while = 0, set()
+        for _ in range(50):
+            begun += begin_if_idle(made, begun)
             died_while |= die_at_random(made, draw, longest=1.5)
-        assert died_while >= wanted, died_while
+        for wanted in (RunState.MINTING, RunState.SENDING):
+            while wanted not in died_while and begun < 50:
+                begun += begin_if_idle(made, begun)
+                died_while |= die_while(made, wanted)
+        assert died_while >= {RunState.MINTING, RunState.SENDING}
         assert complete(made, runs_=begun) > 1_000
+
+
+def begin_if_idle(made: Shop, begun: int) -> int:
+    """Begin a run if none is under way. Returns how many began: 0 or 1."""
+    if states(made.parts) - {RunState.TRACKING}:
+        return 0
+    made.begin(("many", "few")[begun % 2])
+    return 1
 
 
 @pytest.mark.once
@@ -115,9 +124,8 @@ def test_a_hundred_thousand_codes(
     draw, began = random.Random(20261124), time.monotonic()
     with shop(tmp_path, database_url, customers=170_000) as made:
         made.begin("many")
-        die_once_it_mints(
-            made
-        )  # a worker lives longer here, since reading the customers takes longer than its life below
+        # A worker lives longer here: reading the customers takes longer than its life below.
+        assert RunState.MINTING in die_while(made, RunState.MINTING)
         died_while: set[str] = set()
         deaths = 0
         while states(made.parts) != {RunState.TRACKING} and deaths < 25:
@@ -131,16 +139,15 @@ def test_a_hundred_thousand_codes(
     assert died_while >= {RunState.MINTING, RunState.SENDING}
 
 
-def die_once_it_mints(made: Shop) -> None:
-    """Let a worker read the store and plan, and kill it as it begins to mint."""
+def die_while(made: Shop, wanted: RunState) -> set[str]:
+    """Let a worker continue until a run is in the state or all have ended, and kill it. Returns the states of the runs."""
     worker = start_worker(made.environment)
     deadline = time.monotonic() + 600
-    while states(made.parts) != {RunState.MINTING}:
+    while wanted not in (now := states(made.parts)) and now - {RunState.TRACKING}:
         assert worker.poll() is None, worker_log(made.environment).read_text()
-        assert time.monotonic() < deadline, f"it never begins: {states(made.parts)}"
-        time.sleep(0.1)
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
+        assert time.monotonic() < deadline, f"it never comes to {wanted}: {now}"
+        time.sleep(0.01)
+    return killed(made, worker)
 
 
 def die_at_random(made: Shop, draw: random.Random, *, longest: float) -> set[str]:
@@ -151,6 +158,11 @@ def die_at_random(made: Shop, draw: random.Random, *, longest: float) -> set[str
     while time.monotonic() < end:
         assert worker.poll() is None, worker_log(made.environment).read_text()
         time.sleep(0.01)
+    return killed(made, worker)
+
+
+def killed(made: Shop, worker: Child) -> set[str]:
+    """Kill the worker and check what holds between two workers. Returns the states of the runs."""
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     unbroken(made, "a random moment")
