@@ -172,6 +172,34 @@ def test_a_raise_by_a_process_that_has_checked_takes_two_calls(
     assert client.calls - before == 2
 
 
+def test_the_first_raise_of_a_process_that_found_no_record_takes_two_calls(
+    sandbox: Sandbox, worker: StoreWorker, client: Client
+) -> None:
+    session = session_of(worker, client)
+    assert guard(session, checked=False, mark="a1")
+    before = client.calls
+    guard(session, checked=True, mark="a1", raising=True)
+    assert client.calls - before == 2, "the coupon isn't looked for again"
+    assert read_record(client) is not None
+
+
+@pytest.mark.parametrize("place", [Place.STORAGE, Place.COUPON])
+def test_a_record_written_after_the_first_look_stops_the_first_raise(
+    sandbox: Sandbox, worker: StoreWorker, client: Client, place: Place
+) -> None:
+    if place is Place.COUPON:
+        turn(sandbox, missing_scopes=["update_store_profile"])
+    session = session_of(worker, client)
+    guard(session, checked=False, mark="a1")
+    keep_record(client, place, RECORD)
+    if place is Place.COUPON:  # the token may read the app storage, and may not write there
+        with pytest.raises(ScopeMissing):
+            guard(session, checked=True, mark="a1", raising=True)
+    with pytest.raises(StaleLedger):
+        guard(session, checked=True, mark="a1", raising=True)
+    assert read_record(client) in {RECORD, IN_COUPON}, "it is not overwritten"
+
+
 def test_a_record_that_another_ledger_moved_is_not_overwritten(sandbox: Sandbox, client: Client) -> None:
     keep_record(client, Place.COUPON, RECORD)
     turn(sandbox, missing_scopes=["update_store_profile"])

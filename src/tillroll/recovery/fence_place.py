@@ -28,13 +28,19 @@ KEY, CODE = "tillroll-fence", "TILLROLL-FENCE"
 _NAME = re.compile(r"Tillroll keeps count here: (\d+) ([0-9a-f-]+) (\S+)")
 
 
-def read_record(client: Client, known: Place | None = None) -> StoreRecord | None:
+def read_record(
+    client: Client, known: Place | None = None, *, seen_without: bool = False
+) -> StoreRecord | None:
     """Return the store's record; None if the store has none, or none that the token may read.
 
-    `known`: where this process has read it before. Then that place is asked first, and usually alone.
+    `known`: where this process has read it before. Then that place is asked first, and usually alone. `seen_without`: this
+    process has asked both places and found nothing; then the app storage is asked alone, where the first record will be kept.
     """
     if known is Place.STORAGE and (record := _from_storage(client)) is not None:
         return record
+    if seen_without:
+        with suppress(ScopeMissing):  # then the coupon is the place
+            return _from_storage(client)
     if (record := _from_coupon(client)) is not None:
         return record
     with suppress(ScopeMissing):
@@ -54,8 +60,8 @@ def keep_record(client: Client, place: Place | None, record: FenceRecord, *, ver
                 return Place.STORAGE
             problem = "it does not give back what was written"
         except (ScopeMissing, StoreRefusal) as refusal:
-            if place is Place.STORAGE and _from_coupon(client) is not None:
-                raise  # another ledger has moved there: the next process that looks is refused
+            if _from_coupon(client) is not None:
+                raise  # another ledger has written there meanwhile: the next look at both places is refused
             problem = refusal.message
         log.warning("fence.kept_in_coupon", store=client.connection.store_id, reason=problem)
     _to_coupon(client, record)
