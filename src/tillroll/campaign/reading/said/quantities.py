@@ -9,11 +9,13 @@ from decimal import Decimal
 from functools import lru_cache
 
 from tillroll.campaign.reading.said.numbers import BLANK, NUMBER, number_words_before, readings
+from tillroll.campaign.reading.visible import may_hold
 
 _PERCENT_WORDS = (
     r"per\s?cent|pct|prozent(?:ig\w*)?|pour\s?cent|per\s?cento|por\s?ciento|odstot\w*|procent\w*|"
     r"postot\w*|százalék\w*"
 )
+_PERCENT_ROOTS = ("cent", "cient", "pct", "prozent", "odstot", "postot", "százalék")  # one is in each word
 _PERCENT = re.compile(rf"[%％٪]|(?<![^\W\d_])(?:{_PERCENT_WORDS})(?!\w)", re.IGNORECASE)
 _PERCENT_FIRST = re.compile(r"\s?(\d+(?:[.,]\d+)?)(?![\w%])")
 _ROUND = r"(?:[.,](?:-{1,2}|[–—]))?"  # `5.-`, `5,--`
@@ -92,7 +94,9 @@ class Quantity:
 
 def may_have_percents(text: str) -> bool:
     """Whether a text has a percent sign or the word for it."""
-    return _PERCENT.search(text) is not None
+    return any(sign in text for sign in "%％٪") or (
+        may_hold(text, _PERCENT_ROOTS) and _PERCENT.search(text) is not None
+    )
 
 
 def percents_in(text: str) -> Iterator[Quantity]:
