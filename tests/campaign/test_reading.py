@@ -19,7 +19,8 @@ from tillroll.campaign.reading.faults import EmailPart, WordFault, WordKind
 from tillroll.campaign.reading.figures import figures_in
 from tillroll.campaign.reading.gaps import MARKERS, blanks_in, gaps_in
 from tillroll.campaign.reading.links import goods_linked, links_in
-from tillroll.campaign.reading.visible import lines_of, may_hold
+from tillroll.campaign.reading.visible import lines_of
+from tillroll.campaign.text.written.holding import may_hold
 
 PERCENT = Expected(
     today=date(2026, 11, 23),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tillroll.campaign.reading.visible import may_hold
+from tillroll.campaign.text.written.holding import may_hold
 
 _WORDS = ("<link", "@import", "mj-include", "<?xml-stylesheet")
 _FILE = "file:/"  # not as the end of a word

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from tillroll.campaign.codes.strength import Strength
@@ -43,6 +44,7 @@ __all__ = [
 
 RECIPIENT_FIELDS = ("customer_id", "email", "name", "first_name", "language", "country")
 """The frozen fields of a recipient."""
+_fields_of = itemgetter(*RECIPIENT_FIELDS)
 
 
 POLICY = "policy"
@@ -183,7 +185,7 @@ class AudienceDigest(RunningDigest):
 
     def add_recipient(self, recipient: Mapping[str, Any]) -> None:
         """Add one recipient: all fields that a message can show, and arm and value if any."""
-        values = [recipient[name] for name in RECIPIENT_FIELDS]
+        values = [*_fields_of(recipient)]
         arm, value = recipient.get("arm") or "", recipient.get("value")
         if arm or value is not None:
             values += [arm, None if value is None else f"{value.normalize():f}"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from html import unescape
 
@@ -39,18 +38,6 @@ def own_words(source: str) -> str:
 _HIDDEN_IN_SOURCE = re.compile(
     r"<(style|script|mj-style|mj-attributes)\b.*?</\1>|<!--.*?-->", re.DOTALL | re.IGNORECASE
 )
-
-
-_ALSO = "İıſ"  # patterns that ignore case take these for i and s
-
-
-def may_hold(text: str, words: Iterable[str]) -> bool:
-    """Whether a pattern that ignores case may find one of these words, written small, in a text.
-
-    It is far faster than such a pattern, and most texts hold none of the words.
-    """
-    small = text.lower()
-    return any(word in small for word in words) or any(letter in text for letter in _ALSO)
 
 
 def line_with(source: str, words: str) -> int:

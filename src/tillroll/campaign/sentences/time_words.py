@@ -13,7 +13,8 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from tillroll.campaign.language.models import Campaign, Offer, Valid
-from tillroll.campaign.reading.visible import line_with, may_hold, own_words
+from tillroll.campaign.reading.visible import line_with, own_words
+from tillroll.campaign.text.written.holding import may_hold
 
 _DAY = timedelta(days=1)
 _MIDNIGHTS = ("midnight", "mitternacht", "minuit", "mezzanotte", "medianoche", "polnoč")

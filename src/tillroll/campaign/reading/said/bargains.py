@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from tillroll.campaign.reading.said.numbers import number_of
-from tillroll.campaign.reading.visible import may_hold
+from tillroll.campaign.text.written.holding import may_hold
 
 
 class BargainKind(StrEnum):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from tillroll.campaign.reading.said.numbers import BLANK, NUMBER, number_words_before, readings
-from tillroll.campaign.reading.visible import may_hold
+from tillroll.campaign.text.written.holding import may_hold
 
 _PERCENT_WORDS = (
     r"per\s?cent|pct|prozent(?:ig\w*)?|pour\s?cent|per\s?cento|por\s?ciento|odstot\w*|procent\w*|"
