@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from tests.shop import NOW, planned_run, sample_files
+from tests.shop import NOW, planned_run, sample_book, sample_files
 from tests.track.effect.people import DAY, ordered
 from tillroll.campaign import Book, parse_book
 from tillroll.campaign.figures.holdout import EVERYWHERE
@@ -68,6 +71,24 @@ def test_a_plan_leaves_them_out_and_says_so(ledger: Engine) -> None:
         assert set(recipient_ids(connection, request)) == written_to(
             ledger
         )  # counted anew before it is approved
+
+
+@pytest.mark.parametrize("limit", [None, 40])
+def test_those_drawn_once_are_the_same_recipients_without_a_draw(ledger: Engine, limit: int | None) -> None:
+    store_id, run_id = planned_run(ledger, book=sample_book(), customers=200)
+    with reading(ledger) as connection:
+        plan = load_plan(connection, run_id)
+        assert plan is not None
+        revision = load_revision(connection, plan.revision_id)
+        who = revision.campaign.who.model_copy(update={"limit": limit})
+        campaign = revision.campaign.model_copy(update={"who": who})
+        request = AudienceRequest(
+            store_id=store_id, revision=replace(revision, campaign=campaign), key=KEY, now=NOW
+        )
+        anew = list(recipient_ids(connection, request))
+        assert 0 < len(anew) < 200
+        for drawn in (anew, anew[::3], []):
+            assert list(recipient_ids(connection, request, drawn=array("q", drawn))) == anew
 
 
 def test_a_campaign_may_be_exempt(ledger: Engine) -> None:

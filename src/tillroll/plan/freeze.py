@@ -11,13 +11,15 @@ from array import array
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
-from tillroll.campaign.frozen.proposal import AudienceDigest
+from tillroll.campaign.frozen.proposal import RECIPIENT_FIELDS, AudienceDigest
 from tillroll.campaign.text.money import smallest_unit
+from tillroll.ledger.bulk.rows import add_many
 from tillroll.ledger.bulk.statistics import refresh_statistics
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.tables import approvals, plans, recipients
@@ -29,6 +31,8 @@ from tillroll.plan.audience.select import RecipientFilter, Selection, select_rec
 from tillroll.plan.audience.subject import Subject
 from tillroll.plan.overlap.overlaps import OverlapCounter
 
+_WRITTEN = (*RECIPIENT_FIELDS, "arm", "value")
+_written = itemgetter(*_WRITTEN)
 _DELETED = 20_000  # recipients of one transaction
 _GIVEN_UP = timedelta(hours=1)  # after so long, no process is still making a plan that has no digest
 
@@ -185,13 +189,25 @@ def write_piece(
         unfinished = (plans.c.id == plan_id, plans.c.digest == "")
         if connection.scalar(sa.select(plans.c.id).where(*unfinished).with_for_update()) is None:
             raise Overtaken
-        if piece:
-            rows = [{**recipient, "plan_id": plan_id} for recipient in piece]
-            connection.execute(sa.insert(recipients), rows)
-        others = [
-            {"plan_id": plan_id, "customer_id": number, "everywhere": everywhere}
-            for everywhere, numbers in ((False, selection.held_back), (True, selection.held_everywhere))
-            for number in numbers
-        ]
-        if others:
-            connection.execute(sa.insert(held), others)
+        same = {"plan_id": plan_id}
+        _add(connection, recipients, _WRITTEN, list(map(_written, piece)), same)
+        for everywhere, numbers in ((False, selection.held_back), (True, selection.held_everywhere)):
+            _add(
+                connection,
+                held,
+                ("customer_id", "everywhere"),
+                [(each, everywhere) for each in numbers],
+                same,
+            )
+
+
+def _add(
+    connection: Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    same: Mapping[str, Any],
+) -> None:
+    """Insert rows of a plan, each customer's once."""
+    if add_many(connection, table, columns, rows, same=same) != len(rows):
+        raise AssertionError(f"a customer is in the {table.name} of a plan twice")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -58,13 +58,36 @@ def recipients_of_piece(
             yield recipient
 
 
-def recipient_ids(connection: Connection, request: AudienceRequest) -> Iterator[int]:
-    """Yield the ids of the recipients that `select_recipients` would yield, in ascending order; reads little else."""
+def recipient_ids(
+    connection: Connection, request: AudienceRequest, *, drawn: array[int] | None = None
+) -> Iterator[int]:
+    """Yield the ids of the recipients that `select_recipients` would yield, in ascending order; reads little else.
+
+    `drawn`: ids, ascending, of recipients of the same campaign. Its control group holds nobody of them, and the draw would say so
+    again, so it is left out. A control group of all campaigns has periods, and is drawn anew.
+    """
     recipient_filter, who = RecipientFilter(request, Selection()), request.revision.campaign.who
     columns = (customers.c.customer_id, *(FIGURES if recipient_filter.own_values else ()))
     with streaming(connection, AudienceQuery(connection, request).included(*columns)) as rows:
         holds_back = bool(who.holdout) or request.revision.store_holdout is not None
         if who.limit is None and not holds_back and not recipient_filter.own_values:
             yield from rows.scalars()
-            return
-        yield from islice((row.customer_id for row in rows if recipient_filter.is_recipient(row)), who.limit)
+        elif drawn is not None and request.revision.store_holdout is None and not recipient_filter.own_values:
+            ids = chain.from_iterable(rows.scalars().partitions(PIECE))
+            yield from islice(_with_those_drawn(ids, recipient_filter, drawn), who.limit)
+        else:
+            chosen = (row.customer_id for row in rows if recipient_filter.is_recipient(row))
+            yield from islice(chosen, who.limit)
+
+
+def _with_those_drawn(
+    ids: Iterable[int], recipient_filter: RecipientFilter, drawn: array[int]
+) -> Iterator[int]:
+    """Yield the ids of recipients; those in `drawn` are recipients."""
+    index, end = 0, len(drawn)
+    for customer_id in ids:
+        while index < end and drawn[index] < customer_id:
+            index += 1
+        is_drawn = index < end and drawn[index] == customer_id
+        if is_drawn or not recipient_filter.is_held_back(customer_id):
+            yield customer_id

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,7 +60,6 @@ class CapCount:
 
 
 _MOST_DOMAINS = 20_000
-_FIELDS_OF = attrgetter(*RECIPIENT_FIELDS)
 
 
 @dataclass(kw_only=True)
@@ -100,12 +98,13 @@ class Selection:
     def take(self, row: CustomerRow, arm: str, value: Decimal | None) -> None:
         """Count one recipient; `value` is their own value of the offer, if they have one."""
         self.count += 1
-        self.orders += row.orders
-        self.spent += row.spent
-        if row.orders:
-            average = row.spent / row.orders
+        orders, spent = row.orders, row.spent
+        self.orders += orders
+        self.spent += spent
+        if orders:
+            average = spent / orders
             self.largest_average = max(self.largest_average, average)
-            self.averages.add(average, row.orders)
+            self.averages.add(average, orders)
         self.arms[arm] += 1
         self.countries[row.country] += 1
         self.domains[row.email.rpartition("@")[2].lower()] += 1
@@ -130,6 +129,8 @@ class RecipientFilter:
         people: Mapping[int, SharedAddress] | None = None,
     ) -> None:
         self.request, self.selection = request, selection
+        self._name, self._who = request.revision.name, request.revision.campaign.who
+        self._store_holdout = request.revision.store_holdout
         self._people = people or {}
         revision = request.revision
         self._cleans_names = revision.guardrails.clean_names
@@ -143,7 +144,7 @@ class RecipientFilter:
         """Return a customer of the segment as a recipient, or None; `flags` is what `AudienceQuery.every` answers."""
         self.selection.matched += 1
         person = self._people.get(row.customer_id)
-        arm = self._arm(row.customer_id if person is None else person.first)
+        arm = self._arm(row.customer_id if person is None else person.first) if self._weights else ""
         reason = _why_excluded(row, self.request, flags, person) or self._why_left_out(row, arm, person)
         value = None
         if not reason and self.own_values:
@@ -154,7 +155,7 @@ class RecipientFilter:
         self.selection.take(row, arm, value)
         if self._translations:
             self.selection.languages[choose_translation(row.language, self._translations[arm])] += 1
-        recipient: dict[str, Any] = dict(zip(RECIPIENT_FIELDS, _FIELDS_OF(row), strict=True))
+        recipient: dict[str, Any] = dict(zip(RECIPIENT_FIELDS, row, strict=False))  # the first of `COLUMNS`
         if self._cleans_names:
             recipient["name"] = usable_name(recipient["name"])
             recipient["first_name"] = usable_name(recipient["first_name"])
@@ -165,7 +166,7 @@ class RecipientFilter:
 
     def is_recipient(self, row: CustomerRow) -> bool:
         """Return whether a customer whom `AudienceQuery.included` finds is a recipient, apart from the limit."""
-        if self._is_held_everywhere(row.customer_id) or self._is_held_back(row.customer_id):
+        if self._is_held_everywhere(row.customer_id) or self.is_held_back(row.customer_id):
             return False
         return not self.own_values or not self._value(row, self._arm(row.customer_id))[1]
 
@@ -174,33 +175,36 @@ class RecipientFilter:
 
         The control group is who would have been a recipient: within the limit, and with a value of their own if there are any.
         """
-        limit = self.request.revision.campaign.who.limit
+        limit = self._who.limit
         is_full = limit is not None and self.selection.count >= limit
         first = row.customer_id if person is None else person.first
-        if self._is_held_everywhere(first):
+        if self._store_holdout is not None and self._is_held_everywhere(first):
             if not is_full and not (self.own_values and self._value(row, arm)[1]):
                 self.selection.held_everywhere.append(row.customer_id)
             return EVERYWHERE
-        if self._is_held_back(first):
+        if self.is_held_back(first):
             if not is_full and not (self.own_values and self._value(row, arm)[1]):
                 self.selection.held_back.append(row.customer_id)
                 self.selection.in_control += 1
             return "control group"
         return f"over the limit of {limit}" if is_full else ""
 
-    def _is_held_back(self, customer_id: int) -> bool:
-        name, share = self.request.revision.name, self.request.revision.campaign.who.holdout
-        return is_held_back(campaign=name, customer_id=customer_id, share=share, key=self.request.key)
+    def is_held_back(self, customer_id: int) -> bool:
+        """Return whether a customer is in the campaign's own control group."""
+        return is_held_back(
+            campaign=self._name, customer_id=customer_id, share=self._who.holdout, key=self.request.key
+        )
 
     def _is_held_everywhere(self, customer_id: int) -> bool:
-        request, rules = self.request, self.request.revision.store_holdout
+        request, rules = self.request, self._store_holdout
         return rules is not None and rules.holds_back(
             campaign=request.revision.name, customer_id=customer_id, key=request.key, now=request.now
         )
 
     def _arm(self, customer_id: int) -> str:
-        name, key = self.request.revision.name, self.request.key
-        return arm_of(campaign=name, customer_id=customer_id, arms=self._weights, key=key)
+        if not self._weights:
+            return ""
+        return arm_of(campaign=self._name, customer_id=customer_id, arms=self._weights, key=self.request.key)
 
     def _value(self, row: CustomerRow, arm: str, *, count: bool = False) -> tuple[Decimal | None, str]:
         """Return a customer's own value of the offer, and why they get nothing, if so. `count`: count what a cap does to it."""

@@ -48,7 +48,7 @@ def count_repeats(engine: Engine, subject: Subject, audience: array[int], *, key
                 key=key,
                 now=next_at,
             )
-            next_time = count_common(audience, recipient_ids(connection, request))
+            next_time = count_common(audience, recipient_ids(connection, request, drawn=audience))
     if next_at is None or not next_time:
         return Repeats(before=before, latest=latest)
     gap = next_at - subject.slot_at
