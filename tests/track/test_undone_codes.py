@@ -18,7 +18,7 @@ from tillroll.campaign.states import RunState, StoreUse
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.mirror.store_use import record_store_use
-from tillroll.ledger.tables import codes, messages, recipients, runs
+from tillroll.ledger.tables import codes, entries, recipients, runs
 from tillroll.mint.issue.reserve import reserve
 from tillroll.sandbox.serve import Sandbox
 from tillroll.send.slices.prepare import is_used
@@ -97,22 +97,40 @@ def test_nobody_counts_on_a_code_that_the_store_was_not_asked_about_yet(
     assert told(ledger, store_id, code) == ("unclear", True)
 
 
-def test_a_code_that_works_again_has_its_run_look_for_due_reminders(
-    ledger: Engine, live: tuple[int, list[str]]
+@pytest.mark.parametrize("shown_by", ["its recipient's run", "another step of the flow", "all runs"])
+def test_a_code_that_works_again_has_the_runs_that_show_it_look_for_due_reminders(
+    ledger: Engine, live: tuple[int, list[str]], shown_by: str
 ) -> None:
     store_id, (code, *_) = live
-    now = CLOCK.now()
+    now, later = CLOCK.now(), CLOCK.now() + timedelta(days=300)
     with writing(ledger) as connection:
         code_row = connection.execute(sa.select(codes).where(codes.c.code == code)).one()
-        message = {
-            "store_id": store_id, "run_id": code_row.run_id, "recipient_id": code_row.recipient_id, "code_id": code_row.id,
-            "message_key": "k", "kind": "offer", "state": "sent", "changed_at": now,
-        }  # fmt: skip
-        connection.execute(sa.insert(messages), message)
-        later = {"state": RunState.TRACKING, "not_before": now + timedelta(days=300)}
-        connection.execute(sa.update(runs).values(later))
+        moments = dict.fromkeys(("happened_at", "created_at", "changed_at"), now)
+        entry = {
+            "store_id": store_id,
+            "campaign": "winback",
+            "key": "order 1",
+            "facts": {},
+            "state": "waiting",
+            **moments,
+        }
+        entry_id = connection.execute(sa.insert(entries).values(entry)).inserted_primary_key[0]
+        values = {"store_id": store_id, "slot_at": now, "kind": "slot", "created_at": now, "changed_at": now}
+        other = {**values, "campaign": "winback", "slot_key": "other", "state": RunState.TRACKING}
+        stranger = {**other, "campaign": "other", "slot_key": "stranger"}
+        other_id, stranger_id = (
+            connection.execute(sa.insert(runs).values(row)).inserted_primary_key[0]
+            for row in (other, stranger)
+        )
+        connection.execute(sa.update(runs).values(state=RunState.TRACKING, not_before=later))
+        if shown_by == "another step of the flow":
+            connection.execute(sa.update(runs).where(runs.c.id != stranger_id).values(entry_id=entry_id))
+        if shown_by == "all runs":
+            connection.execute(sa.update(codes).where(codes.c.id == code_row.id).values(recipient_id=None))
         record_store_use(connection, [code_row.id], StoreUse.USED_UP, now=now)
-    assert run_row(ledger, code_row.run_id).not_before == now + timedelta(days=300)
+    assert run_row(ledger, code_row.run_id).not_before == later
     with writing(ledger) as connection:
         record_store_use(connection, [code_row.id], StoreUse.NONE, now=now)
     assert run_row(ledger, code_row.run_id).not_before == now
+    assert run_row(ledger, other_id).not_before == (later if shown_by == "its recipient's run" else now)
+    assert run_row(ledger, stranger_id).not_before == later

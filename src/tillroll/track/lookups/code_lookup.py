@@ -137,7 +137,10 @@ def _sent_at(connection: Connection, code: Code) -> datetime | None:
     """Return when the e-mail with a recipient's own code left."""
     if code.recipient_id is None:
         return None
-    query = sa.select(sa.func.min(messages.c.sent_at)).where(messages.c.code_id == code.id)
+    query = sa.select(sa.func.min(messages.c.sent_at)).where(
+        messages.c.recipient_id == code.recipient_id,  # by the index
+        messages.c.code_id == code.id,
+    )
     sent_at: datetime | None = connection.scalar(query)
     return sent_at
 
