@@ -20,7 +20,7 @@ from tillroll.ledger.queries.runs import runs_in
 from tillroll.ledger.queries.stores import load_store
 from tillroll.track.connect import CONNECTED
 from tillroll.track.results.overview import RunLine, list_runs
-from tillroll.track.results.progress import Progress, run_progress
+from tillroll.track.results.progress import Progress, progress_of_runs
 from tillroll.wiring import Services
 
 _PAUSE = 0.5
@@ -100,7 +100,7 @@ def _welcome(address: str, email: str, password: str, outbox: Path, *, is_waitin
 def _read(services: Services, store_id: int) -> tuple[list[RunLine], dict[int, Progress], str]:
     with reading(services.engine) as connection:
         lines = list_runs(connection, store_id, limit=10)
-        progress = {line.run_id: run_progress(connection, line.run_id) for line in lines}
+        progress = progress_of_runs(connection, [line.run_id for line in lines])
         store = load_store(connection, store_id)
     return lines, progress, store.reason if store.state != CONNECTED or store.reason else ""
 

@@ -42,7 +42,7 @@ from tillroll.track.results.overview import (
     list_campaigns,
     list_runs,
 )
-from tillroll.track.results.progress import Progress, run_progress
+from tillroll.track.results.progress import Progress, progress_of_runs
 
 _MOST_UNREAD = 20
 _MOST_REFUSED = 10
@@ -66,7 +66,7 @@ def status(as_json: bool) -> None:
             campaigns = list_campaigns(connection, store, services.clock.now())
             runs = list_runs(connection, store.id, states=RUN_OPEN, limit=50)
             runs += _lately_refused(connection, store.id, services.clock.now())
-            progress = {run.run_id: run_progress(connection, run.run_id) for run in runs}
+            progress = progress_of_runs(connection, [run.run_id for run in runs])
             unread = list_unread(connection, store.id, limit=_MOST_UNREAD + 1)
             asked = open_requests(connection, store.id)
             faults = list_faults(connection, store.id, now=services.clock.now())

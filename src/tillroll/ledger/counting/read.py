@@ -15,11 +15,20 @@ from tillroll.ledger.tables import code_counts, entry_counts, message_counts, ru
 _N = sa.func.sum
 
 
+def codes_of_runs(connection: Connection, run_ids: Collection[int]) -> dict[int, dict[CodeState, int]]:
+    """Return for each run how many of its codes are in which state; states and runs without codes are left out."""
+    keys = (code_counts.c.run_id, code_counts.c.state)
+    query = sa.select(*keys, _N(code_counts.c.n)).where(code_counts.c.run_id.in_(run_ids)).group_by(*keys)
+    found: dict[int, dict[CodeState, int]] = {}
+    for run_id, state, n in connection.execute(query):
+        if n:
+            found.setdefault(run_id, {})[CodeState(state)] = int(n)
+    return found
+
+
 def codes_of_run(connection: Connection, run_id: int) -> dict[CodeState, int]:
     """Return how many codes of a run are in which state; states without codes are left out."""
-    query = sa.select(code_counts.c.state, _N(code_counts.c.n)).where(code_counts.c.run_id == run_id)
-    counts = connection.execute(query.group_by(code_counts.c.state))
-    return {CodeState(state): int(n) for state, n in counts if n}
+    return codes_of_runs(connection, [run_id]).get(run_id, {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +41,28 @@ class MessageCount:
     count: int
 
 
+def messages_of_runs(connection: Connection, run_ids: Collection[int]) -> dict[int, list[MessageCount]]:
+    """Return the counts of each run's messages; those of 0, and runs without messages, are left out."""
+    keys = (
+        message_counts.c.run_id,
+        message_counts.c.kind,
+        message_counts.c.arm,
+        message_counts.c.state,
+    )
+    query = sa.select(*keys, _N(message_counts.c.n).label("count")).where(
+        message_counts.c.run_id.in_(run_ids)
+    )
+    found: dict[int, list[MessageCount]] = {}
+    for row in connection.execute(query.group_by(*keys).order_by(*keys)):
+        if row[4]:
+            count = MessageCount(kind=row.kind, arm=row.arm, state=MessageState(row.state), count=int(row[4]))
+            found.setdefault(row.run_id, []).append(count)
+    return found
+
+
 def messages_of_run(connection: Connection, run_id: int) -> list[MessageCount]:
     """Return the counts of a run's messages; those of 0 are left out."""
-    keys = (message_counts.c.kind, message_counts.c.arm, message_counts.c.state)
-    query = sa.select(*keys, _N(message_counts.c.n).label("count")).where(message_counts.c.run_id == run_id)
-    return [
-        MessageCount(kind=row.kind, arm=row.arm, state=MessageState(row.state), count=int(row[3]))
-        for row in connection.execute(query.group_by(*keys).order_by(*keys))
-        if row[3]
-    ]
+    return messages_of_runs(connection, [run_id]).get(run_id, [])
 
 
 def message_states_of_run(connection: Connection, run_id: int) -> dict[MessageState, int]:
@@ -60,15 +82,22 @@ class ArmUse:
     discount: Decimal
 
 
+def uses_of_runs(connection: Connection, run_ids: Collection[int]) -> dict[int, list[ArmUse]]:
+    """Return for each run the orders with codes that it made, or of which its e-mails told the buyers, by arm."""
+    sums = [_N(run_sums.c[name], type_=run_sums.c[name].type) for name in ("n", "revenue", "discount")]
+    keys = (run_sums.c.run_id, run_sums.c.arm)
+    query = sa.select(*keys, *sums).where(run_sums.c.run_id.in_(run_ids)).group_by(*keys)
+    found: dict[int, list[ArmUse]] = {}
+    for run_id, arm, orders, revenue, discount in connection.execute(query):
+        if orders:
+            use = ArmUse(arm=arm, orders=int(orders), revenue=revenue, discount=discount)
+            found.setdefault(run_id, []).append(use)
+    return found
+
+
 def uses_of_run(connection: Connection, run_id: int) -> list[ArmUse]:
     """Return the orders with codes that a run made, or of which its e-mails told the buyers, by arm."""
-    sums = [_N(run_sums.c[name], type_=run_sums.c[name].type) for name in ("n", "revenue", "discount")]
-    query = sa.select(run_sums.c.arm, *sums).where(run_sums.c.run_id == run_id)
-    return [
-        ArmUse(arm=arm, orders=int(orders), revenue=revenue, discount=discount)
-        for arm, orders, revenue, discount in connection.execute(query.group_by(run_sums.c.arm))
-        if orders
-    ]
+    return uses_of_runs(connection, [run_id]).get(run_id, [])
 
 
 def waiting_entries(connection: Connection, store_id: int) -> dict[str, int]:

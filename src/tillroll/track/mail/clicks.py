@@ -6,6 +6,7 @@ ahead, or open several links within a second: then none of these counts, until s
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -58,7 +59,8 @@ def count_click(engine: Engine, target: ClickTarget, reader: ClickReader, *, now
             connection.execute(later.values(at=now, by_program=False))
 
 
-def count_who_clicked(connection: Connection, run_id: int) -> int:
-    """Count the people who opened a link of a run's e-mails."""
-    people = sa.select(sa.func.count(sa.distinct(clicks.c.message_id)))
-    return int(connection.scalar(people.where(clicks.c.run_id == run_id, ~clicks.c.by_program)) or 0)
+def count_who_clicked(connection: Connection, run_ids: Collection[int]) -> dict[int, int]:
+    """Count for each run the people who opened a link of its e-mails; runs with nobody are left out."""
+    people = sa.select(clicks.c.run_id, sa.func.count(sa.distinct(clicks.c.message_id)))
+    counted = people.where(clicks.c.run_id.in_(run_ids), ~clicks.c.by_program).group_by(clicks.c.run_id)
+    return {run_id: int(count) for run_id, count in connection.execute(counted)}

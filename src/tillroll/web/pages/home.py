@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from flask import Blueprint, render_template
+from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import RUN_OPEN, RunState
 from tillroll.ledger.consent.complaints import high_rates
@@ -17,7 +18,7 @@ from tillroll.ledger.queries.drifts import count_open_drifts
 from tillroll.track.results.decisions import awaiting_plans
 from tillroll.track.results.months import Month, month_results
 from tillroll.track.results.overview import list_campaigns, list_runs
-from tillroll.track.results.progress import run_progress
+from tillroll.track.results.progress import Progress, progress_of_runs, run_progress
 from tillroll.web.support import request_context
 from tillroll.web.support.parts import part
 
@@ -39,12 +40,8 @@ def home() -> str:
         earned = month_results(connection, store, Month.of(request_context.now(), store))
         waiting = list_runs(connection, store.id, states={RunState.WAITING}, limit=_MOST_RUNS)
         awaiting = awaiting_plans(connection, [run.run_id for run in waiting])
-        running = []
-        for run in list_runs(connection, store.id, states=_UNDER_WAY, limit=_MOST_RUNS):
-            read = partial(run_progress, connection, run.run_id)
-            progress = part(f"the progress of run {run.run_id}", read, broken=None, connection=connection)
-            if progress is not None:
-                running.append((run, progress))
+        under_way = list_runs(connection, store.id, states=_UNDER_WAY, limit=_MOST_RUNS)
+        progress = _progress_of(connection, [run.run_id for run in under_way])
         halted = list_runs(connection, store.id, states={RunState.HALTED}, limit=_MOST_HALTED)
         campaigns = list_campaigns(connection, store, request_context.now())
         drifts = count_open_drifts(connection, store.id)
@@ -59,7 +56,7 @@ def home() -> str:
         "home.html",
         earned=earned,
         awaiting=awaiting,
-        running=running,
+        running=[(run, progress[run.run_id]) for run in under_way if run.run_id in progress],
         halted=[run for run in halted if run.changed_at > request_context.now() - _HALTED_SHOWN],
         upcoming=[by_name[name] for _, name in upcoming[:_MOST_UPCOMING]],
         drifts=drifts,
@@ -71,3 +68,21 @@ def home() -> str:
         unreadable=[run for run in waiting if run.run_id not in readable],
         faulty=sum(1 for campaign in campaigns if campaign.findings),
     )
+
+
+def _progress_of(connection: Connection, run_ids: list[int]) -> dict[int, Progress]:
+    """Return how far the runs are. If they can't be read together, each is read by itself, and the page says which can't be."""
+    try:
+        return progress_of_runs(connection, run_ids)
+    except (
+        ValueError,
+        TypeError,
+        ArithmeticError,
+    ):  # a row of one of them holds what this version doesn't know
+        found = {}
+        for run_id in run_ids:
+            read = partial(run_progress, connection, run_id)
+            progress = part(f"the progress of run {run_id}", read, broken=None, connection=connection)
+            if progress is not None:
+                found[run_id] = progress
+        return found
