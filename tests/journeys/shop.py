@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -61,8 +62,12 @@ class Shop:
         answer.raise_for_status()
         return dict(answer.json())
 
-    def buys(self, email: str, sku: str, quantity: int = 1, coupon: str = "") -> dict[str, Any]:
-        return self.does("checkout", email=email, items=[{"sku": sku, "quantity": quantity}], coupon=coupon)
+    def buys(
+        self, email: str, sku: str, quantity: int = 1, coupon: str = "", home: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Place an order; `home`: the name and address of who gets it."""
+        items = [{"sku": sku, "quantity": quantity}]
+        return self.does("checkout", email=email, items=items, coupon=coupon, shippingPerson=home)
 
     def has(self, sku: str, quantity: int) -> None:
         """Set how many pieces of a product are in stock."""

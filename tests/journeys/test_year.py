@@ -5,6 +5,7 @@ With `TILLROLL_YEAR_PEOPLE=20000` the shop is as large as a real one; the test's
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections import defaultdict
@@ -27,6 +28,8 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.stores import load_store
 from tillroll.loop.advance import advance
 from tillroll.loop.worker import SLICE
+from tillroll.track.results.leaks.found import list_leaks
+from tillroll.track.results.leaks.judge import judge_uses
 from tillroll.track.results.report import campaign_reports
 from tillroll.track.results.sums import rebuild_sums, sums_between
 
@@ -90,8 +93,9 @@ def test_reports_say_what_the_books_say(sqlite_url: str, tmp_path: Path) -> None
     write_files(folder)
     with days_from(START) as days, running(tmp_path / "store", customers=HOW_MANY) as sandbox:
         sandbox.store.state.rows("delete from orders")
-        rows = sandbox.store.state.rows("select email from customers order by id")
-        people = People(addresses=[row["email"].lower() for row in rows], chance=random.Random(2026))
+        rows = sandbox.store.state.rows("select email, body from customers order by id")
+        homes = {row["email"].lower(): json.loads(row["body"]).get("billingPerson", {}) for row in rows}
+        people = People(homes=homes, chance=random.Random(2026))
         with working_for(sandbox, database_url=sqlite_url, home=tmp_path, folder=folder) as worker:
             shop = Shop(worker=worker, sandbox=sandbox, days=days)
             for sku, price in PRICES.items():
@@ -111,6 +115,7 @@ def test_reports_say_what_the_books_say(sqlite_url: str, tmp_path: Path) -> None
             let_it_work(shop)
             the_books_agree(shop, books)
             the_effects_are_found(shop)
+            the_sharers_are_found(shop, books)
 
 
 def the_books_agree(shop: Shop, books: Books) -> None:
@@ -145,3 +150,19 @@ def the_effects_are_found(shop: Shop) -> None:
             true = 0.98 * effect * (1 - BASE)
             right += found.low <= true <= found.high
     assert right >= 4
+
+
+def the_sharers_are_found(shop: Shop, books: Books) -> None:
+    """Assert that the leaks name everybody who passed a code on, and hardly anybody else."""
+    now = shop.services.clock.now()
+    while judge_uses(shop.services.engine, store_id=1, now=now) is not None:
+        continue
+    accused: set[tuple[str, str]] = set()
+    before: int | None = None
+    with reading(shop.services.engine) as connection:
+        while page := list_leaks(connection, 1, before=before):
+            accused |= {(leak.campaign, use.given_to.lower()) for leak in page for use in leak.shown}
+            before = page[-1].leak_id
+    assert len(books.sharers) > HOW_MANY / 100
+    assert accused >= books.sharers
+    assert len({address for _, address in accused - books.sharers}) < HOW_MANY / 100

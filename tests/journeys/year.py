@@ -1,7 +1,8 @@
 """People of a shop with a known behaviour, and the books that a test keeps of what they did.
 
 Everybody orders by themselves with the same chance; an e-mail adds a chance of its own. Some who got a code pass it on to
-somebody else. Orders are cancelled, refunded and deleted. The books know what the store answered, and nothing of the ledger.
+somebody else, and of those who use it, some let somebody of their home order. Orders are cancelled, refunded and deleted. The
+books know what the store answered, and nothing of the ledger.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from tests.journeys.shop import DAY, Shop
 
 BASE = 0.10  # the chance to order by oneself within the weeks of a campaign
 TAKES_CODE = 0.7  # of those whom the e-mail made order, who use its code
-PASSES_ON = 0.02  # of those who got a code
+PASSES_ON = (
+    0.02  # of those who got a code, and of whom the store knows an address: nobody else can be compared
+)
+AT_HOME = 0.1  # of those who use their code, for whom somebody else of their home orders
 PRICES = {"cheap": Decimal("24.90"), "dear": Decimal("89.50")}
 
 
@@ -32,7 +36,8 @@ class Purchase:
     sku: str
     code: str = ""
     campaign: str = ""
-    passed_on_by: str = ""  # whose code it was, if it was somebody else's
+    passed_on_by: str = ""  # whose code it was, if it was a stranger's
+    home: Mapping[str, str] | None = None  # name and address, where the order has any
 
 
 @dataclass(kw_only=True)
@@ -60,7 +65,6 @@ class Books:
     zone: ZoneInfo
     days: dict[tuple[date, str], Sum] = field(default_factory=lambda: defaultdict(Sum))
     campaigns: dict[str, Sum] = field(default_factory=lambda: defaultdict(Sum))
-    sharers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # of each campaign
     orders: list[dict[str, Any]] = field(default_factory=list)  # that still count
 
     def bought(self, purchase: Purchase, answer: Mapping[str, Any], at: datetime) -> None:
@@ -70,11 +74,15 @@ class Books:
             "day": at.astimezone(self.zone).date(),
             "total": Decimal(str(answer["total"])),
             "discount": Decimal(str(answer["couponDiscount"])),
+            "passed_on_by": purchase.passed_on_by,
         }
         self._move(order, 1)
         self.orders.append(order)
-        if purchase.passed_on_by:
-            self.sharers[purchase.campaign].add(purchase.passed_on_by)
+
+    @property
+    def sharers(self) -> set[tuple[str, str]]:
+        """The campaigns and addresses of those whose code somebody else used for an order that still counts."""
+        return {(one["campaign"], one["passed_on_by"]) for one in self.orders if one["passed_on_by"]}
 
     def undone(self, order: dict[str, Any]) -> None:
         self._move(order, -1)
@@ -95,7 +103,7 @@ class Books:
 class People:
     """The customers of a shop, whose behaviour is drawn with a seed."""
 
-    addresses: list[str]
+    homes: Mapping[str, Mapping[str, str]]  # name and street of each customer, by e-mail address
     chance: random.Random
 
     def purchases(
@@ -108,24 +116,36 @@ class People:
     def _purchases(
         self, got: Mapping[str, str], campaign: str, effect: float, begin: datetime, length: timedelta
     ) -> Iterator[Purchase]:
-        for address in self.addresses:
+        for number, (address, home) in enumerate(self.homes.items()):
             if self.chance.random() < BASE:
                 yield Purchase(at=self._moment(begin, length), email=address, sku=self._sku())
             code = got.get(address)
             if code is None:
                 continue
-            if self.chance.random() < PASSES_ON:
-                other = f"friend.of.{self.addresses.index(address)}@elsewhere.example"
+            if home.get("street") and self.chance.random() < PASSES_ON:
+                friend = {
+                    "name": f"Xaver Quist{number}",
+                    "street": f"Elsewhere {number}",
+                    "postalCode": "9999",
+                }
                 yield Purchase(
-                    at=self._moment(begin, length), email=other, sku="dear", code=code, campaign=campaign,
-                    passed_on_by=address,
+                    at=self._moment(begin, length), email=f"friend.of.{number}@elsewhere.example", sku="dear", code=code,
+                    campaign=campaign, passed_on_by=address, home={**friend, "countryCode": "NO"},
                 )  # fmt: skip
             elif self.chance.random() < effect:
-                uses = self.chance.random() < TAKES_CODE
-                yield Purchase(
-                    at=self._moment(begin, length), email=address, sku="dear" if uses else self._sku(),
-                    code=code if uses else "", campaign=campaign if uses else "",
-                )  # fmt: skip
+                yield self._own(number, address, home, code, campaign, self._moment(begin, length))
+
+    def _own(
+        self, number: int, address: str, home: Mapping[str, str], code: str, campaign: str, at: datetime
+    ) -> Purchase:
+        """Return what an e-mail made its reader buy."""
+        if self.chance.random() >= TAKES_CODE:
+            return Purchase(at=at, email=address, sku=self._sku())
+        if home.get("street") and self.chance.random() < AT_HOME:
+            partner = {**home, "name": f"Yva Partner{number}"}
+            other = f"partner.of.{number}@else.example"
+            return Purchase(at=at, email=other, sku="dear", code=code, campaign=campaign, home=partner)
+        return Purchase(at=at, email=address, sku="dear", code=code, campaign=campaign)
 
     def _moment(self, begin: datetime, length: timedelta) -> datetime:
         return begin + length * self.chance.random()
@@ -142,7 +162,7 @@ def live_through(
     for purchase in purchases:
         if purchase.at > shop.services.clock.now():
             shop.days.move_to(purchase.at)
-        answer = shop.buys(purchase.email, purchase.sku, coupon=purchase.code)
+        answer = shop.buys(purchase.email, purchase.sku, coupon=purchase.code, home=purchase.home)
         books.bought(purchase, answer, shop.services.clock.now())
         if chance.random() < 0.08:
             change_one(shop, books, chance)

@@ -11,9 +11,10 @@ from tillroll.sandbox.state.store import SandboxStore
 
 
 def checkout(store: SandboxStore, body: Any) -> dict[str, Any]:
-    """Place an order: `{"email", "items": [{"sku", "quantity"}], "coupon"}`. Raises 422 saying why a coupon does not work.
+    """Place an order: `{"email", "items": [{"sku", "quantity"}], "coupon", "shippingPerson"}`, the last two if wanted.
 
-    A cart that the same e-mail abandoned becomes this order, and the stock is reduced.
+    Raises 422 saying why a coupon does not work. A cart that the same e-mail abandoned becomes this order, and the stock is
+    reduced.
     """
     if not isinstance(body, dict) or not body.get("email"):
         raise ApiError(400, "checkout needs email and items", "WRONG_PARAMETER")
@@ -39,6 +40,7 @@ def checkout(store: SandboxStore, body: Any) -> dict[str, Any]:
             "fulfillmentStatus": "AWAITING_PROCESSING",
             "shippingOption": {**basket.POST, "shippingRate": shipping},
             order_fields.VAT: basket.VAT,
+            **_persons(body.get("shippingPerson")),
         },
         cart=placing.open_cart(store, email),
     )
@@ -52,6 +54,11 @@ def checkout(store: SandboxStore, body: Any) -> dict[str, Any]:
         "shipping": shipping,
         "total": total,
     }
+
+
+def _persons(given: Any) -> dict[str, Any]:
+    """Return the order's persons: who gets the goods has paid for them."""
+    return {"billingPerson": given, "shippingPerson": given} if isinstance(given, dict) else {}
 
 
 def _usable(store: SandboxStore, code: str, email: str, subtotal: float) -> sqlite3.Row:
