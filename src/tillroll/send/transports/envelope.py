@@ -1,9 +1,13 @@
 """The envelope of one message: its sender and its one recipient, and the question whether the server wants it.
 
-A server that offers PIPELINING (RFC 2920) is told all three at once: three answers for the time of one.
+A server that offers PIPELINING (RFC 2920) is told all three at once: three answers for the time of one. One that offers DSN (RFC
+3461) is asked to report only what can't be delivered, without the e-mail's body, and to name the message and its reader: so
+nobody gets a notice for each e-mail that is merely delayed.
 """
 
 from __future__ import annotations
+
+import re
 
 from tillroll.errors import Refused
 from tillroll.ledger.consent.return_path import ReturnPath
@@ -12,6 +16,7 @@ from tillroll.rendering.mime import Outgoing
 from tillroll.send.transports.bounded_smtp import BoundedSmtp
 from tillroll.send.transports.replies import GO_ON, SmtpReply, SmtpStep
 
+_NOT_PLAIN = re.compile(r"[^!-*,-<>-~]")
 _STEPS = (SmtpStep.SENDER, SmtpStep.RECIPIENT, SmtpStep.DATA)
 
 
@@ -32,9 +37,13 @@ def open_message(
     options = [f"SIZE={len(message.content)}"] if connection.has_extn("size") else []
     options += ["BODY=8BITMIME", "SMTPUTF8"] if needs_utf8 else []
     back_to = return_path.of(message.key) if return_path is not None else sender.address
+    wanted = ["NOTIFY=FAILURE"] if connection.has_extn("dsn") else []
+    if wanted:
+        options += ["RET=HDRS", f"ENVID={_in_xtext(message.key)}"]
+        wanted += [] if reader.needs_utf8 else [f"ORCPT=rfc822;{_in_xtext(reader.address)}"]
     commands = (
         " ".join([f"MAIL FROM:<{back_to}>", *options]),
-        f"RCPT TO:<{reader.address}>",
+        " ".join([f"RCPT TO:<{reader.address}>", *wanted]),
         "DATA",
     )
     if connection.has_extn("pipelining"):
@@ -58,3 +67,8 @@ def _at_once(connection: BoundedSmtp, commands: tuple[str, ...]) -> tuple[SmtpSt
                 connection.end_content()
             return step, reply
     return SmtpStep.DATA, replies[-1]
+
+
+def _in_xtext(text: str) -> str:
+    """Return an ASCII text as the options of DSN take it (RFC 3461, section 4): what isn't plain is a plus and two digits."""
+    return _NOT_PLAIN.sub(lambda found: f"+{ord(found[0]):02X}", text)
