@@ -14,18 +14,17 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from tillroll.batches.session import StoreSession
-from tillroll.campaign.figures.retry import RetryPolicy
 from tillroll.campaign.states import PushOutcome
 from tillroll.ecwid.http.errors import StoreRefusal, StoreSaysNotFound
 from tillroll.errors import OutcomeUnknown, ScopeMissing
-from tillroll.ledger.engine import reading, writing
+from tillroll.ledger.engine import reading
 from tillroll.ledger.records import ConsentPush
 from tillroll.ledger.tables import consent_pushes, customers
+from tillroll.track.waiting import WITHOUT_SCOPE, WaitingRows
 
 log = structlog.get_logger("tillroll.track")
 
-_RETRIES = RetryPolicy(attempts=6, first_pause=timedelta(minutes=1), growth=4)
-_WITHOUT_SCOPE = timedelta(days=1)
+_WAITING = WaitingRows(table=consent_pushes)
 _MOST = 100  # in one turn
 
 
@@ -39,7 +38,7 @@ def tell_store(session: StoreSession, *, until: datetime) -> datetime | None:
         try:
             outcome = _tell(session, push)
         except ScopeMissing as missing:
-            _rest(session, session.clock.now() + _WITHOUT_SCOPE)
+            _WAITING.put_off(session.engine, session.store_id, session.clock.now() + WITHOUT_SCOPE)
             log.warning(
                 "consent.not_told", store_id=session.store_id, reason=missing.message, do=missing.hint
             )
@@ -53,14 +52,9 @@ def tell_store(session: StoreSession, *, until: datetime) -> datetime | None:
 
 
 def _due(connection: Connection, store_id: int, now: datetime) -> Sequence[ConsentPush]:
-    not_before = consent_pushes.c.not_before
-    where = (*_open(store_id), sa.or_(not_before.is_(None), not_before <= now))
+    where = _WAITING.due(store_id, now)
     query = sa.select(consent_pushes).where(*where).order_by(consent_pushes.c.id).limit(_MOST)
     return [ConsentPush.from_row(row) for row in connection.execute(query)]
-
-
-def _open(store_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    return consent_pushes.c.store_id == store_id, consent_pushes.c.done_at.is_(None)
 
 
 def _tell(session: StoreSession, push: ConsentPush) -> PushOutcome:
@@ -80,35 +74,21 @@ def _tell(session: StoreSession, push: ConsentPush) -> PushOutcome:
 
 
 def _settle(session: StoreSession, push: ConsentPush, outcome: PushOutcome) -> None:
-    done = {"done_at": session.clock.now(), "outcome": outcome}
-    _change(session, push, done)
+    _WAITING.change(session.engine, push.id, {"done_at": session.clock.now(), "outcome": outcome})
 
 
 def _try_later(session: StoreSession, push: ConsentPush) -> None:
     """Count an attempt in vain; after several the store is left as it is."""
-    attempts, now = push.attempts + 1, session.clock.now()
-    if not _RETRIES.may_try_again(attempts):
+    if not _WAITING.try_later(session.engine, push.id, push.attempts, session.clock.now()):
         log.error("consent.refused", store_id=session.store_id, push=push.id)
         _settle(session, push, PushOutcome.REFUSED)
-        return
-    _change(session, push, {"attempts": attempts, "not_before": now + _RETRIES.pause_before(attempts)})
-
-
-def _change(session: StoreSession, push: ConsentPush, values: dict[str, object]) -> None:
-    still = (consent_pushes.c.id == push.id, consent_pushes.c.done_at.is_(None))
-    with writing(session.engine) as connection:
-        connection.execute(sa.update(consent_pushes).where(*still).values(values))
-
-
-def _rest(session: StoreSession, until: datetime) -> None:
-    """Put everything that waits off."""
-    with writing(session.engine) as connection:
-        connection.execute(sa.update(consent_pushes).where(*_open(session.store_id)).values(not_before=until))
 
 
 def _next_at(connection: Connection, store_id: int, now: datetime) -> datetime | None:
     """Return when the next one is due, if that is within the minute in which a store has its turn anyway."""
     not_before = sa.func.coalesce(consent_pushes.c.not_before, consent_pushes.c.asked_at)
-    query = sa.select(sa.func.min(not_before, type_=consent_pushes.c.asked_at.type)).where(*_open(store_id))
+    query = sa.select(sa.func.min(not_before, type_=consent_pushes.c.asked_at.type)).where(
+        *_WAITING.of_store(store_id)
+    )
     due_at: datetime | None = connection.scalar(query)
     return max(due_at, now) if due_at is not None and due_at < now + timedelta(minutes=1) else None

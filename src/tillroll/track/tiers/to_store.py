@@ -16,7 +16,6 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from tillroll.batches.session import StoreSession
-from tillroll.campaign.figures.retry import RetryPolicy
 from tillroll.campaign.figures.tiers import GroupMoveOutcome
 from tillroll.campaign.states import ItemKind, Stage
 from tillroll.ecwid.http.errors import StoreRefusal, StoreSaysNotFound
@@ -26,11 +25,11 @@ from tillroll.ledger.faults.boundary import contained
 from tillroll.ledger.faults.rows import FaultyItem
 from tillroll.ledger.mirror.loyalty import TierCounting, load_counting, standings_of
 from tillroll.ledger.tables import tier_group_moves, tier_rules
+from tillroll.track.waiting import WITHOUT_SCOPE, WaitingRows
 
 log = structlog.get_logger("tillroll.track")
 
-_RETRIES = RetryPolicy(attempts=6, first_pause=timedelta(minutes=1), growth=4)
-_WITHOUT_SCOPE = timedelta(days=1)
+_WAITING = WaitingRows(table=tier_group_moves)
 _WITHOUT_GROUP = timedelta(hours=1)
 _MOST = 100  # in one turn
 _GENERAL = 0  # the number of the group that everybody else is in
@@ -70,7 +69,7 @@ def keep_groups(session: StoreSession, *, until: datetime) -> datetime | None:
             _bring(session, counting, numbers, move)
             brought += 1
     except ScopeMissing as missing:
-        _put_off_all(session, session.clock.now() + _WITHOUT_SCOPE)
+        _WAITING.put_off(session.engine, session.store_id, session.clock.now() + WITHOUT_SCOPE)
         trouble, brought = f"{missing.message} {missing.hint}".strip(), len(waiting)
     _tell_trouble(session, counting, trouble)
     return session.clock.now() if brought < len(waiting) or len(waiting) == _MOST else None
@@ -80,15 +79,11 @@ def _due(connection: Connection, store_id: int, now: datetime) -> Sequence[_Move
     columns = tier_group_moves.c
     query = (
         sa.select(columns.id, columns.customer_id, columns.attempts)
-        .where(*_open(store_id), sa.or_(columns.not_before.is_(None), columns.not_before <= now))
+        .where(*_WAITING.due(store_id, now))
         .order_by(columns.id)
         .limit(_MOST)
     )
     return [_Move(**row._mapping) for row in connection.execute(query)]
-
-
-def _open(store_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    return tier_group_moves.c.store_id == store_id, tier_group_moves.c.done_at.is_(None)
 
 
 def _say_missing(counting: TierCounting, numbers: Mapping[str, int]) -> str:
@@ -104,7 +99,7 @@ def _bring(session: StoreSession, counting: TierCounting, numbers: Mapping[str, 
     tier = _tier_of(session, move)
     wanted = counting.groups.get(tier, _general_in(numbers))
     if wanted not in numbers:
-        _change(session, move, {"not_before": session.clock.now() + _WITHOUT_GROUP})
+        _WAITING.change(session.engine, move.id, {"not_before": session.clock.now() + _WITHOUT_GROUP})
         return
     now, done = session.clock.now(), None
     with contained(session.engine, item, stage=Stage.TIERS, now=now, raised=(Refused,)):
@@ -152,32 +147,18 @@ def _settle(session: StoreSession, move: _Move, done: _MoveResult, tier: str) ->
     if _tier_of(session, move) != tier:
         return
     values = {"outcome": done.outcome, "was": done.was, "group_name": done.group}
-    _change(session, move, {"done_at": session.clock.now(), **values})
+    _WAITING.change(session.engine, move.id, {"done_at": session.clock.now(), **values})
     if done.outcome is GroupMoveOutcome.MOVED:
         log.info("tier.group_moved", store_id=session.store_id, customer=move.customer_id)
 
 
 def _try_later(session: StoreSession, move: _Move) -> None:
     """Count an attempt in vain; after several the customer stays where they are."""
-    attempts, now = move.attempts + 1, session.clock.now()
-    if _RETRIES.may_try_again(attempts):
-        _change(session, move, {"attempts": attempts, "not_before": now + _RETRIES.pause_before(attempts)})
-        return
-    log.error("tier.group_refused", store_id=session.store_id, customer=move.customer_id)
-    refused = {"attempts": attempts, "done_at": now, "outcome": GroupMoveOutcome.REFUSED}
-    _change(session, move, refused)
-
-
-def _change(session: StoreSession, move: _Move, values: Mapping[str, object]) -> None:
-    still = (tier_group_moves.c.id == move.id, tier_group_moves.c.done_at.is_(None))
-    with writing(session.engine) as connection:
-        connection.execute(sa.update(tier_group_moves).where(*still).values(values))
-
-
-def _put_off_all(session: StoreSession, until: datetime) -> None:
-    with writing(session.engine) as connection:
-        update = sa.update(tier_group_moves).where(*_open(session.store_id))
-        connection.execute(update.values(not_before=until))
+    now = session.clock.now()
+    if not _WAITING.try_later(session.engine, move.id, move.attempts, now):
+        log.error("tier.group_refused", store_id=session.store_id, customer=move.customer_id)
+        refused = {"attempts": move.attempts + 1, "done_at": now, "outcome": GroupMoveOutcome.REFUSED}
+        _WAITING.change(session.engine, move.id, refused)
 
 
 def _tell_trouble(session: StoreSession, counting: TierCounting, trouble: str) -> None:
