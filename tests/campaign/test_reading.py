@@ -19,6 +19,7 @@ from tillroll.campaign.reading.faults import EmailPart, WordFault, WordKind
 from tillroll.campaign.reading.figures import figures_in
 from tillroll.campaign.reading.gaps import MARKERS, blanks_in, gaps_in
 from tillroll.campaign.reading.links import goods_linked, links_in
+from tillroll.campaign.reading.said.bargains import PATTERNS, ROOTS, BargainKind
 from tillroll.campaign.reading.visible import lines_of
 from tillroll.campaign.text.written.holding import may_hold
 
@@ -214,6 +215,13 @@ def test_a_text_without_the_words_is_one_in_which_no_pattern_finds_them(text: st
     words = ("midnight", "file:/", "<?xml-stylesheet", "@import")
     if re.search("|".join(map(re.escape, words)), text, re.IGNORECASE):
         assert may_hold(text, words)
+
+
+@pytest.mark.parametrize("kind", ROOTS)
+@given(data=st.data())
+def test_whatever_a_pattern_finds_holds_one_of_its_roots(kind: BargainKind, data: st.DataObject) -> None:
+    text = data.draw(st.from_regex(PATTERNS[kind]))
+    assert may_hold(text, ROOTS[kind])
 
 
 @pytest.mark.parametrize("text", ["Midnıght", "<?xml-ſtylesheet", "FİLE:/", "MIDNIGHT"])

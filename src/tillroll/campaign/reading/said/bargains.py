@@ -96,14 +96,14 @@ def _pattern(lines: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])(?:{alternatives})(?!\w)", re.IGNORECASE)
 
 
-_PATTERNS = {
+PATTERNS = {
     BargainKind.HALF: _pattern(_HALF),
     BargainKind.SEVERAL: _pattern(_SEVERAL),
     BargainKind.SHIPPING: _pattern(_SHIPPING),
     BargainKind.GIFT: _pattern(_GIFT),
     BargainKind.ALL: _pattern(_ALL),
 }
-_ROOTS = {
+ROOTS = {
     BargainKind.HALF: ("half", "½", "1/2", "halb", "hälfte", "moiti", "demi", "metà", "mitad", "pol"),
     BargainKind.SHIPPING: (
         "ship", "deliver", "postage", "p&p", "versand", "porto", "liefer", "zustell", "livraison", "expédition", "port",
@@ -126,8 +126,8 @@ def bargains_in(text: str) -> tuple[Bargain, ...]:
 
 def _bargains(text: str) -> Iterator[Bargain]:
     seen: set[str] = set()
-    for kind, pattern in _PATTERNS.items():
-        if kind in _ROOTS and not may_hold(text, _ROOTS[kind]):
+    for kind, pattern in PATTERNS.items():
+        if kind in ROOTS and not may_hold(text, ROOTS[kind]):
             continue
         for match in pattern.finditer(text):
             words = " ".join(match[0].split())
