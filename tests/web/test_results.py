@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from tests.shop import NOW, SHOP
 from tests.track.effect.people import DAY, WINDOW, ordered, planned
 from tillroll.ledger.engine import writing
-from tillroll.ledger.tables import day_sums
+from tillroll.ledger.tables import day_sums, store_days
 from tillroll.track.results.effect.kept import measure_next
 from tillroll.web.support.charts import HEIGHT, bar_chart
 
@@ -58,12 +58,62 @@ def test_a_month_that_is_none_is_not_found(ana: FlaskClient, store_id: int, mont
     assert ana.get(f"{SHOP}/results?month={month}").status_code == 404
 
 
+def kept_day(engine: Engine, store_id: int, day: date, orders: int, revenue: str, coupons: int = 0) -> None:
+    row = {"store_id": store_id, "day": day.isoformat(), "orders": orders, "coupon_orders": coupons}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(store_days).values(revenue=Decimal(revenue), **row))
+
+
+def test_the_whole_store_is_shown_by_day(ledger: Engine, ana: FlaskClient, store_id: int) -> None:
+    """NOW is Monday, 23 November: today and a day that was missed aren't known, and the page says so."""
+    for number in range(5, 23):
+        if number != 9:
+            sold = (0, "0", 0) if number == 6 else (4, "50", 1)
+            kept_day(ledger, store_id, date(2026, 11, number), *sold)
+    page = ana.get(f"{SHOP}/results").text
+    assert page.count("<svg viewBox") == 4, "orders, revenue, average order, share with a coupon"
+    assert "from 64 orders, with a code or without: €12.50 each on average, 25% with a coupon" in page
+    assert "These are the 17 of 30 days that are known" in page
+    assert (
+        "Not known: 1 November to 4 November 2026. The first day that was counted is 5 November 2026." in page
+    )
+    assert "Not known: 1 day from 9 November 2026 on, when nothing was counted." in page
+    assert "Not known yet: 23 November 2026. A day is counted when it is over" in page
+    for label in ("5 November: 4", "5 November: €12.50", "5 November: 25%", "6 November: 0 orders"):
+        assert f"<title>{label}</title>" in page
+    assert page.count('class="unknown"') == 4 * 6, "a mark for each day up to today that isn't known"
+    assert "<title>24 November: to come</title>" in page
+    assert page.count("not known yet</td>") == 1
+    assert page.count("not known</td>") == 5
+
+
+def test_a_store_without_a_counted_day_says_so(ledger: Engine, ana: FlaskClient, store_id: int) -> None:
+    assert "No day is counted yet" in ana.get(f"{SHOP}/results").text
+    kept_day(ledger, store_id, date(2026, 11, 22), 3, "1234567.89")
+    this_month, last_month = (ana.get(f"{SHOP}/results{query}").text for query in ("", "?month=2026-10"))
+    assert '<td class="figure">€1,234,567.89</td>' in this_month
+    assert "Not known: 1 October to 31 October 2026" in last_month
+    assert "<svg viewBox" not in last_month
+
+
+def test_the_page_reads_no_order(ledger: Engine, ana: FlaskClient, store_id: int) -> None:
+    kept_day(ledger, store_id, date(2026, 11, 22), 3, "30")
+    asked: list[str] = []
+    sa.event.listen(ledger, "before_cursor_execute", lambda *given: asked.append(given[2].lower()))
+    assert "from 3 orders" in ana.get(f"{SHOP}/results").text
+    assert any("from store_days" in statement for statement in asked)
+    assert not [statement for statement in asked if "from orders" in statement or "join orders" in statement]
+
+
 def test_bars_end_at_a_round_figure() -> None:
     chart = bar_chart([("a", Decimal(0)), ("b", Decimal("13.5")), ("c", Decimal(20))])
     assert chart.top == Decimal(20)
     assert [bar.height for bar in chart.bars] == [0, 101.25, HEIGHT]
     assert bar_chart([]).top == bar_chart([("a", Decimal(0))]).top == Decimal(1)
     assert bar_chart([("a", Decimal("0.03"))]).top == Decimal("0.05")
+    unknown = bar_chart([("a", None), ("b", Decimal(5))])
+    assert [(bar.is_known, bar.height) for bar in unknown.bars] == [(False, HEIGHT), (True, HEIGHT)]
+    assert unknown.top == Decimal(5)
     assert bar_chart([("a", Decimal("10000"))]).top == Decimal(10_000)
 
 

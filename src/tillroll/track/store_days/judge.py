@@ -18,13 +18,31 @@ _LEAST_ORDERS = 5.0  # fewer are no news in a small store
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoreDay:
-    """What a store sold on one day of its zone."""
+class StoreSales:
+    """What a store sold in some time, in its currency."""
 
-    day: str  # ISO 8601
     orders: int
     revenue: Decimal
     coupon_orders: int  # with a coupon, ours or not
+
+    @property
+    def average(self) -> Decimal | None:
+        """The average order; None without orders."""
+        return self.revenue / self.orders if self.orders else None
+
+    @property
+    def coupon_percent(self) -> Decimal | None:
+        """How many of a hundred orders had a coupon, to one decimal; None without orders."""
+        if not self.orders:
+            return None
+        return round(100 * Decimal(self.coupon_orders) / self.orders, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreDay(StoreSales):
+    """What a store sold on one day of its zone."""
+
+    day: str  # ISO 8601
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -80,6 +81,28 @@ def write_days(connection: Connection, store_id: int, days: list[StoreDay]) -> N
     upsert(connection, store_days, rows)
 
 
+def days_between(connection: Connection, store_id: int, first: str, last: str) -> dict[str, StoreDay]:
+    """Return the kept days of a time (ISO 8601), both ends included."""
+    where = (store_days.c.store_id == store_id, store_days.c.day >= first, store_days.c.day <= last)
+    return _days(connection, sa.select(store_days).where(*where))
+
+
+def first_and_last(connection: Connection, store_id: int) -> tuple[date, date] | None:
+    """Return the first and the last kept day of a store; None if none is kept."""
+    days = (sa.func.min(store_days.c.day).label("first"), sa.func.max(store_days.c.day).label("last"))
+    row = connection.execute(sa.select(*days).where(store_days.c.store_id == store_id)).one()
+    return (date.fromisoformat(row.first), date.fromisoformat(row.last)) if row.first else None
+
+
+def _days(connection: Connection, query: sa.Select[Any]) -> dict[str, StoreDay]:
+    return {
+        row.day: StoreDay(
+            day=row.day, orders=row.orders, revenue=row.revenue, coupon_orders=row.coupon_orders
+        )
+        for row in connection.execute(query)
+    }
+
+
 def odd_day(connection: Connection, store_id: int, day: date) -> OddDay | None:
     """Judge a kept day by the same weekdays before it. None as well for a store whose orders don't go back that far."""
     begin = sa.select(sa.func.min(orders.c.created_at)).where(orders.c.store_id == store_id)
@@ -92,12 +115,7 @@ def odd_day(connection: Connection, store_id: int, day: date) -> OddDay | None:
         store_days.c.day.in_(names),
         store_days.c.day > first.date().isoformat(),
     )
-    found = {
-        row.day: StoreDay(
-            day=row.day, orders=row.orders, revenue=row.revenue, coupon_orders=row.coupon_orders
-        )
-        for row in connection.execute(query)
-    }
+    found = _days(connection, query)
     if names[0] not in found:
         return None
     return judge(found[names[0]], [found[name] for name in names[1:] if name in found])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from flask import Blueprint, abort, render_template
 
+from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
+from tillroll.campaign.text.percent import say_percent
 from tillroll.campaign.text.zones import zone_of
 from tillroll.ledger.engine import reading
 from tillroll.track.results.effect.kept import kept_effects
@@ -16,8 +19,10 @@ from tillroll.track.results.effect.sentences import say_effect, say_people
 from tillroll.track.results.leaks.found import list_leaks
 from tillroll.track.results.leaks.sentences import say_leak
 from tillroll.track.results.months import Month, month_results
+from tillroll.track.store_days.judge import StoreDay
+from tillroll.track.store_days.span import StoreSpan, load_span
 from tillroll.web.support import inputs, request_context
-from tillroll.web.support.charts import bar_chart
+from tillroll.web.support.charts import BarChart, bar_chart
 
 pages = Blueprint("results", __name__)
 
@@ -34,6 +39,15 @@ class ChangedLine:
     at: datetime  # when it was measured
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoreChart:
+    """One figure of the whole store by day."""
+
+    title: str
+    top: str  # what the upper line stands for
+    chart: BarChart
+
+
 @pages.get("/results")
 def results() -> str:
     """Show one month, by default the present one, beside the month before."""
@@ -47,6 +61,7 @@ def results() -> str:
         found = month_results(connection, store, month)
         before = month_results(connection, store, month.before)
         effects = kept_effects(connection, store.id)
+        span = load_span(connection, store, month.first, month.last, request_context.now())
     chart = bar_chart(
         [
             (
@@ -61,6 +76,8 @@ def results() -> str:
         found=found,
         before=before,
         chart=chart,
+        span=span,
+        charts=_store_charts(span, store.currency) if span.total.orders else [],
         changed=[
             ChangedLine(
                 campaign=name,
@@ -73,6 +90,41 @@ def results() -> str:
         is_present=month == now,
         later=month.after if month.first < now.first else None,
     )
+
+
+def _store_charts(span: StoreSpan, currency: str) -> list[StoreChart]:
+    def say_orders(figure: Decimal) -> str:
+        return f"{figure:,.0f}"
+
+    def say_amount(figure: Decimal) -> str:
+        return say_money(figure, currency)
+
+    return [
+        _store_chart(span, "Orders", lambda day: Decimal(day.orders), say_orders),
+        _store_chart(span, "Revenue", lambda day: day.revenue, say_amount),
+        _store_chart(span, "Average order", lambda day: day.average, say_amount),
+        _store_chart(span, "Orders with a coupon", lambda day: day.coupon_percent, say_percent),
+    ]
+
+
+def _store_chart(
+    span: StoreSpan,
+    title: str,
+    figure_of: Callable[[StoreDay], Decimal | None],
+    say: Callable[[Decimal], str],
+) -> StoreChart:
+    bars: list[tuple[str, Decimal | None]] = []
+    for at, day in span.days:
+        name = f"{at:%-d} {at:%B}"
+        if day is None:
+            to_come = at > span.today
+            bars.append((f"{name}: {'to come' if to_come else 'not known'}", Decimal(0) if to_come else None))
+            continue
+        figure = figure_of(day)
+        said = say(figure) if figure is not None else count_of(0, "order")
+        bars.append((f"{name}: {said}", max(figure or Decimal(0), Decimal(0))))
+    chart = bar_chart(bars)
+    return StoreChart(title=title, top=say(chart.top), chart=chart)
 
 
 @pages.get("/leaks")

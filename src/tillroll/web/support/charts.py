@@ -20,6 +20,7 @@ class Bar:
     width: float
     height: float
     label: str  # what it stands for, with its figure
+    is_known: bool = True  # otherwise it is a mark as high as the chart, and no figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +33,10 @@ class BarChart:
     height: int = HEIGHT
 
 
-def bar_chart(figures: Sequence[tuple[str, Decimal]]) -> BarChart:
-    """Return a chart of labelled figures that are zero or more."""
-    top = _round_above(max((figure for _, figure in figures), default=Decimal(0)))
+def bar_chart(figures: Sequence[tuple[str, Decimal | None]]) -> BarChart:
+    """Return a chart of labelled figures that are zero or more; None is not known."""
+    known = (figure for _, figure in figures if figure is not None)
+    top = _round_above(max(known, default=Decimal(0)))
     each = WIDTH / max(1, len(figures))
     bars = [
         Bar(
@@ -43,9 +45,10 @@ def bar_chart(figures: Sequence[tuple[str, Decimal]]) -> BarChart:
             width=round(each * (1 - _GAP), 2),
             height=round(height, 2),
             label=label,
+            is_known=figure is not None,
         )
         for index, (label, figure) in enumerate(figures)
-        for height in [float(figure / top) * HEIGHT]
+        for height in [HEIGHT if figure is None else float(figure / top) * HEIGHT]
     ]
     return BarChart(bars=tuple(bars), top=top)
 
