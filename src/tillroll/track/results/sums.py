@@ -23,6 +23,7 @@ from tillroll.campaign.text.zones import zone_of
 from tillroll.ledger.engine import lock_store_row, streaming, upsert, writing
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import day_sums, redemptions, runs, stores
+from tillroll.track.store_days.rebuild import rebuild_days
 
 _PIECE = 500
 
@@ -94,6 +95,7 @@ def keep_sums(engine: Engine, store: Store) -> bool:
     """
     if store.sums_zone == store.timezone:
         return False
+    rebuild_days(engine, store)  # they are days of the store's zone too
     rebuild_sums(engine, store)
     return True
 

@@ -45,10 +45,11 @@ def count_days(connection: Connection, store: Store, until: date) -> list[StoreD
     if last is not None:
         first = max(first, last - _AGAIN * _DAY)
     days = range((until - first).days + 1)
-    return [_count(connection, store, first + number * _DAY) for number in days]
+    return [count_day(connection, store, first + number * _DAY) for number in days]
 
 
-def _count(connection: Connection, store: Store, day: date) -> StoreDay:
+def count_day(connection: Connection, store: Store, day: date) -> StoreDay:
+    """Count what a store sold on one day."""
     zone = zone_of(store.timezone)
     begin, end = (datetime.combine(each, time.min, zone) for each in (day, day + _DAY))
     with_coupon = sa.case((orders.c.coupon_code != "", 1), else_=0)
