@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Connection
 
@@ -29,18 +30,19 @@ class PushReport:
     def sentences(self, say_moment: Callable[[datetime], str]) -> list[str]:
         """Return what is in the push's way. `say_moment` writes a moment in the store's time zone."""
         said = []
+        target = _say_target(self.state.target)
         waiting = _say_count(self.counts.waiting, self.counts.bound)
         if self.state.trouble and self.state.trouble_since is not None:
             since = say_moment(self.state.trouble_since)
             retry = say_moment(self.state.not_before) if self.state.not_before else "at the next turn"
             said.append(
-                f"CRM: {self.state.target or 'the receiver'} has taken nothing since {since}: {self.state.trouble}. "
+                f"CRM: {target} has taken nothing since {since}: {self.state.trouble}. "
                 f"Waiting: {waiting}; nothing is lost. Next try: {retry}."
             )
         if self.counts.set_aside:
             aside = _say_count(self.counts.set_aside, self.counts.bound)
             said.append(
-                f"CRM: {self.state.target} has refused {aside} several times. "
+                f"CRM: {target} has refused {aside} several times. "
                 "To see them: tillroll crm status. To push them again: tillroll crm replay --set-aside"
             )
         return said
@@ -56,6 +58,12 @@ def load_report(connection: Connection, store_id: int) -> PushReport | None:
         feeds=tuple(feeds),
         counts=count_events(connection, store_id),
     )
+
+
+def _say_target(target: str) -> str:
+    """Return where events go, of a webhook the host alone: the rest of its address may be a secret."""
+    host = urlsplit(target).hostname if "://" in target else ""
+    return host or target or "the receiver"
 
 
 def _say_count(count: int, bound: int) -> str:

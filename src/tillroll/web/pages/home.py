@@ -9,6 +9,9 @@ from flask import Blueprint, render_template
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import RUN_OPEN, RunState
+from tillroll.campaign.text.zones import zone_of
+from tillroll.campaign.timing.moments import say_local
+from tillroll.crm.sentences import load_report
 from tillroll.ledger.consent.complaints import high_rates
 from tillroll.ledger.engine import reading
 from tillroll.ledger.faults.rows import count_set_aside
@@ -49,6 +52,7 @@ def home() -> str:
         asked = open_requests(connection, store.id)
         complaints = high_rates(connection, store.id, request_context.now())
         set_aside = count_set_aside(connection, store.id)
+        crm = load_report(connection, store.id)
     readable = {plan.run_id for plan in awaiting}
     upcoming = sorted((campaign.next_at, campaign.name) for campaign in campaigns if campaign.next_at)
     by_name = {campaign.name: campaign for campaign in campaigns}
@@ -63,6 +67,7 @@ def home() -> str:
         unread=unread[:_MOST_UNREAD],
         more_unread=len(unread) > _MOST_UNREAD,
         set_aside=set_aside,
+        crm=crm.sentences(partial(say_local, zone=zone_of(store.timezone))) if crm is not None else [],
         asked=asked,
         complaints=complaints,
         unreadable=[run for run in waiting if run.run_id not in readable],
