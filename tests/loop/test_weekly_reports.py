@@ -71,6 +71,26 @@ def test_everybody_named_gets_one_a_week(desk: Desk) -> None:
     assert desk.told[-1][1] == "the week of 23 to 29 November 2026"
 
 
+def test_who_is_named_by_several_rules_gets_one_and_nobody_is_left_out(desk: Desk) -> None:
+    rules = (("Eva@shop.example",), ("approvers", "eva@shop.example"), ("ben@shop.example",))
+    desk.reports = ReportRules(weekly=tuple(WeeklyReport(to=each) for each in rules))
+    desk.tell()
+    desk.tell(hours=1)
+    everybody = ["Eva@shop.example", "ana@shop.example", "ben@shop.example"]
+    assert sorted(address for address, _ in desk.told) == everybody
+
+
+def test_who_is_named_a_day_later_gets_it_too(desk: Desk) -> None:
+    desk.tell()
+    desk.reports = ReportRules(weekly=(WeeklyReport(to=(*READERS, "ben@shop.example")),))
+    desk.tell(hours=24)
+    assert sorted(address for address, _ in desk.told) == [
+        "ana@shop.example",
+        "ben@shop.example",
+        "eva@shop.example",
+    ]
+
+
 def test_its_figures_are_the_sums_of_the_week(desk: Desk) -> None:
     desk.tell()
     letter = letters(desk)[0]

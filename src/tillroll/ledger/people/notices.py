@@ -69,6 +69,12 @@ def is_kept(connection: Connection, store_id: int, kind: NoticeKind, topic: str)
     return bool(connection.scalar(sa.select(sa.exists().where(*same))))
 
 
+def told_addresses(connection: Connection, store_id: int, kind: NoticeKind, topic: str) -> frozenset[str]:
+    """Return the addresses that are told of something."""
+    same = (notices.c.store_id == store_id, notices.c.kind == kind, notices.c.topic == topic)
+    return frozenset(connection.scalars(sa.select(notices.c.address).where(*same)))
+
+
 def ready_notices(
     connection: Connection, store_id: int, now: datetime, *, by_hook: bool, most: int
 ) -> list[StoredNotice]:

@@ -17,11 +17,12 @@ from tillroll.campaign.brand.brand import Brand
 from tillroll.campaign.brand.words import brand_facts
 from tillroll.campaign.language.notices import WeeklyReport
 from tillroll.campaign.states import NoticeKind
+from tillroll.campaign.text.addresses import same_address
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.zones import zone_of
 from tillroll.ledger.engine import reading, writing
-from tillroll.ledger.people.notices import Notice, is_kept, keep
+from tillroll.ledger.people.notices import Notice, keep, told_addresses
 from tillroll.ledger.records import Store
 from tillroll.loop.notices.weekly_letter import CampaignSaid, EffectSaid, WeeklyLetter, WeekSaid
 from tillroll.loop.notices.whom import ShopPeople
@@ -44,12 +45,22 @@ def keep_weekly_reports(people: ShopPeople) -> None:
         monday = week_before(due_at, zone_of(store.timezone))
         topic = f"week of {monday.isoformat()}: {', '.join(sorted(rule.campaigns)) or 'all'}"
         with reading(services.engine) as connection:
-            if is_kept(connection, store.id, NoticeKind.REPORT, topic):
+            addresses = _new_readers(connection, people, rule, topic)
+            if not addresses:
                 continue
-            addresses = people.report_readers(connection, rule.to)
             notice = weekly_notice(connection, people, monday, rule.campaigns, topic)
         with writing(services.engine) as connection:
             keep(connection, store.id, notice, addresses, now)
+
+
+def _new_readers(connection: Connection, people: ShopPeople, rule: WeeklyReport, topic: str) -> list[str]:
+    """Return whom a rule names that weren't told of the topic yet, by this rule or another, however their address is written."""
+    told = {
+        same_address(address)
+        for address in told_addresses(connection, people.store.id, NoticeKind.REPORT, topic)
+    }
+    named = people.report_readers(connection, rule.to)
+    return [address for address in named if same_address(address) not in told]
 
 
 def last_due(rule: WeeklyReport, zone: ZoneInfo, now: datetime) -> datetime:
