@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from tillroll.campaign import parse_book
-from tillroll.campaign.folder.drafts import _read, draft, fill_ins, kinds, languages
+from tillroll.campaign.folder.drafts import _read, draft, draft_sign_up, fill_ins, kinds, languages
 from tillroll.campaign.folder.folder_reader import BRAND
 from tillroll.campaign.language.models import Status
 from tillroll.errors import NotFound
 from tillroll.rendering.compile import compile_message
 from tillroll.rendering.facts import StoreFacts, filters_for
+from tillroll.rendering.proof.confirmation import refusals_of_confirmation
 from tillroll.rendering.trial import refusals_of
 
 TODAY = date(2026, 11, 23)
@@ -116,3 +117,35 @@ def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(NotFound) as missing:
         draft("welcome", name="x", today=TODAY, wanted=("ger",))
     assert "There are de, en, es, fr, it, sl" in missing.value.hint
+
+
+@pytest.mark.parametrize("language", languages())
+def test_signing_up_has_neither_faults_nor_warnings_and_a_link_in_every_part(language: str) -> None:
+    other = "de" if language == "en" else "en"
+    files = draft_sign_up((language, other))
+    book = parse_book({path: text.encode() for path, text in files.items()} | ADDRESS)
+    assert [finding.render() for finding in (*book.findings, *book.warnings)] == []
+    assert not any(MARK.search(text) for text in files.values())
+    assert book.sign_up is not None
+    assert book.sign_up.double_opt_in
+    assert list(refusals_of_confirmation(book.sign_up)) == []
+    parts = [text for path, text in files.items() if path.startswith("templates/confirm/")]
+    assert len(parts) == 4
+    assert all("{{ confirm_link }}" in text and "brand.reason" not in text for text in parts)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("{{ 1 / 0 }}", "division"),
+        ("{{ none }}", "None"),
+        ("Dear {{ customer.name }},", "nobody knows customer.name"),
+    ],
+)
+def test_an_e_mail_to_confirm_that_cannot_be_sent_or_has_a_gap_is_told(words: str, reason: str) -> None:
+    files = draft_sign_up(("en",))
+    files["templates/confirm/message.txt.j2"] = f"{words} {{{{ confirm_link }}}}"
+    book = parse_book({path: text.encode() for path, text in files.items()} | ADDRESS)
+    assert book.sign_up is not None
+    (refusal,) = refusals_of_confirmation(book.sign_up)
+    assert reason in refusal

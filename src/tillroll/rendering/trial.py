@@ -39,7 +39,7 @@ from tillroll.rendering.facts import (
 )
 from tillroll.rendering.jinja.budget import TemplateLimit, metered
 
-_SHOP = StoreFacts(
+EXAMPLE_SHOP = StoreFacts(
     name="Example Shop",
     url="https://shop.example",
     email="hello@shop.example",
@@ -57,7 +57,7 @@ _FACTS: Mapping[str, Any] = {
     "discount": "10% off",
     "conditions": "Valid until January 1, 2026. Can be used once.",
     "kind": "percent",
-    "url": _SHOP.url,
+    "url": EXAMPLE_SHOP.url,
     "title": "Example",
     "id": 1001,
     "total": Decimal("59.90"),
@@ -122,8 +122,8 @@ def _refusals_of(
     if same in _sound:
         return
     is_certain = not any(names_used(text) & OPEN for text in (subject, *bodies))
-    spoken = language or message.language or _SHOP.language
-    shop = _SHOP.of_email(revision.brand, spoken, revision.name)
+    spoken = language or message.language or EXAMPLE_SHOP.language
+    shop = EXAMPLE_SHOP.of_email(revision.brand, spoken, revision.name)
     try:
         compiled = (
             compile_subject(message, filters_for(shop), language)
@@ -187,7 +187,7 @@ def _facts_for(
             valid_until=_AT,
             offer=given,
             value=given.fixed_value,
-            offer_text=say_offer(given, _SHOP.currency),
+            offer_text=say_offer(given, EXAMPLE_SHOP.currency),
         )
     return {**facts, **facts_for(shop=shop, title=revision.campaign.title, reader=reader, code=code)}
 

@@ -13,7 +13,8 @@ import yaml
 
 from tillroll.campaign.brand.partials import FOLDER as PARTIALS
 from tillroll.campaign.brand.partials import inclusions_in
-from tillroll.campaign.folder.folder_reader import BRAND
+from tillroll.campaign.folder.folder_reader import BRAND, CONSENT
+from tillroll.campaign.folder.template_words import CONFIRM_LINK
 from tillroll.campaign.language.translations import file_in
 from tillroll.campaign.text.block import NAME_PATTERN
 from tillroll.campaign.text.findings import nearest
@@ -28,6 +29,8 @@ _SHOWS = {
     "overstock": "product",
 }
 """What e-mails show beside their words; their buttons lead to it too."""
+SIGN_UP, _CONFIRM = "sign-up", "confirm"
+SIGN_UP_MEANS = "A form to sign up for e-mails, and the e-mail to confirm it."
 _SUBJECT = re.compile(r"^( *)@SUBJECT ([a-z0-9-]+)@$", re.MULTILINE)
 _FILL_IN = re.compile(r"^\s*(?P<key>[a-z_]+):.*# fill in: (?P<what>.+)$")
 _SCHEMA = "# yaml-language-server: $schema=../schema/campaign.json\n"
@@ -76,9 +79,7 @@ def draft(kind: str, *, name: str, today: date, wanted: Sequence[str] = ("en",))
             hint="Use lower-case letters, digits and hyphens, like black-friday.",
         )
     _require("template campaign", kind, kinds())
-    for language in wanted:
-        _require("starter e-mail in the language", language, languages())
-    emails = {language: yaml.safe_load(_read("emails", f"{language}.yaml")) for language in wanted}
+    emails = _emails(wanted)
     text = _SCHEMA + _read("campaigns", f"{kind}.yaml")
     text = _SUBJECT.sub(lambda mark: _subject(mark[1], mark[2], emails), text)
     tomorrow = today + timedelta(days=1)
@@ -105,6 +106,29 @@ def draft(kind: str, *, name: str, today: date, wanted: Sequence[str] = ("en",))
                     file = file_in(f"message.{form}.j2", own)
                     drafted[f"{folder}/{file}"] = _email(form, email, words, language, with_code)
     return drafted | _partials(drafted.values())
+
+
+def draft_sign_up(wanted: Sequence[str] = ("en",)) -> dict[str, str]:
+    """Return the files by which people sign up for e-mails and confirm it: relative path → text. Raises `NotFound`."""
+    emails = _emails(wanted)
+    rules = _SUBJECT.sub(lambda mark: _subject("  ", mark[2], emails), _read("consent.yaml"))
+    drafted = {
+        CONSENT: "# yaml-language-server: $schema=../schema/consent.json\n" + rules,
+        BRAND: brand_to_fill_in(),
+    }
+    for number, (language, words) in enumerate(emails.items()):
+        for form in ("mjml", "txt"):
+            file = file_in(f"message.{form}.j2", "" if number == 0 else language)
+            text = _email(form, _CONFIRM, words, language, with_code=False)
+            drafted[f"templates/{_CONFIRM}/{file}"] = text
+    return drafted | _partials(drafted.values())
+
+
+def _emails(wanted: Sequence[str]) -> dict[str, Any]:
+    """Return the texts of the starter e-mails by language. Raises `NotFound`."""
+    for language in wanted:
+        _require("starter e-mail in the language", language, languages())
+    return {language: yaml.safe_load(_read("emails", f"{language}.yaml")) for language in wanted}
 
 
 def _partials(texts: Iterable[str]) -> dict[str, str]:
@@ -163,11 +187,14 @@ def _segments(body: Mapping[str, object]) -> list[str]:
 def _email(form: str, email: str, words: Mapping[str, Any], language: str, with_code: bool) -> str:
     """Return one part of an e-mail, put together from its language's words."""
     own, frame, shows = words[email], words["frame"], _SHOWS.get(email, "")
+    confirms = email == _CONFIRM  # it tells nobody to buy, and not why they get e-mails: they don't yet
+    link = f"{shows}.url | tracked" if shows else CONFIRM_LINK if confirms else "shop_link"
     text = _read(f"email.{form}.j2")
     for mark, value in (
         ("@SHOWN@", _include(shows, form) if shows else ""),
         ("@CODE@", _read(f"code.{form}.j2") if with_code else ""),
-        ("@LINK@", f"{{{{ {shows}.url | tracked }}}}" if shows else "{{ shop_link }}"),
+        ("@FOOTER@", _include("address" if confirms else "footer", form).rstrip("\n") + "\n"),
+        ("@LINK@", f"{{{{ {link} }}}}"),
         ("@LANGUAGE@", language),
         ("@PREVIEW@", own["preview"]),
         ("@HEADLINE@", own["headline"]),

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tillroll.campaign import Book, Finding, Revision, read_book
 from tillroll.campaign.folder.files import stores_with_own
+from tillroll.campaign.folder.folder_reader import CONSENT
 from tillroll.campaign.folder.templates import is_plain
 from tillroll.campaign.text.counts import count_of
 from tillroll.cli.support.output import out, print_json
@@ -179,6 +180,12 @@ def _template_faults(book: Book) -> Iterator[Finding]:
     for revision in book.revisions.values():
         if not faulty & {f"templates/{message.template}" for message in revision.campaign.messages}:
             yield from _rendering_faults(revision)
+    if book.sign_up is not None and book.sign_up.confirmation is not None:
+        from tillroll.rendering.proof.confirmation import refusals_of_confirmation
+
+        for problem in refusals_of_confirmation(book.sign_up):
+            what = f"the e-mail to confirm can't be sent: {problem}"
+            yield Finding(file=CONSENT, line=1, column=1, key="confirmation", problem=what)
 
 
 def _rendering_faults(revision: Revision) -> Iterator[Finding]:

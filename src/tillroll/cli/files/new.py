@@ -10,7 +10,16 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from tillroll.campaign.folder.drafts import draft, fill_ins, kinds, languages
+from tillroll.campaign.folder.drafts import (
+    SIGN_UP,
+    SIGN_UP_MEANS,
+    draft,
+    draft_sign_up,
+    fill_ins,
+    kinds,
+    languages,
+)
+from tillroll.campaign.folder.folder_reader import CONSENT
 from tillroll.campaign.text.source import read_source
 from tillroll.cli.support.output import out, write_file
 from tillroll.clock import SystemClock
@@ -38,22 +47,47 @@ def new(kind: str | None, name: str | None, wanted: tuple[str, ...]) -> None:
       tillroll new winback
       tillroll new flash-sale --name black-friday
       tillroll new welcome --language de --language fr
+      tillroll new sign-up --language de --language en
     """
     console = out()
     if kind is None:
         table = Table.grid(padding=(0, 2))
-        for name_of_kind, purpose in kinds().items():
+        for name_of_kind, purpose in {**kinds(), SIGN_UP: SIGN_UP_MEANS}.items():
             table.add_row(Text(name_of_kind, style="bold"), purpose)
         console.print(table)
         return
-    name = name or kind
     root = from_environment().folder
+    if kind == SIGN_UP:
+        _begin_sign_up(root, name, wanted or ("en",))
+        return
+    name = name or kind
     files = draft(kind, name=name, today=SystemClock().now().date(), wanted=wanted or ("en",))
     if (root / "campaigns" / f"{name}.yaml").exists():
         raise Refused(
             f"There is a campaign {name!r} already.",
             hint=f"Choose another name: tillroll new {kind} --name NAME",
         )
+    _write(root, files)
+    console.print(f"\n{_next_steps(name, files)}", soft_wrap=True)
+    if not (root / "schema" / "campaign.json").exists():
+        console.print("For completion and checks in your editor: tillroll schema --write schema")
+
+
+def _begin_sign_up(root: Path, name: str | None, wanted: tuple[str, ...]) -> None:
+    """Write the rules and the e-mail by which people sign up."""
+    if name is not None:
+        raise Refused(f"{SIGN_UP} is no campaign, so it takes no --name.")
+    if (root / CONSENT).exists():
+        raise Refused(f"There is a {CONSENT} already.", hint="Read how people sign up in docs/sign-up.md.")
+    _write(root, draft_sign_up(wanted))
+    out().print(
+        "\nRead both, then run: tillroll check. Where people find the form: docs/sign-up.md.", soft_wrap=True
+    )
+
+
+def _write(root: Path, files: Mapping[str, str]) -> None:
+    """Write the files that don't exist yet, and say which those are and what is to be filled in."""
+    console = out()
     new_files = []
     for path, written in write_new(root, files):
         if written:
@@ -66,9 +100,6 @@ def new(kind: str | None, name: str | None, wanted: tuple[str, ...]) -> None:
             console.print(f"\nFill in, in {path}:", soft_wrap=True)
         for place in places:
             console.print(Text(f"  line {place.line}, {place.key}: {place.what}"), soft_wrap=True)
-    console.print(f"\n{_next_steps(name, files)}", soft_wrap=True)
-    if not (root / "schema" / "campaign.json").exists():
-        console.print("For completion and checks in your editor: tillroll schema --write schema")
 
 
 def _next_steps(name: str, files: Mapping[str, str]) -> str:

@@ -1,1 +1,1 @@
-"""Proofs: e-mails as they would leave, with a code that exists nowhere, to be looked at before anybody gets one."""
+"""E-mails that no run sends: proofs, to be looked at before anybody gets one, and the e-mail that confirms a sign-up."""

@@ -24,10 +24,11 @@ from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.records import SignUp, Store
 from tillroll.rendering.bulk.confirm import ConfirmClaim, ConfirmLinks
 from tillroll.rendering.bulk.link import Subscription
-from tillroll.rendering.compile import Rendered, compile_files, subject_part
-from tillroll.rendering.facts import RecipientFacts, common_facts, filters_for, reader_facts
+from tillroll.rendering.compile import Rendered
+from tillroll.rendering.facts import RecipientFacts
 from tillroll.rendering.mime import Outgoing, build
 from tillroll.rendering.preview import store_facts
+from tillroll.rendering.proof.confirmation import SIGN_UP, render_confirmation
 from tillroll.send.context import SendContext
 from tillroll.send.decide import DOUBTFUL_RETRIES, MESSAGE_RETRIES, DeliveryOutcome, pause_after
 from tillroll.send.hold import load_hold
@@ -37,7 +38,6 @@ log = structlog.get_logger("tillroll.send")
 
 _MOST = 50  # in one turn
 _WAIT = timedelta(minutes=5)  # until it is tried again where nothing can leave
-_NAME = "sign-up"  # what its unsubscribe link calls it
 
 
 def send_confirmations(
@@ -155,21 +155,21 @@ def _render(
     sign_up: SignUp,
 ) -> Rendered:
     own = store_facts(store)
-    translation = words.language_for(sign_up.language)
-    shop = own.of_email(form.terms.brand, translation or words.language or own.language, "")
-    filters = filters_for(shop)
-    subject = subject_part(words.subjects[translation], filters)
-    compiled = compile_files(words.files_in(translation), words.template, subject, filters, translation)
-    stop = Subscription(
-        ecwid_id=store.ecwid_id, address=sign_up.address, campaign=_NAME, run_id=0, kind=_NAME
-    )
+    spoken = words.language_for(sign_up.language) or words.language or own.language
     reader = RecipientFacts(
         email=sign_up.address, name="", first_name="", language=sign_up.language, country=""
     )
-    common = common_facts(shop=shop, title=_NAME, code=None, event=None)
-    facts = reader_facts(common, reader, code="", unsubscribe_link=context.links.link(stop))
+    stop = Subscription(
+        ecwid_id=store.ecwid_id, address=sign_up.address, campaign=SIGN_UP, run_id=0, kind=SIGN_UP
+    )
     claim = ConfirmClaim(ecwid_id=store.ecwid_id, sign_up_id=sign_up.id, address=sign_up.address)
-    return compiled.render({**facts, "confirm_link": links.link(claim)})
+    return render_confirmation(
+        words,
+        own.of_email(form.terms.brand, spoken, ""),
+        reader,
+        confirm_link=links.link(claim),
+        stop_link=context.links.link(stop),
+    )
 
 
 def _key(store_id: int, sign_up: SignUp) -> str:
