@@ -54,6 +54,8 @@ def test_numbers_in_words(word: str, number: int) -> None:
         ("15% on your next order", "20% on your next order"),
         ("% 15 indirim", "% 20 indirim"),
         ("١٥٪ خصم", "٢٠٪ خصم"),
+        ("全品15％オフ", "全品20％オフ"),
+        ("最大15%OFF、今だけ", "最大20%OFF、今だけ"),
     ],
 )
 def test_percentages_in_words_and_digits(right: str, wrong: str, *, fine: bool) -> None:
@@ -78,6 +80,26 @@ def test_percentages_in_words_and_digits(right: str, wrong: str, *, fine: bool) 
 )
 def test_amounts_in_words_and_digits(right: str, wrong: str, *, fine: bool) -> None:
     assert read(right if fine else wrong, EUROS) == (FINE if fine else CERTAIN)
+
+
+@pytest.mark.parametrize("fine", [True, False])
+@pytest.mark.parametrize(
+    ("currency", "right", "wrong"),
+    [
+        ("CHF", "Fr. 5.- Rabatt", "Fr. 12.- Rabatt"),
+        ("CHF", "Sparen Sie SFr. 5.00", "Sparen Sie SFr. 9.95"),
+        ("CHF", "5.– Rabatt ab Fr. 30.–", "15.– Rabatt ab Fr. 30.–"),
+        ("CHF", "5 Fr. Rabatt, bis Fr. 18. Dezember oder Fr. 4.12.", "10 Fr. Rabatt"),
+        ("JPY", "5円OFF、￥30以上", "600円OFF、￥30以上"),
+        ("JPY", "最大５円引き、30円以上", "最大６００円引き"),
+    ],
+)
+def test_amounts_as_one_country_writes_them(currency: str, right: str, wrong: str, *, fine: bool) -> None:
+    assert read(right if fine else wrong, replace(EUROS, currency=currency)) == (FINE if fine else CERTAIN)
+
+
+def test_francs_are_a_sign_only_where_they_are_the_currency() -> None:
+    assert read("Nur noch bis Fr. 18. Die Nr. 12.- ist weg", EUROS) == FINE
 
 
 LANGUAGES = (
@@ -172,6 +194,7 @@ LEAVING = replace(PERCENT, today=LEAVES, leaves=LEAVES, days=frozenset({LEAVES, 
         ("until the 24th", CERTAIN), ("bis zum 24.", CERTAIN), ("bis 24.12.", CERTAIN), ("until 12/24", CERTAIN),
         ("until Dec 24th", CERTAIN), ("do 24. decembra", CERTAIN), ("bis 24.12", CERTAIN),
         ("Friday, 7 December", CERTAIN),  # it is a Monday
+        ("only today and tomorrow", CERTAIN), ("heute und morgen nur", CERTAIN), ("samo danes in jutri", CERTAIN),
         ("Today only, until 7 December", PERHAPS),  # the last day is said too
         ("See you on Friday! Stop by today. Open until 18.30 Uhr.", FINE),
         ("What will you do today? We reply within 24 hours.", FINE),
@@ -180,6 +203,17 @@ LEAVING = replace(PERCENT, today=LEAVES, leaves=LEAVES, days=frozenset({LEAVES, 
 def test_last_days_without_a_date(text: str, verdict: str, language: str) -> None:
     expected = replace(LEAVING, language=language)
     assert judged(list(days_in(text, text, expected, EmailPart.TEXT))) == verdict
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Only today and tomorrow", "nur heute und morgen", "today & tomorrow only", "seulement aujourd'hui et demain",
+     "solo oggi e domani", "solo hoy y mañana", "samo danes in jutri"],
+)  # fmt: skip
+def test_a_sale_of_two_days_ends_tomorrow(text: str) -> None:
+    tomorrow = date(2026, 12, 5)
+    two_days = replace(LEAVING, ends=tomorrow, days=frozenset({LEAVES, tomorrow}))
+    assert not list(days_in(text, "", two_days, EmailPart.TEXT))
 
 
 def test_feasts_are_days() -> None:

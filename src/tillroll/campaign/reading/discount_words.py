@@ -20,7 +20,7 @@ _WORDS = """
     korting bespaar voordeel
     rabat rabatu zniżki zniżka taniej sleva slevu ušetřete zľava kedvezmény engedmény reducere
     rabatten rabattert spar alennus alennusta indirim έκπτωση скидка скидки скидку знижка отстъпка
-    割引 折扣 할인 خصم הנחה
+    割引 値引き 引き オフ 折扣 할인 خصم הנחה
 """
 _ON_ALL = r"""
     on everything|on all|on your (?:next |whole |entire |first )?(?:order|purchase|basket)|from your (?:order|basket|purchase)

@@ -29,6 +29,7 @@ _TODAY = (
     r"today|tonight|midnight\stonight|this\sevening|heute(?:\s(?:abend|nacht|um\smitternacht))?|aujourd['’]hui|ce\ssoir|minuit\sce\ssoir|"
     r"oggi|stasera|hoy|esta\snoche|danes|nocoj"
 )
+_AND = r"(?:and|und|et|e|y|in|&|or|oder|\+|,)"
 _TOMORROW = r"tomorrow|morgen|demain|domani|mañana|jutri"
 _WEEKEND = r"weekend|wochenende|week-end|fine\ssettimana|fin\sde\ssemana|vikend"
 _FEASTS = {
@@ -85,7 +86,9 @@ def deadlines_in(text: str, language: str, leaves: date) -> Iterator[Deadline]:
     pattern, weekdays = _pattern(language)
     for match in pattern.finditer(text):
         words = " ".join(match[0].split())
-        if match["today"] or match["just"]:
+        if match["both"]:
+            yield Deadline(words=words, meant=(leaves + timedelta(days=1),), is_counted=True)
+        elif match["today"] or match["just"]:
             yield Deadline(words=words, meant=(leaves,), is_counted=True)
         elif match["tomorrow"]:
             yield Deadline(words=words, meant=(leaves + timedelta(days=1),), is_counted=True)
@@ -161,6 +164,7 @@ def _pattern(language: str) -> tuple[re.Pattern[str], dict[str, int]]:
     )
     pattern = re.compile(
         rf"(?<!\w)(?:(?:{_UNTIL})\s{_ARTICLE}(?:(?:{words})(?!\w)(?!,?\s(?:the\s|den\s|dem\s|le\s|el\s)?\d)|{_DAY_OF_MONTH}(?!{_before_month(language)}))"
+        rf"|(?P<both>(?:{_ONLY})\s(?:{_TODAY})\s?{_AND}\s?(?:{_TOMORROW})|(?:{_TODAY})\s?{_AND}\s?(?:{_TOMORROW})[\s,]+(?:{_ONLY}))(?!\w)"
         rf"|(?P<just>(?:{_ONLY})\s(?:{_TODAY})|(?:{_TODAY})[\s,]+(?:{_ONLY}))(?!\w)"
         rf"|(?P<days>(?:{_ONLY})\s{_THIS}\s(?:{_WEEKEND})|{_THIS}\s(?:{_WEEKEND})\s(?:{_ONLY}))(?!\w))",
         re.IGNORECASE,

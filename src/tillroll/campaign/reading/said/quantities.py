@@ -17,10 +17,14 @@ _PERCENT_WORDS = (
 )
 _PERCENT_ROOTS = ("cent", "cient", "pct", "prozent", "odstot", "postot", "százalék")  # one is in each word
 _PERCENT = re.compile(rf"[%％٪]|(?<![^\W\d_])(?:{_PERCENT_WORDS})(?!\w)", re.IGNORECASE)
-_PERCENT_FIRST = re.compile(r"\s?(\d+(?:[.,]\d+)?)(?![\w%])")
+_LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""A letter or digit, but none of a script that puts no blanks between words: `最大600円OFF`."""
+_GOES_ON = re.compile(rf"(?!off(?!\w)){_LETTER}", re.IGNORECASE)
+"""What makes a sign a part of a longer word: but `20%OFF` is 20 % off."""
+_PERCENT_FIRST = re.compile(rf"\s?(\d+(?:[.,]\d+)?)(?!{_LETTER}|%)")
 _ROUND = r"(?:[.,](?:-{1,2}|[–—]))?"  # `5.-`, `5,--`
-_BEFORE = re.compile(rf"(?<![\w.,٬،٫#/=&])(?<!\w-)({NUMBER}){_ROUND}(?:{BLANK}|-)?$")
-_AFTER = re.compile(rf"{BLANK}?({NUMBER}){_ROUND}(?![\w%])")
+_BEFORE = re.compile(rf"(?<!{_LETTER})(?<![.,٬،٫#/=&])(?<!{_LETTER}-)({NUMBER}){_ROUND}(?:{BLANK}|-)?$")
+_AFTER = re.compile(rf"{BLANK}?({NUMBER}){_ROUND}(?!{_LETTER}|%)")
 _NEAR = 40  # characters before a sign that may be its number
 
 SIGNS: dict[str, tuple[str, ...]] = {
@@ -79,6 +83,12 @@ _NAMES = {
     r"forint\w{0,2}": ("HUF",),
 }
 """Currencies as words; some are the currency of several countries."""
+_MONTHS = "jan|feb|mär|apr|mai|jun|jul|aug|sep|okt|nov|dez"
+_LOCAL_SIGNS = {
+    "CHF": rf"(?<![^\W\d_])[Ss]?Fr\.(?!\s?\d{{1,2}}\.(?:\s?\d{{1,2}}\.|\s(?i:{_MONTHS})))"  # not of Friday, 18 December
+    r"|[.][–—-](?!\w)",
+}
+"""Signs that mean a currency only in the stores that sell in it: `Fr. 12.50`, `12.–`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +115,7 @@ def percents_in(text: str) -> Iterator[Quantity]:
     for sign in _PERCENT.finditer(text):
         if text[sign.end() : sign.end() + 1].isalnum() and sign[0] not in "%％٪":
             continue
-        is_last = not re.match(r"[\w%]", text[sign.end() : sign.end() + 1])
+        is_last = text[sign.end() : sign.end() + 1] != "%" and not _GOES_ON.match(text, sign.end())
         number = _number_before(text, sign.start(), end) if is_last else None
         first = _PERCENT_FIRST.match(text, sign.end()) if number is None and sign[0] in "%％٪" else None
         if first is not None and not re.search(r"[\w.,#/=&]$", _right_before(text, sign.start())):
@@ -122,11 +132,7 @@ def amounts_in(text: str, currency: str) -> Iterator[Quantity]:
     for sign in _sign_pattern(currency).finditer(text):
         word = sign["word"]
         currencies = _named(word) if word else _meant(sign[0], currency)
-        before = (
-            _number_before(text, sign.start(), end)
-            if not re.match(r"\w", text[sign.end() : sign.end() + 1])
-            else None
-        )
+        before = _number_before(text, sign.start(), end) if not _GOES_ON.match(text, sign.end()) else None
         if before is not None:
             end = sign.end()
             numbers, start = before
@@ -165,7 +171,8 @@ def _number_before(text: str, end: int, least: int) -> tuple[frozenset[Decimal],
 def _sign_pattern(currency: str) -> re.Pattern[str]:
     signs = {*SIGNS, *_CODES, currency, _local_sign(currency)} - {""}
     own = "|".join(sorted(map(re.escape, signs), key=len, reverse=True))
-    return re.compile(rf"(?<![^\W\d_])(?P<word>(?i:{'|'.join(_NAMES)}))(?![^\W_])|{own}")
+    local = f"|{pattern}" if (pattern := _LOCAL_SIGNS.get(currency)) else ""
+    return re.compile(rf"(?<![^\W\d_])(?P<word>(?i:{'|'.join(_NAMES)}))(?![^\W_]){local}|{own}")
 
 
 @lru_cache(maxsize=256)
@@ -178,7 +185,9 @@ def _named(word: str) -> frozenset[str]:
 @lru_cache(maxsize=256)
 def _meant(sign: str, currency: str) -> frozenset[str]:
     """Return the currencies that a sign or a code stands for in a store of one currency."""
-    own = {currency} if sign in {currency, _local_sign(currency)} else set()
+    local = _LOCAL_SIGNS.get(currency, "")
+    is_own = sign in {currency, _local_sign(currency)} or (local and re.match(local, sign))
+    own = {currency} if is_own else set()
     return frozenset({*own, *SIGNS.get(sign, ()), *({sign} & set(_CODES))})
 
 
