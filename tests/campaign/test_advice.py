@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.campaign.files import WINBACK, changed
+from tests.shop import sample_files
 from tillroll.campaign import parse_book
 
 CASES = [
@@ -51,6 +52,58 @@ def test_words_with_two_meanings_are_warned_of_at_their_place(
     warnings = [each for each in book.warnings if each.file == WINBACK and each.key != "message.subject"]
     assert [each.key for each in warnings] == ([key] if key else [])
     assert all(problem in each.problem for each in warnings)
+
+
+FLOW = """title: Back
+owner: ana@shop.example
+status: active
+when: {on: {inactive: {for: 90d}}}
+steps:
+  - offer: {kind: percent, value: 10, valid: {%s}}
+    message: {template: winback, subject: Hello}
+  - wait: 1d
+    same_code: true
+    message: {template: winback, subject: And}
+  - wait: %s
+    same_code: true
+    message: {template: winback, subject: Again}
+"""
+
+
+@pytest.mark.parametrize(
+    ("valid", "wait", "problem"),
+    [
+        ("for: 7d", "5d", ""),
+        ("for: 7d", "6d", "7 days after it: on the code's last day at best"),
+        ("for: 7d", "7d", "8 days after it: when the code has ended, so it is sent to nobody"),
+        ("for: 48h", "24h", "2 days after it: when the code has ended, so it is sent to nobody"),
+        ("for: 48h", "23h", ""),
+        ("until: 2026-12-31", "30d", ""),
+    ],
+)
+def test_an_e_mail_that_shows_a_code_after_its_end_is_told(valid: str, wait: str, problem: str) -> None:
+    book = parse_book({**sample_files(), "campaigns/back.yaml": (FLOW % (valid, wait)).encode()})
+    warnings = [each for each in book.warnings if each.key == "steps[2].wait"]
+    assert len(warnings) == bool(problem)
+    assert all(problem in each.problem for each in warnings)
+
+
+@pytest.mark.parametrize(
+    ("event", "customers", "is_told"),
+    [
+        ("order_placed: {number: 1}", "new", True),
+        ("spent_reached: {amount: 100}", "new", True),
+        ("order_placed: {number: 1}", "repeat", False),
+        ("customer_created: {}", "new", False),
+    ],
+)
+def test_a_first_order_code_for_who_has_just_ordered_is_told(
+    event: str, customers: str, is_told: bool
+) -> None:
+    trigger = ("""cron: "0 9 1 * *\"""", f"on: {{{event}}}")
+    book = parse_book(changed(trigger, ("customers: repeat", f"customers: {customers}")))
+    keys = [each.key for each in book.warnings]
+    assert ("offer.customers" in keys) == is_told
 
 
 def test_the_sample_files_need_no_advice() -> None:

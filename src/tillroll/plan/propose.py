@@ -118,10 +118,13 @@ def _strength(subject: Subject, drawn: int, others: guardrail_verdicts.OtherRuns
 def _again_verdicts(
     subject: Subject, read: ReadAudience, crossings: tuple[Overlap, ...]
 ) -> tuple[Verdict, ...]:
-    """Check who has a code of the campaign already, or would get another one soon."""
+    """Check who has a code of the campaign already, would get another one soon, or couldn't use it."""
     rails, name = subject.revision.guardrails, subject.revision.name
     again = guardrail_verdicts.again_verdicts(crossings, rails, campaign=name, count=read.selection.count)
-    return again + _repeat_verdicts(subject, read)
+    refused = guardrail_verdicts.refused_code_verdicts(
+        subject.offers, read.selection.buyers, read.selection.newcomers, of_one=subject.only is not None
+    )
+    return again + _repeat_verdicts(subject, read) + refused
 
 
 def _sends(subject: Subject) -> bool:

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from decimal import Decimal
 
-from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Campaign, Offer
+from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, AllowedCustomers, Campaign, Offer
 from tillroll.campaign.text.money import Percent
 from tillroll.campaign.text.source import Path
 from tillroll.campaign.text.units import say_duration, spell_duration
 
 _YEAR = timedelta(days=365)
 _MIDNIGHT = time(0, 0)
+_DAY = timedelta(days=1)
+_NEVER_THEIRS = frozenset(
+    (AllowedCustomers.NEW, event)
+    for event in ("order_placed", "spent_reached", "first_order_anniversary", "time_to_buy_again")
+)
+"""Codes that none of an event's customers can use."""
 _SHORTEST_WAIT = timedelta(minutes=5)
 """A wait of fewer minutes was probably meant in months."""
 
@@ -34,10 +40,12 @@ class Advice:
 def advice_on(campaign: Campaign) -> Iterator[Advice]:
     """Yield the advice on a campaign, in the order of its file."""
     yield from _on_schedule(campaign)
+    yield from _on_same_codes(campaign)
     for path, offer in _offers(campaign):
         yield from _on_validity(path, offer)
         yield from _on_amount(path, offer)
         yield from _on_limit(path, offer)
+        yield from _on_customers(path, offer, campaign)
 
 
 def _on_schedule(campaign: Campaign) -> Iterator[Advice]:
@@ -67,6 +75,25 @@ def _on_schedule(campaign: Campaign) -> Iterator[Advice]:
             "write 365d for each year, or 730d for every second one"
         )
         yield Advice(rule="again", path=("when", "again", "after"), problem=problem)
+
+
+def _on_same_codes(campaign: Campaign) -> Iterator[Advice]:
+    """Yield advice on e-mails that show the code of an earlier step when it has ended, or ends on the same day."""
+    giver, valid_for, waited = 0, None, timedelta(0)
+    for index, step in enumerate(campaign.steps):
+        waited += step.wait or timedelta(0)
+        if step.offer is not None:
+            giver, valid_for, waited = index + 1, step.offer.valid.for_, timedelta(0)
+        elif step.same_code and valid_for is not None and waited >= valid_for.length:
+            is_over = not valid_for.ends_with_day or waited >= valid_for.length + _DAY
+            code = f"the code of step {giver} is valid for {spell_duration(valid_for.length)}"
+            comes = f"this e-mail comes {spell_duration(waited)} after it"
+            problem = (
+                f"{code}, and {comes}: when the code has ended, so it is sent to nobody; wait less, or make the code valid longer"
+                if is_over
+                else f"{code}, and {comes}: on the code's last day at best; wait less, or make the code valid longer"
+            )
+            yield Advice(rule="code_ended", path=("steps", index, "wait"), problem=problem)
 
 
 def _offers(campaign: Campaign) -> Iterator[tuple[Path, Offer]]:
@@ -102,6 +129,18 @@ def _on_amount(path: Path, offer: Offer) -> Iterator[Advice]:
             f"write minimum_subtotal: {most:f} or more, unless you mean it"
         )
         yield Advice(rule="free_goods", path=(*path, "minimum_subtotal"), problem=problem)
+
+
+def _on_customers(path: Path, offer: Offer, campaign: Campaign) -> Iterator[Advice]:
+    """Yield advice on a code that is for other customers than those of the campaign's event."""
+    event = campaign.when.on
+    if event is None or (offer.customers, event.kind.name) not in _NEVER_THEIRS:
+        return
+    problem = (
+        f"customers: {offer.customers} is for first orders, and the customers of {event.kind.name} have ordered: the store's "
+        "till refuses their codes; write customers: any"
+    )
+    yield Advice(rule="code_refused", path=(*path, "customers"), problem=problem)
 
 
 def _on_limit(path: Path, offer: Offer) -> Iterator[Advice]:

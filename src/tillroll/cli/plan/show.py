@@ -103,7 +103,8 @@ def what_rows(proposal: Proposal) -> dict[str, str]:
         if proposal.strength is not None:
             rows["guessing"] = proposal.strength.sentence()
     if (values := proposal.values) is not None:
-        rows["worth"] = f"{values.least} to {values.most}, on average {values.mean}"
+        least, most, mean = (f"{value.normalize():f}" for value in (values.least, values.most, values.mean))
+        rows["worth"] = f"{least} to {most}, on average {mean}"
     for arm in proposal.arms:
         recipients = count_of(arm.count, "recipient")
         rows[f"arm {arm.name}"] = f"{recipients}: {arm.offer}; {arm.template}: {arm.subject}"

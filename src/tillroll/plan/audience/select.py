@@ -75,6 +75,8 @@ class Selection:
     largest_average: Decimal = Decimal(0)  # the largest average order of a recipient
     averages: Spread = field(default_factory=Spread)  # the average order of each recipient
     arms: Counter[str] = field(default_factory=Counter)  # recipients by arm
+    buyers: Counter[str] = field(default_factory=Counter)  # of those, who have ordered, by arm
+    newcomers: Counter[str] = field(default_factory=Counter)  # and who have not
     languages: Counter[str] = field(
         default_factory=Counter
     )  # by the translation they get; empty: the campaign's own
@@ -105,6 +107,7 @@ class Selection:
             average = spent / orders
             self.largest_average = max(self.largest_average, average)
             self.averages.add(average, orders)
+        (self.buyers if orders else self.newcomers)[arm] += 1
         self.arms[arm] += 1
         self.countries[row.country] += 1
         self.domains[row.email.rpartition("@")[2].lower()] += 1

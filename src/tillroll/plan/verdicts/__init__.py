@@ -8,6 +8,7 @@ from tillroll.plan.verdicts.goods import BelowMargin, goods_verdicts, margin_ver
 from tillroll.plan.verdicts.held import OtherRuns
 from tillroll.plan.verdicts.links import link_verdicts
 from tillroll.plan.verdicts.names import name_verdicts
+from tillroll.plan.verdicts.refused import refused_code_verdicts
 from tillroll.plan.verdicts.run import verdicts
 from tillroll.plan.verdicts.words import advice_verdicts, claim_verdicts, currency_verdicts
 from tillroll.rendering.reading.verdicts import email_verdicts
@@ -26,6 +27,7 @@ __all__ = [
     "link_verdicts",
     "margin_verdicts",
     "name_verdicts",
+    "refused_code_verdicts",
     "repeat_verdicts",
     "strength_on",
     "verdicts",
