@@ -157,6 +157,7 @@ def desk(url: str, home: Path) -> Iterator[Desk]:
         yield Desk(parts=parts, environment={**environment, "MAIL_URL": address}, readers=readers)
 
 
+@pytest.mark.slow
 def test_who_surely_was_not_sent_a_report_gets_it(database_url: str, tmp_path: Path) -> None:
     with desk(database_url, tmp_path) as made:
         for point in SURELY_NOT:

@@ -99,7 +99,7 @@ def propose(
         subject,
         read,
         codes=codes,
-        exposure=_exposure(worst, likely),
+        exposure=_exposure(worst, likely, _basket(subject, read.selection)),
         goods=goods,
         strength=strength,
         verdicts=verdicts,
@@ -184,8 +184,15 @@ def _proposal(
     )
 
 
-def _exposure(worst: decide.WorstCase, likely: decide.ExpectedCost) -> Exposure:
+def _basket(subject: Subject, selection: Selection) -> Decimal | None:
+    """Return the largest average order of a recipient, if the worst case has to allow for it."""
+    largest = selection.largest_average
+    return largest if largest > subject.revision.guardrails.largest_basket else None
+
+
+def _exposure(worst: decide.WorstCase, likely: decide.ExpectedCost, basket: Decimal | None) -> Exposure:
     return Exposure(
+        basket=basket,
         worst_case=worst.amount,
         worst_case_basis=worst.basis,
         expected=likely.likely,

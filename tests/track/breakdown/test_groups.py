@@ -135,7 +135,7 @@ def test_codes_are_open_until_they_expire(ledger: Engine) -> None:
     unused = len(desk.ours) - 1
     (before,) = desk.groups()[GroupBy.SEGMENT]
     assert (before.codes.live, before.codes.expired) == (unused, 0)
-    assert before.codes.exposure == 5 * unused
+    assert before.codes.exposure == Decimal("22.5") * unused  # 15% of the largest basket allowed for
     (after,) = desk.groups(after=14 * DAY)[GroupBy.SEGMENT]
     assert (after.codes.live, after.codes.expired, after.codes.exposure) == (0, unused, 0)
 

@@ -54,7 +54,7 @@ class Audience:
     digest: str
 
 
-_AMOUNTS = ("worst_case", "expected", "expected_low", "expected_high")
+_AMOUNTS = ("worst_case", "expected", "expected_low", "expected_high", "basket")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,22 +68,27 @@ class Exposure:
     expected_low: Decimal | None = None
     expected_high: Decimal | None = None
     range_basis: str = ""  # how the range was estimated; empty: there is no range
+    basket: Decimal | None = (
+        None  # a recipient's average order that the worst case allows for; none: the guardrails' basket
+    )
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Exposure:
-        """Read the exposure of a stored plan; old plans have no range."""
+        """Read the exposure of a stored plan; old plans have no range and no basket."""
         amounts = {name: body.get(name) for name in _AMOUNTS}
         return cls(
             **{**body, **{name: None if text is None else Decimal(text) for name, text in amounts.items()}}
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data, without the range if there is none."""
+        """Return plain data, without the range or the basket if there is none."""
         body = asdict(self)
         body |= {name: None if body[name] is None else str(body[name]) for name in _AMOUNTS}
         if not self.range_basis:
             for name in ("expected_low", "expected_high", "range_basis"):
                 del body[name]
+        if self.basket is None:
+            del body["basket"]
         return body
 
 

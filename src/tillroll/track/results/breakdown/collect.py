@@ -16,6 +16,7 @@ from tillroll.ledger.engine import streaming
 from tillroll.ledger.queries.plans import load_revision
 from tillroll.ledger.records import Store
 from tillroll.track.results.breakdown.groups import GroupBy, GroupResult, Tally
+from tillroll.track.results.breakdown.left import CodeWorst
 from tillroll.track.results.breakdown.rows import begun_plans, code_uses, sent_messages, unused_codes
 
 _TOLD_APART_BY_PLANS = frozenset({GroupBy.WEEK, GroupBy.SEGMENT})  # a run is of one week and one segment
@@ -92,9 +93,10 @@ def campaign_groups(
     for row in _rows(connection, code_uses(store.id, name)):
         for tally in tallies.of(row):
             _add_use(tally, row)
+    worst = CodeWorst(connection, store.id, name)
     for row in _rows(connection, unused_codes(store.id, name, now)):
         for tally in tallies.of(row):
-            _add_codes(tally, row)
+            _add_codes(tally, row, worst)
     for row in _rows(connection, begun_plans(store.id, name)):
         for tally in tallies.of(row):
             _add_plan(tally, row)
@@ -119,14 +121,17 @@ def _add_use(tally: Tally, row: Any) -> None:
         tally.with_margin += 1
 
 
-def _add_codes(tally: Tally, row: Any) -> None:
-    tally.live, tally.expired = tally.live + int(row.live), tally.expired + int(row.expired)
-    if not row.live:
+def _add_codes(tally: Tally, row: Any, worst: CodeWorst) -> None:
+    live = int(row.live)
+    tally.live, tally.expired = tally.live + live, tally.expired + int(row.expired)
+    if not live:
         return
-    if row.worst_case is None:
-        tally.exposure = None
-    elif tally.exposure is not None and row.code_count:
-        tally.exposure += Decimal(row.worst_case) * int(row.live) / row.code_count
+    each = worst.of(row)
+    if each is not None:
+        tally.exposure += each * live
+    elif tally.again is not None:  # they share the campaign's budget, whatever their number
+        left = worst.budget_left(row)
+        tally.again = max(tally.again, left) if left is not None else None
 
 
 def _add_plan(tally: Tally, row: Any) -> None:

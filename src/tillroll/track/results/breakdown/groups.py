@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
 from tillroll.track.results.effect.estimate import Interval, share_interval
+
+_CENT = Decimal("0.01")
 
 
 class GroupBy(StrEnum):
@@ -83,7 +85,8 @@ class Tally:
     hours: Counter[int] = field(default_factory=Counter)  # from the e-mail to the order
     expired: int = 0
     live: int = 0
-    exposure: Decimal | None = Decimal(0)
+    exposure: Decimal = Decimal(0)  # of live codes that can be used once
+    again: Decimal | None = Decimal(0)  # of all together that can be used again and again; None: unlimited
     expected: Decimal | None = None
     worst_case: Decimal | None = Decimal(0)
     margin: Decimal = Decimal(0)
@@ -104,10 +107,15 @@ class Tally:
             new_customers=self.new_customers,
             second_orders=self.second_orders,
             time_to_redeem=_median(self.hours),
-            codes=CodesLeft(expired=self.expired, live=self.live, exposure=self.exposure),
+            codes=CodesLeft(expired=self.expired, live=self.live, exposure=self._exposure()),
             plan=PlannedCost(expected=self.expected, worst_case=self.worst_case) if has_plan else None,
             margin=GoodsMargin(amount=self.margin, orders=self.with_margin) if self.with_margin else None,
         )
+
+    def _exposure(self) -> Decimal | None:
+        if self.again is None:
+            return None
+        return (self.exposure + self.again).quantize(_CENT, ROUND_CEILING)
 
 
 def _median(hours: Counter[int]) -> timedelta | None:

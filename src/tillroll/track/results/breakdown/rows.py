@@ -123,9 +123,9 @@ def _items(what: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
 
 
 def unused_codes(store_id: int, name: str, now: datetime) -> sa.Select[Any]:
-    """Select how many codes of each run expired unused, and how many can still be used, by arm and language.
+    """Select how many codes of each run expired unused, and how many can still be used, by arm, value and language.
 
-    A code for everybody can be used again, whoever used it.
+    `basket` is what the plan's worst case allows for, as text. A code for everybody can be used again, whoever used it.
     """
     until = sa.func.coalesce(
         codes.c.valid_until, runs.c.extended_until, runs.c.valid_until, type_=UtcDateTime()
@@ -133,10 +133,19 @@ def unused_codes(store_id: int, name: str, now: datetime) -> sa.Select[Any]:
     is_free = sa.or_(codes.c.recipient_id.is_(None), sa.not_(was_used()))
     is_live = sa.and_(codes.c.state == CodeState.LIVE, sa.or_(until.is_(None), until > now), is_free)
     is_wasted = sa.and_(until <= now, sa.not_(was_used()))
-    group = (runs.c.id, *_OF_RUN, codes.c.arm, recipients.c.language, plans.c.worst_case, plans.c.code_count)
+    group = (
+        runs.c.id,
+        *_OF_RUN,
+        runs.c.step,
+        plans.c.currency,
+        codes.c.arm,
+        codes.c.value,
+        recipients.c.language,
+    )
     return (
         sa.select(
             *group[1:],
+            sa.func.max(plans.c.body["exposure"]["basket"].as_string()).label("basket"),
             sa.func.sum(sa.case((is_live, 1), else_=0)).label("live"),
             sa.func.sum(sa.case((is_wasted, 1), else_=0)).label("expired"),
         )
