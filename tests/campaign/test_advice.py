@@ -11,6 +11,14 @@ from tillroll.campaign import parse_book
 CASES = [
     ("""cron: "0 9 1 * *\"""", """cron: "0 9 1 * MON\"""", "when.cron", "only on a MON that is also day 1"),
     ("""cron: "0 9 1 * *\"""", """cron: "0 9 13 6 FRI\"""", "when.cron", "leave one of the two as *"),
+    ("""cron: "0 9 1 * *\"""", """cron: "0 9 25-31 * FRI\"""", "when.cron", "write last-FRI as the day"),
+    ("""cron: "0 9 1 * *\"""", """cron: "0 9 last * FRI\"""", "when.cron", "write last-FRI as the day"),
+    (
+        """cron: "0 9 1 * *\"""",
+        """cron: "0 9 1-7 * MON\"""",
+        "when.cron",
+        "The 1st MON can be written as 1st-MON * *",
+    ),
     ("""cron: "0 9 1 * *\"""", "at: 2026-12-01", "when.at", "write 2026-12-01 09:00"),
     ("""cron: "0 9 1 * *\"""", "at: 2026-12-01 00:00", "when.at", "at midnight"),
     (

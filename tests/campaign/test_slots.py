@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tillroll.campaign.language.models import IfLate, When
 from tillroll.campaign.text.units import ClockWindow, parse_wall_time
 from tillroll.campaign.timing.quiet import earliest_send
-from tillroll.campaign.timing.schedule import PUNCTUAL, Slot, describe, due, next_slot, slots
+from tillroll.campaign.timing.schedule import PUNCTUAL, Slot, cron_fault, describe, due, next_slot, slots
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 ZONES = [LJUBLJANA, ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Asia/Kathmandu")]
@@ -126,8 +126,39 @@ def test_the_next_slot_and_the_trigger_in_words() -> None:
     assert describe(When(every=timedelta(days=2)), LJUBLJANA) == "every 2 days"
     last = describe(When(cron="0 9 last * *"), LJUBLJANA)
     assert last == "on the last day of every month at 09:00 (Europe/Ljubljana)"
+    friday = describe(When(cron="0 9 last-FRI * *"), LJUBLJANA)
+    assert friday == "on the last Friday of every month at 09:00 (Europe/Ljubljana)"
     never = When(cron="0 9 30 FEB *")
     assert next_slot(never, zone=LJUBLJANA, first_seen=utc("2026-01-01"), after=utc("2026-11-23")) is None
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ("last-FRI", ["2026-04-24", "2026-05-29", "2026-06-26"]),  # a month of 30 days, whose last one is the 24th
+        ("2nd-mon", ["2026-04-13", "2026-05-11", "2026-06-08"]),
+        ("1st-FRI,3rd-FRI", ["2026-04-03", "2026-04-17", "2026-05-01", "2026-05-15", "2026-06-05", "2026-06-19"]),
+        ("5th-FRI", ["2026-05-29"]),
+    ],
+)  # fmt: skip
+def test_a_weekday_of_the_month(day: str, expected: list[str]) -> None:
+    when = When(cron=f"0 9 {day} * *")
+    period = {"after": utc("2026-04-01"), "until": utc("2026-07-01")}
+    found = slots(when, zone=LJUBLJANA, first_seen=utc("2026-01-01"), **period)
+    assert [slot.key for slot in found] == [f"{each}T09:00" for each in expected]
+
+
+@pytest.mark.parametrize(
+    ("cron", "instead"),
+    [
+        ("0 9 * * FRIL", "write it as the day: 0 9 last-FRI * *"),
+        ("0 9 * * last-FRI", "write it as the day: 0 9 last-FRI * *"),
+        ("0 9 * * Fri#2", "write it as the day: 0 9 2nd-FRI * *"),
+    ],
+)
+def test_a_weekday_of_the_month_as_other_crons_write_it(cron: str, instead: str) -> None:
+    assert cron_fault(cron) == instead
+    assert not cron_fault(instead.rpartition(": ")[2])
 
 
 NIGHT = ClockWindow(start=time(21), end=time(8))

@@ -36,7 +36,8 @@ class When(Block):
     cron: Line | None = Field(
         default=None,
         description="Minute, hour, day, month, weekday, by the wall clock. Weekdays by name, since numbers mean different days "
-        "in different crons; `last` is the last day of a month; a month without the day has no run. Each wall time runs "
+        "in different crons; `last` is the last day of a month, `last-FRI` or `2nd-MON` as the day is such a weekday of it; "
+        "a month without the day has no run. Each wall time runs "
         "once: a time skipped in spring runs at the first moment after the gap, a time repeated in autumn runs the first "
         "time.",
         examples=["0 10 * * MON"],

@@ -24,6 +24,8 @@ _NEVER_THEIRS = frozenset(
     for event in ("order_placed", "spent_reached", "first_order_anniversary", "time_to_buy_again")
 )
 """Codes that none of an event's customers can use."""
+_WEEKS = {"1-7": "1st", "8-14": "2nd", "15-21": "3rd", "22-28": "4th"}
+_LAST_FIRST = 21  # from the day after this on, a range to 31 is meant to hold the last week
 _SHORTEST_WAIT = timedelta(minutes=5)
 """A wait of fewer minutes was probably meant in months."""
 
@@ -55,7 +57,7 @@ def _on_schedule(campaign: Campaign) -> Iterator[Advice]:
         if day not in {"*", ""} and weekday not in {"*", ""}:
             problem = (
                 f"runs only on a {weekday} that is also day {day} of the month: both must hold here. In other crons either is "
-                f"enough; for that, write two campaigns, or leave one of the two as *"
+                f"enough; for that, write two campaigns, or leave one of the two as *{_nth_weekday(day, weekday)}"
             )
             yield Advice(rule="cron", path=("when", "cron"), problem=problem)
     if when.at is not None and when.at.time() == _MIDNIGHT:
@@ -75,6 +77,18 @@ def _on_schedule(campaign: Campaign) -> Iterator[Advice]:
             "write 365d for each year, or 730d for every second one"
         )
         yield Advice(rule="again", path=("when", "again", "after"), problem=problem)
+
+
+def _nth_weekday(day: str, weekday: str) -> str:
+    """Return what to write if the last or second Friday of a month is meant, as a clause; empty if probably none is."""
+    first, _, last = day.partition("-")
+    if not weekday.isalpha():
+        return ""
+    if day.lower() == "last" or (first.isdigit() and last == "31" and int(first) > _LAST_FIRST):
+        early = f"the last {weekday} of a month, which may be as early as day 22"
+        return f". For {early}, write last-{weekday} as the day, and * as the weekday"
+    which = _WEEKS.get(day)
+    return f". The {which} {weekday} can be written as {which}-{weekday} * *" if which else ""
 
 
 def _on_same_codes(campaign: Campaign) -> Iterator[Advice]:

@@ -66,6 +66,15 @@ _WEEKDAY_WORDS = re.compile(
     re.IGNORECASE,
 )
 """Weekdays in the words of people, in English and German."""
+_A_DAY = "|".join(_DAYS)
+_WEEKDAY_OF_MONTH = re.compile(rf"(?<![^,])(1st|2nd|3rd|4th|5th|last)-({_A_DAY})(?![^,])", re.IGNORECASE)
+"""`last-FRI` in the field of days."""
+_ELSEWHERE = re.compile(
+    rf"(?:(?P<last>last)-?(?P<a>{_A_DAY})|(?P<b>{_A_DAY})(?:L|#(?P<number>[1-5]))|(?P<nth>1st|2nd|3rd|4th|5th)-?(?P<c>{_A_DAY}))",
+    re.IGNORECASE,
+)
+"""The last or second Friday as other crons write it, in the field of weekdays."""
+_ORDINALS = {"1": "1st", "2": "2nd", "3": "3rd", "4": "4th", "5": "5th"}
 
 
 @lru_cache(maxsize=1_000)
@@ -74,6 +83,10 @@ def cron_fault(text: str) -> str:
     parts = text.split()
     if len(parts) != 5:
         return f"a cron line has five fields (minute hour day month weekday); found {len(parts)}"
+    if (other := _ELSEWHERE.fullmatch(parts[4])) is not None:
+        which = other["nth"] or _ORDINALS.get(other["number"] or "", "last")
+        day = (other["a"] or other["b"] or other["c"]).upper()
+        return f"write it as the day: {parts[0]} {parts[1]} {which.lower()}-{day} {parts[3]} *"
     if any(char.isdigit() for char in parts[4]):
         return "write weekdays as MON, TUE, ... SUN: cron programs disagree about which day a number means"
     if parts[0] == "*":
@@ -94,7 +107,9 @@ def cron_fault(text: str) -> str:
 
 def _cron(text: str, year: str = "*") -> CronTrigger:
     """Return a trigger that calculates wall times, in UTC since UTC has no gaps or repeats."""
-    return CronTrigger(**dict(zip(_FIELDS, text.split(), strict=True)), year=year, timezone="UTC")
+    fields = dict(zip(_FIELDS, text.split(), strict=True))
+    fields["day"] = _WEEKDAY_OF_MONTH.sub(r"\1 \2", fields["day"])
+    return CronTrigger(**fields, year=year, timezone="UTC")
 
 
 def at_slot(when: When, zone: ZoneInfo) -> Slot | None:
@@ -256,6 +271,8 @@ def _say_cron(text: str) -> str:
         return f"every day at {clock}"
     if day == "*" and weekday.lower() in _DAYS:
         return f"every {_DAYS[weekday.lower()]} at {clock}"
+    if (nth := _WEEKDAY_OF_MONTH.fullmatch(day)) is not None and weekday == "*":
+        return f"on the {nth[1].lower()} {_DAYS[nth[2].lower()]} of every month at {clock}"
     if day.lower() == "last" and weekday == "*":
         return f"on the last day of every month at {clock}"
     if day.isdigit() and weekday == "*":
