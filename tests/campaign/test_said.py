@@ -10,9 +10,9 @@ import pytest
 from babel.numbers import format_currency
 
 from tests.campaign.test_reading import CERTAIN, EUROS, FINE, PERCENT, PERHAPS, judged
-from tillroll.campaign.language.models import OfferKind
+from tillroll.campaign.language.models import Offer, OfferKind
 from tillroll.campaign.reading.days import days_in
-from tillroll.campaign.reading.expected import Expected
+from tillroll.campaign.reading.expected import CodeTerms, Expected
 from tillroll.campaign.reading.faults import EmailPart
 from tillroll.campaign.reading.figures import figures_in
 from tillroll.campaign.reading.said.numbers import WORDS
@@ -241,8 +241,45 @@ def test_a_day_that_may_be_another_one_is_a_warning() -> None:
     ],
 )  # fmt: skip
 def test_an_offer_of_some_goods_is_not_on_everything(text: str, verdict: str) -> None:
-    assert read(text, replace(PERCENT, is_limited=True)) == verdict
+    assert read(text, replace(PERCENT, terms=CodeTerms(is_limited=True))) == verdict
     assert read(text, PERCENT) == FINE
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("no minimum order", CERTAIN), ("ohne Mindestbestellwert", CERTAIN), ("sans minimum d'achat", CERTAIN),
+        ("senza ordine minimo", CERTAIN), ("sin compra mínima", CERTAIN), ("brez najnižjega zneska", CERTAIN),
+        ("no minimum", PERHAPS), ("sans minimum", PERHAPS), ("the minimum is on the card", FINE),
+    ],
+)  # fmt: skip
+def test_an_offer_from_an_amount_on_has_a_minimum(text: str, verdict: str) -> None:
+    assert read(text, replace(PERCENT, terms=CodeTerms(has_minimum=True))) == verdict
+    assert read(text, PERCENT) == FINE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["as often as you like", "so oft Sie wollen", "beliebig oft", "autant de fois que vous voulez", "quante volte vuoi",
+     "tantas veces como quieras", "kolikorkrat želite"],
+)  # fmt: skip
+def test_a_code_that_works_once_is_not_used_as_often_as_one_likes(text: str) -> None:
+    assert read(f"Use it {text}.", replace(PERCENT, terms=CodeTerms(is_once=True))) == CERTAIN
+    assert read(f"Use it {text}.", PERCENT) == FINE
+    assert (
+        read(
+            "You often ask for it, so often that we wondered.",
+            replace(PERCENT, terms=CodeTerms(is_once=True)),
+        )
+        == FINE
+    )
+
+
+def test_the_terms_are_those_of_the_offer() -> None:
+    offer = {"kind": "percent", "value": 10, "valid": {"for": "14d"}}
+    assert CodeTerms.of(Offer.model_validate(offer)) == CodeTerms(is_once=True)
+    capped = Offer.model_validate({**offer, "at_most": 30, "uses": "unlimited"})
+    assert CodeTerms.of(capped) == CodeTerms(has_minimum=True)
 
 
 def test_words_of_today_are_left_alone_where_nobody_knows_when_the_e_mail_leaves() -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Offer, PerCustomer
-from tillroll.campaign.reading.expected import Expected
+from tillroll.campaign.reading.expected import CodeTerms, Expected
 from tillroll.campaign.text.zones import zone_of
 from tillroll.rendering.facts import CodeFacts, RecipientFacts, StoreFacts
 from tillroll.rendering.last_moment import last_day
@@ -70,7 +70,7 @@ def expected_of(
         amounts=frozenset(amounts | least),
         leaves=leaves.at.astimezone(zone).date() if leaves is not None else None,
         is_leaving_sure=leaves is None or leaves.is_sure,
-        is_limited=code.offer.applies_to is not None,
+        terms=CodeTerms.of(code.offer),
         ends=ends,
         days=frozenset(days | first | ({ends} if ends else set())),
     )

@@ -6,7 +6,25 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from tillroll.campaign.language.models import OfferKind
+from tillroll.campaign.language.models import Offer, OfferKind, Uses
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeTerms:
+    """What limits the use of a code."""
+
+    is_limited: bool = False  # it is for some goods alone
+    has_minimum: bool = False  # it works from an amount on
+    is_once: bool = False  # it works once, or once for each customer
+
+    @classmethod
+    def of(cls, offer: Offer) -> CodeTerms:
+        """Return the terms of an offer. A percentage with a cap works from a minimum on."""
+        return cls(
+            is_limited=offer.applies_to is not None,
+            has_minimum=offer.minimum_subtotal is not None or offer.at_most is not None,
+            is_once=offer.uses is not Uses.UNLIMITED,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +44,7 @@ class Expected:
     amounts: frozenset[Decimal] = frozenset()  # other amounts: the minimum, the event's totals and prices
     leaves: date | None = None  # the day on which the e-mail leaves; None: not known, so "today" isn't read
     is_leaving_sure: bool = True  # otherwise it may leave on another day, like the next one of a schedule
-    is_limited: bool = False  # the code is for some goods alone
+    terms: CodeTerms = CodeTerms()
     ends: date | None = None  # the last day of the code
     days: frozenset[date] = field(
         default_factory=frozenset

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from tillroll.campaign.language.models import PERCENT_KINDS, SHIPPING_KINDS, OfferKind
 from tillroll.campaign.reading.discount_words import is_material, is_price, is_promise
-from tillroll.campaign.reading.expected import Expected
+from tillroll.campaign.reading.expected import CodeTerms, Expected
 from tillroll.campaign.reading.faults import EmailPart, WordFault, WordKind
 from tillroll.campaign.reading.said.bargains import Bargain, BargainKind, bargains_in
 from tillroll.campaign.reading.said.quantities import amounts_in, percents_in
@@ -26,7 +26,7 @@ def figures_in(text: str, own: str, expected: Expected, part: EmailPart) -> Iter
     text, own = _DIRECTIONS.sub("", text), _DIRECTIONS.sub("", own)
     yield from _percents(text, own, expected, part)
     yield from _amounts(text, own, expected, part)
-    bargains = wrong_bargains(text, expected.kind, expected.percents, is_limited=expected.is_limited)
+    bargains = wrong_bargains(text, expected.kind, expected.percents, expected.terms)
     for bargain in bargains:
         literal = bargain.words if bargain.words in own else ""
         problem = f"it says {bargain.words}, {why_wrong(bargain)}"
@@ -53,15 +53,19 @@ def amounts_promised(text: str) -> tuple[AmountPromised, ...]:
 
 def why_wrong(bargain: Bargain, whose: str = "the offer") -> str:
     """Return as a clause why an offer isn't a bargain."""
-    return (
-        f"but {whose} is for some goods alone"
-        if bargain.kind is BargainKind.ALL
-        else f"which {whose} doesn't give"
-    )
+    match bargain.kind:
+        case BargainKind.ALL:
+            return f"but {whose} is for some goods alone"
+        case BargainKind.NO_MINIMUM:
+            return f"but {whose} has a minimum"
+        case BargainKind.OFTEN:
+            return f"but a code of {whose} works once"
+        case _:
+            return f"which {whose} doesn't give"
 
 
 def wrong_bargains(
-    text: str, kind: OfferKind, percents: frozenset[Decimal], *, is_limited: bool
+    text: str, kind: OfferKind, percents: frozenset[Decimal], terms: CodeTerms
 ) -> Iterator[Bargain]:
     """Yield the bargains without a figure that a text names and that an offer isn't."""
     for bargain in bargains_in(text):
@@ -71,7 +75,11 @@ def wrong_bargains(
             case BargainKind.HALF:
                 is_true = 50 in percents
             case BargainKind.ALL:
-                is_true = not is_limited
+                is_true = not terms.is_limited
+            case BargainKind.NO_MINIMUM:
+                is_true = not terms.has_minimum
+            case BargainKind.OFTEN:
+                is_true = not terms.is_once
             case _:
                 is_true = False
         if not is_true:

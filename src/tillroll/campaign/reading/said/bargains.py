@@ -20,6 +20,8 @@ class BargainKind(StrEnum):
     SHIPPING = "free shipping"
     GIFT = "a gift"
     ALL = "all goods"
+    NO_MINIMUM = "no minimum"
+    OFTEN = "as often as you like"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,26 @@ _ALL = r"""
     en\stodo(?!\sel)|en\stod[oa]\s(?:el|la)\s(?:sitio|tienda|catálogo|web)|lo\sque\s(?:elijas|elija|quieras|quiera)
     na\svse|na\sceloten\sasortiment|na\svso\sponudbo|karkoli\sizbere\w+
 """
+_NO_MINIMUM = r"""
+    (?:no|without\s(?:a|any)|without)\sminimum(?:\s(?:order|spend|purchase|basket)\w*)?|no\smatter\show\s(?:little|small)
+    (?:ohne|kein\w?)\s(?:mindestbestellwert|mindesteinkauf|mindestumsatz|mindestbetrag|mindestwert)
+    sans\s(?:minimum|montant\sminimum|achat\sminimum)(?:\sd['’]achat|\sde\scommande)?|aucun\sminimum(?:\sd['’]achat)?
+    (?:senza|nessun)\s(?:minimo|ordine\sminimo|acquisto\sminimo|importo\sminimo|spesa\sminima)|senza\suna\sspesa\sminima
+    sin\s(?:mínimo|(?:compra|pedido|importe|gasto)\smínim[oa])
+    brez\s(?:minimaln|najnižj|najmanjš)\w{1,4}\s(?:\w+\s)?(?:zneska|nakupa|naročila|vrednosti)
+"""
+_OFTEN = r"""
+    as\s(?:often|many\stimes)\sas\syou\s(?:like|want|wish)|(?:use|redeem)\sit\s(?:again\sand\sagain|several\stimes)|unlimited\suses?
+    so\soft\s(?:sie|du|ihr)\s(?:wollen|möchten|willst|möchtest|wollt|mögt)|beliebig\soft|(?:mehrfach|mehrmals)\seinlösbar
+    autant\sde\sfois\sque\s(?:vous|tu)\s(?:voulez|souhaitez|veux|souhaites)|utilisable\splusieurs\sfois
+    (?:tutte\sle\svolte|quante\svolte)\s(?:che\s)?(?:vuoi|desideri|vuole)|tantas\sveces\scomo\s(?:quieras|quiera)|las\sveces\sque\s(?:quieras|quiera)
+    kolikorkrat\s(?:želite|želiš|hočete|hočeš)
+"""
+_UNSURE = re.compile(
+    r"(?:no|without(?:\s(?:a|any))?)\sminimum|sans\sminimum|no\smatter.*|senza\sminimo|sin\smínimo",
+    re.IGNORECASE,
+)
+"""Words that may be about something else than the basket: a contract without a minimum."""
 _CHOICE = re.compile(r"whatever|everything\syou|was\s|quoi\s|qualunque|lo\s|karkoli", re.IGNORECASE)
 """How “whatever you choose” begins, which may be meant of the goods that the e-mail names."""
 _OFF = re.compile(
@@ -102,12 +124,18 @@ PATTERNS = {
     BargainKind.SHIPPING: _pattern(_SHIPPING),
     BargainKind.GIFT: _pattern(_GIFT),
     BargainKind.ALL: _pattern(_ALL),
+    BargainKind.NO_MINIMUM: _pattern(_NO_MINIMUM),
+    BargainKind.OFTEN: _pattern(_OFTEN),
 }
 ROOTS = {
     BargainKind.HALF: ("half", "½", "1/2", "halb", "hälfte", "moiti", "demi", "metà", "mitad", "pol"),
     BargainKind.SHIPPING: (
         "ship", "deliver", "postage", "p&p", "versand", "porto", "liefer", "zustell", "livraison", "expédition", "port",
         "spedizione", "consegna", "envío", "dostav", "poštnin", "pošiljanj",
+    ),
+    BargainKind.NO_MINIMUM: ("minim", "mínim", "matter", "mindest", "najnižj", "najmanjš"),
+    BargainKind.OFTEN: (
+        "times", "again", "unlimited", "oft", "mehrfach", "mehrmals", "fois", "volte", "veces", "kolikorkrat",
     ),
     BargainKind.GIFT: ("gift", "geschenk", "cadeau", "regalo", "darilo"),
     BargainKind.ALL: (
@@ -145,7 +173,11 @@ def _bargains(text: str) -> Iterator[Bargain]:
                 - 1
             ]
             standing = kind is BargainKind.SHIPPING and _STANDING.search(line) is not None
-            loose = kind is BargainKind.GIFT or _CHOICE.match(words) is not None
+            loose = (
+                kind is BargainKind.GIFT
+                or _CHOICE.match(words) is not None
+                or _UNSURE.fullmatch(words) is not None
+            )
             yield Bargain(kind=kind, words=words, is_certain=not loose and not standing)
 
 

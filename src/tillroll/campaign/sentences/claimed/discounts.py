@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tillroll.campaign.language.models import AMOUNT_KINDS, PERCENT_KINDS, Offer
+from tillroll.campaign.reading.expected import CodeTerms
 from tillroll.campaign.reading.figures import amounts_promised, why_wrong, wrong_bargains
 from tillroll.campaign.reading.said.bargains import Bargain
 from tillroll.campaign.reading.visible import line_with, own_words
@@ -70,4 +71,4 @@ def bargains_claimed(file: str, text: str, offer: Offer, whose: str) -> Iterator
 
 def _untrue(words: str, offer: Offer) -> Iterator[Bargain]:
     percents = {offer.largest_value} if offer.coupon_kind in PERCENT_KINDS else set()
-    return wrong_bargains(words, offer.kind, frozenset(percents), is_limited=offer.applies_to is not None)
+    return wrong_bargains(words, offer.kind, frozenset(percents), CodeTerms.of(offer))
