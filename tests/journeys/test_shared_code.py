@@ -89,7 +89,7 @@ def test_guardrails_on_the_worst_case_refuse_an_unlimited_shared_code(
     now = services.clock.now()
     run_id = start_by_hand(services.engine, store_id=1, name="summer", person="ana", now=now)
     go_on(worker, until=lambda: state(services, run_id) is RunState.REFUSED)
-    assert "the worst case is unlimited, the limit is 400000" in run_row(services.engine, run_id).reason
+    assert "the worst case is unlimited, the limit is 400,000" in run_row(services.engine, run_id).reason
     write_down(worker, sample_book(summer=SUMMER + "budget: {discount: 500}\n"))
     bounded = start_by_hand(services.engine, store_id=1, name="summer", person="ben", now=now, key="bounded")
     go_on(worker, until=lambda: state(services, bounded) is RunState.WAITING)

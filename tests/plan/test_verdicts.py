@@ -124,6 +124,17 @@ def test_a_run_that_must_wait_for_other_runs_gets_a_warning(
     assert "other runs hold" in full.text
 
 
+def test_big_figures_are_written_with_separators() -> None:
+    worst, rails = Decimal("1234567.89"), {"worst_case_per_run": 400_000, "worst_case_of_live_runs": 800_000}
+    found = verdicts_by_rule(rails, worst=worst)
+    assert found["worst_case_per_run"].text == "the worst case is 1,234,567.89, the limit is 400,000"
+    assert (
+        found["worst_case_of_live_runs"].text
+        == "1,234,567.89 alone exceeds the limit of 800,000 for all live runs"
+    )
+    assert found["worst_case_per_run"].measured == "1234567.89"
+
+
 @pytest.mark.parametrize(
     ("limit", "level"), [(126, VerdictLevel.PASS), (125, VerdictLevel.WARN), (100, VerdictLevel.WARN)]
 )

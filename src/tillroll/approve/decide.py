@@ -143,16 +143,16 @@ def limits_exceeded(worst_case: Decimal | None, codes: int, budgets: Budgets) ->
         if budget.limit is None:
             continue
         if worst_case is None:
-            exceeded.append(f"its worst case is unlimited, and {name} is {budget.limit:.2f}")
+            exceeded.append(f"its worst case is unlimited, and {name} is {budget.limit:,.2f}")
         elif budget.used + worst_case > budget.limit:
             exceeded.append(
-                f"{counted} may cost {budget.used:.2f} already; {worst_case:.2f} more exceeds {name} of {budget.limit:.2f}"
+                f"{counted} may cost {budget.used:,.2f} already; {worst_case:,.2f} more exceeds {name} of {budget.limit:,.2f}"
             )
     limit = budgets.codes.limit
     if limit is not None and codes and budgets.codes.used + codes > limit:
         used = int(budgets.codes.used)
         exceeded.append(
-            f"{count_of(used, 'code')} approved today already; {codes} more exceeds the limit of {limit} a day"
+            f"{count_of(used, 'code')} approved today already; {codes:,} more exceeds the limit of {limit:,} a day"
         )
     return tuple(exceeded)
 

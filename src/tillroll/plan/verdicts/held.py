@@ -75,7 +75,7 @@ class VerdictList:
                 VerdictLevel.REFUSE,
                 "unlimited",
                 limit,
-                f"the worst case is unlimited, the limit is {limit}",
+                f"the worst case is unlimited, the limit is {limit:,}",
             )
         elif own > limit:
             self.add(
@@ -83,10 +83,10 @@ class VerdictList:
                 VerdictLevel.REFUSE,
                 own + others,
                 limit,
-                f"{own} alone exceeds the limit of {limit} for {scope}",
+                f"{own:,} alone exceeds the limit of {limit:,} for {scope}",
             )
         elif own + others > limit:
-            text = f"other runs hold {others}; with {own} more this one can't be approved now"
+            text = f"other runs hold {others:,}; with {own:,} more this one can't be approved now"
             self.add(rule, VerdictLevel.WARN, own + others, limit, text)
         else:
             self.at_most(rule, own + others, limit, "")

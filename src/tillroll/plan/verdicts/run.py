@@ -32,7 +32,7 @@ def verdicts(
         offers = [campaign.offer] if campaign.offer is not None else []
     held = VerdictList(warn_from=guardrails.warn_from)
     _of_offers(held, guardrails, offers)
-    text = f"{codes} code{'' if codes == 1 else 's'} exceed the limit for one run"
+    text = f"{codes:,} code{'' if codes == 1 else 's'} exceed the limit for one run"
     held.at_most("codes_per_run", codes, guardrails.codes_per_run, text)
     strength = strength_on(campaign, code_format, codes, others or OtherRuns())
     if strength is not None:
@@ -51,7 +51,7 @@ def _of_offers(held: VerdictList, guardrails: Guardrails, offers: Sequence[Offer
         held.at_most("largest_percent", value, most, text, say_percent)
     if amounts := [offer.largest_off for offer in offers if offer.coupon_kind in AMOUNT_KINDS]:
         value, most = max(amounts), guardrails.largest_amount
-        held.at_most("largest_amount", value, most, f"{value} off exceeds the {most} allowed")
+        held.at_most("largest_amount", value, most, f"{value:,} off exceeds the {most:,} allowed")
     least = guardrails.lowest_basket
     if least is not None and offers:
         lowest = min(offer.minimum_subtotal or Decimal(0) for offer in offers)
@@ -71,10 +71,10 @@ def _of_money(held: VerdictList, campaign: Campaign, guardrails: Guardrails, wor
         if limit is None:
             continue
         if worst is None:
-            text = f"the worst case is unlimited, the limit is {limit}{_instead(campaign)}"
+            text = f"the worst case is unlimited, the limit is {limit:,}{_instead(campaign)}"
             held.add(rule, VerdictLevel.REFUSE, "unlimited", limit, text)
         else:
-            held.at_most(rule, worst, limit, f"the worst case is {worst}, the limit is {limit}")
+            held.at_most(rule, worst, limit, f"the worst case is {worst:,}, the limit is {limit:,}")
 
 
 def _of_given(held: VerdictList, campaign: Campaign, given: Decimal) -> None:
@@ -82,7 +82,7 @@ def _of_given(held: VerdictList, campaign: Campaign, given: Decimal) -> None:
     limit = campaign.budget.discount if campaign.budget else None
     if limit is None:
         return
-    text = f"orders have taken {given} off already; raise budget.discount above that"
+    text = f"orders have taken {given:,} off already; raise budget.discount above that"
     held.add(
         "budget_discount", VerdictLevel.PASS if given < limit else VerdictLevel.REFUSE, given, limit, text
     )
