@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import signal
 import time
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,18 @@ import sqlalchemy as sa
 from tests.crash.points import Point
 from tests.crash.worker import PATIENCE, installation, start_worker, worker_log
 from tests.store import running
-from tests.track.room import call
+from tests.track.figures import figures_of, forget_orders, today
+from tests.track.room import call, read_whole, session_of
 from tests.track.test_orders_in_any_order import Shop, truth, uses
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.tables import events
 from tillroll.mint.context import MintContext
 from tillroll.mint.reconcile.adopt import adopt
+from tillroll.track.mirror.areas import ORDERS
+from tillroll.track.mirror.sync import sync
 from tillroll.track.results.sums import rebuild_sums
+from tillroll.track.store_days.rebuild import rebuild_days
 from tillroll.wiring import Services
 
 CODES = ["AUTUMN1", "AUTUMN2", "AUTUMN3", "AUTUMN4"]
@@ -36,6 +42,9 @@ POINTS = (
         when="left",
     ),
     Point(name="uses recorded, not committed", function="tillroll.track.results.sums:move_sums", when="left"),
+    Point(
+        name="uses judged, not committed", function="tillroll.track.results.leaks.judge:_keep", when="left"
+    ),
 )
 """The first leaves recorded uses behind, which what happens to the orders since then has to move."""
 
@@ -90,3 +99,25 @@ def test_orders_count_once_whenever_the_worker_dies(database_url: str, tmp_path:
         with reading(parts.engine) as connection:
             row = load_store(connection, 1)
         assert rebuild_sums(parts.engine, row) == []
+        holds_after_a_clean_sync(parts)
+
+
+def holds_after_a_clean_sync(parts: Services) -> None:
+    """Let the past be read too, then compare all figures with those of a ledger that reads the store's orders once."""
+    engine, now = parts.engine, parts.clock.now()
+    until = today(engine, 1, now)
+    with reading(engine) as connection:
+        row = load_store(connection, 1)
+    with parts.client(row) as client:
+        read_whole(engine, client, 1)
+        found = figures_of(engine, 1, until=until, now=now)
+        assert found.used_by
+        assert rebuild_days(engine, row) == []
+        forget_orders(engine)
+        sync(session_of(engine, client, 1), ORDERS)
+    clean = figures_of(engine, 1, until=until, now=now)
+    lately = (until - timedelta(days=7)).isoformat()  # a clean sync begins with the orders of the last weeks
+    assert {day: sold for day, sold in clean.days.items() if day > lately} == {
+        day: sold for day, sold in found.days.items() if day > lately
+    }
+    assert replace(clean, days={}) == replace(found, days={})

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,18 +18,22 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from tests.shop import NOW, planned_run, run_row
+from tests.track.figures import count_store_days, figures_of, forget_orders, today
 from tests.track.room import CLOCK, call, session_of
 from tests.track.tiers_room import BY_SPEND, rules, tiers
+from tillroll.campaign.digest import Blinder
 from tillroll.campaign.states import RunState
 from tillroll.ecwid.client import Client
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.stores import load_store
-from tillroll.ledger.tables import codes, day_sums, looks, order_items, orders, readings, redemptions, runs
+from tillroll.ledger.tables import codes, held_back, recipients, redemptions, runs
 from tillroll.mint.issue.reserve import reserve
 from tillroll.sandbox.serve import Sandbox
 from tillroll.track.mirror.areas import ORDERS
 from tillroll.track.mirror.sync import sync
+from tillroll.track.results.leaks.judge import judge_uses
 from tillroll.track.results.sums import keep_sums, rebuild_sums, sums_between
+from tillroll.track.store_days.rebuild import rebuild_days
 from tillroll.track.tiers.follow import follow_tiers, record_tiers
 from tillroll.track.tiers.rebuild import rebuild_tiers
 from tillroll.track.webhooks.act import handle_events
@@ -37,6 +41,7 @@ from tillroll.track.webhooks.intake import WebhookDelivery, store_event
 
 ORDERS_PLACED = 14
 EDITS = 60
+BLINDER = Blinder("the key of a test")
 
 
 class Killed(BaseException):
@@ -78,7 +83,7 @@ class Shop:
     def change(self) -> None:
         """Place, edit, refund, cancel or delete one order."""
         if len(self.placed) < ORDERS_PLACED and self.chance.random() < 0.5:
-            email = self.chance.choice(["ana@example.com", "ben@example.com"])
+            email = self.chance.choice(["ana@example.com", "ben@example.com", "eva@example.com"])
             body = {"email": email, "paymentStatus": "PAID", **self._total(), **self._coupon()}
             self.placed.append(str(call(self.client, "POST", "/orders", body)["orderid"]))
             self._tell("order.created", self.placed[-1])
@@ -199,12 +204,21 @@ def _before_credit(total: float, body: dict[str, Any]) -> Decimal:
     return Decimal(str(total)) + sum(paid)
 
 
-def forget_orders(engine: Engine) -> None:
-    """Bring the ledger back to where no order had been read."""
+def draw_groups(engine: Engine, sandbox: Sandbox) -> None:
+    """Make the first buyer a recipient of the run and the second one held back, from a day ago on."""
+    query = "select distinct customer from orders where customer is not null order by customer desc"
+    ours, theirs = [row["customer"] for row in sandbox.store.state.rows(query)][:2]
+    since = CLOCK.now() - timedelta(days=1)
     with writing(engine) as connection:
-        for table in (redemptions, order_items, orders, day_sums, readings, looks):
-            connection.execute(sa.delete(table))
-        connection.execute(sa.update(codes).values(store_use=""))
+        plan_id = connection.scalars(sa.select(runs.c.plan_id)).one()
+        connection.execute(sa.update(runs).values(valid_from=since, valid_until=since + timedelta(days=14)))
+        somebody = sa.select(sa.func.max(recipients.c.id)).scalar_subquery()
+        for each in (ours, theirs):
+            is_theirs = recipients.c.customer_id == each
+            connection.execute(sa.update(recipients).where(is_theirs).values(customer_id=90_000 + each))
+        connection.execute(sa.update(recipients).where(recipients.c.id == somebody).values(customer_id=ours))
+        connection.execute(sa.delete(held_back))
+        connection.execute(sa.insert(held_back).values(plan_id=plan_id, customer_id=theirs))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -212,8 +226,12 @@ def test_webhooks_in_any_order_with_deaths_between_them_give_the_figures_of_a_cl
     ledger: Engine, sandbox: Sandbox, client: Client, shop: tuple[int, list[str]], seed: int
 ) -> None:
     store_id, names = shop
-    chance = random.Random(seed)
+    chance, until = random.Random(seed), today(ledger, store_id, CLOCK.now() + timedelta(days=1))
+    client.connection.blinder = BLINDER
     orders_of = Shop(client=client, chance=chance, codes=names)
+    while len(orders_of.placed) < 8:
+        orders_of.change()
+    draw_groups(ledger, sandbox)
     for _ in range(EDITS):
         orders_of.change()
         if chance.random() < 0.5:
@@ -226,6 +244,12 @@ def test_webhooks_in_any_order_with_deaths_between_them_give_the_figures_of_a_cl
         if chance.random() < 0.3:
             with dying(ledger, chance.randrange(1, 12)):
                 follow_tiers(ledger, store_id=store_id, now=CLOCK.now())
+        if chance.random() < 0.3:
+            with dying(ledger, chance.randrange(1, 6)):
+                judge_uses(ledger, store_id=store_id, now=CLOCK.now())
+        if chance.random() < 0.1:
+            with dying(ledger, chance.randrange(1, 4)):
+                count_store_days(ledger, store_id, until)
     orders_of.deliver(ledger, len(orders_of.waiting))
     while handle_events(session_of(ledger, client, store_id)):
         pass
@@ -238,12 +262,28 @@ def test_webhooks_in_any_order_with_deaths_between_them_give_the_figures_of_a_cl
     assert sum(earned.orders for earned in sums.values()) == len(expected)
     assert sum(earned.revenue for earned in sums.values()) == sum(use[1] for use in expected.values())
     assert rebuild_sums(ledger, store) == []
+    holds_after_a_clean_sync(ledger, sandbox, client, store_id, until)
+
+
+def holds_after_a_clean_sync(
+    ledger: Engine, sandbox: Sandbox, client: Client, store_id: int, until: date
+) -> None:
+    """Compare all figures with those of a ledger that reads the store's orders once, as they are now."""
+    with reading(ledger) as connection:
+        store = load_store(connection, store_id)
+    expected = uses(ledger)
     now = CLOCK.now()
     assert not follow_tiers(ledger, store_id=store_id, now=now)
     assert tiers(ledger, store_id) == tiers_by_the_store(sandbox, now) != {}
     assert list(rebuild_tiers(ledger, store_id=store_id, now=now)) == []
+    later = now + timedelta(days=40)
+    found = figures_of(ledger, store_id, until=until, now=later)
+    assert set(found.used_by) == set(expected)
+    effect = found.reports["winback"][-1].effect
+    assert effect.treated.buyers + effect.control.buyers > 0
+    assert rebuild_days(ledger, store) == []
     forget_orders(ledger)
     sync(session_of(ledger, client, store_id), ORDERS)
     assert uses(ledger) == expected
-    with reading(ledger) as connection:
-        assert sums_between(connection, store_id, "2000", "3000") == sums
+    follow_tiers(ledger, store_id=store_id, now=now)
+    assert figures_of(ledger, store_id, until=until, now=later) == found

@@ -15,9 +15,10 @@ from sqlalchemy.engine import Engine
 from tests.cli.command import tillroll
 from tests.shop import NOW, add_store
 from tillroll.ledger.engine import open_engine, reading, upsert, writing
+from tillroll.ledger.mirror import reach
 from tillroll.ledger.queries.stores import load_store
 from tillroll.ledger.records import Store
-from tillroll.ledger.tables import orders, store_days
+from tillroll.ledger.tables import looks, orders, store_days
 from tillroll.track.results.sums import keep_sums
 from tillroll.track.store_days.judge import StoreDay
 from tillroll.track.store_days.kept import count_days, day_to_count, days_between, write_days
@@ -138,3 +139,18 @@ def test_the_command_mends_and_says_it(sqlite_url: str, tmp_path: Path) -> None:
         "2 sums mended.\n"
     )
     assert json.loads(run("--json")) == {"mended": [], "days": [], "counts": []}
+
+
+def test_nothing_is_counted_before_its_weeks_have_been_read(ledger: Engine) -> None:
+    store = store_of(ledger, add_store(ledger))
+    row = {"store_id": store.id, "area": reach.OLD_ORDERS, "whole_at": None}
+    for days, whole_at, is_counted in (
+        (30, None, False),
+        (56, None, False),
+        (58, None, True),
+        (30, NOW, True),
+    ):
+        read = {**row, "looked_at": NOW - timedelta(days=days), "whole_at": whole_at}
+        with writing(ledger) as connection:
+            upsert(connection, looks, [read])
+            assert (day_to_count(connection, store, NOW) is not None) is is_counted, days

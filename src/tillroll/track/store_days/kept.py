@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.states import NO_SALE
 from tillroll.campaign.text.zones import zone_of
 from tillroll.ledger.engine import upsert
+from tillroll.ledger.mirror.reach import mirror_reach
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import orders, store_days
 from tillroll.track.store_days.judge import OddDay, StoreDay, judge
@@ -21,14 +22,25 @@ _DAY = timedelta(days=1)
 
 
 def day_to_count(connection: Connection, store: Store, now: datetime) -> date | None:
-    """Return yesterday in the store's zone, unless it is counted already or its orders haven't all been read."""
+    """Return yesterday in the store's zone, unless it is counted already or its orders haven't all been read.
+
+    The first time, all the weeks that are counted then have to be read: older orders come little by little.
+    """
     zone = zone_of(store.timezone)
     today = now.astimezone(zone).date()
     if store.orders_at is None or store.orders_at < datetime.combine(today, time.min, zone):
         return None
     yesterday = today - _DAY
     last = _last_day(connection, store.id)
-    return yesterday if last is None or last < yesterday else None
+    if last is not None:
+        return yesterday if last < yesterday else None
+    known_from = mirror_reach(connection, store.id).orders_from
+    first = datetime.combine(_first_day(yesterday), time.min, zone)
+    return yesterday if known_from is None or known_from <= first else None
+
+
+def _first_day(until: date) -> date:
+    return until - _WEEKS * 7 * _DAY
 
 
 def _last_day(connection: Connection, store_id: int) -> date | None:
@@ -41,7 +53,7 @@ def _last_day(connection: Connection, store_id: int) -> date | None:
 def count_days(connection: Connection, store: Store, until: date) -> list[StoreDay]:
     """Count the days up to `until` that are missing or may have changed."""
     last = _last_day(connection, store.id)
-    first = until - _WEEKS * 7 * _DAY
+    first = _first_day(until)
     if last is not None:
         first = max(first, last - _AGAIN * _DAY)
     days = range((until - first).days + 1)
