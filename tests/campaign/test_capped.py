@@ -169,7 +169,7 @@ def test_a_cap_and_its_forms(keys: str) -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("15% off: {{ offer.text }}", "says 15 %, but the percentage of the offer has a cap"),
+        ("15% off: {{ offer.text }}", "says 15%, but the percentage of the offer has a cap"),
         ("{{ code.value }} % off, {{ offer.text }}", "takes an amount off, not a percentage, since"),
         ("{{ code.value | money }} off", "says no minimum"),
     ],

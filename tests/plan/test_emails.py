@@ -252,7 +252,7 @@ def test_each_language_is_read_with_its_own_template(ledger: Engine) -> None:
     state, proposal = planned(ledger, *people, campaign=(subjects,), files=files)
     (verdict,) = [each for each in found(proposal) if each.level is VerdictLevel.REFUSE]
     assert state is RunState.REFUSED
-    assert verdict.text.startswith("templates/winback/message.de.txt.j2: it says 20 %, but the offer is 15 %")
+    assert verdict.text.startswith("templates/winback/message.de.txt.j2: it says 20 %, but the offer is 15%")
 
 
 def test_at_most_a_dozen_recipients_of_an_arm_are_tried() -> None:

@@ -200,7 +200,7 @@ def _of_words(book: Book, file: str) -> list[Finding]:
 def test_a_translation_is_read_against_the_offer() -> None:
     book = book_with(**{f"{FOLDER}/message.de.mjml.j2": BODY.format("Sie sparen 15 % {{ code.text }}")})
     (fault,) = [each for each in book.findings if each.file == f"{FOLDER}/message.de.mjml.j2"]
-    assert "says 15 %, but the offer is 10 %" in fault.problem
+    assert "says 15%, but the offer is 10%" in fault.problem
 
 
 @pytest.mark.parametrize(

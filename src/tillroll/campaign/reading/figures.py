@@ -96,7 +96,7 @@ def _percents(text: str, own: str, expected: Expected, part: EmailPart) -> Itera
         if not promised and (100 in each.numbers or is_material(text, each.end)):
             continue
         if expected.kind in PERCENT_KINDS:
-            problem = f"it says {said}, but the offer is {_said(expected.percents)} %"
+            problem = f"it says {said}, but the offer is {_said(expected.percents)}%"
             yield _figure(part, problem, literal, certain=promised)
         else:
             shows_value = not literal and expected.value in each.numbers

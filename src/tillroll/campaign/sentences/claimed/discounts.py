@@ -23,15 +23,15 @@ def percents_claimed(file: str, text: str, offer: Offer, whose: str) -> Iterator
         if offer.at_most is not None:
             is_wrong = offer.largest_value in numbers
             problem = (
-                f"says {number:f} %, but the percentage of {whose} has a cap, so each code takes an amount off, from a minimum "
+                f"says {number:f}%, but the percentage of {whose} has a cap, so each code takes an amount off, from a minimum "
                 "on; write {{ offer.discount }} and {{ offer.conditions }}"
             )
         elif offer.kind in PERCENT_KINDS:
             if offer.per_customer is not None or offer.largest_value in numbers:
                 continue
-            problem = f"says {number:f} %, but {whose} is {offer.largest_value:f} %"
+            problem = f"says {number:f}%, but {whose} is {offer.largest_value:f}%"
         else:
-            problem = f"says {number:f} %, but {whose} takes no percentage off"
+            problem = f"says {number:f}%, but {whose} takes no percentage off"
         yield Mismatch(
             file=file,
             line=written.line,
