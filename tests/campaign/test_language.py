@@ -53,7 +53,7 @@ SENSELESS = [
         "uses: once",
         "applies_to: {products: ['{product}']}, uses: once",
         "{kind",
-        "needs a product event",
+        "needs an event about a product",
     ),
     (
         "shared",

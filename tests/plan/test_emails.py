@@ -132,6 +132,15 @@ def test_what_may_be_meant_so_is_a_warning(ledger: Engine, text: str, rule: str)
     assert (state, verdict.rule, verdict.level) == (RunState.WAITING, rule, VerdictLevel.WARN)
 
 
+def test_an_approver_is_told_what_an_e_mail_keeps_quiet_about(ledger: Engine) -> None:
+    html = {MJML: None, "templates/winback/message.html.j2": "<p>Use {{ code.text }}</p>"}
+    state, proposal = planned(ledger, text="Use {{ code.text }}", files=html)
+    said = [(each.level, each.text) for each in proposal.verdicts if each.rule == "e-mail"]
+    assert state is RunState.WAITING
+    assert [level for level, _ in said] == [VerdictLevel.WARN]
+    assert said[0][1].startswith("the e-mail: it doesn't say until when the code works")
+
+
 def test_only_some_recipients_have_a_fault_and_the_plan_says_how_many(ledger: Engine) -> None:
     people = [lapsed(1), *(lapsed(number, first_name="", name="") for number in (2, 3))]
     _, proposal = planned(ledger, *people, text="Hello {{ customer.first_name }}, " + PLAIN)

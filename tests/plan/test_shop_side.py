@@ -132,6 +132,12 @@ def test_the_worst_case_with_a_promotion_adds_it_to_every_code(ledger: Engine) -
     assert text.endswith("the worst case is €315.00 instead of €135.00")
 
 
+def test_a_worst_case_that_a_promotion_does_not_change_is_said_once(ledger: Engine) -> None:
+    store_id, run_id = run_for(ledger, TEA_ONLY)
+    promote(ledger, store_id, amount=Decimal(0))
+    assert texts(ledger, run_id)["promotions"].endswith("; the worst case of €135.00 holds with them too")
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -234,7 +234,7 @@ def _check_event(campaign: Campaign) -> None:
         sku for offer in _offers(campaign) for sku in (offer.applies_to.products if offer.applies_to else ())
     ]
     if THE_PRODUCT in named and (event is None or not event.about_product):
-        raise KeyFault("offer", f"{THE_PRODUCT} needs a product event, like on: back_in_stock")
+        raise KeyFault("offer", f"{THE_PRODUCT} {_NEEDS_PRODUCT}")
     if campaign.stops is not None and not named:
         raise KeyFault("stops", "stock_below: needs an offer that applies_to: products")
     has_code = False
@@ -301,6 +301,12 @@ def _check_variants(campaign: Campaign) -> None:
             raise KeyFault("variants", "there is no message: to change")
         if variant.offer is not None and not _offers(campaign):
             raise KeyFault("variants", "there is no offer: to change")
+
+
+_NEEDS_PRODUCT = (
+    "needs an event about a product for many people: back_in_stock, overstocked or low_stock; codes of one customer's event, "
+    "like a favourite or a review, can't be for its product alone: name products or categories, or leave applies_to: out"
+)
 
 
 def _offers(campaign: Campaign) -> list[Offer]:

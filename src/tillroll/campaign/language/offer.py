@@ -96,7 +96,7 @@ class AppliesTo(Block):
         default=(),
         min_length=1,
         max_length=100,
-        description="SKUs; {product} is the product of the event.",
+        description="SKUs; {product} is the product of back_in_stock, overstocked or low_stock.",
         examples=[["TEA-1", "TEA-2"], ["{product}"]],
     )
     categories: tuple[Line, ...] = Field(

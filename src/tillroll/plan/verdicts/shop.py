@@ -116,8 +116,11 @@ def promotion_verdicts(
     if worst is not None:
         most = min(worst + codes * _at_most(reached, guardrails, offers), codes * _whole(guardrails, offers))
         together = say_money(max(worst, most).quantize(_CENT), currency)
+        alone = say_money(worst, currency)
         worst_text = (
-            f"; if it adds them up, the worst case is {together} instead of {say_money(worst, currency)}"
+            f"; if it adds them up, the worst case is {together} instead of {alone}"
+            if together != alone
+            else f"; the worst case of {alone} holds with them too"
         )
     text = (
         f"the store gives discounts without a code too: {named}{more}. Whether its till adds them to a code is its own setting"

@@ -8,7 +8,7 @@ from tillroll.campaign.frozen.proposal import Verdict, VerdictLevel
 from tillroll.campaign.frozen.revision import Revision
 from tillroll.campaign.language.models import Campaign, Offer
 from tillroll.campaign.sentences.advice import advice_on
-from tillroll.campaign.sentences.claimed.mismatch import MismatchKind
+from tillroll.campaign.sentences.claimed.mismatch import Mismatch, MismatchKind
 from tillroll.campaign.sentences.claims import claims_of
 from tillroll.campaign.text.money import other_currencies, smallest_unit
 from tillroll.rendering.reading.found import SUBJECT
@@ -55,8 +55,15 @@ def claim_verdicts(revision: Revision) -> tuple[Verdict, ...]:
             level=VerdictLevel.REFUSE if claim.is_wrong else VerdictLevel.WARN,
             measured=claim.file or SUBJECT,
             limit="the offer",
-            text=f"{f'{claim.file}, line {claim.line}' if claim.file else SUBJECT}: {claim.problem}",
+            text=f"{_place(claim)}: {claim.problem}",
         )
         for _, claim in claims_of(revision.campaign, revision.files)
-        if claim.is_wrong or claim.kind in {MismatchKind.LANGUAGE, MismatchKind.TIME}
+        if claim.is_wrong or claim.kind in {MismatchKind.LANGUAGE, MismatchKind.TIME, MismatchKind.TERMS}
     )
+
+
+def _place(claim: Mismatch) -> str:
+    """Return where a claim stands; what an e-mail doesn't say stands nowhere in it."""
+    if claim.kind is MismatchKind.TERMS:
+        return "the e-mail"
+    return f"{claim.file}, line {claim.line}" if claim.file else SUBJECT
