@@ -138,6 +138,7 @@ def test_an_approver_is_told_what_an_e_mail_keeps_quiet_about(ledger: Engine) ->
     said = [(each.level, each.text) for each in proposal.verdicts if each.rule == "e-mail"]
     assert state is RunState.WAITING
     assert [level for level, _ in said] == [VerdictLevel.WARN]
+    assert [each.measured for each in proposal.verdicts if each.rule == "e-mail"] == ["the e-mail"]
     assert said[0][1].startswith("the e-mail: it doesn't say until when the code works")
 
 

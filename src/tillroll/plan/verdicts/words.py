@@ -11,6 +11,7 @@ from tillroll.campaign.sentences.advice import advice_on
 from tillroll.campaign.sentences.claimed.mismatch import Mismatch, MismatchKind
 from tillroll.campaign.sentences.claims import claims_of
 from tillroll.campaign.text.money import other_currencies, smallest_unit
+from tillroll.campaign.text.source import Path
 from tillroll.rendering.reading.found import SUBJECT
 
 
@@ -53,17 +54,18 @@ def claim_verdicts(revision: Revision) -> tuple[Verdict, ...]:
         Verdict(
             rule="e-mail",
             level=VerdictLevel.REFUSE if claim.is_wrong else VerdictLevel.WARN,
-            measured=claim.file or SUBJECT,
+            measured=claim.file or _place(claim, path),
             limit="the offer",
-            text=f"{_place(claim)}: {claim.problem}",
+            text=f"{_place(claim, path)}: {claim.problem}",
         )
-        for _, claim in claims_of(revision.campaign, revision.files)
+        for path, claim in claims_of(revision.campaign, revision.files)
         if claim.is_wrong or claim.kind in {MismatchKind.LANGUAGE, MismatchKind.TIME, MismatchKind.TERMS}
     )
 
 
-def _place(claim: Mismatch) -> str:
+def _place(claim: Mismatch, path: Path) -> str:
     """Return where a claim stands; what an e-mail doesn't say stands nowhere in it."""
     if claim.kind is MismatchKind.TERMS:
-        return "the e-mail"
+        email = "the reminder" if path[-1] == "reminder" else "the e-mail"
+        return f"{email} of step {int(path[1]) + 1}" if path[0] == "steps" else email
     return f"{claim.file}, line {claim.line}" if claim.file else SUBJECT
