@@ -26,6 +26,7 @@ from tillroll.ledger.tables import (
     redemptions,
     store_days,
 )
+from tillroll.track.results.leaks.found import every_leak
 from tillroll.track.results.leaks.judge import judge_uses
 from tillroll.track.results.report import campaign_reports
 from tillroll.track.results.sums import sums_between
@@ -35,16 +36,13 @@ from tillroll.track.store_days.kept import count_days, days_between, write_days
 
 @dataclass(frozen=True, kw_only=True)
 class OrderFigures:
-    """All figures that orders move, without numbers of rows.
-
-    A leak of several uses is none of them: it stays as a finding although some of its orders were undone since. How each use
-    was judged is one.
-    """
+    """All figures that orders move, without numbers of rows."""
 
     reports: Mapping[str, tuple[Any, ...]]  # by campaign, what `tillroll report --json` says, with the effect
     sums: Mapping[Any, Any]  # by day and campaign
     days: Mapping[str, StoreDay]
     used_by: Mapping[str, tuple[str, str, str]]  # by order: code, campaign, who used it
+    leaks: frozenset[tuple[str, str, int, Decimal]]  # kind, campaign, uses and cost
     tiers: Mapping[int, tuple[str, Decimal]]
 
 
@@ -80,6 +78,10 @@ def figures_of(engine: Engine, store_id: int, *, until: date, now: datetime) -> 
             sums=sums_between(connection, store_id, "2000", "3000"),
             days=days_between(connection, store_id, "2000", "3000"),
             used_by={row[0]: (row[1], row[2], row[3]) for row in connection.execute(of_code)},
+            leaks=frozenset(
+                (each.kind.value, each.campaign, each.uses, each.cost)
+                for each in every_leak(connection, store_id)
+            ),
             tiers=tiers(engine, store_id),
         )
 

@@ -34,6 +34,7 @@ from tillroll.ledger.tables import (
 from tillroll.track.consent.from_store import take_consent
 from tillroll.track.decide import is_sale
 from tillroll.track.mirror.price_rows import record_prices
+from tillroll.track.results.leaks.review import review_findings
 from tillroll.track.results.sums import move_sums, uses_of
 from tillroll.track.results.undone import doubt_codes_of_orders
 from tillroll.track.tiers.marks import marking_changed
@@ -229,6 +230,7 @@ def removes_orders(remove: Remove) -> Remove:
 
     def remove_orders(connection: Connection, store_id: int, ids: Sequence[str]) -> None:
         doubt_codes_of_orders(connection, store_id, list(ids))
+        review_findings(connection, store_id, ids)
         move_sums(connection, store_id, gone=uses_of(connection, store_id, ids), come=())
         with marking_changed(connection, store_id, ids):
             remove(connection, store_id, ids)

@@ -22,6 +22,7 @@ from tillroll.ledger.queries.runs import move_run, run_item, runs_in
 from tillroll.ledger.tables import codes, orders, redemptions
 from tillroll.ledger.tables.types import UtcDateTime
 from tillroll.track.decide import has_run_ended, is_sale
+from tillroll.track.results.leaks.review import review_findings
 from tillroll.track.results.sums import move_sums, uses_of
 from tillroll.track.results.told import teller_of
 from tillroll.track.results.undone import doubt_codes
@@ -154,6 +155,7 @@ def _record(
     stays = order.counts and was == order.code_id
     given_up = {code_id for code_id in (was, None if order.counts else order.code_id) if code_id is not None}
     if not stays and given_up:
+        review_findings(connection, store_id, [order.order_id])
         connection.execute(sa.delete(redemptions).where(*same_order))
         doubt_codes(connection, codes.c.id.in_(given_up))
     if not order.counts or order.code_id is None:

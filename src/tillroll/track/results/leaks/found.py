@@ -45,7 +45,7 @@ class Leak:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Found:
+class LeakFinding:
     """A leak as it was found, by the use that showed it."""
 
     leak_id: int
@@ -78,17 +78,35 @@ def list_leaks(
     limit: int = _PAGE,
 ) -> list[Leak]:
     """Return leaks, the newest first. For the next page, pass the last one's number as `before`."""
+    where = [leaks.c.store_id == store_id]
+    if campaign is not None:
+        where.append(leaks.c.campaign == campaign)
+    if before is not None:
+        where.append(leaks.c.id < before)
+    found = find_leaks(connection, *where, limit=limit)
+    single = [each.redemption_id for each in found if each.kind is LeakKind.OTHER_BUYER]
+    alone = _uses(connection, redemptions.c.id.in_(single))  # most leaks are one order: one query for all
+    return [
+        each.with_uses(1, alone[each.redemption_id].discount, [alone[each.redemption_id]])
+        if each.kind is LeakKind.OTHER_BUYER and each.redemption_id in alone
+        else _of_several(connection, store_id, each)
+        for each in found
+    ]
+
+
+def find_leaks(
+    connection: Connection, *where: sa.ColumnElement[bool], limit: int | None = None
+) -> list[LeakFinding]:
+    """Return findings as they are stored, the newest first."""
     query = (
         sa.select(leaks, redemptions.c.code_id, redemptions.c.order_id, redemptions.c.at)
         .join(redemptions, redemptions.c.id == leaks.c.redemption_id)
-        .where(leaks.c.store_id == store_id)
+        .where(*where)
+        .order_by(leaks.c.id.desc())
+        .limit(limit)
     )
-    if campaign is not None:
-        query = query.where(leaks.c.campaign == campaign)
-    if before is not None:
-        query = query.where(leaks.c.id < before)
-    found = [
-        _Found(
+    return [
+        LeakFinding(
             leak_id=row.id,
             kind=LeakKind(row.kind),
             campaign=row.campaign,
@@ -98,15 +116,7 @@ def list_leaks(
             order_id=row.order_id,
             at=row.at,
         )
-        for row in connection.execute(query.order_by(leaks.c.id.desc()).limit(limit))
-    ]
-    single = [each.redemption_id for each in found if each.kind is LeakKind.OTHER_BUYER]
-    alone = _uses(connection, redemptions.c.id.in_(single))  # most leaks are one order: one query for all
-    return [
-        each.with_uses(1, alone[each.redemption_id].discount, [alone[each.redemption_id]])
-        if each.kind is LeakKind.OTHER_BUYER and each.redemption_id in alone
-        else _of_several(connection, store_id, each)
-        for each in found
+        for row in connection.execute(query)
     ]
 
 
@@ -118,8 +128,8 @@ def every_leak(connection: Connection, store_id: int, *, campaign: str | None = 
         before = page[-1].leak_id
 
 
-def _of_several(connection: Connection, store_id: int, found: _Found) -> Leak:
-    of_leak = redemptions.c.id.in_(_uses_of(connection, store_id, found))
+def _of_several(connection: Connection, store_id: int, found: LeakFinding) -> Leak:
+    of_leak = redemptions.c.id.in_(uses_of_leak(connection, store_id, found))
     total = sa.func.sum(redemptions.c.discount, type_=redemptions.c.discount.type)
     uses, cost = connection.execute(sa.select(sa.func.count(), total).where(of_leak)).one()
     shown = _uses(connection, of_leak, most=_MOST_SHOWN)
@@ -155,8 +165,8 @@ def _uses(
     }
 
 
-def _uses_of(connection: Connection, store_id: int, found: _Found) -> sa.Select[Any]:
-    """Return a query for the uses that belong to a leak, as they are now."""
+def uses_of_leak(connection: Connection, store_id: int, found: LeakFinding) -> sa.Select[Any]:
+    """Return a query for the numbers of the uses that belong to a leak, as they are now."""
     use = strange_uses(store_id, redemptions.c.id)
     match found.kind:
         case LeakKind.OTHER_BUYER:

@@ -23,7 +23,7 @@ from tillroll.track.results.leaks.people import JudgedUse, KnownPeople, next_use
 PIECE = 200
 _LATELY = timedelta(days=90)  # in which one buyer's codes of others count together
 _RHYTHM = timedelta(days=7)  # of the hours before, which say what is usual
-_HOUR = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 
 def judge_uses(engine: Engine, *, store_id: int, now: datetime) -> frozenset[str] | None:
@@ -171,10 +171,16 @@ def _bursts(connection: Connection, store_id: int, strange: Sequence[JudgedUse])
     """Return the hours of campaigns in which far more uses than usual were by people whom nobody told."""
     found: list[Finding] = []
     for campaign, hour in sorted({(use.campaign, hour_of(use.at)) for use in strange}):
-        here = in_time(store_id, campaign, hour, hour + _HOUR)
+        here = in_time(store_id, campaign, hour, hour + HOUR)
         count = sa.select(sa.func.count(), sa.func.min(leak_checks.c.redemption_id))
         number, first = connection.execute(count.where(*here)).one()
-        before, _ = connection.execute(count.where(*in_time(store_id, campaign, hour - _RHYTHM, hour))).one()
-        if is_burst(number, before, int(_RHYTHM / _HOUR)):
+        if is_burst_at(connection, store_id, campaign, hour, count=number):
             found.append((LeakKind.BURST, first, campaign))
     return found
+
+
+def is_burst_at(connection: Connection, store_id: int, campaign: str, hour: datetime, *, count: int) -> bool:
+    """Return whether so many uses of a campaign within an hour are far more than in the hours before."""
+    earlier = in_time(store_id, campaign, hour - _RHYTHM, hour)
+    before = connection.scalar(sa.select(sa.func.count()).select_from(leak_checks).where(*earlier))
+    return is_burst(count, int(before or 0), int(_RHYTHM / HOUR))
