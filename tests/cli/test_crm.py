@@ -47,6 +47,7 @@ def test_pushed_shown_set_aside_and_pushed_again(sqlite_url: str, tmp_path: Path
             shop.turn(CrmRules(webhook=crm.url, what=(CrmKind.ORDERS,)))
         status = run("status")
         assert (status["crm"]["set_aside"], status["crm"]["waiting"]) == (1, 0)
+        assert status["crm"]["target"] == "127.0.0.1", "the rest of the address may be a secret"
         assert [event["subject"] for event in status["set_aside"]] == ["A2"]
         told = tillroll(tmp_path, "status", DATABASE_URL=sqlite_url).stdout
         assert "has refused 1 change several times" in " ".join(told.split())
@@ -62,6 +63,8 @@ def test_pushed_shown_set_aside_and_pushed_again(sqlite_url: str, tmp_path: Path
         assert len(crm.taken) == 4, "told anew"
     shown = tillroll(tmp_path, "crm", "status", DATABASE_URL=sqlite_url).stdout
     assert "orders" in shown
+    assert "127.0.0.1" in shown
+    assert crm.url not in shown
     with reading(engine) as connection:
         acts = set(connection.scalars(sa.select(audit.c.action)))
     assert {"crm.pushed", "crm.replayed"} <= acts

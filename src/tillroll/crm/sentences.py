@@ -30,7 +30,7 @@ class PushReport:
     def sentences(self, say_moment: Callable[[datetime], str]) -> list[str]:
         """Return what is in the push's way. `say_moment` writes a moment in the store's time zone."""
         said = []
-        target = _say_target(self.state.target)
+        target = say_target(self.state.target)
         waiting = _say_count(self.counts.waiting, self.counts.bound)
         if self.state.trouble and self.state.trouble_since is not None:
             since = say_moment(self.state.trouble_since)
@@ -60,7 +60,7 @@ def load_report(connection: Connection, store_id: int) -> PushReport | None:
     )
 
 
-def _say_target(target: str) -> str:
+def say_target(target: str) -> str:
     """Return where events go, of a webhook the host alone: the rest of its address may be a secret."""
     host = urlsplit(target).hostname if "://" in target else ""
     return host or target or "the receiver"

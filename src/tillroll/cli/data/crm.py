@@ -20,7 +20,7 @@ from tillroll.cli.support.output import facts_table, list_table, local_time, out
 from tillroll.cli.support.ownership import check_ownership_if_reachable
 from tillroll.cli.support.people import require_approver
 from tillroll.cli.support.stores import chosen_store, for_store
-from tillroll.crm.sentences import PushReport, load_report
+from tillroll.crm.sentences import PushReport, load_report, say_target
 from tillroll.crm.turn import tell_crm
 from tillroll.errors import Conflict, FaultyFiles, Refused
 from tillroll.ledger import audit
@@ -214,7 +214,7 @@ def report_json(report: PushReport) -> dict[str, Any]:
     """Return how the push stands as JSON output has it."""
     state = report.state
     return {
-        "target": state.target,
+        "target": say_target(state.target) if state.target else "",
         "what": [feed.kind.value for feed in report.feeds],
         "history_of": list(report.reading_history),
         "waiting": report.counts.waiting,
@@ -247,7 +247,7 @@ def _event_json(event: CrmEvent) -> dict[str, Any]:
 def _show(console: Console, report: PushReport, aside: list[CrmEvent], store: Store) -> None:
     state = report.state
     rows = {
-        "to": state.target or "–",
+        "to": say_target(state.target) if state.target else "–",
         "what": ", ".join(feed.kind.value for feed in report.feeds),
         "waiting": f"{report.counts.waiting:,}",
         "last taken": local_time(state.taken_at, store.timezone) if state.taken_at else "–",
