@@ -9,6 +9,7 @@ python -m bench --list                list the subjects
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import pkgutil
 import sys
@@ -20,6 +21,7 @@ from rich.console import Console
 import bench
 from bench.machine import facts
 from bench.report import Report
+from tillroll.cli.main import COLLECTED
 
 Run = Callable[[Report], None]
 
@@ -52,6 +54,7 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown subject: {', '.join(unknown)}; choose from {', '.join(every)}")
     report = Report(facts())
+    gc.set_threshold(*COLLECTED)  # as the program does
     try:
         for name in arguments.names or every:
             every[name][0](report)

@@ -77,7 +77,7 @@ EXIT_CODES = ((Refused, 1), (TryLater, 3), (NeedsPerson, 4), (OutcomeUnknown, 5)
 _BUG = 70
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
-_COLLECTED = (20_000, 20, 20)
+COLLECTED = (20_000, 20, 20)
 """After so many new objects the garbage collector looks for cycles. Python's own 700 cost a tenth of the time wherever a
 thousand files or a million customers are read, and free no more memory."""
 
@@ -94,7 +94,7 @@ class Root(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        gc.set_threshold(*_COLLECTED)
+        gc.set_threshold(*COLLECTED)
         import_module("tillroll.ledger.at_rest.private_files").keep_files_private()
         try:
             return super().invoke(ctx)
