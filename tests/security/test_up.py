@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -28,15 +29,25 @@ def up(sqlite_url: str, tmp_path: Path) -> Iterator[tuple[Child, Path]]:
         running(tmp_path / "store") as store,
         installation(store, sqlite_url, tmp_path) as (_, environment),
     ):
-        words = ("up", "--port", str(free_port()))
+        port = free_port()
+        words = ("up", "--port", str(port))
         child = forks().start(*words, cwd=ROOT, environment=environment, output=log, troubles=log)
-        wait_until(lambda: "worker.started" in log.read_text(), log.read_text)
+        wait_until(lambda: "worker.started" in log.read_text() and is_answered(port), log.read_text)
         yield child, log
         family = children_of(child.pid)
         child.send_signal(signal.SIGKILL)
         for pid in family:
             if is_alive(pid):
                 os.kill(pid, signal.SIGKILL)
+
+
+def is_answered(port: int) -> bool:
+    """Return whether the pages are up."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=_PATIENCE) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def children_of(pid: int) -> list[int]:
@@ -76,6 +87,6 @@ def test_none_of_its_processes_outlives_it(up: tuple[Child, Path]) -> None:
     child, log = up
     family = children_of(child.pid)
     family += [each for pid in family for each in children_of(pid)]
-    assert len(family) > 2  # the worker, the server of the pages and its processes
+    assert len(family) > 2, log.read_text()  # the worker, the server of the pages and its processes
     child.send_signal(signal.SIGKILL)
     wait_until(lambda: not any(map(is_alive, family)), log.read_text, patience=_PATIENCE)
