@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from tillroll.campaign.figures.retry import RetryPolicy
@@ -144,11 +146,16 @@ def _start(
         stdout=output,
         stderr=output,
         stdin=subprocess.DEVNULL,
-        preexec_fn=_end_with_parent if _PRCTL is not None else None,
+        preexec_fn=partial(_end_with_parent, os.getpid()) if _PRCTL is not None else None,
     )
 
 
-def _end_with_parent() -> None:
-    """Ask Linux to send this process SIGTERM when its parent dies, even by SIGKILL. Other systems leave it running."""
+def _end_with_parent(parent: int) -> None:
+    """Ask Linux to send this process SIGTERM when its parent dies, even by SIGKILL. Other systems leave it running.
+
+    A parent that has died already sends none (prctl(2)), so the process ends by itself then.
+    """
     if _PRCTL is not None:
         _PRCTL(_SIGNAL_AT_PARENTS_DEATH, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
