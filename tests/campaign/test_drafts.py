@@ -134,6 +134,16 @@ def test_signing_up_has_neither_faults_nor_warnings_and_a_link_in_every_part(lan
     assert all("{{ confirm_link }}" in text and "brand.reason" not in text for text in parts)
 
 
+def test_the_own_words_are_tried_beside_a_translation_into_the_trials_language() -> None:
+    files = draft_sign_up(("de", "en"))
+    rules = "rules/consent.yaml"
+    files[rules] = files[rules].replace("  language: de\n", "")  # they are in the store's language then
+    files["templates/confirm/message.txt.j2"] = "{{ 1 / 0 }} {{ confirm_link }}"
+    book = parse_book({path: text.encode() for path, text in files.items()} | ADDRESS)
+    assert book.sign_up is not None
+    assert len(list(refusals_of_confirmation(book.sign_up))) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -22,10 +22,18 @@ _UNKNOWN = frozenset({"customer.name", "customer.first_name", "customer.country"
 
 
 def render_confirmation(
-    words: ConfirmationWords, shop: StoreFacts, reader: RecipientFacts, *, confirm_link: str, stop_link: str
+    words: ConfirmationWords,
+    translation: str,
+    shop: StoreFacts,
+    reader: RecipientFacts,
+    *,
+    confirm_link: str,
+    stop_link: str,
 ) -> Rendered:
-    """Return the e-mail in the reader's language. `shop` has the brand in that language. Raises `Refused`."""
-    translation = words.language_for(reader.language)
+    """Return the e-mail in one of its translations; empty: its own words. Raises `Refused`.
+
+    `shop` has the brand in that language.
+    """
     filters = filters_for(shop)
     subject = subject_part(words.subjects[translation], filters)
     compiled = compile_files(words.files_in(translation), words.template, subject, filters, translation)
@@ -37,9 +45,10 @@ def render_confirmation(
 def refusals_of_confirmation(terms: SignUpTerms) -> Iterator[str]:
     """Yield why the e-mail can't be made, or what is missing in it, one reason for each of its languages."""
     words = terms.confirmation
-    for language in words.subjects if words is not None else ():
-        reason = _refusal_in(terms, words, language) if words is not None else ""
-        if reason:
+    if words is None:
+        return
+    for language in words.subjects:
+        if reason := _refusal_in(terms, words, language):
             yield f"{reason} (language {language})" if language else reason
 
 
@@ -50,7 +59,7 @@ def _refusal_in(terms: SignUpTerms, words: ConfirmationWords, language: str) -> 
     link = "https://tillroll.shop.example/"
     try:
         made = render_confirmation(
-            words, shop, reader, confirm_link=f"{link}confirm", stop_link=f"{link}stop"
+            words, language, shop, reader, confirm_link=f"{link}confirm", stop_link=f"{link}stop"
         )
     except Refused as refused:
         return refused.message

@@ -155,7 +155,7 @@ def _render(
     sign_up: SignUp,
 ) -> Rendered:
     own = store_facts(store)
-    spoken = words.language_for(sign_up.language) or words.language or own.language
+    translation = words.language_for(sign_up.language)
     reader = RecipientFacts(
         email=sign_up.address, name="", first_name="", language=sign_up.language, country=""
     )
@@ -165,7 +165,8 @@ def _render(
     claim = ConfirmClaim(ecwid_id=store.ecwid_id, sign_up_id=sign_up.id, address=sign_up.address)
     return render_confirmation(
         words,
-        own.of_email(form.terms.brand, spoken, ""),
+        translation,
+        own.of_email(form.terms.brand, translation or words.language or own.language, ""),
         reader,
         confirm_link=links.link(claim),
         stop_link=context.links.link(stop),
