@@ -21,6 +21,7 @@ from tillroll.campaign.text.addresses import SamePerson
 from tillroll.ledger.mirror.event_subject import why_subject_is_over
 from tillroll.ledger.mirror.loyalty import standings_of
 from tillroll.ledger.mirror.same_person import ids_of_person
+from tillroll.ledger.queries.predicates import is_order_of_use
 from tillroll.ledger.records import Entry
 from tillroll.ledger.tables import carts, codes, customers, entries, messages, orders, redemptions, runs
 from tillroll.plan.segments.membership import segments_of_customer
@@ -136,8 +137,7 @@ def _has_ordered_since(connection: Connection, entry: Entry, same: SamePerson) -
 def _has_used_code(connection: Connection, entry: Entry) -> bool:
     """Return whether a code of this flow was used: a personal code by anybody, a shared code by this customer."""
     by_customer = sa.exists().where(
-        orders.c.store_id == redemptions.c.store_id,
-        orders.c.order_id == redemptions.c.order_id,
+        is_order_of_use(),
         orders.c.customer_id == entry.customer_id,
     )
     used = (

@@ -18,6 +18,7 @@ from tillroll.campaign.states import CodeCause, EntryCause, EntryState
 from tillroll.flows.finders.keys import entry_of_slot
 from tillroll.ledger.causes import entry_cause
 from tillroll.ledger.engine import insert_new, reading, writing
+from tillroll.ledger.queries.predicates import is_order_of_use
 from tillroll.ledger.tables import campaigns, carts, codes, customers, entries, orders, redemptions, runs
 from tillroll.plan.record.revisions import active_campaigns
 
@@ -59,10 +60,7 @@ def contacted_by_orders(connection: Connection, store_id: int) -> Iterator[Conta
         .select_from(redemptions)
         .join(codes, codes.c.id == redemptions.c.code_id)
         .join(runs, runs.c.id == codes.c.run_id)
-        .join(
-            orders,
-            sa.and_(orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id),
-        )
+        .join(orders, is_order_of_use())
         .where(redemptions.c.store_id == store_id, codes.c.cause == CodeCause.IMPORTED)
     )
     for row in connection.execute(query):

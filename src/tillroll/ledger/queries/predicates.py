@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tillroll.campaign.states import PART_OPEN, WORKS_AGAIN, CodeState
-from tillroll.ledger.tables import change_parts, codes, recipients, redemptions
+from tillroll.ledger.tables import change_parts, codes, orders, recipients, redemptions
 
 
 def has_not_clashed(code: sa.FromClause = codes) -> sa.ColumnElement[bool]:
@@ -28,6 +28,11 @@ def is_imported(code: sa.FromClause = codes) -> sa.ColumnElement[bool]:
     A code that Tillroll drew has no coupon while it is reserved.
     """
     return sa.and_(code.c.state == CodeState.RESERVED, code.c.coupon_id.is_not(None))
+
+
+def is_order_of_use() -> sa.ColumnElement[bool]:
+    """Return the condition that an order of the mirror is the one of a use of a code, over `orders` and `redemptions`."""
+    return sa.and_(orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id)
 
 
 def was_used() -> sa.ColumnElement[bool]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from tillroll.campaign.segments.conditions import CodeHistory, Emails
 from tillroll.campaign.states import MessageState
 from tillroll.ledger.queries.given import works_until
-from tillroll.ledger.queries.predicates import was_used
+from tillroll.ledger.queries.predicates import is_order_of_use, was_used
 from tillroll.ledger.tables import codes, messages, orders, recipients, redemptions, runs
 from tillroll.plan.segments.question import Question
 
@@ -61,7 +61,7 @@ def ignored_code(wanted: CodeHistory, question: Question) -> Ids:
         sa.select(orders.c.order_id)
         .join(
             redemptions,
-            sa.and_(redemptions.c.store_id == orders.c.store_id, redemptions.c.order_id == orders.c.order_id),
+            is_order_of_use(),
         )
         .where(
             orders.c.store_id == question.store_id,

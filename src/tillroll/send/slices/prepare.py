@@ -14,7 +14,7 @@ from tillroll.campaign.states import CodeState, MessageKind, MessageState
 from tillroll.ledger.bulk.statistics import refresh_statistics
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.given import works_until
-from tillroll.ledger.queries.predicates import has_not_clashed, was_used
+from tillroll.ledger.queries.predicates import has_not_clashed, is_order_of_use, was_used
 from tillroll.ledger.tables import codes, messages, orders, plans, recipients, redemptions, runs
 from tillroll.send.context import Sending, ShownCode
 from tillroll.send.slices.mixed import Walk, evenly_by_domain
@@ -189,8 +189,7 @@ def _only_due_reminders(query: sa.Select[Any], sending: Sending, now: datetime) 
 def is_used() -> sa.ColumnElement[bool]:
     """Return the condition that the recipient's code was used, over `codes` and `recipients`; a shared one, by the recipient."""
     by_recipient = sa.exists().where(
-        orders.c.store_id == redemptions.c.store_id,
-        orders.c.order_id == redemptions.c.order_id,
+        is_order_of_use(),
         sa.or_(
             orders.c.customer_id == recipients.c.customer_id,
             sa.func.lower(orders.c.email) == sa.func.lower(recipients.c.email),

@@ -15,6 +15,7 @@ from tillroll.campaign.states import ChangeKind, MessageState, PartState
 from tillroll.campaign.text.money import say_money
 from tillroll.campaign.text.percent import say_percent
 from tillroll.ledger.queries.plans import load_revision
+from tillroll.ledger.queries.predicates import is_order_of_use
 from tillroll.ledger.tables import change_parts, changes, codes, messages, orders, plans, redemptions, runs
 
 _MOST_CHANGES = 20
@@ -103,12 +104,9 @@ def orders_of_code(
     connection: Connection, code_id: int, *, before: int | None = None, limit: int
 ) -> list[CodeOrder]:
     """Return orders that used a code, newest first. For the next page, pass the last `redemption_id` as `before`."""
-    same_order = sa.and_(
-        orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id
-    )
     query = (
         sa.select(redemptions, orders.c.customer_id)
-        .outerjoin(orders, same_order)
+        .outerjoin(orders, is_order_of_use())
         .where(redemptions.c.code_id == code_id)
         .order_by(redemptions.c.at.desc(), redemptions.c.id.desc())
         .limit(limit)

@@ -17,6 +17,7 @@ from tillroll.ledger import audit
 from tillroll.ledger.engine import writing
 from tillroll.ledger.mirror.standing_facts import StandingReader
 from tillroll.ledger.people.forgotten import forgotten_among
+from tillroll.ledger.queries.predicates import is_order_of_use
 from tillroll.ledger.tables import (
     codes,
     consents,
@@ -190,11 +191,10 @@ def orders_by(
     connection: Connection, store_id: int, customer_id: int, *, before: str, limit: int
 ) -> list[CustomerOrder]:
     """Return the orders of a customer, newest first. For the next page, pass the last `order_id` as `before`."""
-    used = sa.and_(redemptions.c.store_id == orders.c.store_id, redemptions.c.order_id == orders.c.order_id)
     placed = sa.func.coalesce(orders.c.created_at, orders.c.seen_at)
     query = (
         sa.select(orders, redemptions.c.code_id, codes.c.code, runs.c.campaign)
-        .outerjoin(redemptions, used)
+        .outerjoin(redemptions, is_order_of_use())
         .outerjoin(codes, codes.c.id == redemptions.c.code_id)
         .outerjoin(runs, runs.c.id == redemptions.c.run_id)
         .where(orders.c.store_id == store_id, orders.c.customer_id == customer_id)

@@ -17,7 +17,7 @@ from tillroll.ledger.faults.boundary import contained
 from tillroll.ledger.faults.pieces import write_pieces
 from tillroll.ledger.faults.rows import FaultyItem
 from tillroll.ledger.queries.changes import ADOPTED
-from tillroll.ledger.queries.predicates import has_not_clashed
+from tillroll.ledger.queries.predicates import has_not_clashed, is_order_of_use
 from tillroll.ledger.queries.runs import move_run, run_item, runs_in
 from tillroll.ledger.tables import codes, orders, redemptions
 from tillroll.ledger.tables.types import UtcDateTime
@@ -72,9 +72,6 @@ def _seen_orders(
         codes.c.code == sa.func.upper(orders.c.coupon_code),
         has_not_clashed(),
     )
-    recorded = sa.and_(
-        redemptions.c.store_id == orders.c.store_id, redemptions.c.order_id == orders.c.order_id
-    )
     columns = (orders.c.order_id, orders.c.seen_at, orders.c.total, orders.c.coupon_discount)
     query = (
         sa.select(*columns, orders.c.payment_status, orders.c.customer_id, orders.c.email)
@@ -82,7 +79,7 @@ def _seen_orders(
         .add_columns(codes.c.id.label("code_id"))
         .select_from(orders)
         .outerjoin(codes, sa.and_(*of_code))
-        .outerjoin(redemptions, recorded)
+        .outerjoin(redemptions, is_order_of_use())
         .where(orders.c.store_id == store_id, orders.c.seen_at >= seen_since)
         .where(sa.or_(codes.c.id.is_not(None), redemptions.c.id.is_not(None)))
         .order_by(orders.c.seen_at, orders.c.order_id)

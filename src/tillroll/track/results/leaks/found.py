@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import LeakKind, UsedBy
+from tillroll.ledger.queries.predicates import is_order_of_use
 from tillroll.ledger.tables import codes, day_sums, leak_checks, leaks, orders, recipients, redemptions
 from tillroll.track.results.leaks.judge import hour_of, in_time, of_buyer, strange_uses
 
@@ -141,12 +142,11 @@ def _uses(
 ) -> dict[int, LeakedUse]:
     """Return the first uses of leaks by the number of their redemption."""
     columns = (redemptions.c.id, redemptions.c.order_id, redemptions.c.discount, redemptions.c.at)
-    same = sa.and_(orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id)
     query = (
         sa.select(*columns, codes.c.code, orders.c.email, recipients.c.email.label("given_to"))
         .select_from(redemptions)
         .join(codes, codes.c.id == redemptions.c.code_id)
-        .join(orders, same)
+        .join(orders, is_order_of_use())
         .outerjoin(recipients, recipients.c.id == codes.c.recipient_id)
         .where(of_leak)
         .order_by(redemptions.c.id)

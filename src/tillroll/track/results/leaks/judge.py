@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.states import LeakKind, UsedBy
 from tillroll.campaign.text.addresses import mailbox_of
 from tillroll.ledger.engine import insert_new, reading, writing
+from tillroll.ledger.queries.predicates import is_order_of_use
 from tillroll.ledger.tables import leak_checks, leaks, orders, redemptions
 from tillroll.track.results.leaks.decide import MANY, STRANGERS, is_burst, used_by
 from tillroll.track.results.leaks.people import JudgedUse, KnownPeople, next_uses, told_of
@@ -106,12 +107,11 @@ def _keep(connection: Connection, store_id: int, now: datetime, found: Iterable[
 
 def strange_uses(store_id: int, *columns: Any) -> sa.Select[Any]:
     """Select from the uses of recipients' codes that nothing says are the recipients'."""
-    same = sa.and_(orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id)
     return (
         sa.select(*columns)
         .select_from(redemptions)
         .join(leak_checks, leak_checks.c.redemption_id == redemptions.c.id)
-        .join(orders, same)
+        .join(orders, is_order_of_use())
         .where(redemptions.c.store_id == store_id, leak_checks.c.used_by.in_(STRANGERS))
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import MessageKind
 from tillroll.campaign.text.addresses import mailbox_of
+from tillroll.ledger.queries.predicates import is_order_of_use
 from tillroll.ledger.tables import codes, customers, messages, orders, recipients, redemptions, runs
 from tillroll.track.results.leaks.decide import Party
 
@@ -36,7 +37,6 @@ class JudgedUse:
 
 def next_uses(connection: Connection, store_id: int, *, after: int, most: int) -> list[JudgedUse]:
     """Return the uses after one, in the order in which they were recorded."""
-    same = sa.and_(orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id)
     query = (
         sa.select(redemptions.c.id, redemptions.c.code_id, redemptions.c.at, runs.c.campaign)
         .add_columns(recipients.c.customer_id.label("given_to"), recipients.c.email.label("given_email"))
@@ -46,7 +46,7 @@ def next_uses(connection: Connection, store_id: int, *, after: int, most: int) -
         .select_from(redemptions)
         .join(runs, runs.c.id == redemptions.c.run_id)
         .join(codes, codes.c.id == redemptions.c.code_id)
-        .join(orders, same)
+        .join(orders, is_order_of_use())
         .outerjoin(recipients, recipients.c.id == codes.c.recipient_id)
         .where(redemptions.c.store_id == store_id, redemptions.c.id > after)
         .order_by(redemptions.c.id)

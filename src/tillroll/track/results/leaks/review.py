@@ -13,14 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tillroll.campaign.states import LeakKind, UsedBy
+from tillroll.ledger.queries.predicates import is_order_of_use
 from tillroll.ledger.tables import leak_checks, leaks, orders, redemptions
 from tillroll.track.results.leaks.decide import MANY, STRANGERS
 from tillroll.track.results.leaks.found import LeakFinding, find_leaks, uses_of_leak
 from tillroll.track.results.leaks.judge import HOUR, hour_of, in_time, is_burst_at, of_buyer
-
-_SAME_ORDER = sa.and_(
-    orders.c.store_id == redemptions.c.store_id, orders.c.order_id == redemptions.c.order_id
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +53,7 @@ def _strange_uses(connection: Connection, store_id: int, order_ids: Sequence[str
         sa.select(redemptions.c.id, redemptions.c.code_id, leak_checks.c.campaign, leak_checks.c.at)
         .add_columns(orders.c.buyer)
         .join(leak_checks, leak_checks.c.redemption_id == redemptions.c.id)
-        .outerjoin(orders, _SAME_ORDER)
+        .outerjoin(orders, is_order_of_use())
         .where(redemptions.c.store_id == store_id, redemptions.c.order_id.in_(order_ids))
         .where(leak_checks.c.used_by.in_((*STRANGERS, UsedBy.PUBLIC)))
     )
@@ -77,7 +74,7 @@ def _findings_with(connection: Connection, store_id: int, undone: _UndoneUse) ->
     hour, used = hour_of(undone.at), sa.select(redemptions.c.id).where(redemptions.c.store_id == store_id)
     groups = {
         LeakKind.MANY_BUYERS: used.where(redemptions.c.code_id == undone.code_id),
-        LeakKind.MANY_CODES: used.join(orders, _SAME_ORDER).where(*of_buyer([undone.buyer])),
+        LeakKind.MANY_CODES: used.join(orders, is_order_of_use()).where(*of_buyer([undone.buyer])),
         LeakKind.BURST: sa.select(leak_checks.c.redemption_id).where(
             *in_time(store_id, undone.campaign, hour, hour + HOUR)
         ),
@@ -98,4 +95,4 @@ def _holds(connection: Connection, store_id: int, found: LeakFinding, left: list
     of_use = redemptions.c.code_id if found.kind is LeakKind.MANY_CODES else orders.c.buyer
     distinct = sa.select(sa.func.count(sa.distinct(of_use))).select_from(redemptions)
     where = (redemptions.c.id.in_(left), orders.c.buyer != "")
-    return int(connection.scalar(distinct.join(orders, _SAME_ORDER).where(*where)) or 0) >= MANY
+    return int(connection.scalar(distinct.join(orders, is_order_of_use()).where(*where)) or 0) >= MANY
