@@ -76,7 +76,6 @@ class Selection:
     averages: Spread = field(default_factory=Spread)  # the average order of each recipient
     arms: Counter[str] = field(default_factory=Counter)  # recipients by arm
     buyers: Counter[str] = field(default_factory=Counter)  # of those, who have ordered, by arm
-    newcomers: Counter[str] = field(default_factory=Counter)  # and who have not
     languages: Counter[str] = field(
         default_factory=Counter
     )  # by the translation they get; empty: the campaign's own
@@ -107,7 +106,7 @@ class Selection:
             average = spent / orders
             self.largest_average = max(self.largest_average, average)
             self.averages.add(average, orders)
-        (self.buyers if orders else self.newcomers)[arm] += 1
+            self.buyers[arm] += 1
         self.arms[arm] += 1
         self.countries[row.country] += 1
         self.domains[row.email.rpartition("@")[2].lower()] += 1
@@ -205,8 +204,6 @@ class RecipientFilter:
         )
 
     def _arm(self, customer_id: int) -> str:
-        if not self._weights:
-            return ""
         return arm_of(campaign=self._name, customer_id=customer_id, arms=self._weights, key=self.request.key)
 
     def _value(self, row: CustomerRow, arm: str, *, count: bool = False) -> tuple[Decimal | None, str]:
