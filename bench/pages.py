@@ -33,6 +33,7 @@ _LARGEST = CODES // 10
 
 CUSTOMERS, LEAKS = CODES // 10, max(2, USED // 100)
 
+_CODE = f"{SHOP}/codes/1000005"
 _TIMES = 100
 _TOKEN = "bench"  # noqa: S105 - of this process alone
 _MOMENT = NOW.strftime("%Y-%m-%d %H:%M:%S.000000")
@@ -46,7 +47,8 @@ def run(report: Report) -> None:
             f"{CODES:,} codes and e-mails, {ORDERS:,} orders, {USED:,} uses, {RUNS:,} runs. Target: 99 % within 50 ms.",
         )
         with ledger_url(kind) as url, _opened(url) as (engine, client, store_id):
-            small = {page: _high(client, page) for page in _pages(2) if "/100000" not in page}
+            there = [page for page in _pages(2) if page != _CODE]  # the small shop has no such code
+            small = {page: _high(client, page) for page in there}
             began = time.perf_counter()
             _fill(engine, store_id)
             report.row("filled by SQL", time.perf_counter() - began, "s")
@@ -65,7 +67,7 @@ def _pages(run_id: int) -> Sequence[str]:
         SHOP + "/", f"{SHOP}/campaigns", f"{SHOP}/runs", f"{SHOP}/runs?show=done&before=900", f"{SHOP}/results",
         f"{SHOP}/results?month=2026-10", f"{SHOP}/drift", f"{SHOP}/faults", of_run, f"{of_run}/progress", f"{of_run}/messages",
         f"{of_run}/messages?state=failed", f"{of_run}/messages?after=900000", f"{of_run}/preview/1", f"{of_run}/preview/1/raw",
-        f"{of_run}/words", f"{SHOP}/codes", f"{SHOP}/codes/1000005", f"{SHOP}/customers/7", f"{SHOP}/leaks",
+        f"{of_run}/words", f"{SHOP}/codes", _CODE, f"{SHOP}/customers/7", f"{SHOP}/leaks",
         f"{SHOP}/leaks?campaign=winback", f"{SHOP}/leaks?before={LEAKS // 2}", "/metrics", "/account",
     )  # fmt: skip
 

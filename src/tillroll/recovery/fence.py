@@ -117,8 +117,9 @@ def guard(session: StoreSession, *, checked: bool, mark: str, raising: bool = Fa
     with hold_fence_lock(engine, store_id, now):
         with reading(engine) as connection:
             fence = load_fence(connection, store_id)  # another process may just have raised it
-        first = checked and fence.place is None and not fence.state.intended
-        record = read_record(session.client, fence.place if checked else None, seen_without=first)
+        never_raised = fence.place is None and not fence.state.intended
+        known = fence.place if checked else None
+        record = read_record(session.client, known, seen_without=checked and never_raised)
         verdict = judge_ledger(fence.state, record, identity_of(engine))
         if verdict is not FenceVerdict.SAME:
             raise refusal(verdict, record, fence)

@@ -79,12 +79,8 @@ def _progress_of(connection: Connection, run_ids: list[int]) -> dict[int, Progre
     """Return how far the runs are. If they can't be read together, each is read by itself, and the page says which can't be."""
     try:
         return progress_of_runs(connection, run_ids)
-    except (
-        ValueError,
-        TypeError,
-        ArithmeticError,
-    ):  # a row of one of them holds what this version doesn't know
-        found = {}
+    except (ValueError, TypeError, ArithmeticError):
+        found = {}  # a row of one of them holds what this version doesn't know
         for run_id in run_ids:
             read = partial(run_progress, connection, run_id)
             progress = part(f"the progress of run {run_id}", read, broken=None, connection=connection)
