@@ -17,12 +17,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
-from aiosmtpd.controller import Controller
 
 from tests.crash.points import Point
 from tests.crash.worker import PATIENCE, installation, start_worker, worker_log
 from tests.forks import Child
-from tests.security.outages import free_port
+from tests.security.outages import mail_server
 from tests.store import running
 from tillroll.campaign.language.notices import Weekday
 from tillroll.campaign.states import MessageState, NoticeKind
@@ -73,16 +72,6 @@ class Readers:
             self.worker = None
             self.was_amid.set()
         return "250 taken"
-
-
-@contextmanager
-def mail_server(readers: Readers) -> Iterator[str]:
-    controller = Controller(readers, hostname="127.0.0.1", port=free_port(), decode_data=False)
-    controller.start()
-    try:
-        yield f"smtp://127.0.0.1:{controller.port}"
-    finally:
-        controller.stop()
 
 
 @dataclass(kw_only=True)

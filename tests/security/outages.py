@@ -46,9 +46,9 @@ class Mailbox:
 
 
 @contextmanager
-def mail_server(mailbox: Mailbox) -> Iterator[str]:
-    """Serve a mailbox; yields its address."""
-    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port(), decode_data=False)
+def mail_server(handler: Any) -> Iterator[str]:
+    """Serve what handles e-mails, like a mailbox; yields its address."""
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port(), decode_data=False)
     controller.start()
     try:
         yield f"smtp://127.0.0.1:{controller.port}"

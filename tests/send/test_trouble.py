@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from aiosmtpd.controller import Controller
 from sqlalchemy.engine import Engine
 
 from tests.clocks import FakeClock
-from tests.security.outages import free_port
+from tests.security.outages import mail_server
 from tests.send.room import context_of, ready_to_send
 from tests.shop import run_row
 from tillroll.campaign.states import MessageState, RunState
@@ -81,12 +80,8 @@ class Moody:
 
 @contextmanager
 def served(moody: Moody) -> Iterator[Smtp]:
-    controller = Controller(moody, hostname="127.0.0.1", port=free_port(), decode_data=False)
-    controller.start()
-    try:
-        yield Smtp(SmtpServer.from_url(f"smtp://127.0.0.1:{controller.port}"))
-    finally:
-        controller.stop()
+    with mail_server(moody) as address:
+        yield Smtp(SmtpServer.from_url(address))
 
 
 def send(context: SendContext, run_id: int, *, turns: int = 1) -> datetime | None:
