@@ -121,9 +121,8 @@ def _again_verdicts(
     """Check who has a code of the campaign already, would get another one soon, or couldn't use it."""
     rails, name = subject.revision.guardrails, subject.revision.name
     again = guardrail_verdicts.again_verdicts(crossings, rails, campaign=name, count=read.selection.count)
-    buyers = read.selection.buyers
     refused = guardrail_verdicts.refused_code_verdicts(
-        subject.offers, buyers, read.selection.arms - buyers, of_one=subject.only is not None
+        subject.offers, read.selection.buyers, read.selection.newcomers, of_one=subject.only is not None
     )
     return again + _repeat_verdicts(subject, read) + refused
 

@@ -76,6 +76,9 @@ class Selection:
     averages: Spread = field(default_factory=Spread)  # the average order of each recipient
     arms: Counter[str] = field(default_factory=Counter)  # recipients by arm
     buyers: Counter[str] = field(default_factory=Counter)  # of those, who have ordered, by arm
+    newcomers: Counter[str] = field(
+        default_factory=Counter
+    )  # and who have not; codes of a pool count in arms alone, since nobody has them yet
     languages: Counter[str] = field(
         default_factory=Counter
     )  # by the translation they get; empty: the campaign's own
@@ -106,7 +109,7 @@ class Selection:
             average = spent / orders
             self.largest_average = max(self.largest_average, average)
             self.averages.add(average, orders)
-            self.buyers[arm] += 1
+        (self.buyers if orders else self.newcomers)[arm] += 1
         self.arms[arm] += 1
         self.countries[row.country] += 1
         self.domains[row.email.rpartition("@")[2].lower()] += 1
