@@ -42,7 +42,7 @@ def broken(draw_: st.DrawFn) -> Any:
             parent = parent[part]
         what = draw_(st.sampled_from(["junk", "drop", "rename"]))
         if what == "junk" or not isinstance(parent, dict) or last == "where":
-            parent[last] = draw_(st.sampled_from(JUNK))
+            parent[last] = deepcopy(draw_(st.sampled_from(JUNK)))  # a second break may change it
         elif what == "drop":
             del parent[last]
         else:
