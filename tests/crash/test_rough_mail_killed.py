@@ -1,8 +1,8 @@
 """A send through a mail server that fails in every way, while its senders and the server itself are killed at random.
 
-Nobody gets two; everybody is sent, failed or unknown; what the ledger calls sent is in the server's own record. Unknown are at most
-as many as answers were truly lost: those that the server's record names, and one for each connection that a kill broke. A server
-that is killed can have the end of a message in its socket without having read it, so its record has nothing of that message.
+Nobody gets two; everybody is sent, failed or unknown; what the ledger calls sent is in the server's own record. Unknown are at
+most as many as answers were truly lost: those that the server's record names, and one for each connection that a kill broke. A
+server that is killed can have the end of a message in its socket without having read it: its record has nothing of that one.
 The size is small unless the environment asks for more: ROUGH_PEOPLE=20000 ROUGH_KILLS=200.
 """
 
