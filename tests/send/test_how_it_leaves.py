@@ -43,7 +43,7 @@ def sends(how: str) -> str:
 def test_a_campaign_that_asks_for_another_transport_is_refused(ledger: Engine, tmp_path: Path) -> None:
     clock = FakeClock()
     run_id = ready_to_send(ledger, sends("{via: smtp}"), clock=clock)
-    with pytest.raises(Refused, match="sends via smtp, but this installation sends via outbox"):
+    with pytest.raises(Refused, match="sends via smtp, but the e-mails of this store leave via outbox"):
         send_slice(context_of(ledger, tmp_path, clock), run_id=run_id, until=clock.now() + SECOND)
     assert run_row(ledger, run_id).state == RunState.SENDING
     assert lines_of(tmp_path) == []

@@ -166,14 +166,14 @@ def _subject(run: Run, kind: MessageKind, facts: Mapping[str, Any] | None) -> Ev
 
 def _check_transport(message: MessageSettings, transport: Transport) -> None:
     via = message.send.via
-    if via is not None and via.value != transport.name:
+    if via is not None and via is not transport.via:
         choose = (
             "Unset MAIL_URL"
             if via is Via.OUTBOX
             else f"Set MAIL_URL to an address that begins with {via.value}"
         )
         raise Refused(
-            f"The campaign sends via {via.value}, but this installation sends via {transport.name}.",
+            f"The campaign sends via {via.value}, but the e-mails of this store leave via {transport.name}.",
             hint=f"{choose}, or remove message.send.via.",
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from tillroll.campaign.language.models import Via
 from tillroll.rendering.mime import Outgoing
 from tillroll.send.decide import DeliveryOutcome
 from tillroll.send.trouble import Trouble
@@ -75,13 +76,18 @@ class Transport(Protocol):
     """A way for e-mails to leave."""
 
     name: str
-    """What `message.send.via` calls it; stored with each message."""
+    """What this one of its kind is called: stored with each message, and shown. Stores with accounts of their own have others."""
 
     batch: int
     """How many messages it is given at a time, at most."""
 
     keeps_log: bool
     """Whether `delivered` and `since` can tell what left."""
+
+    @property
+    def via(self) -> Via | None:
+        """What `message.send.via` calls it; None: no campaign can ask for it."""
+        ...
 
     def deliver(self, messages: Sequence[Outgoing], gate: Gate = OPEN) -> Iterator[Delivery]:
         """Try each message once and yield one `Delivery` for each, whatever happens.

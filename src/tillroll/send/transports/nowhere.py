@@ -18,6 +18,7 @@ from tillroll.send.trouble import Trouble
 class Nowhere:
     """A transport that takes nothing."""
 
+    via = None
     name = "none"
     batch = 100
     keeps_log = False  # of what left by the transport before it, it knows nothing

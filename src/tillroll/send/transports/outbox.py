@@ -29,11 +29,12 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 class Outbox:
     """A transport that writes messages to a folder."""
 
-    name = Via.OUTBOX.value
+    via = Via.OUTBOX
     batch = 500
     keeps_log = True
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, *, name: str = Via.OUTBOX.value) -> None:
+        self.name = name
         self._folder = folder
         self._lines = folder / "messages.jsonl"
         self._clock = clock

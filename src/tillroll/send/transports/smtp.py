@@ -47,13 +47,14 @@ class _NotEncrypted(Exception):
 class Smtp:
     """A transport that hands messages to one mail server."""
 
-    name = Via.SMTP.value
+    via = Via.SMTP
     keeps_log = False
 
     def __init__(
         self,
         server: SmtpServer,
         *,
+        name: str = Via.SMTP.value,
         seconds: float = _SECONDS,
         context: ssl.SSLContext | None = None,
         return_path: ReturnPath | None = None,
@@ -63,6 +64,7 @@ class Smtp:
         `context`: which certificates are trusted; by default, those that the machine trusts. `return_path`: where what can't be
         delivered is sent back to; by default, the sender.
         """
+        self.name = name
         self._server, self._seconds, self._return_path = server, seconds, return_path
         self._context = context or trusting(server)
         self._limit = _Limit(server.per_connection)

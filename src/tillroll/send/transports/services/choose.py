@@ -39,10 +39,10 @@ SERVICES: dict[Via, _Kind] = {
 }
 
 
-def open_service(via: Via, url: str, clock: Clock, *, seconds: float = 30.0) -> MailService:
+def open_service(via: Via, url: str, clock: Clock, *, name: str = "", seconds: float = 30.0) -> MailService:
     """Return the mail service that an address names. Raises `Misconfigured` with what is wrong, in one sentence.
 
-    `seconds`: the most that an answer may take.
+    `name`: what its transport is called, by default like the service. `seconds`: the most that an answer may take.
     """
     kind = SERVICES[via]
     address = ServiceAddress.from_url(url, via, example=kind.example)
@@ -53,6 +53,7 @@ def open_service(via: Via, url: str, clock: Clock, *, seconds: float = 30.0) -> 
         api,
         session,
         clock,
+        name=name,
         batch=address.batch(api.most),
         connections=address.connections(),
         seconds=seconds,

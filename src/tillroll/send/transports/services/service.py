@@ -71,12 +71,16 @@ class MailService:
         session: HttpSession,
         clock: Clock,
         *,
+        name: str = "",
         batch: int = 1,
         connections: int = 1,
         seconds: float = _SECONDS,
     ) -> None:
-        """`batch`: e-mails in one request. `connections`: requests at once. `seconds`: the most that an answer may take."""
-        self.name = api.via.value
+        """`name`: by default that of the service. `batch`: e-mails in one request. `connections`: requests at once.
+
+        `seconds`: the most that an answer may take.
+        """
+        self.via, self.name = api.via, name or api.via.value
         self._api, self._session, self._clock = api, session, clock
         self._batch, self._connections, self._seconds = batch, connections, seconds
 
