@@ -14,12 +14,11 @@ from tillroll.approve.decide import OwnPlans
 from tillroll.campaign.language.models import Via
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.errors import Misconfigured
+from tillroll.mail_settings import MailAccount, read_account, read_accounts_of_stores
 
 API_URL = "https://app.ecwid.com/api/v3"
 OAUTH_URL = "https://my.ecwid.com"
 EMBEDDED, DISTRIBUTED = "embedded", "distributed"
-MAIL_VARIABLES = ("MAIL_URL", "SMTP_URL")
-"""Each may hold the address that e-mails leave by; the second is the older name."""
 SANDBOX, LIVE = "sandbox", "live"
 OPTIONAL, REQUIRED = "optional", "required"
 _SHORTEST_SECRET = 16
@@ -81,6 +80,9 @@ class Settings:
     bounces_to: str = ""  # MAIL_BOUNCES: where a mail server sends back what it can't deliver
     bounces_password: str = field(default="", repr=False)  # MAIL_BOUNCES_PASSWORD: of that mailbox
     mail_from: str = ""  # TILLROLL_MAIL_FROM: like "Shop <hello@shop.example>"; empty: the store's own
+    mail_of_stores: Mapping[int, MailAccount] = field(
+        default_factory=dict
+    )  # MAIL_URL_1003, TILLROLL_MAIL_FROM_1003, MAIL_HOOK_KEY_1003: of the store with that number alone
     proof_to: tuple[str, ...] = ()  # TILLROLL_PROOF_TO: who else may get proofs, with commas between
     own_plans: OwnPlans = OwnPlans.AUTO  # TILLROLL_OWN_PLANS: may an asker be the only approver
     personal_key: str = field(default="", repr=False)  # TILLROLL_KEY: of the person who gives commands
@@ -96,6 +98,22 @@ class Settings:
     record: Path | None = (
         None  # TILLROLL_RECORD: a file that the talk with stores is recorded in, with pseudonyms
     )
+
+    @property
+    def mail(self) -> MailAccount:
+        """How the e-mails leave of stores that have no account of their own."""
+        return MailAccount(
+            via=self.mail_via, url=self.mail_url, sender=self.mail_from, hook_key=self.mail_hook_key
+        )
+
+    def mail_of(self, ecwid_id: int) -> MailAccount:
+        """Return how the e-mails of a store leave."""
+        return self.mail_of_stores.get(ecwid_id) or self.mail
+
+    def hook_keys(self, via: Via) -> tuple[str, ...]:
+        """Return what a mail service may sign its webhooks with: the key of the installation, or of a store's own account."""
+        own = (account.hook_key for account in self.mail_of_stores.values() if account.via is via)
+        return tuple(dict.fromkeys(key for key in (self.mail_hook_key, *own) if key))
 
     @property
     def outbox(self) -> Path:
@@ -231,38 +249,21 @@ def _url(names: Mapping[str, str], name: str, faults: list[str]) -> str:
 
 
 def _mail(names: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
-    """Return the settings of the e-mails."""
-    via, url = _transport(names, faults)
+    """Return the settings of the e-mails.
+
+    Without an address nothing may leave for a real store's customers, and files must not pass for sent e-mails.
+    """
+    otherwise = Via.OUTBOX if names.get("TILLROLL_ENVIRONMENT") == SANDBOX else None
+    usual = read_account(names, faults, otherwise=otherwise)
     return {
-        "mail_via": via,
-        "mail_url": url,
-        "mail_hook_key": names.get("MAIL_HOOK_KEY", "").strip(),
-        "mail_from": _sender(names, faults),
+        "mail_via": usual.via,
+        "mail_url": usual.url,
+        "mail_hook_key": usual.hook_key,
+        "mail_from": usual.sender,
+        "mail_of_stores": read_accounts_of_stores(names, usual, faults),
         "bounces_to": _bounces(names, faults),
         "bounces_password": names.get("MAIL_BOUNCES_PASSWORD", ""),
     }
-
-
-def _transport(names: Mapping[str, str], faults: list[str]) -> tuple[Via | None, str]:
-    """Return the transport and its address: its first word, without what follows a plus sign, names the transport.
-
-    Without an address nothing may leave for a real store's customers, and files must not pass for sent e-mails: then it is None.
-    """
-    given = [names[name] for name in MAIL_VARIABLES if names.get(name)]
-    if not given:
-        return (Via.OUTBOX if names.get("TILLROLL_ENVIRONMENT") == SANDBOX else None), ""
-    if len(set(given)) > 1:
-        faults.append(
-            f"{' and '.join(MAIL_VARIABLES)} are set to different addresses; only one of them may be set"
-        )
-    word = given[0].partition(":")[0].partition("+")[0].lower()
-    try:
-        return Via("smtp" if word == "smtps" else word), given[0]
-    except ValueError:
-        faults.append(
-            f"MAIL_URL names no way to send e-mails; it begins with one of {', '.join(Via)}, and a colon"
-        )
-        return Via.OUTBOX, ""
 
 
 def _notices(names: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
@@ -282,14 +283,6 @@ def _crm_secret(names: Mapping[str, str], faults: list[str]) -> str:
             f"CRM_SECRET has less than {_SHORTEST_SECRET} characters; it signs what is posted to a CRM"
         )
     return secret
-
-
-def _sender(names: Mapping[str, str], faults: list[str]) -> str:
-    sender = names.get("TILLROLL_MAIL_FROM", "").strip()
-    before, _, host = parseaddr(sender)[1].rpartition("@")
-    if sender and not (before and host and sender.isprintable()):
-        faults.append(f"TILLROLL_MAIL_FROM is {sender!r}; write it like Shop <hello@shop.example>")
-    return sender
 
 
 def _addresses(names: Mapping[str, str], name: str, faults: list[str]) -> tuple[str, ...]:

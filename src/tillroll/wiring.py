@@ -7,7 +7,7 @@ import logging
 import secrets
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +26,7 @@ from tillroll.clock import Clock, SystemClock
 from tillroll.ecwid.client import Client
 from tillroll.ecwid.http.pace import Pace
 from tillroll.ecwid.record.recorder import Recorder
+from tillroll.errors import Misconfigured
 from tillroll.ledger.at_rest.key_file import read_or_make
 from tillroll.ledger.at_rest.private_files import keep_files_private, ledger_files, tighten
 from tillroll.ledger.availability import is_unavailable
@@ -36,6 +37,7 @@ from tillroll.ledger.locks.rate_levels import Levels
 from tillroll.ledger.queries.stores import learned_facts
 from tillroll.ledger.records import Store
 from tillroll.ledger.sealing import Sealer
+from tillroll.mail_settings import MailAccount
 from tillroll.rendering.bulk.confirm import ConfirmLinks
 from tillroll.rendering.bulk.link import UnsubscribeLinks
 from tillroll.send.transport import Transport
@@ -58,8 +60,18 @@ class Services:
     clock: Clock
     sealer: Sealer
     keys: tuple[str, ...]  # of `sealer`; the pages derive the key of their sessions from the first
-    transport: Transport
+    transport: Transport  # of all stores but those below
+    transports: Mapping[int, Transport] = field(default_factory=dict)  # of stores with their own, by number
     database: DatabaseWatch = field(default_factory=DatabaseWatch)
+
+    def transport_of(self, ecwid_id: int) -> Transport:
+        """Return the way that e-mails of a store leave."""
+        return self.transports.get(ecwid_id, self.transport)
+
+    def sender_of(self, store: Store) -> str:
+        """Return who writes the e-mails of a store; empty while nobody is set and the store's own address isn't known yet."""
+        own = f"{store.name} <{store.email}>" if store.email else ""
+        return self.settings.mail_of(store.ecwid_id).sender or own
 
     @cached_property
     def links(self) -> UnsubscribeLinks:
@@ -170,23 +182,40 @@ def build(
             sealer=Sealer(keys),
             keys=keys,
             transport=open_transport(settings, clock, keys),
+            transports={
+                number: open_transport(settings, clock, keys, account=account)
+                for number, account in settings.mail_of_stores.items()
+                if account.variable
+            },
             database=database,
         )
     finally:
         engine.dispose()
 
 
-def open_transport(settings: Settings, clock: Clock, keys: Sequence[str] = ()) -> Transport:
-    """Return the mail transport that the settings choose. `keys` of the installation prove where bounces come from."""
-    match settings.mail_via:
-        case Via.SMTP:
-            return Smtp(SmtpServer.from_url(settings.mail_url), return_path=return_path(settings, keys))
-        case Via.OUTBOX:
-            return Outbox(settings.outbox, clock)
-        case None:
-            return Nowhere()
-        case _:
-            return open_service(settings.mail_via, settings.mail_url, clock)
+def open_transport(
+    settings: Settings, clock: Clock, keys: Sequence[str] = (), *, account: MailAccount | None = None
+) -> Transport:
+    """Return the mail transport that the settings choose. `keys` of the installation prove where bounces come from.
+
+    `account`: that of one store. Raises `Misconfigured`, which names the variable, if its address isn't valid.
+    """
+    chosen = account or settings.mail
+    try:
+        match chosen.via:
+            case Via.SMTP:
+                path = return_path(settings, keys)
+                return Smtp(SmtpServer.from_url(chosen.url), name=chosen.name, return_path=path)
+            case Via.OUTBOX:
+                return Outbox(settings.outbox, clock, name=chosen.name)
+            case None:
+                return Nowhere()
+            case _:
+                return open_service(chosen.via, chosen.url, clock, name=chosen.name)
+    except Misconfigured as fault:
+        if not chosen.variable:
+            raise
+        raise Misconfigured(f"{chosen.variable}: {fault.message}", hint=fault.hint) from fault
 
 
 def return_path(settings: Settings, keys: Sequence[str]) -> ReturnPath | None:

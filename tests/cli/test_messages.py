@@ -38,7 +38,7 @@ def shop(tmp_path: Path) -> Iterator[Services]:
     ) as parts:
         migrate.upgrade(parts.engine)
         run_id = ready_to_send(parts.engine, people=3, clock=clock)
-        send_slice(send_context(parts), run_id=run_id, until=clock.now() + timedelta(seconds=5))
+        send_slice(send_context(parts, 1003), run_id=run_id, until=clock.now() + timedelta(seconds=5))
         for person, role in ((ANA, "approver"), (EVE, "viewer")):
             add_account(parts.engine, email=person.email, password=PASSWORD, role_names=(role,), now=NOW)
         yield parts

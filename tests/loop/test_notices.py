@@ -198,7 +198,9 @@ def test_that_a_run_was_done_and_one_is_halted_is_told_once(desk: Desk, ledger: 
     _, run_id = planned(ledger)
     agreed(ledger, run_id, desk.clock.now())
     minted(ledger, run_id, desk.clock)
-    send_slice(send_context(desk.services), run_id=run_id, until=desk.clock.now() + timedelta(minutes=1))
+    send_slice(
+        send_context(desk.services, 1003), run_id=run_id, until=desk.clock.now() + timedelta(minutes=1)
+    )
     desk.tell()
     desk.tell()
     assert desk.told == [(ANA.email, "“Hello” was sent")]
@@ -213,7 +215,9 @@ def test_what_happened_long_ago_is_not_told(desk: Desk, ledger: Engine) -> None:
     _, run_id = planned(ledger)
     agreed(ledger, run_id, desk.clock.now())
     minted(ledger, run_id, desk.clock)
-    send_slice(send_context(desk.services), run_id=run_id, until=desk.clock.now() + timedelta(minutes=1))
+    send_slice(
+        send_context(desk.services, 1003), run_id=run_id, until=desk.clock.now() + timedelta(minutes=1)
+    )
     desk.tell(hours=72)
     assert desk.told == []
 
@@ -247,7 +251,7 @@ def test_a_notice_that_a_killed_process_had_claimed_is_neither_lost_nor_sent_twi
         assert claim_notices(connection, ids, key="k", now=desk.clock.now())
         if has_left:
             assert mark_leaving(connection, ids, claimed_at=desk.clock.now(), now=desk.clock.now())
-    resume(ledger, person="ana", now=desk.clock.now())
+    resume(ledger, {"smtp"}, person="ana", now=desk.clock.now())
     with served(Moody()) as smtp:
         desk.tell(smtp)
         desk.tell(smtp)
@@ -283,7 +287,7 @@ def test_a_notice_about_a_decision_that_was_made_meanwhile_does_not_leave(desk: 
     _, run_id = planned(ledger)
     desk.tell(AWAY)
     agreed(ledger, run_id, desk.clock.now())
-    resume(ledger, person="ana", now=desk.clock.now())
+    resume(ledger, {"smtp"}, person="ana", now=desk.clock.now())
     desk.tell(hours=1)
     assert desk.told == []
     assert desk.rows() == [(NoticeKind.APPROVAL, ANA.email, MessageState.HELD)]

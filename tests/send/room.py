@@ -69,10 +69,15 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def planned(
-    engine: Engine, text: str = CAMPAIGN, *, people: int = 8, book: Book | None = None
+    engine: Engine,
+    text: str = CAMPAIGN,
+    *,
+    people: int = 8,
+    book: Book | None = None,
+    ecwid_id: int = 1003,
 ) -> tuple[int, int]:
     """Start the campaign `hello` by hand and plan it. Returns the store and the run."""
-    store_id = add_store(engine)
+    store_id = add_store(engine, ecwid_id=ecwid_id)
     add_customers(engine, store_id, *(lapsed(number) for number in range(1, people + 1)))
     record_book(engine, store_id=store_id, book=book or book_of(hello=text), now=NOW)
     run_id = start_by_hand(engine, store_id=store_id, name="hello", person="ana", now=NOW)
@@ -119,9 +124,11 @@ def nowhere(clock: FakeClock) -> Client:
     )
 
 
-def ready_to_send(engine: Engine, text: str = CAMPAIGN, *, people: int = 8, clock: FakeClock) -> int:
+def ready_to_send(
+    engine: Engine, text: str = CAMPAIGN, *, people: int = 8, clock: FakeClock, ecwid_id: int = 1003
+) -> int:
     """Return a run in `sending`."""
-    _, run_id = planned(engine, text, people=people)
+    _, run_id = planned(engine, text, people=people, ecwid_id=ecwid_id)
     assert agreed(engine, run_id, clock.now()) is RunState.MINTING
     minted(engine, run_id, clock)
     return run_id

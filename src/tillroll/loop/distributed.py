@@ -20,9 +20,10 @@ from procrastinate.worker import Worker as QueueWorker
 
 from tillroll.errors import TillrollError
 from tillroll.ledger.database_watch import StoppedWaiting, reason_of
-from tillroll.ledger.engine import touch
+from tillroll.ledger.engine import reading, touch
 from tillroll.ledger.job_queue import conninfo
 from tillroll.ledger.locks.store_lock import MOST_SENDERS
+from tillroll.ledger.queries.stores import load_store
 from tillroll.loop.jobs import ADVANCE, CLOSE, MAIL, POOL, SEND, SLOW, TURNS, Queue, WorkerJobs
 from tillroll.loop.own_jobs import OwnJobs
 from tillroll.loop.registration import note_lost_locks, note_transport, register_store
@@ -269,8 +270,10 @@ class DistributedWorker:
         try:
             if not self._workers.may_send(store_id):
                 return
+            with reading(self._services.engine) as connection:
+                store = load_store(connection, store_id)
             send_share(
-                send_context(self._services),
+                send_context(self._services, store.ecwid_id),
                 run_id=run_id,
                 share=share,
                 number=number,

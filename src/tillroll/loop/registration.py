@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tillroll.ledger.engine import reading
 from tillroll.ledger.locks.store_lock import seconds_since_locks_were_lost
-from tillroll.ledger.queries.stores import find_store
+from tillroll.ledger.queries.stores import all_stores, find_store
 from tillroll.send.hold import begin, hold
 from tillroll.send.trouble import Trouble
 from tillroll.track.connect import connect
@@ -43,7 +43,10 @@ def note_lost_locks(services: Services) -> None:
 
 def note_transport(services: Services) -> None:
     """Hold the e-mails of an installation that has no way to send them; drop the holds of a way that it no longer uses."""
-    now, transport = services.clock.now(), services.transport.name
-    begin(services.engine, transport, now=now)
-    if services.settings.mail_via is None:
-        hold(services.engine, transport=transport, trouble=Trouble.NO_TRANSPORT, answer="", now=now)
+    now, usual = services.clock.now(), services.transport.name
+    begin(services.engine, {usual, *(way.name for way in services.transports.values())}, now=now)
+    with reading(services.engine) as connection:
+        numbers = [store.ecwid_id for store in all_stores(connection)]
+    is_used = not numbers or any(number not in services.transports for number in numbers)
+    if services.settings.mail_via is None and is_used:
+        hold(services.engine, transport=usual, trouble=Trouble.NO_TRANSPORT, answer="", now=now)

@@ -53,7 +53,7 @@ def rearm(services: Services, client: Client, store: Store, *, person: str) -> L
         doubt = find_doubt(session, store)
         if doubt is None:
             return None
-        return _rearm(session, services.transport, store, doubt, person)
+        return _rearm(session, services.transport_of(store.ecwid_id), store, doubt, person)
 
 
 def _rearm(session: StoreSession, transport: Transport, store: Store, doubt: Doubt, person: str) -> LostTime:

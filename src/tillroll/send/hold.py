@@ -6,6 +6,7 @@ Several senders may meet the same trouble: the first row stays, and only one of 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,9 +64,10 @@ def load_hold(connection: Connection, transport: str) -> Hold | None:
     return Hold.from_row(row) if row is not None else None
 
 
-def list_holds(connection: Connection) -> list[Hold]:
-    """Return the transports that are held."""
-    rows = connection.execute(sa.select(holds).order_by(holds.c.transport))
+def list_holds(connection: Connection, transports: Collection[str] | None = None) -> list[Hold]:
+    """Return which of some transports are held. `transports`: their names; None: all."""
+    query = sa.select(holds).order_by(holds.c.transport)
+    rows = connection.execute(query if transports is None else query.where(holds.c.transport.in_(transports)))
     return [Hold.from_row(row) for row in rows]
 
 
@@ -118,10 +120,10 @@ def hold(
         )
 
 
-def begin(engine: Engine, transport: str, *, now: datetime) -> None:
+def begin(engine: Engine, transports: Collection[str], *, now: datetime) -> None:
     """Forget the holds of transports that this installation no longer uses, and let the runs that waited for them go on."""
     with writing(engine) as connection:
-        others = sa.delete(holds).where(holds.c.transport != transport)
+        others = sa.delete(holds).where(holds.c.transport.not_in(transports))
         if connection.execute(others).rowcount:
             wake_runs(connection)
 
@@ -163,10 +165,10 @@ def release(engine: Engine, held: Hold, *, now: datetime) -> None:
     log.info("send.resumed", transport=held.transport, held_seconds=seconds)
 
 
-def resume(engine: Engine, *, person: str, now: datetime) -> list[Hold]:
-    """Let all held transports be tried at once, because a person says so. Returns them. Safe to repeat."""
+def resume(engine: Engine, transports: Collection[str], *, person: str, now: datetime) -> list[Hold]:
+    """Let those that are held of some transports be tried at once, because a person says so. Returns them. Safe to repeat."""
     with reading(engine) as connection:
-        held = list_holds(connection)
+        held = list_holds(connection, transports)
     with writing(engine) as connection:
         for one in held:
             at_once = sa.update(holds).where(holds.c.transport == one.transport)

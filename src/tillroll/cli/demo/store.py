@@ -14,7 +14,8 @@ from typing import Any
 from tillroll.cli.demo.folder import DemoFolder
 from tillroll.cli.operations.ports import port_is_free
 from tillroll.errors import Misconfigured
-from tillroll.settings import MAIL_VARIABLES, child_environment
+from tillroll.mail_settings import ADDRESS, ADDRESSES
+from tillroll.settings import child_environment
 
 _READY_SECONDS = 120.0
 
@@ -37,7 +38,9 @@ def running_store(demo: DemoFolder, customers: int) -> Iterator[dict[str, str]]:
                 "TILLROLL_ENVIRONMENT": "sandbox",
                 "DATABASE_URL": f"sqlite:///{demo.folder / 'tillroll.sqlite3'}",
                 "TILLROLL_SECRET_KEYS": "",
-                **dict.fromkeys(MAIL_VARIABLES, ""),  # the outbox, whatever is set here
+                **dict.fromkeys(
+                    (*ADDRESSES, f"{ADDRESS}_{ready['store_id']}"), ""
+                ),  # the outbox, whatever is set here
                 "ECWID_STORE_ID": str(ready["store_id"]),
                 "ECWID_TOKEN": ready["token"],
                 "ECWID_API_URL": ready["base_url"],

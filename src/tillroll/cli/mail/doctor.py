@@ -47,7 +47,8 @@ def mail(selectors: tuple[str, ...], server: str, as_json: bool) -> None:
             raise Refused(f"{selector[:40]} is no DKIM selector.", hint="It is what is before ._domainkey.")
     with open_services() as services:
         store, settings = chosen_store(services), services.settings
-        sender = settings.mail_from or store.email
+        account = settings.mail_of(store.ecwid_id)
+        sender = account.sender or store.email
         if not sender:
             raise Refused(
                 "No sender is known.", hint="Set TILLROLL_MAIL_FROM, like Shop <hello@shop.example>."
@@ -55,7 +56,7 @@ def mail(selectors: tuple[str, ...], server: str, as_json: bool) -> None:
         found = examine(
             _dns(server),
             sender=sender,
-            via=settings.mail_via,
+            via=account.via,
             bounces_to=settings.bounces_to,
             selectors=selectors,
         )

@@ -17,6 +17,7 @@ from tillroll.cli.support.stores import for_store, require_run_of_chosen
 from tillroll.ledger import audit
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.runs import load_run
+from tillroll.ledger.queries.stores import load_store
 from tillroll.loop.stages.sending import send_context
 from tillroll.mint.export import note_revealed
 from tillroll.send.beside.again import Remade, find_message, remake
@@ -64,7 +65,8 @@ def show_command(
         person = require(services, email, store_id, "see an e-mail that left")
         with reading(services.engine) as connection:
             message = find_message(connection, run_id, address, kind)
-        remade = remake(send_context(services), message, with_code=with_code)
+            store = load_store(connection, store_id)
+        remade = remake(send_context(services, store.ecwid_id), message, with_code=with_code)
         if with_code and remade.email.code:
             _record(services, remade, person.email)
     _print(remade, raw=raw, as_json=as_json, with_code=with_code)

@@ -109,7 +109,7 @@ def plan(
         print_json(presentation.json())
     else:
         presentation.show()
-        if services.settings.mail_via is None:
+        if services.settings.mail_of(store.ecwid_id).via is None:
             out().print(f"\n{say_nothing_leaves()}", style="yellow")
     if presentation.refused:
         raise click.exceptions.Exit(1)
@@ -135,7 +135,7 @@ def _look_ahead(
         to=to,
         per_minute=services.settings.requests_per_minute,
         has_links=bool(services.links),
-        transport=services.transport.name,
+        transport=services.transport_of(store.ecwid_id).name,
     )
     if revision.campaign.when.on is not None and not only_fills_pool(revision.campaign):
         return _present_event(preview_flow(request), store, language)

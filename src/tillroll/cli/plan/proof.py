@@ -137,8 +137,9 @@ def send_test(
             person=person.email,
             allowed=services.settings.proof_to,
         )
-        done = send_proof(services.engine, services.transport, order, now=services.clock.now())
-        via = services.transport.name
+        transport = services.transport_of(store.ecwid_id)
+        done = send_proof(services.engine, transport, order, now=services.clock.now())
+        via = transport.name
     if done.outcome is not DeliveryOutcome.SENT:
         raise Refused(
             f"The proof was not sent ({done.outcome.value}): {done.reason}.",
@@ -168,7 +169,7 @@ def proof_of(
     letters = _letters(services, store, revision, to=to, step=step, language=language)
     people = _of_arm(letters.people, revision, arm)
     subject = replace(letters.subject, now=now)
-    sender = services.settings.mail_from or f"{store.name} <{store.email}>"
+    sender = services.settings.mail_of(store.ecwid_id).sender or f"{store.name} <{store.email}>"
     made = make_proof(subject, people[0], sender=sender)
     if made is None:
         raise Refused(f"The campaign {name} sends no e-mail.")
@@ -186,7 +187,7 @@ def _letters(
         to=(to,) if to else (),
         per_minute=services.settings.requests_per_minute,
         has_links=bool(services.links),
-        transport=services.transport.name,
+        transport=services.transport_of(store.ecwid_id).name,
     )
     waits = revision.campaign.when.on is not None and not only_fills_pool(revision.campaign)
     steps = (

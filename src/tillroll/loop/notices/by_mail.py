@@ -82,11 +82,12 @@ class _Leaving:
 def send_notices(people: ShopPeople) -> None:
     """Send the notices that are due by e-mail. No failure is raised but that of the ledger."""
     services, store = people.services, people.store
+    transport = services.transport_of(store.ecwid_id)
     _settle_interrupted(people)
     now = services.clock.now()
     with reading(services.engine) as connection:
         due = ready_notices(connection, store.id, now, by_hook=False, most=_MOST)
-        held = load_hold(connection, services.transport.name) if due else None
+        held = load_hold(connection, transport.name) if due else None
     due = _still_true(people, due)
     if due and not _sender(people):
         _put_off(people, due)
@@ -98,7 +99,7 @@ def send_notices(people: ShopPeople) -> None:
         message for index, bundle in enumerate(bundles) if (message := _claimed(people, index, bundle, now))
     ]
     gate, answered = _Leaving(people, bundles, now), False
-    for delivery in services.transport.deliver(messages, gate):
+    for delivery in transport.deliver(messages, gate):
         _record(people, bundles[delivery.message_id], delivery)
         answered = answered or delivery.outcome in {DeliveryOutcome.SENT, DeliveryOutcome.FAILED}
     if held is not None and answered:
@@ -187,8 +188,7 @@ def _claimed(people: ShopPeople, index: int, bundle: _Bundle, now: datetime) -> 
 
 def _sender(people: ShopPeople) -> str:
     """Return who writes; empty while nobody is set and the store's profile, which names its address, wasn't read yet."""
-    store = people.store
-    return people.services.settings.mail_from or (f"{store.name} <{store.email}>" if store.email else "")
+    return people.services.sender_of(people.store)
 
 
 def _record(people: ShopPeople, bundle: _Bundle, delivery: Delivery) -> None:
@@ -216,7 +216,7 @@ def _record(people: ShopPeople, bundle: _Bundle, delivery: Delivery) -> None:
     if untried and delivery.trouble is not None:
         hold(
             services.engine,
-            transport=services.transport.name,
+            transport=services.transport_of(people.store.ecwid_id).name,
             trouble=delivery.trouble,
             answer=delivery.reason,
             now=now,
@@ -262,7 +262,7 @@ def _settle_interrupted(people: ShopPeople) -> None:
         found = interrupted_notices(connection, store.id)
     if not found:
         return
-    left = services.transport.delivered({notice.message_key for notice in found})
+    left = services.transport_of(store.ecwid_id).delivered({notice.message_key for notice in found})
     groups: dict[str, list[StoredNotice]] = {}
     for notice in found:
         groups.setdefault(notice.message_key, []).append(notice)

@@ -21,7 +21,7 @@ def keep_mail_notice(people: ShopPeople) -> None:
     """Note whom to tell that no e-mail leaves, once for each hold."""
     services, store = people.services, people.store
     with reading(services.engine) as connection:
-        held = load_hold(connection, services.transport.name)
+        held = load_hold(connection, services.transport_of(store.ecwid_id).name)
         if held is None or not (held.probes or held.trouble is Trouble.NO_TRANSPORT):
             return
         addresses = people.addresses(connection, NoticeKind.MAIL_HELD)

@@ -98,7 +98,7 @@ def _plan_run(worker: StoreWorker, run: Run, all_read: bool, finished: SliceFini
             now=now,
             per_minute=per_minute,
             has_links=bool(services.links),
-            transport=services.transport.name,
+            transport=services.transport_of(worker.ecwid_id).name,
         )
     state = planning.step(finished)
     if state is None:

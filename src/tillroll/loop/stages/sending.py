@@ -35,7 +35,7 @@ def send_runs(worker: StoreWorker, until: datetime) -> datetime | None:
         sending = runs_in(connection, worker.store_id, {RunState.SENDING}, now=services.clock.now())
     waits = []
     consent_known = not sending or refresh_consent(worker, until)
-    context = replace(send_context(services), ask_store=StoreAsker(worker))
+    context = replace(send_context(services, worker.ecwid_id), ask_store=StoreAsker(worker))
     for run in sending:
         with one_run(worker, run, Stage.SEND):
             if not consent_known and not refresh_one_customer(worker, run):
@@ -59,7 +59,7 @@ def _send_run(worker: StoreWorker, context: SendContext, run: Run, until: dateti
     next_at = send_slice(context, run_id=run.id, until=min(until, now + STAGE_TIME))
     if next_at is not None and next_at > services.clock.now() + RETRY_AFTER:
         with writing(services.engine) as connection:
-            held = load_hold(connection, services.transport.name)
+            held = load_hold(connection, context.transport.name)
             reason = held.sentence if held is not None else "its messages wait for their hour"
             defer_run(connection, run.id, until=next_at, reason=reason)
     return next_at
@@ -75,19 +75,19 @@ def remind_runs(worker: StoreWorker, until: datetime) -> datetime | None:
     waits = []
     for run in tracking:
         with one_run(worker, run, Stage.REMIND):
-            next_at = remind_slice(send_context(services), run_id=run.id, until=until)
+            next_at = remind_slice(send_context(services, worker.ecwid_id), run_id=run.id, until=until)
             if next_at is not None:
                 waits.append(next_at)
     return min(waits, default=None)
 
 
-def send_context(services: Services) -> SendContext:
-    """Return what sending needs, as this installation is set up."""
+def send_context(services: Services, ecwid_id: int) -> SendContext:
+    """Return what sending the e-mails of a store needs, as this installation is set up."""
     return SendContext(
         engine=services.engine,
         clock=services.clock,
-        transport=services.transport,
-        sender=services.settings.mail_from,
+        transport=services.transport_of(ecwid_id),
+        sender=services.settings.mail_of(ecwid_id).sender,
         links=services.links,
         database=services.database,
     )

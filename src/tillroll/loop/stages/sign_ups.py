@@ -26,7 +26,9 @@ def welcome(worker: StoreWorker, until: datetime) -> datetime | None:
         store = load_store(connection, worker.store_id)
     forget_unconfirmed(services.engine, worker.store_id, services.clock.now())
     waits = (
-        send_confirmations(send_context(services), services.confirm_links, store, until=until),
+        send_confirmations(
+            send_context(services, store.ecwid_id), services.confirm_links, store, until=until
+        ),
         make_customers(worker.session, until=until),
     )
     now = services.clock.now()

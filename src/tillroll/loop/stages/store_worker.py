@@ -67,6 +67,11 @@ class StoreWorker:
     share_out: Callable[[int], None] | None = None  # distributes a run's messages to other senders
 
     @property
+    def ecwid_id(self) -> int:
+        """The store's own number."""
+        return self.client.connection.store_id
+
+    @property
     def session(self) -> StoreSession:
         """The store session for one call; do not keep it, since the client may be replaced between turns."""
         return self.services.session(self.store_id, self.client)

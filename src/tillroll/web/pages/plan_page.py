@@ -106,7 +106,9 @@ def proofs_of(
         return
     subject, people = found
     store, to = subject.store, request_context.person().email
-    sender = request_context.services().settings.mail_from or f"{store.name} <{store.email}>"
+    sender = (
+        request_context.services().settings.mail_of(store.ecwid_id).sender or f"{store.name} <{store.email}>"
+    )
     for recipient in people:
         proof = make_proof(subject, recipient, sender=sender, to=to, shared=not leaves)
         if proof is not None:

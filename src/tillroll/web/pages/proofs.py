@@ -51,12 +51,13 @@ def send(run_id: int, number: int) -> ResponseReturnValue:
             allowed=services.settings.proof_to,
         )
         try:
-            done = send_proof(services.engine, services.transport, order, now=request_context.now())
+            transport = services.transport_of(subject.store.ecwid_id)
+            done = send_proof(services.engine, transport, order, now=request_context.now())
         except TryLater as later:
             raise Refused(later.message, hint=later.hint) from later
         if done.outcome is not DeliveryOutcome.SENT:
             raise Refused(f"The proof was not sent ({done.outcome.value}): {done.reason}.")
-        return f"The proof went to {to}, via {services.transport.name}."
+        return f"The proof went to {to}, via {transport.name}."
 
     values: dict[str, Any] = {"run_id": run_id, "_anchor": "mails-title", **shown.address()}
     return act_and_return(url_for("runs.run", **values), send_one)

@@ -140,6 +140,9 @@ def on_hold() -> OnHold:
 
 
 def transport_holds() -> list[Hold]:
-    """Return the transports that take no e-mails: every page tells of them."""
+    """Return the page's store's transport, if it takes no e-mails: every page of the store tells of it."""
+    store = current_store()
+    if store is None:
+        return []
     with reading(services().engine) as connection:
-        return list_holds(connection)
+        return list_holds(connection, {services().transport_of(store.ecwid_id).name})
