@@ -13,6 +13,7 @@ from tillroll.cli.support.family import Family
 from tillroll.cli.support.opening import open_services
 from tillroll.cli.support.options import ADMINISTRATOR, JSON
 from tillroll.cli.support.output import say
+from tillroll.cli.support.stores import chosen_store, for_store
 from tillroll.errors import Refused
 from tillroll.ledger import audit
 from tillroll.ledger.audit import Way, act_by
@@ -36,6 +37,7 @@ def bounces() -> None:
 
 @bounces.command("hook")
 @ADMINISTRATOR
+@for_store
 def hook_command(named: str | None) -> None:
     """Show the address that your mail service must post its events to. Whoever knows it can make up bounces: keep it secret.
 
@@ -45,8 +47,9 @@ def hook_command(named: str | None) -> None:
     """
     with open_services() as services:
         actor = require_administrator(services, named, "see the address of the mail service's events")
-        settings = services.settings
-        if settings.mail_via is None or settings.mail_via not in HOOKS:
+        store, settings = chosen_store(services), services.settings
+        via = settings.mail_of(store.ecwid_id).via
+        if via is None or via not in HOOKS:
             raise Refused(
                 "E-mails leave by no mail service, so none has events to tell.",
                 hint="For a mail server, see: tillroll bounces read --help",
@@ -59,10 +62,10 @@ def hook_command(named: str | None) -> None:
                 at=services.clock.now(),
                 actor=actor,
                 action="mail.hook_shown",
-                subject=f"transport {settings.mail_via.value}",
+                subject=f"transport {via.value}",
                 body={},
             )
-        click.echo(f"{settings.public_url}{hook_path(services.keys[0], settings.mail_via)}")
+        click.echo(f"{settings.public_url}{hook_path(services.keys[0], via)}")
 
 
 @bounces.command("read")

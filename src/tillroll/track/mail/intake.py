@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.language.models import Via
-from tillroll.errors import Misconfigured, Refused
+from tillroll.errors import Misconfigured, NotAllowed, Refused
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.tables import mail_events, messages
 from tillroll.track.mail.hooks.brevo import BrevoHook
@@ -66,21 +67,21 @@ def is_token(given: str, service: Via, keys: Sequence[str]) -> bool:
     return any(hmac.compare_digest(token_of(key, service), given) for key in keys)
 
 
-def read_mail_events(service: Via, request: HookRequest) -> Sequence[MailEvent]:
-    """Return what a request tells.
+def read_mail_events(service: Via, request: HookRequest, keys: Sequence[str]) -> Sequence[MailEvent]:
+    """Return what a request tells. `keys`: what it may be signed with; stores may have accounts of their own at the service.
 
     Raises `NotAllowed` when the service didn't sign it, `Misconfigured` when there is nothing to check that with, and `Refused`
     when it can't be read.
     """
     hook = HOOKS[service]
-    if hook.is_signed and not request.key:
+    if hook.is_signed and not keys:
         raise Misconfigured(
             f"The events of {service.value} can't be checked, so they are not taken in.",
-            hint="Set MAIL_HOOK_KEY to the key that the service signs its webhooks with.",
+            hint="Set MAIL_HOOK_KEY (of one store: MAIL_HOOK_KEY_1003) to the key that the service signs its webhooks with.",
         )
     if len(request.body) > MOST_BYTES:
         raise Refused(f"The body is larger than {MOST_BYTES // 1024} kB.")
-    hook.check(request)
+    _check(hook, request, keys)
     values = read_json(request.body)
     if service is Via.SES and confirm_subscription(values):
         return []
@@ -88,6 +89,20 @@ def read_mail_events(service: Via, request: HookRequest) -> Sequence[MailEvent]:
     if len(found) > _MOST_EVENTS:
         raise Refused(f"The body holds more than {_MOST_EVENTS} events.")
     return found
+
+
+def _check(hook: Hook, request: HookRequest, keys: Sequence[str]) -> None:
+    """Raise `NotAllowed` unless the request is signed with one of the keys, or needs no signature."""
+    refused: NotAllowed | None = None
+    for key in keys if hook.is_signed else ("",):
+        try:
+            hook.check(replace(request, key=key))
+        except NotAllowed as fault:
+            refused = refused or fault
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
 def store_mail_events(engine: Engine, service: str, found: Sequence[MailEvent], *, now: datetime) -> int:

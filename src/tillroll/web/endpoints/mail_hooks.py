@@ -29,11 +29,10 @@ def mail_hook(service: str, token: str) -> ResponseReturnValue:
     asked = HookRequest(
         headers={name.lower(): value for name, value in request.headers.items()},
         body=inputs.sent_bytes(),
-        key=services.settings.mail_hook_key,
         now=now,
     )
     try:
-        found = read_mail_events(via, asked)
+        found = read_mail_events(via, asked, services.settings.hook_keys(via))
     except Misconfigured as fault:
         log.error("mail_hook.unreadable", service=via.value, do=fault.hint)
         return {"status": fault.message}, 503

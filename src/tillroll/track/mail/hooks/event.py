@@ -47,8 +47,8 @@ class HookRequest:
 
     headers: Mapping[str, str]  # by their names in lower case
     body: bytes
-    key: str = field(repr=False)  # what its signatures are checked with; empty: none is set
     now: datetime
+    key: str = field(default="", repr=False)  # what its signature is checked with
 
     def header(self, name: str) -> str:
         """Return a header; empty if there is none."""
