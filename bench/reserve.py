@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
 import time
-import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Engine
 
 from bench.ledgers import KINDS, ledger_url
+from bench.peers import measured
 from bench.report import Report
 from tests.shop import ANA, NOW, planned_run, run_row, sample_book
 from tillroll.approve.act import approve
@@ -193,21 +188,6 @@ print(json.dumps({"made": made.vouchers.count(), "seconds": time.perf_counter() 
 
 
 def _oscar() -> float | None:
-    """Return codes a second of a django-oscar voucher set, in its own virtual environment; None if it can't be installed."""
-    with tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
-        home = Path(folder, "peer")
-        venv.create(home, with_pip=True)
-        python = str(home / "bin" / "python")
-        try:
-            _run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", _OSCAR)
-            output = _run(python, "-c", _PEER, str(Path(folder, "peer.sqlite3")), str(_OSCAR_CODES))
-        except subprocess.CalledProcessError as fault:
-            sys.stderr.write(f"{_OSCAR} could not be measured: {fault.stderr[-600:]}\n")
-            return None
-    figures = json.loads(output.splitlines()[-1])
-    return float(figures["made"] / figures["seconds"])
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own words
-    return done.stdout
+    """Return codes a second of a django-oscar voucher set; None if it can't be installed."""
+    figures = measured(_OSCAR, _PEER, str(_OSCAR_CODES))
+    return figures["made"] / figures["seconds"] if figures is not None else None

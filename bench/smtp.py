@@ -43,25 +43,26 @@ def run(report: Report) -> None:
     )
     for kind in KINDS:
         for connections in _CONNECTIONS:
-            sent = _sent(kind, _SLOW, connections)
+            sent = sent_by_smtp(kind, _SLOW, connections)
             beside = {"limit": connections / _SLOW}
             report.row(
                 f"{kind}, {_SLOW:g} s each, {connections} connections", sent, "e-mails/s", beside=beside
             )
         floor = _bare()
         for connections in (1, 4):
-            sent = _sent(kind, 0.0, connections)
+            sent = sent_by_smtp(kind, 0.0, connections)
             report.row(
                 f"{kind}, no time, {connections} connections", sent, "e-mails/s", beside={"floor": floor}
             )
 
 
-def _sent(kind: str, seconds: float, connections: int) -> float:
+def sent_by_smtp(kind: str, seconds: float, connections: int) -> float:
+    """Return e-mails a second to a server that takes so many seconds for each."""
     waiting = int(_SECONDS * (connections / seconds if seconds else 1_000))
     with (
         ledger_url(kind) as url,
         tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder,
-        _server(seconds) as port,
+        mail_server(seconds) as port,
     ):
         engine = open_engine(url)
         run_ = audience(engine, waiting)
@@ -83,7 +84,7 @@ def _sent(kind: str, seconds: float, connections: int) -> float:
 
 def _bare() -> float:
     """Return what `smtplib` hands over a second on one connection."""
-    with _server(0.0) as port, SMTP("127.0.0.1", port) as connection:
+    with mail_server(0.0) as port, SMTP("127.0.0.1", port) as connection:
         content = b"Subject: x\r\n\r\n" + (b"x" * 76 + b"\r\n") * 180
         began = time.perf_counter()
         for _ in range(_PEERS):
@@ -95,7 +96,8 @@ def _bare() -> float:
 
 
 @contextmanager
-def _server(seconds: float) -> Iterator[int]:
+def mail_server(seconds: float) -> Iterator[int]:
+    """Run a mail server that takes so many seconds for each e-mail; yields its port."""
     process = subprocess.Popen(  # noqa: S603 - our own
         [sys.executable, "-m", "bench.smtp", str(seconds)], stdout=subprocess.PIPE, text=True
     )
