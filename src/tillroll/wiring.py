@@ -68,6 +68,14 @@ class Services:
         """Return the way that e-mails of a store leave."""
         return self.transports.get(ecwid_id, self.transport)
 
+    def may_use(self, ecwid_id: int, transport: str) -> bool:
+        """Return whether e-mails of a store may leave by a transport of this name.
+
+        A name that these settings don't know counts for every store: the worker may have been started with other settings.
+        """
+        known = {self.transport.name, *(way.name for way in self.transports.values())}
+        return transport == self.transport_of(ecwid_id).name or transport not in known
+
     def sender_of(self, store: Store) -> str:
         """Return who writes the e-mails of a store; empty while nobody is set and the store's own address isn't known yet."""
         own = f"{store.name} <{store.email}>" if store.email else ""

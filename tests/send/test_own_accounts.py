@@ -90,6 +90,7 @@ def test_a_store_sends_by_its_own_server_and_the_others_by_the_usual_one(
 
 def test_trouble_of_one_store_s_server_holds_that_store_alone(ledger: Engine, tmp_path: Path) -> None:
     clock, own, usual = FakeClock(), Moody(sender="553 5.7.1 not allowed"), Moody()
+    add_account(ledger, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     ours, theirs = (ready_to_send(ledger, people=PEOPLE, clock=clock, ecwid_id=each) for each in (1003, 1004))
     with mail_server(usual) as address, mail_server(own) as own_address:
         with installation(
@@ -106,6 +107,7 @@ def test_trouble_of_one_store_s_server_holds_that_store_alone(ledger: Engine, tm
             assert held(ledger) == [OWN], "a start doesn't end the hold of a transport that is in use"
             assert not resume(ledger, {USUAL}, person=ANA.email, now=clock.now())
             assert banners(services) == (0, 1)
+            assert banners(replace(services, transports={})) == (1, 1), "these pages don't know whose it is"
             own.sender = None
             assert resume(ledger, {OWN}, person=ANA.email, now=clock.now())
             assert send(context_of_store(services, 1004), theirs) is None
@@ -118,7 +120,6 @@ def test_trouble_of_one_store_s_server_holds_that_store_alone(ledger: Engine, tm
 def banners(services: Services) -> tuple[int, int]:
     """Return how often the pages of the first and of the second store say that e-mails wait."""
     app = create_app(services, testing=True, password_cost=LEAST_COST)
-    add_account(services.engine, email=ANA.email, password=PASSWORD, role_names=("approver",), now=NOW)
     client = app.test_client()
     sign_in(client)
     pages = [client.get(f"/stores/{store}/").get_data(as_text=True) for store in (1003, 1004)]

@@ -3,6 +3,8 @@ if no e-mail can leave."""
 
 from __future__ import annotations
 
+import structlog
+
 from tillroll.ledger.engine import reading
 from tillroll.ledger.locks.store_lock import seconds_since_locks_were_lost
 from tillroll.ledger.queries.stores import all_stores, find_store
@@ -10,6 +12,8 @@ from tillroll.send.hold import begin, hold
 from tillroll.send.trouble import Trouble
 from tillroll.track.connect import connect
 from tillroll.wiring import Services
+
+log = structlog.get_logger("tillroll.loop")
 
 
 def register_store(services: Services) -> int | None:
@@ -47,6 +51,9 @@ def note_transport(services: Services) -> None:
     begin(services.engine, {usual, *(way.name for way in services.transports.values())}, now=now)
     with reading(services.engine) as connection:
         numbers = [store.ecwid_id for store in all_stores(connection)]
+    for number in services.settings.mail_of_stores:
+        if number not in numbers:
+            log.warning("mail.account_of_no_store", store=number, reason="no such store is connected")
     is_used = not numbers or any(number not in services.transports for number in numbers)
     if services.settings.mail_via is None and is_used:
         hold(services.engine, transport=usual, trouble=Trouble.NO_TRANSPORT, answer="", now=now)

@@ -64,10 +64,9 @@ def load_hold(connection: Connection, transport: str) -> Hold | None:
     return Hold.from_row(row) if row is not None else None
 
 
-def list_holds(connection: Connection, transports: Collection[str] | None = None) -> list[Hold]:
-    """Return which of some transports are held. `transports`: their names; None: all."""
-    query = sa.select(holds).order_by(holds.c.transport)
-    rows = connection.execute(query if transports is None else query.where(holds.c.transport.in_(transports)))
+def list_holds(connection: Connection) -> list[Hold]:
+    """Return the transports that are held."""
+    rows = connection.execute(sa.select(holds).order_by(holds.c.transport))
     return [Hold.from_row(row) for row in rows]
 
 
@@ -168,7 +167,7 @@ def release(engine: Engine, held: Hold, *, now: datetime) -> None:
 def resume(engine: Engine, transports: Collection[str], *, person: str, now: datetime) -> list[Hold]:
     """Let those that are held of some transports be tried at once, because a person says so. Returns them. Safe to repeat."""
     with reading(engine) as connection:
-        held = list_holds(connection, transports)
+        held = [one for one in list_holds(connection) if one.transport in transports]
     with writing(engine) as connection:
         for one in held:
             at_once = sa.update(holds).where(holds.c.transport == one.transport)

@@ -70,7 +70,8 @@ def status(as_json: bool) -> None:
             unread = list_unread(connection, store.id, limit=_MOST_UNREAD + 1)
             asked = open_requests(connection, store.id)
             faults = list_faults(connection, store.id, now=services.clock.now())
-            held = list_holds(connection, {services.transport_of(store.ecwid_id).name})
+            held = list_holds(connection)
+            held = [one for one in held if services.may_use(store.ecwid_id, one.transport)]
             complaints = high_rates(connection, store.id, services.clock.now())
             limits = [one for one in list_limits(connection, store.id) if one.warned_for == one.bar]
             untold = count_waiting(connection, store.id)

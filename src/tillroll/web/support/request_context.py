@@ -140,9 +140,10 @@ def on_hold() -> OnHold:
 
 
 def transport_holds() -> list[Hold]:
-    """Return the page's store's transport, if it takes no e-mails: every page of the store tells of it."""
+    """Return the transports of the page's store that take no e-mails: every page of the store tells of them."""
     store = current_store()
     if store is None:
         return []
     with reading(services().engine) as connection:
-        return list_holds(connection, {services().transport_of(store.ecwid_id).name})
+        held = list_holds(connection)
+    return [one for one in held if services().may_use(store.ecwid_id, one.transport)]
