@@ -47,7 +47,7 @@ _TO_DO = {
     Trouble.UNREACHABLE: "Check the host and port in MAIL_URL, and whether the server runs.",
     Trouble.ENCRYPTION: "Check the server's certificate and its name in MAIL_URL; use smtps:// or a port that offers STARTTLS.",
     Trouble.LOGIN: "Check the user and password, or the key, in MAIL_URL.",
-    Trouble.SENDER: "Set MAIL_FROM to an address that this mail server may send from.",
+    Trouble.SENDER: "Set TILLROLL_MAIL_FROM to an address that this mail server may send from.",
     Trouble.LIMIT: "Nothing needs to be done, unless the limit of your plan is too low.",
     Trouble.SIZE: "Make the template smaller, or ask the mail server's owner for a higher limit.",
     Trouble.POLICY: "Read the answer, and ask the mail server's owner what it means.",
