@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, TextIO
 
 import structlog
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from structlog.typing import EventDict, ExcInfo
 
 from tillroll.batches.session import StoreSession
@@ -40,6 +40,7 @@ from tillroll.ledger.sealing import Sealer
 from tillroll.mail_settings import MailAccount
 from tillroll.rendering.bulk.confirm import ConfirmLinks
 from tillroll.rendering.bulk.link import UnsubscribeLinks
+from tillroll.send.hold import Hold, list_holds
 from tillroll.send.transport import Transport
 from tillroll.send.transports.nowhere import Nowhere
 from tillroll.send.transports.outbox import Outbox
@@ -68,13 +69,14 @@ class Services:
         """Return the way that e-mails of a store leave."""
         return self.transports.get(ecwid_id, self.transport)
 
-    def may_use(self, ecwid_id: int, transport: str) -> bool:
-        """Return whether e-mails of a store may leave by a transport of this name.
+    def holds_of(self, connection: Connection, ecwid_id: int) -> list[Hold]:
+        """Return the held transports that e-mails of a store may leave by.
 
-        A name that these settings don't know counts for every store: the worker may have been started with other settings.
+        One that these settings don't know counts for every store: the worker may have been started with other settings.
         """
-        known = {self.transport.name, *(way.name for way in self.transports.values())}
-        return transport == self.transport_of(ecwid_id).name or transport not in known
+        others = {self.transport.name, *(way.name for way in self.transports.values())}
+        others.discard(self.transport_of(ecwid_id).name)
+        return [held for held in list_holds(connection) if held.transport not in others]
 
     def sender_of(self, store: Store) -> str:
         """Return who writes the e-mails of a store; empty while nobody is set and the store's own address isn't known yet."""

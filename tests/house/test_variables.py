@@ -1,4 +1,4 @@
-"""Variables of the environment: a message or a document that names one names one that is read, and each that is read is documented."""
+"""Variables of the environment: each that a message or a document names is read, and each that is read is documented."""
 
 from __future__ import annotations
 

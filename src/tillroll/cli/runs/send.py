@@ -68,8 +68,7 @@ def resume(email: str | None, as_json: bool) -> None:
         store = chosen_store(services)
         person = require_approver(services, email, store.id, "have e-mails tried again")
         with reading(services.engine) as connection:
-            every = [one.transport for one in list_holds(connection)]
-        ways = {name for name in every if services.may_use(store.ecwid_id, name)}
+            ways = {one.transport for one in services.holds_of(connection, store.ecwid_id)}
         held = try_at_once(services.engine, ways, person=person.email, now=services.clock.now())
     words = "One e-mail is tried within a minute; if it is taken, all go on." if held else "Nothing is held."
     say({"tried": [one.transport for one in held]}, words, as_json=as_json)

@@ -34,7 +34,7 @@ from tillroll.ledger.mirror.unread import UnreadRow, list_unread
 from tillroll.ledger.people.notices import count_waiting
 from tillroll.ledger.people.requests import open_requests
 from tillroll.ledger.records import Store
-from tillroll.send.hold import Hold, list_holds
+from tillroll.send.hold import Hold
 from tillroll.track.connect import CONNECTED
 from tillroll.track.results.overview import (
     CampaignLine,
@@ -70,8 +70,7 @@ def status(as_json: bool) -> None:
             unread = list_unread(connection, store.id, limit=_MOST_UNREAD + 1)
             asked = open_requests(connection, store.id)
             faults = list_faults(connection, store.id, now=services.clock.now())
-            held = list_holds(connection)
-            held = [one for one in held if services.may_use(store.ecwid_id, one.transport)]
+            held = services.holds_of(connection, store.ecwid_id)
             complaints = high_rates(connection, store.id, services.clock.now())
             limits = [one for one in list_limits(connection, store.id) if one.warned_for == one.bar]
             untold = count_waiting(connection, store.id)

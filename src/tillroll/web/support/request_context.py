@@ -16,7 +16,7 @@ from tillroll.ledger.queries.accounts import roles_of_account, store_roles_of_ac
 from tillroll.ledger.queries.runs import store_id_of_run
 from tillroll.ledger.queries.stores import all_stores
 from tillroll.ledger.records import Store
-from tillroll.send.hold import Hold, list_holds
+from tillroll.send.hold import Hold
 from tillroll.track.results.overview import OnHold, count_on_hold
 from tillroll.wiring import Services
 
@@ -145,5 +145,4 @@ def transport_holds() -> list[Hold]:
     if store is None:
         return []
     with reading(services().engine) as connection:
-        held = list_holds(connection)
-    return [one for one in held if services().may_use(store.ecwid_id, one.transport)]
+        return services().holds_of(connection, store.ecwid_id)
