@@ -12,6 +12,7 @@ from typing import Any
 
 from tillroll.approve.decide import OwnPlans
 from tillroll.campaign.language.models import Via
+from tillroll.crm.service import CrmAccount
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.errors import Misconfigured
 from tillroll.mail_settings import MailAccount, read_account, read_accounts_of_stores
@@ -25,6 +26,9 @@ _SHORTEST_SECRET = 16
 _BARE_ADDRESS = re.compile(
     r"[A-Za-z0-9._-]{1,20}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
 )  # short: a message's key is added
+
+_KLAVIYO_KEY = re.compile(r"pk_[A-Za-z0-9_-]{10,200}")
+_MAILCHIMP_KEY = re.compile(r"[A-Za-z0-9]{10,200}-[a-z]{2,4}[0-9]{1,4}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +81,12 @@ class Settings:
     crm_secret: str = field(
         default="", repr=False
     )  # CRM_SECRET: what is posted to the webhook of rules/crm.yaml is signed with it
+    klaviyo: CrmAccount = field(
+        default_factory=CrmAccount
+    )  # KLAVIYO_KEY, KLAVIYO_URL: for klaviyo: in rules/crm.yaml
+    mailchimp: CrmAccount = field(
+        default_factory=CrmAccount
+    )  # MAILCHIMP_KEY, MAILCHIMP_URL: for mailchimp: there
     bounces_to: str = ""  # MAIL_BOUNCES: where a mail server sends back what it can't deliver
     bounces_password: str = field(default="", repr=False)  # MAIL_BOUNCES_PASSWORD: of that mailbox
     mail_from: str = ""  # TILLROLL_MAIL_FROM: like "Shop <hello@shop.example>"; empty: the store's own
@@ -192,7 +202,7 @@ def from_mapping(names: Mapping[str, str]) -> Settings:
         requests_per_minute=_whole(names, "TILLROLL_REQUESTS_PER_MINUTE", 600, 1, 1_000_000, faults),
         **_mail(names, faults),
         **_notices(names, faults),
-        crm_secret=_crm_secret(names, faults),
+        **_crm(names, faults),
         proof_to=_addresses(names, "TILLROLL_PROOF_TO", faults),
         own_plans=_own_plans(names, faults),
         personal_key=names.get("TILLROLL_KEY", "").strip(),
@@ -276,6 +286,17 @@ def _notices(names: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
     return {"notice_url": url, "notice_secret": secret}
 
 
+def _crm(names: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
+    """Return what the receivers of `rules/crm.yaml` need."""
+    klaviyo = "a private API key, which begins with pk_"
+    mailchimp = "an API key, which ends with its data center, like -us21"
+    return {
+        "crm_secret": _crm_secret(names, faults),
+        "klaviyo": _crm_account(names, "KLAVIYO", _KLAVIYO_KEY, klaviyo, faults),
+        "mailchimp": _crm_account(names, "MAILCHIMP", _MAILCHIMP_KEY, mailchimp, faults),
+    }
+
+
 def _crm_secret(names: Mapping[str, str], faults: list[str]) -> str:
     secret = names.get("CRM_SECRET", "").strip()
     if secret and len(secret) < _SHORTEST_SECRET:
@@ -283,6 +304,16 @@ def _crm_secret(names: Mapping[str, str], faults: list[str]) -> str:
             f"CRM_SECRET has less than {_SHORTEST_SECRET} characters; it signs what is posted to a CRM"
         )
     return secret
+
+
+def _crm_account(
+    names: Mapping[str, str], service: str, shape: re.Pattern[str], what: str, faults: list[str]
+) -> CrmAccount:
+    """Return the account of a service that `rules/crm.yaml` may name. The fault shows nothing of the key."""
+    key = names.get(f"{service}_KEY", "").strip()
+    if key and not shape.fullmatch(key):
+        faults.append(f"{service}_KEY is not {what}")
+    return CrmAccount(key=key, url=_url(names, f"{service}_URL", faults))
 
 
 def _addresses(names: Mapping[str, str], name: str, faults: list[str]) -> tuple[str, ...]:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from tillroll.campaign.language.crm import CrmRules
 from tillroll.crm.drop import CrmFolder
+from tillroll.crm.klaviyo import KlaviyoEvents
+from tillroll.crm.mailchimp import MailchimpFields
 from tillroll.crm.receiver import Receiver
+from tillroll.crm.service import CrmAccount
 from tillroll.crm.webhook import CrmWebhook
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.errors import Misconfigured
@@ -22,10 +25,19 @@ class CrmAccess:
     home: Path
     secret: str = field(default="", repr=False)  # CRM_SECRET
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    klaviyo: CrmAccount = field(default_factory=CrmAccount)
+    mailchimp: CrmAccount = field(default_factory=CrmAccount)
+    here_only: bool = False  # services are called on this machine alone: the customers are made up
 
 
 def open_receiver(rules: CrmRules, access: CrmAccess) -> Receiver:
-    """Return the receiver, which the caller must close. Raises `Misconfigured` if it may not be called, or nothing signs."""
+    """Return the receiver, which the caller must close. Raises `Misconfigured` if it may not be called, or a key is missing."""
+    if rules.klaviyo:
+        _require(access.klaviyo, "KLAVIYO_KEY", "a private API key of Klaviyo")
+        return KlaviyoEvents(access.klaviyo, here_only=access.here_only)
+    if rules.mailchimp is not None:
+        _require(access.mailchimp, "MAILCHIMP_KEY", "an API key of Mailchimp")
+        return MailchimpFields(rules.mailchimp, access.mailchimp, here_only=access.here_only)
     if rules.webhook is None:
         return CrmFolder(access.home / (rules.folder or ""))
     if len(access.secret) < SHORTEST_SECRET:
@@ -34,3 +46,8 @@ def open_receiver(rules: CrmRules, access: CrmAccess) -> Receiver:
             hint="Set it to a long random text that the CRM knows too: it signs what is posted.",
         )
     return CrmWebhook(rules.webhook, secret=access.secret, hosts=access.hosts)
+
+
+def _require(account: CrmAccount, name: str, what: str) -> None:
+    if not account.key:
+        raise Misconfigured(f"{name} is missing.", hint=f"Set it to {what}.")

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection
 
 from tillroll.campaign.digest import canonical
 from tillroll.campaign.language.crm import CRM_ERASURES, CrmKind
-from tillroll.campaign.states import NO_SALE
-from tillroll.ledger.crm.events import CrmEvent
+from tillroll.campaign.states import NO_SALE, CodeState
+from tillroll.ledger.crm.events import CrmEvent, launches_among
 from tillroll.ledger.queries.given import works_from, works_until
 from tillroll.ledger.records import Store
 from tillroll.ledger.tables import codes, order_items, orders, runs
@@ -34,11 +34,18 @@ class ComposedEvent:
     sequence: int
     key: str
     body: str
+    is_history: bool = False  # it happened before the feed began
 
     @classmethod
     def of(cls, event: CrmEvent) -> ComposedEvent:
         """Return an event that has its JSON already."""
-        return cls(id=event.id, sequence=event.sequence or 0, key=event.event_key, body=event.body)
+        return cls(
+            id=event.id,
+            sequence=event.sequence or 0,
+            key=event.event_key,
+            body=event.body,
+            is_history=event.rank == 0,
+        )
 
 
 def compose(
@@ -100,6 +107,7 @@ class _Lookups:
         self._items = _items_of(connection, store.id, of_orders)
         self._numbers = _numbers_of(connection, store.id, of_uses)
         self._codes = _codes_of(connection, code_ids)
+        self._launches = launches_among(connection, store.id, new)
 
     def data_of(self, event: CrmEvent) -> Json:
         """Return what an event says of its order, code, redemption or consent."""
@@ -108,7 +116,7 @@ class _Lookups:
             case CrmKind.ORDERS:
                 return self._order(event, facts)
             case CrmKind.CODES:
-                return {**self._codes.get(int(event.subject), {}), **_code(event, facts)}
+                return {**self._codes.get(int(event.subject), {}), **self._code(event, facts)}
             case CrmKind.REDEMPTIONS:
                 return self._redemption(event, facts)
             case CrmKind.CONSENT:
@@ -159,6 +167,17 @@ class _Lookups:
             "at": _moment(facts["at"]),
         }
 
+    def _code(self, event: CrmEvent, facts: Mapping[str, Any]) -> Json:
+        """Return what an event says of a code, beside what it always says."""
+        own: Json = {"code_id": int(event.subject), "state": event.change.partition(".")[2]}
+        if event.change == "code.issued":
+            own["works"] = facts["state"] != CodeState.PAUSED
+        if event.change == "code.resumed":
+            own["launched"] = event.id in self._launches
+        if "order_id" in facts:
+            return {**own, "order": facts["order_id"], "at": _moment(facts["at"])}
+        return own
+
 
 def _tier(facts: Mapping[str, Any]) -> Json:
     """Return what an event says of a customer's tier; without a name they are in none."""
@@ -168,14 +187,6 @@ def _tier(facts: Mapping[str, Any]) -> Json:
         "figure": _amount(facts["figure"]),
         "since": _moment(facts["since"]),
     }
-
-
-def _code(event: CrmEvent, facts: Mapping[str, Any]) -> Json:
-    """Return what an event says of a code, beside what it always says."""
-    own: Json = {"code_id": int(event.subject), "state": event.change.partition(".")[2]}
-    if "order_id" in facts:
-        return {**own, "order": facts["order_id"], "at": _moment(facts["at"])}
-    return own
 
 
 def _items_of(connection: Connection, store_id: int, order_ids: Sequence[str]) -> dict[str, list[Json]]:

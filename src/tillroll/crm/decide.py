@@ -35,7 +35,16 @@ class BatchOutcome(StrEnum):
 
     SETTLED = "settled"  # each of its events has an outcome
     SPLIT = "split"  # refused as a whole: a smaller one tells which event it is about
-    HELD = "held"  # nothing was taken, as far as is known: it is posted again
+    HELD = "held"  # nothing was taken, as far as is known, beside its verdicts: the rest is posted again
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventVerdict:
+    """What became of an event, and why."""
+
+    outcome: EventOutcome
+    reason: str = ""
+    for_good: bool = False  # refused, and no later try would change that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,16 +54,11 @@ class ReceiverAnswer:
     status: int  # of HTTP; 0: there was no answer
     said: str = ""  # for people
     results: Any = None  # of the answer's JSON: what became of each event, if the receiver says so
+    verdicts: Mapping[str, EventVerdict] | None = (
+        None  # by event key, of a receiver that is called for each event: the others were not tried, or in vain
+    )
     wait: timedelta | None = None  # it asks to wait so long
     next_number: int | None = None  # the batch's number is taken: this one is free
-
-
-@dataclass(frozen=True, kw_only=True)
-class EventVerdict:
-    """What became of an event, and why."""
-
-    outcome: EventOutcome
-    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,21 +66,27 @@ class BatchVerdict:
     """What becomes of a batch."""
 
     outcome: BatchOutcome
-    events: Mapping[str, EventVerdict] = field(default_factory=dict)  # by event key, of a settled batch
+    events: Mapping[str, EventVerdict] = field(
+        default_factory=dict
+    )  # by event key: of a settled batch, or of a part of a held one
     reason: str = ""  # of one that is held or split
     wait: timedelta | None = None
 
 
 def judge_answer(answer: ReceiverAnswer, keys: list[str]) -> BatchVerdict:
     """Return what an answer means for the batch with these events."""
-    if 200 <= answer.status < 300:
+    is_good = 200 <= answer.status < 300
+    wait = min(answer.wait, _LONGEST_WAIT) if answer.wait is not None else None
+    if answer.verdicts is not None:
+        outcome = BatchOutcome.SETTLED if is_good else BatchOutcome.HELD
+        return BatchVerdict(outcome=outcome, events=answer.verdicts, reason=answer.said, wait=wait)
+    if is_good:
         return BatchVerdict(outcome=BatchOutcome.SETTLED, events=_judge_events(answer.results, keys))
     if answer.status in _ABOUT_CONTENT and len(keys) > 1:
         return BatchVerdict(outcome=BatchOutcome.SPLIT, reason=answer.said)
     if answer.status in _ABOUT_CONTENT:
         refused = EventVerdict(outcome=EventOutcome.REFUSED, reason=answer.said)
         return BatchVerdict(outcome=BatchOutcome.SETTLED, events={keys[0]: refused})
-    wait = min(answer.wait, _LONGEST_WAIT) if answer.wait is not None else None
     return BatchVerdict(outcome=BatchOutcome.HELD, reason=answer.said, wait=wait)
 
 

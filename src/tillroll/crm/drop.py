@@ -14,6 +14,8 @@ class CrmFolder:
     """Drops batches into a folder."""
 
     one_of_each = False  # no single event is ever refused
+    most = 1_000
+    shows_codes = False
 
     def __init__(self, folder: Path) -> None:
         self.name = str(folder)

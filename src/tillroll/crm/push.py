@@ -19,6 +19,7 @@ from tillroll.clock import Clock
 from tillroll.crm.compose import ComposedEvent, compose
 from tillroll.crm.receiver import EventBatch, Receiver
 from tillroll.crm.settle import release_for_target, settle_batch
+from tillroll.ledger.crm.current import CurrentCode, current_codes
 from tillroll.ledger.crm.events import (
     CrmEvent,
     count_waiting_history,
@@ -132,9 +133,18 @@ def _claim(push: CrmPush, receiver: Receiver) -> EventBatch | None:
             leaving = leaving_events(connection, push.store.id)
     return EventBatch(
         store=push.store.ecwid_id,
+        current=_current(push, leaving) if receiver.shows_codes else {},
+        zone=push.store.timezone,
         number=leaving[0].batch or 0 if leaving else number,
         events=[ComposedEvent.of(event) for event in leaving],
     )
+
+
+def _current(push: CrmPush, events: Sequence[CrmEvent]) -> dict[int, CurrentCode]:
+    """Return the codes that the customers of events have now: what a code was when its event was written may be over."""
+    people = {event.customer_id for event in events if event.customer_id is not None}
+    with reading(push.engine) as connection:
+        return current_codes(connection, push.store.id, people, now=push.clock.now())
 
 
 def _item(push: CrmPush, event: CrmEvent) -> FaultyItem:
@@ -152,7 +162,7 @@ def _set_aside(connection: Connection, push: CrmPush, failed: Sequence[tuple[Crm
 
 def _choose_events(connection: Connection, push: CrmPush, receiver: Receiver, most: int) -> list[CrmEvent]:
     """Return the events of the next batch, in their order: at most `most`; 0: as many as the rules say."""
-    size = min(push.rules.batch, most or push.rules.batch)
+    size = min(push.rules.batch, receiver.most, most or push.rules.batch)
     if not receiver.one_of_each:
         return _next_events(connection, push, most=size)
     firsts: dict[str, CrmEvent] = {}

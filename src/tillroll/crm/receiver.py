@@ -1,14 +1,15 @@
-"""What a receiver of events promises: the webhook and the folder are two."""
+"""What a receiver of events promises: the webhook, the folder, Klaviyo and Mailchimp."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from tillroll.crm.compose import ComposedEvent
 from tillroll.crm.decide import ReceiverAnswer
+from tillroll.ledger.crm.current import CurrentCode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,10 @@ class EventBatch:
     store: int  # its number in Ecwid
     number: int
     events: Sequence[ComposedEvent]  # in their order
+    current: Mapping[int, CurrentCode] = field(
+        default_factory=dict
+    )  # by customer: the newest code that works now, for a receiver that shows it
+    zone: str = "UTC"  # of the store
 
 
 class Receiver(Protocol):
@@ -27,6 +32,9 @@ class Receiver(Protocol):
     one_of_each: (
         bool  # whether a batch may hold one event of each person only, since single events may be refused
     )
+
+    most: int  # events that it takes at once
+    shows_codes: bool  # whether it is told which code a customer has now
 
     def take(self, batch: EventBatch, now: datetime) -> ReceiverAnswer:
         """Hand a batch over and return the answer. The same batch may be handed over again. Raises nothing but bugs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
@@ -16,6 +16,7 @@ from tillroll.crm.decide import (
     BatchOutcome,
     BatchVerdict,
     EventOutcome,
+    EventVerdict,
     ReceiverAnswer,
     judge_answer,
     larger_batch,
@@ -61,7 +62,7 @@ def settle_batch(
     verdict = judge_answer(answer, [event.key for event in batch.events])
     match verdict.outcome:
         case BatchOutcome.HELD:
-            return hold_push(connection, state, verdict.reason, verdict.wait, now)
+            return _settle_part(connection, state, leaving, verdict, wanted, now)
         case BatchOutcome.SPLIT:
             ids = [event.id for event in leaving]
             move_events(connection, ids, to=CrmEventState.WAITING, batch=None)
@@ -69,6 +70,28 @@ def settle_batch(
             return BatchSettled(reason=verdict.reason)
         case _:
             return _settle_events(connection, state, leaving, verdict, wanted, now)
+
+
+def _settle_part(
+    connection: Connection,
+    state: PushState,
+    leaving: Sequence[CrmEvent],
+    verdict: BatchVerdict,
+    wanted: int,
+    now: datetime,
+) -> BatchSettled:
+    """Record what became of some events, and hold the others: they stay in the batch, and leave again as they are."""
+    known = [event for event in leaving if event.event_key in verdict.events]
+    if not known:
+        return hold_push(connection, state, verdict.reason, verdict.wait, now)
+    settled = _settle_events(connection, state, known, verdict, wanted, now)
+    if not settled.taken:
+        state = load_push(connection, state.store_id)
+        held = hold_push(connection, state, verdict.reason, verdict.wait, now)
+        return replace(held, set_aside=settled.set_aside)
+    rest_until = now + max(RECEIVER_RETRIES.pause_before(1), verdict.wait or timedelta(0))
+    change_push(connection, state.store_id, not_before=rest_until)
+    return replace(settled, reason=verdict.reason, rest_until=rest_until)
 
 
 def hold_push(
@@ -97,7 +120,7 @@ def _settle_events(
     now: datetime,
 ) -> BatchSettled:
     taken: list[CrmEvent] = []
-    refused: list[tuple[CrmEvent, str]] = []
+    refused: list[tuple[CrmEvent, EventVerdict]] = []
     for event in leaving:
         result = verdict.events.get(event.event_key)
         if result is None or result.outcome is EventOutcome.LATER:
@@ -109,10 +132,14 @@ def _settle_events(
         elif result.outcome is EventOutcome.TAKEN:
             taken.append(event)
         else:
-            refused.append((event, result.reason))
+            refused.append((event, result))
     _take(connection, taken, now)
-    set_aside = sum(_refuse(connection, event, reason, now) for event, reason in refused)
-    refusals = 0 if taken else state.refusals + sum(not event.attempts for event, _ in refused)
+    set_aside = sum(_refuse(connection, event, result, now) for event, result in refused)
+    refusals = (
+        0
+        if taken
+        else state.refusals + sum(not event.attempts and not result.for_good for event, result in refused)
+    )
     most = larger_batch(state.most, wanted) if taken else state.most
     change_push(
         connection,
@@ -122,7 +149,9 @@ def _settle_events(
         **_AT_ONCE,
         **({"taken_at": now} if taken else {}),
     )
-    settled = BatchSettled(taken=len(taken), set_aside=set_aside, reason=refused[0][1] if refused else "")
+    settled = BatchSettled(
+        taken=len(taken), set_aside=set_aside, reason=refused[0][1].reason if refused else ""
+    )
     if not refused or refusals < MOST_REFUSALS:
         return settled
     reason = f"every event is refused, the last one because: {settled.reason}"
@@ -137,12 +166,12 @@ def _take(connection: Connection, events: Sequence[CrmEvent], now: datetime) -> 
     move_events(connection, kept, to=CrmEventState.SENT, settled_at=now, not_before=None, reason="")
 
 
-def _refuse(connection: Connection, event: CrmEvent, reason: str, now: datetime) -> bool:
+def _refuse(connection: Connection, event: CrmEvent, verdict: EventVerdict, now: datetime) -> bool:
     """Try a refused event again after a pause, or set it aside. Returns whether it was set aside."""
     attempts = event.attempts + 1
-    again = EVENT_RETRIES.may_try_again(attempts)
+    again = EVENT_RETRIES.may_try_again(attempts) and not verdict.for_good
     state = CrmEventState.WAITING if again else CrmEventState.SET_ASIDE
     rest = now + EVENT_RETRIES.pause_before(attempts) if again else None
-    values = {"attempts": attempts, "reason": reason, "batch": None, "not_before": rest}
+    values = {"attempts": attempts, "reason": verdict.reason, "batch": None, "not_before": rest}
     move_events(connection, [event.id], to=state, settled_at=None if again else now, **values)
     return not again

@@ -27,6 +27,8 @@ class CrmWebhook:
     """Posts batches to an address."""
 
     one_of_each = True
+    most = 1_000
+    shows_codes = False
 
     def __init__(self, address: str, *, secret: str, hosts: AllowedHosts) -> None:
         """Prepare calls. Raises `Misconfigured` for an address that may not be called."""

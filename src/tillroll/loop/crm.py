@@ -19,13 +19,21 @@ _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 def crm_access(settings: Settings) -> CrmAccess:
     """Return what this installation allows a CRM's rules. Private hosts are those that TILLROLL_HOSTS names.
 
-    A sandbox's customers are made up, and its files may be those of the real shop: it calls this machine and named hosts alone.
+    A sandbox's customers are made up, and its files may be those of the real shop: a webhook on this
+    machine and on named hosts alone is called, and Klaviyo and Mailchimp on this machine alone.
     """
     named = frozenset(settings.hosts)
     hosts = AllowedHosts(named=named)
     if settings.environment == SANDBOX:
         hosts = AllowedHosts(named=named | _THIS_MACHINE, others=False, private=True)
-    return CrmAccess(home=settings.home, secret=settings.crm_secret, hosts=hosts)
+    return CrmAccess(
+        home=settings.home,
+        secret=settings.crm_secret,
+        hosts=hosts,
+        klaviyo=settings.klaviyo,
+        mailchimp=settings.mailchimp,
+        here_only=settings.environment == SANDBOX,
+    )
 
 
 def push_changes(worker: StoreWorker, until: datetime) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from tillroll.campaign.text.block import LINE_PATTERN, Block
-from tillroll.campaign.text.units import Duration, say_duration
+from tillroll.campaign.text.units import Duration, KeyFault, say_duration
 
 
 class CrmKind(StrEnum):
@@ -60,10 +60,49 @@ Webhook = Annotated[
 """The address of a webhook."""
 
 
+MergeTag = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,9}$")]
+"""The tag of a Mailchimp field, as e-mails have it between `*|` and `|*`."""
+
+
+class MailchimpRules(Block):
+    """Which audience of Mailchimp has the customers, and which of its fields show a code."""
+
+    audience: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{4,20}$")] = Field(
+        description="The audience's ID, from its settings.", examples=["a1b2c3d4e5"]
+    )
+    code: MergeTag = Field(
+        default="TILLCODE", description="The field for the code: of the type text.", examples=["TILLCODE"]
+    )
+    until: MergeTag | None = Field(
+        default=None,
+        description="The field for the code's last day, like 2026-12-24: of the type date or text.",
+        examples=["TILLUNTIL"],
+    )
+    campaign: MergeTag | None = Field(
+        default=None,
+        description="The field for the campaign's name: of the type text.",
+        examples=["TILLCAMP"],
+    )
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The fields that it uses."""
+        return tuple(tag for tag in (self.code, self.until, self.campaign) if tag is not None)
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        if len(set(self.tags)) < len(self.tags):
+            raise ValueError("code:, until: and campaign: need a field each")
+        return self
+
+
+_TARGETS = ("webhook", "folder", "klaviyo", "mailchimp")
+
+
 class CrmRules(Block):
     """Pushes each change of an order, a code, a redemption or a consent to a CRM, once and in order for each customer.
 
-    Either `webhook` or `folder`. Without this file nothing is pushed."""
+    One of `webhook`, `folder`, `klaviyo` and `mailchimp`. Without this file nothing is pushed."""
 
     webhook: Webhook | None = Field(
         default=None,
@@ -75,11 +114,22 @@ class CrmRules(Block):
         description="The folder in `TILLROLL_HOME` in which batches are dropped as numbered JSONL files.",
         examples=["crm"],
     )
+    klaviyo: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether Klaviyo is told of each customer's codes, with `KLAVIYO_KEY`.",
+        examples=[True],
+    )
+    mailchimp: MailchimpRules | None = Field(
+        default=None,
+        description="Shows each customer's code in a field of a Mailchimp audience, with `MAILCHIMP_KEY`.",
+    )
     what: tuple[CrmKind, ...] = Field(
         default=(CrmKind.ORDERS, CrmKind.CODES, CrmKind.REDEMPTIONS),
         min_length=1,
         max_length=5,
-        description="What is pushed. One that is added later is pushed from the beginning.",
+        description="What is pushed. One that is added later is pushed from the beginning. With `klaviyo` and `mailchimp`: "
+        "`codes` alone, and that is the default.",
         examples=[["orders", "codes", "redemptions", "consent"]],
     )
     batch: int = Field(
@@ -118,13 +168,37 @@ class CrmRules(Block):
             raise ValueError(f"{twice.value} is named twice")
         return kinds
 
+    @model_validator(mode="before")
+    @classmethod
+    def _tells_services_of_codes(cls, raw: Any) -> Any:
+        """Make `codes` the default of `what` for a service that sends e-mails."""
+        if (
+            isinstance(raw, dict)
+            and "what" not in raw
+            and (raw.get("klaviyo") is True or raw.get("mailchimp"))
+        ):
+            return {**raw, "what": [CrmKind.CODES.value]}
+        return raw
+
     @model_validator(mode="after")
     def _has_one_target(self) -> Self:
-        if (self.webhook is None) == (self.folder is None):
-            raise ValueError("give either webhook: or folder:")
+        named = [name for name in _TARGETS if getattr(self, name)]
+        if len(named) != 1:
+            raise ValueError("give one of webhook:, folder:, klaviyo: true and mailchimp:")
+        if self.is_service and self.what != (CrmKind.CODES,):
+            raise KeyFault("what", f"{named[0]}: is told of codes alone; write  what: [codes]")
         return self
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it goes to a service that sends e-mails, rather than to a system that takes events."""
+        return self.klaviyo or self.mailchimp is not None
 
     @property
     def target(self) -> str:
         """Where it goes, for people."""
+        if self.klaviyo:
+            return "Klaviyo"
+        if self.mailchimp is not None:
+            return f"Mailchimp audience {self.mailchimp.audience}"
         return self.webhook or f"folder {self.folder}"

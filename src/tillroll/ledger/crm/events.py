@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.language.crm import CRM_ERASURES, CrmEventState
+from tillroll.campaign.language.crm import CRM_ERASURES, CrmEventState, CrmKind
+from tillroll.campaign.states import CodeState
 from tillroll.ledger.records.record import Record
 from tillroll.ledger.tables import crm_events, crm_feeds
 
@@ -34,6 +35,7 @@ class CrmEvent(Record):
     event_key: str  # the id that the receiver gets
     body: str  # the JSON that the receiver gets
     batch: int | None
+    rank: int  # 0: of the history
     attempts: int
     reason: str
 
@@ -147,3 +149,28 @@ def set_aside_events(connection: Connection, store_id: int, *, most: int) -> lis
     """Return the events that the receiver refused for good, the oldest first."""
     query = sa.select(crm_events).where(*_of(store_id, CrmEventState.SET_ASIDE)).order_by(crm_events.c.id)
     return [CrmEvent.from_row(row) for row in connection.execute(query.limit(most))]
+
+
+def launches_among(connection: Connection, store_id: int, events: Sequence[CrmEvent]) -> frozenset[int]:
+    """Return the ids of events that switched on a code for the first time, which was made ahead and switched off."""
+    resumed = [event for event in events if event.change == "code.resumed"]
+    if not resumed:
+        return frozenset()
+    number = crm_events.c.subject  # of the code
+    query = (
+        sa.select(crm_events.c.id, number.label("code"), crm_events.c.change, crm_events.c.facts)
+        .where(
+            crm_events.c.store_id == store_id,
+            crm_events.c.kind == CrmKind.CODES,
+            number.in_({event.subject for event in resumed}),
+            crm_events.c.change.in_(("code.issued", "code.resumed")),
+        )
+        .order_by(crm_events.c.id)
+    )
+    before: dict[str, bool] = {}  # whether the last of these events left the code switched off
+    launches: set[int] = set()
+    for row in connection.execute(query):
+        if row.change == "code.resumed" and before.get(row.code, False):
+            launches.add(row.id)
+        before[row.code] = row.change == "code.issued" and row.facts["state"] == CodeState.PAUSED
+    return frozenset(launches)
