@@ -34,7 +34,7 @@ DROPS = (
 class Pusher:
     """Starts `tillroll crm push`, which may be killed at a point."""
 
-    def __init__(self, url: str, home: Path) -> None:
+    def __init__(self, url: str, home: Path, **also: str) -> None:
         self._home = home
         names = {
             "DATABASE_URL": url,
@@ -44,7 +44,7 @@ class Pusher:
         }
         more = {"TILLROLL_ENVIRONMENT": "sandbox", "TILLROLL_URL": PUBLIC_URL, "MAIL_URL": "outbox:"}
         secret = {"TILLROLL_SECRET_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
-        self._environment = child_environment({**names, **more, **secret})
+        self._environment = child_environment({**names, **more, **secret, **also})
 
     def push(self, point: Point | None = None) -> int:
         log = self._home / "push.log"
