@@ -41,7 +41,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "rules/crm.yaml": CrmRules,
     "rules/tiers.yaml": TierRules,
 }
-INSTEAD = {("CrmRules", "folder")}
+INSTEAD = {("CrmRules", "webhook"), ("CrmRules", "folder"), ("CrmRules", "klaviyo")}
 """Keys that exclude one of the whole file, in the only file of their kind (tests/campaign/test_crm_rules.py)."""
 NONSENSE = [[[]]]  # a list in a list in a list: no key accepts that
 

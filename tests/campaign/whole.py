@@ -95,6 +95,14 @@ variants:
   - {name: a, offer: {at_most: 20, usual_basket: 40}}
   - {name: b}
 """,
+    "told": """
+title: Another program sends the codes
+owner: ana@shop.example
+when: {at: 2026-11-27 09:00}
+who: {segment: whole}
+offer: {kind: percent, value: 15, valid: {for: 3d}}
+codes: {format: whole, sent_by: crm}
+""",
     "every": """
 title: Every two weeks
 owner: ana@shop.example
@@ -240,11 +248,11 @@ leaks: [approvers]
 crm: [approvers]
 """,
     "rules/crm.yaml": """
-webhook: https://crm.shop.example/tillroll
-what: [orders, codes, redemptions, tiers, consent]
-batch: 100
+mailchimp: {audience: a1b2c3d4e5, code: TILLCODE, until: TILLUNTIL, campaign: TILLCAMP}
+what: [codes]
+batch: 500
 history: false
-keep: 60d
+keep: 14d
 """,
     "rules/holdout.yaml": """
 share: 5%

@@ -30,7 +30,13 @@ from tillroll.campaign.folder.folder_reader import (
     tier_names,
 )
 from tillroll.campaign.folder.links import KnownNames, check_links, unknown_campaigns
-from tillroll.campaign.folder.uses import check_claims, check_confirmation, check_uses, without_link
+from tillroll.campaign.folder.uses import (
+    check_claims,
+    check_confirmation,
+    check_sender,
+    check_uses,
+    without_link,
+)
 from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.frozen.revision import (
     ENVIRONMENT_MARK,
@@ -200,6 +206,8 @@ def _read_campaign(
         if value is not None:
             texts = _texts_of(reader, value)
             findings += check_uses(merged, value, texts)
+            if reader.whole and not reader.findings.get(CRM):
+                findings += check_sender(merged, value, reader.models.get(CRM))
             if not findings and reader.whole:  # a recorded campaign stays readable, whatever is advised today
                 guardrails = reader.models.get(GUARDRAILS) or Guardrails()
                 faults, warnings = check_claims(merged, value, texts, guardrails.emails)
@@ -226,10 +234,9 @@ def _advise_on_brand(reader: FolderReader) -> None:
     brand: Brand | None = reader.models.get(BRAND)
     source = reader.sources.get(BRAND)
     problem = fault_of_brand(brand)
-    if problem and source is not None:
-        reader.warnings.append(source.finding(("postal_address",), problem))
-    elif problem:
-        reader.warnings.append(Finding(file=BRAND, line=1, column=1, key="", problem=problem))
+    if problem:
+        plain = Finding(file=BRAND, line=1, column=1, key="", problem=problem)
+        reader.warnings.append(plain if source is None else source.finding(("postal_address",), problem))
     for campaign in campaigns:
         for path, lack in without_address(brand or Brand(), _texts_of(reader, campaign)):
             reader.warnings.append(Finding(file=path, line=1, column=1, key="", problem=lack))

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from tillroll.campaign.folder.template_words import CONFIRM_LINK, HTML, LINK, MJML
 from tillroll.campaign.folder.templates import check_template, names_used
+from tillroll.campaign.language.crm import CrmKind, CrmRules
 from tillroll.campaign.language.events.event import EVENT_VARIABLES, event_names, variables_of
 from tillroll.campaign.language.guardrails import EmailRules, Strictness
 from tillroll.campaign.language.models import (
@@ -50,6 +51,18 @@ def check_uses(source: Source, campaign: Campaign, texts: Mapping[str, str]) -> 
         if message.reminder is not None and not has_code:
             findings.append(source.finding((*path, "reminder"), "a reminder needs a code; add an offer:"))
     return findings
+
+
+def check_sender(source: Source, campaign: Campaign, crm: CrmRules | None) -> list[Finding]:
+    """Return a fault if another program is to send the codes, and `rules/crm.yaml` tells none of them."""
+    if campaign.codes.sent_by is None or (crm is not None and CrmKind.CODES in crm.what):
+        return []
+    problem = (
+        "nobody is told of the codes, so nobody would get one; name the receiver in rules/crm.yaml, like  klaviyo: true"
+        if crm is None
+        else f"rules/crm.yaml tells {crm.target} of no codes; write there  what: [{', '.join((*crm.what, CrmKind.CODES))}]"
+    )
+    return [source.finding(("codes", "sent_by"), problem)]
 
 
 def without_link(texts: Mapping[str, str]) -> Iterator[Finding]:

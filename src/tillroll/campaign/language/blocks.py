@@ -90,6 +90,12 @@ class Pool(Block):
         return self
 
 
+class SentBy(StrEnum):
+    """Who sends codes to customers, if Tillroll doesn't."""
+
+    CRM = "crm"  # what rules/crm.yaml names
+
+
 class Codes(Block):
     """The codes: one per recipient (the default), a pool, or one shared code."""
 
@@ -115,6 +121,12 @@ class Codes(Block):
         default=None,
         description="Delete expired codes in the store this long after their expiry; the ledger keeps them.",
         examples=["90d"],
+    )
+    sent_by: SentBy | None = Field(
+        default=None,
+        description="`crm`: the receiver of `rules/crm.yaml`, like Klaviyo or Mailchimp, sends the codes in e-mails of its own. "
+        "Then there is no `message:`.",
+        examples=["crm"],
     )
 
     @model_validator(mode="after")

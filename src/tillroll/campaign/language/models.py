@@ -129,6 +129,7 @@ class Campaign(Block):
         _check_event(self)
         _check_shape(self)
         _check_codes(self)
+        _check_sender(self)
         _check_variants(self)
         return self
 
@@ -198,13 +199,18 @@ def _drop_foreign(offer: dict[str, Any], change: dict[str, Any]) -> None:
 
 def _check_shape(campaign: Campaign) -> None:
     """Require a message or steps, and an audience."""
-    only_pool = campaign.codes.pool is not None and campaign.message is None and not campaign.steps
+    is_told = campaign.codes.sent_by is not None  # another program sends the codes
+    only_pool = (
+        campaign.codes.pool is not None and campaign.message is None and not campaign.steps and not is_told
+    )
     if campaign.steps:
         for key in ("message", "offer"):
             if getattr(campaign, key) is not None:
                 raise KeyFault(key, f"{key}: belongs in each of the steps: here; leave it out")
-    elif campaign.message is None and not only_pool:
-        raise ValueError("add message: or steps:, so that something is sent")
+    elif campaign.message is None and not only_pool and not is_told:
+        raise ValueError(
+            "add message: or steps:, so that something is sent; or write codes: {sent_by: crm} if another program sends the codes"
+        )
     if only_pool and campaign.offer is None:
         raise KeyFault("codes", "a pool needs an offer:")
     has_customer = campaign.when.on is not None and not campaign.when.on.about_product
@@ -215,6 +221,20 @@ def _check_shape(campaign: Campaign) -> None:
         raise KeyFault(place, f"add who.segment: {trigger} has no audience of its own")
     if only_pool and campaign.who.segment is not None:
         raise KeyFault("who", "a pool without message: sends no e-mails; leave out segment:")
+
+
+def _check_sender(campaign: Campaign) -> None:
+    """Check what codes that another program sends can't be combined with: it is told of each recipient's own code."""
+    if any(step.codes is not None and step.codes.sent_by is not None for step in campaign.steps):
+        raise KeyFault("steps", "sent_by: can't be used with steps:; write a campaign without them")
+    if campaign.codes.sent_by is None:
+        return
+    for key in ("message", "steps"):
+        if getattr(campaign, key):
+            raise KeyFault(key, f"{key}: would send the codes too; leave it out, or leave out sent_by:")
+    for key in ("shared", "pool"):
+        if getattr(campaign.codes, key) is not None:
+            raise KeyFault("codes", f"sent_by: needs a code for each recipient; leave out {key}:")
 
 
 def _check_event(campaign: Campaign) -> None:

@@ -14,7 +14,6 @@ from tillroll.ledger import audit
 from tillroll.ledger.counting.read import codes_of_run
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.changes import is_switching_on
-from tillroll.ledger.queries.pools import POOL
 from tillroll.ledger.queries.runs import move_run
 from tillroll.ledger.tables import codes
 from tillroll.mint.context import MintContext
@@ -51,7 +50,7 @@ def finish(context: MintContext, minting: RunMinting) -> bool:
     failed = counts.get(CodeState.FAILED, 0)
     refused = f"{failed} code was" if failed == 1 else f"{failed} codes were"
     reason = f"{refused} refused by the store" if failed else ""
-    to = RunState.TRACKING if run.kind == POOL else RunState.SENDING
+    to = RunState.SENDING if minting.sends else RunState.TRACKING
     with writing(context.engine) as connection:
         if move_run(connection, run.id, was={RunState.MINTING}, to=to, now=now, reason=reason):
             body: dict[str, Any] = {state.value: number for state, number in sorted(counts.items())}

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
+from tillroll.campaign import Campaign
 from tillroll.campaign.figures.effort import CHUNK
+from tillroll.campaign.frozen.proposal import StoredPlan
 from tillroll.campaign.states import CodeState
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.plans import load_plan, load_revision
@@ -39,6 +40,7 @@ class RunMinting:
     waiting: bool  # there may be codes to push, or to hand out
     may_finish: bool = True  # whether to check if the run is done; cleared until something was settled
     reserved: bool = False  # every code is drawn
+    sends: bool = True  # whether e-mails follow: no, if a pool is filled or another program sends the codes
     imported: bool = False  # it has codes that were made elsewhere, whose coupons are to be found again
     _pattern: CouponPattern | None = None
 
@@ -60,21 +62,30 @@ class RunMinting:
 def open_run_minting(context: MintContext, run: Run) -> RunMinting:
     """Read what minting needs to know of a run in `minting`."""
     with reading(context.engine) as connection:
-        source, planned, shared = _source(connection, run)
+        plan = load_plan(connection, run.id)
+        campaign = (
+            load_revision(connection, plan.revision_id).as_run(step=run.step) if plan is not None else None
+        )
         some = sa.select(codes.c.id).where(codes.c.run_id == run.id, is_imported()).limit(1)
         imported = run.kind == POOL and connection.execute(some).first() is not None
-    waiting = source is not CodeSource.NONE
+    source, planned, shared = _source(run, plan, campaign)
     return RunMinting(
-        run=run, source=source, planned=planned, shared=shared, waiting=waiting, imported=imported
+        run=run,
+        source=source,
+        planned=planned,
+        shared=shared,
+        waiting=source is not CodeSource.NONE,
+        sends=run.kind != POOL and (campaign is None or campaign.codes.sent_by is None),
+        imported=imported,
     )
 
 
-def _source(connection: Connection, run: Run) -> tuple[CodeSource, int, str | None]:
+def _source(
+    run: Run, plan: StoredPlan | None, campaign: Campaign | None
+) -> tuple[CodeSource, int, str | None]:
     """Return where the run's codes come from, how many it makes, and the code if all recipients share one."""
-    plan = load_plan(connection, run.id)
-    if plan is None:
+    if plan is None or campaign is None:
         return CodeSource.NONE, 0, None
-    campaign = load_revision(connection, plan.revision_id).as_run(step=run.step)
     if plan.proposal.code_count:
         return CodeSource.MAKE, plan.proposal.code_count, campaign.codes.shared
     from_pool = campaign.offer is not None and campaign.codes.pool is not None and run.kind != POOL

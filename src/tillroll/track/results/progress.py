@@ -25,7 +25,7 @@ class Progress:
     state: RunState
     reason: str
     planned: int  # codes to be made
-    to_send: int  # messages, without reminders
+    to_send: int  # messages, without reminders; 0 if another program sends the codes
     codes: Mapping[CodeState, int]
     messages: Mapping[MessageState, int]
     reminders: Mapping[MessageState, int]
@@ -61,7 +61,7 @@ def run_progress(connection: Connection, run_id: int) -> Progress:
 
 def progress_of_runs(connection: Connection, run_ids: Collection[int]) -> dict[int, Progress]:
     """Return how far each run is, with as many queries as for one; runs that don't exist are left out."""
-    query = sa.select(runs.c.id, runs.c.state, runs.c.reason, plans.c.code_count, plans.c.audience_count)
+    query = sa.select(runs.c.id, runs.c.state, runs.c.reason, plans.c.code_count, _to_send())
     rows = query.outerjoin(plans, plans.c.id == runs.c.plan_id).where(runs.c.id.in_(run_ids))
     read = connection.execute(rows).all()
     codes, messages = codes_of_runs(connection, run_ids), messages_of_runs(connection, run_ids)
@@ -72,7 +72,7 @@ def progress_of_runs(connection: Connection, run_ids: Collection[int]) -> dict[i
             state=RunState(row.state),
             reason=row.reason,
             planned=row.code_count or 0,
-            to_send=row.audience_count or 0,
+            to_send=row.to_send or 0,
             codes=codes.get(row.id, {}),
             messages=_by_state(messages.get(row.id, ()), MessageKind.OFFER),
             reminders=_by_state(messages.get(row.id, ()), MessageKind.REMINDER),
@@ -83,6 +83,12 @@ def progress_of_runs(connection: Connection, run_ids: Collection[int]) -> dict[i
         )
         for row in read
     }
+
+
+def _to_send() -> sa.ColumnElement[int]:
+    """Return how many messages a plan has, as a column over `plans`: none if it names no e-mail."""
+    has_none = plans.c.body["template"].as_string() == ""
+    return sa.case((has_none, 0), else_=plans.c.audience_count).label("to_send")
 
 
 def _by_state(counts: Iterable[MessageCount], kind: MessageKind) -> dict[MessageState, int]:

@@ -1,0 +1,67 @@
+"""A campaign whose codes another program sends: planned, approved, minted, told and tracked, and no e-mail leaves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from tests.journeys.path import agree, go_on, outbox, start, state
+from tests.journeys.steps import NO_LIMITS, see_orders
+from tests.shop import sample_files
+from tests.store import buy
+from tillroll.campaign import Book, parse_book
+from tillroll.campaign.language.crm import CrmKind, CrmRules
+from tillroll.campaign.states import RunState
+from tillroll.ledger.tables import messages
+from tillroll.loop.advance import StoreWorker
+from tillroll.sandbox.serve import Sandbox
+from tillroll.track.results.progress import run_progress
+from tillroll.wiring import Services
+
+CAMPAIGN = """title: Codes for the newsletter
+owner: ana@shop.example
+status: active
+when: {manual: true}
+who: {segment: lapsed-90, limit: 6}
+offer: {kind: percent, value: 10, valid: {for: 60d}}
+codes: {prefix: NEWS, sent_by: crm}
+"""
+
+
+def book() -> Book:
+    files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
+    files |= {
+        "campaigns/news.yaml": CAMPAIGN.encode(),
+        "rules/crm.yaml": b"folder: crm\nwhat: [codes]\n",
+        "rules/guardrails.yaml": NO_LIMITS.encode(),
+    }
+    made = parse_book(files)
+    assert not made.findings, [finding.render() for finding in made.findings]
+    return made
+
+
+def told(services: Services) -> list[dict[str, Any]]:
+    files = sorted((services.settings.home / "crm").glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+
+
+def test_codes_are_made_told_and_tracked_without_an_e_mail(
+    worker: StoreWorker, services: Services, sandbox: Sandbox
+) -> None:
+    worker.crm, worker.crm_known = CrmRules(folder="crm", what=(CrmKind.CODES,)), True
+    agree(services, start(worker, "news", book=book()))
+    go_on(worker, until=lambda: state(services) is RunState.TRACKING)
+    go_on(worker, until=lambda: len(told(services)) == 6)
+    assert {event["type"] for event in told(services)} == {"code.issued"}
+    with services.engine.connect() as connection:
+        progress = run_progress(connection, 1)
+        assert connection.scalar(sa.select(sa.func.count()).select_from(messages)) == 0
+    assert progress.planned == 6
+    assert progress.to_send == 0
+    assert outbox(services) == []
+    first = told(services)[0]
+    sold = buy(sandbox, email=first["customer"]["email"], coupon=first["data"]["code"])
+    see_orders(worker, sold["orderId"])
+    go_on(worker, until=lambda: told(services)[-1]["type"] == "code.used")
