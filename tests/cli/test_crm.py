@@ -50,7 +50,7 @@ def test_pushed_shown_set_aside_and_pushed_again(sqlite_url: str, tmp_path: Path
         assert status["crm"]["target"] == "127.0.0.1", "the rest of the address may be a secret"
         assert [event["subject"] for event in status["set_aside"]] == ["A2"]
         told = tillroll(tmp_path, "status", DATABASE_URL=sqlite_url).stdout
-        assert "has refused 1 change several times" in " ".join(told.split())
+        assert "has refused 1 change for good" in " ".join(told.split())
         crm.mood = lambda _: Mood()
         assert run("replay", "--set-aside") == {"events": 1}
         run("push")

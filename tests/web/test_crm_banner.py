@@ -79,5 +79,5 @@ def test_what_was_refused_for_good_is_told_of(
         clock.pass_by(3_700)
     page = home_page(ana)
     assert TITLE in page
-    assert "127.0.0.1 has refused 1 change several times." in page
+    assert "127.0.0.1 has refused 1 change for good." in page
     assert "has taken nothing" not in page

@@ -42,7 +42,7 @@ class PushReport:
         if self.counts.set_aside:
             aside = _say_count(self.counts.set_aside, self.counts.bound)
             said.append(
-                f"CRM: {target} has refused {aside} several times. "
+                f"CRM: {target} has refused {aside} for good. "
                 "To see them: tillroll crm status. To push them again: tillroll crm replay --set-aside"
             )
         return said
