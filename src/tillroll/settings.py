@@ -12,7 +12,7 @@ from typing import Any
 
 from tillroll.approve.decide import OwnPlans
 from tillroll.campaign.language.models import Via
-from tillroll.crm.service import CrmAccount
+from tillroll.crm.receivers.account import CrmAccount
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.errors import Misconfigured
 from tillroll.mail_settings import MailAccount, read_account, read_accounts_of_stores

@@ -20,13 +20,17 @@ from tillroll.settings import child_environment
 
 POINTS = (
     Point(name="recorded, not committed", function="tillroll.crm.push:_record", when="left"),
-    Point(name="recorded", function="tillroll.crm.webhook:CrmWebhook.take", when="entered"),
-    Point(name="posted, answer not recorded", function="tillroll.crm.webhook:CrmWebhook.take", when="left"),
+    Point(name="recorded", function="tillroll.crm.receivers.webhook:CrmWebhook.take", when="entered"),
+    Point(
+        name="posted, answer not recorded",
+        function="tillroll.crm.receivers.webhook:CrmWebhook.take",
+        when="left",
+    ),
     Point(name="settled, not committed", function="tillroll.crm.settle:settle_batch", when="left"),
     Point(name="settled", function="tillroll.crm.push:_hand_over", when="left"),
 )
 DROPS = (
-    Point(name="written", function="tillroll.crm.drop:CrmFolder._write", when="left"),
+    Point(name="written", function="tillroll.crm.receivers.drop:CrmFolder._write", when="left"),
     Point(name="settled, not committed", function="tillroll.crm.settle:settle_batch", when="left"),
 )
 

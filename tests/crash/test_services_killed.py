@@ -21,7 +21,11 @@ from tillroll.ledger.engine import open_engine
 POINTS = (
     Point(name="recorded, not committed", function="tillroll.crm.push:_record", when="left"),
     Point(name="recorded, the current codes read", function="tillroll.crm.push:_current", when="left"),
-    Point(name="told of all, nothing recorded", function="tillroll.crm.service:tell_each", when="left"),
+    Point(
+        name="told of all, nothing recorded",
+        function="tillroll.crm.receivers.service_calls:tell_each",
+        when="left",
+    ),
     Point(name="settled, not committed", function="tillroll.crm.settle:settle_batch", when="left"),
     Point(name="settled", function="tillroll.crm.push:_hand_over", when="left"),
 )

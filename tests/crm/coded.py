@@ -14,8 +14,8 @@ from tests.crm.services import FakeKlaviyo, FakeMailchimp
 from tests.ledger.test_crm_events import add_code, use
 from tests.shop import NOW, planned_run
 from tillroll.campaign.states import CodeState
-from tillroll.crm.choose import CrmAccess
-from tillroll.crm.service import CrmAccount
+from tillroll.crm.receivers.account import CrmAccount
+from tillroll.crm.receivers.choose import CrmAccess
 from tillroll.crm.turn import tell_crm
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.ledger.crm.events import set_aside_events

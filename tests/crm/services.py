@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tillroll.campaign.language.crm import CrmRules, MailchimpRules
-from tillroll.crm.service import CrmAccount
+from tillroll.crm.receivers.account import CrmAccount
 
 KLAVIYO_KEY = "pk_0123456789abcdef0123456789abcdef01"
 MAILCHIMP_KEY = "0123456789abcdef0123456789abcdef-us21"

@@ -19,7 +19,7 @@ from tests.clocks import FakeClock
 from tests.crm.receiver import SECRET, Crm, Mood, crm_server
 from tests.shop import NOW, add_customers, add_store, lapsed
 from tillroll.campaign.language.crm import CrmEventState, CrmKind, CrmRules
-from tillroll.crm.choose import CrmAccess
+from tillroll.crm.receivers.choose import CrmAccess
 from tillroll.crm.turn import tell_crm
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.ledger.crm.events import count_events, set_aside_events, tell_erasure

@@ -16,8 +16,8 @@ from tests.crm.coded import LAST_DAY, UNTIL, CodedShop
 from tests.crm.services import FakeKlaviyo, FakeMailchimp, Whim, serving
 from tests.shop import NOW
 from tillroll.campaign.states import CodeState, StoreUse
-from tillroll.crm.choose import open_receiver
-from tillroll.crm.service import CrmAccount
+from tillroll.crm.receivers.account import CrmAccount
+from tillroll.crm.receivers.choose import open_receiver
 from tillroll.errors import Misconfigured
 from tillroll.ledger.crm.events import tell_erasure
 from tillroll.ledger.crm.replay import tell_again_since

@@ -16,7 +16,7 @@ from tests.loop.test_notices import Desk
 from tests.send.room import nowhere
 from tests.shop import ANA, NOW
 from tillroll.campaign.language.crm import CrmKind, CrmRules
-from tillroll.crm.choose import open_receiver
+from tillroll.crm.receivers.choose import open_receiver
 from tillroll.errors import Misconfigured
 from tillroll.ledger.engine import writing
 from tillroll.ledger.tables import stores

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy.engine import Connection
 from tillroll.campaign.digest import canonical
 from tillroll.campaign.language.crm import CRM_ERASURES, CrmKind
 from tillroll.campaign.states import NO_SALE, CodeState
+from tillroll.crm.receivers.receiver import ComposedEvent
 from tillroll.ledger.crm.events import CrmEvent, launches_among
 from tillroll.ledger.queries.given import works_from, works_until
 from tillroll.ledger.records import Store
@@ -24,28 +24,6 @@ from tillroll.ledger.tables.types import amount_of
 Json = dict[str, Any]
 
 _MICROSECONDS = 1_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class ComposedEvent:
-    """An event as it leaves."""
-
-    id: int  # of its row
-    sequence: int
-    key: str
-    body: str
-    is_history: bool = False  # it happened before the feed began
-
-    @classmethod
-    def of(cls, event: CrmEvent) -> ComposedEvent:
-        """Return an event that has its JSON already."""
-        return cls(
-            id=event.id,
-            sequence=event.sequence or 0,
-            key=event.event_key,
-            body=event.body,
-            is_history=event.rank == 0,
-        )
 
 
 def compose(

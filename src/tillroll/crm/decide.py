@@ -10,6 +10,7 @@ from typing import Any
 
 from tillroll.campaign.figures.retry import RetryPolicy
 from tillroll.campaign.text.clean import clean_line
+from tillroll.crm.receivers.answers import EventOutcome, EventVerdict, ReceiverAnswer
 
 RECEIVER_RETRIES = RetryPolicy(first_pause=timedelta(seconds=10), longest_pause=timedelta(minutes=15))
 """Pauses while the receiver takes nothing."""
@@ -22,43 +23,12 @@ _ABOUT_CONTENT = frozenset({400, 409, 413, 422})
 _LONGEST_WAIT = timedelta(hours=1)
 
 
-class EventOutcome(StrEnum):
-    """What became of one event of a batch."""
-
-    TAKEN = "taken"
-    REFUSED = "refused"
-    LATER = "later"
-
-
 class BatchOutcome(StrEnum):
     """What became of a batch."""
 
     SETTLED = "settled"  # each of its events has an outcome
     SPLIT = "split"  # refused as a whole: a smaller one tells which event it is about
     HELD = "held"  # nothing was taken, as far as is known, beside its verdicts: the rest is posted again
-
-
-@dataclass(frozen=True, kw_only=True)
-class EventVerdict:
-    """What became of an event, and why."""
-
-    outcome: EventOutcome
-    reason: str = ""
-    for_good: bool = False  # refused, and no later try would change that
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReceiverAnswer:
-    """What a receiver answered, or that it did not."""
-
-    status: int  # of HTTP; 0: there was no answer
-    said: str = ""  # for people
-    results: Any = None  # of the answer's JSON: what became of each event, if the receiver says so
-    verdicts: Mapping[str, EventVerdict] | None = (
-        None  # by event key, of a receiver that is called for each event: the others were not tried, or in vain
-    )
-    wait: timedelta | None = None  # it asks to wait so long
-    next_number: int | None = None  # the batch's number is taken: this one is free
 
 
 @dataclass(frozen=True, kw_only=True)

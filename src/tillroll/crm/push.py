@@ -16,8 +16,8 @@ from sqlalchemy.engine import Connection, Engine
 from tillroll.campaign.language.crm import CRM_ERASURES, CrmEventState, CrmKind, CrmRules
 from tillroll.campaign.states import ItemKind, Stage
 from tillroll.clock import Clock
-from tillroll.crm.compose import ComposedEvent, compose
-from tillroll.crm.receiver import EventBatch, Receiver
+from tillroll.crm.compose import compose
+from tillroll.crm.receivers.receiver import ComposedEvent, EventBatch, Receiver
 from tillroll.crm.settle import release_for_target, settle_batch
 from tillroll.ledger.crm.current import CurrentCode, current_codes
 from tillroll.ledger.crm.events import (

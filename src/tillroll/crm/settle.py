@@ -15,14 +15,12 @@ from tillroll.crm.decide import (
     RECEIVER_RETRIES,
     BatchOutcome,
     BatchVerdict,
-    EventOutcome,
-    EventVerdict,
-    ReceiverAnswer,
     judge_answer,
     larger_batch,
     smaller_batch,
 )
-from tillroll.crm.receiver import EventBatch
+from tillroll.crm.receivers.answers import EventOutcome, EventVerdict, ReceiverAnswer
+from tillroll.crm.receivers.receiver import EventBatch
 from tillroll.ledger.crm.events import CrmEvent, leaving_events, move_events, remove_events
 from tillroll.ledger.crm.feeds import PushState, change_push, load_push
 

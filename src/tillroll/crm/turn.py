@@ -10,8 +10,8 @@ from sqlalchemy.engine import Engine
 
 from tillroll.campaign.language.crm import CrmKind, CrmRules
 from tillroll.clock import Clock
-from tillroll.crm.choose import CrmAccess, open_receiver
 from tillroll.crm.push import CrmPush, push_slice
+from tillroll.crm.receivers.choose import CrmAccess, open_receiver
 from tillroll.crm.settle import hold_push
 from tillroll.errors import Misconfigured
 from tillroll.ledger.crm.feeds import (

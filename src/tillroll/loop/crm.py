@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tillroll.crm.choose import CrmAccess
+from tillroll.crm.receivers.choose import CrmAccess
 from tillroll.crm.turn import tell_crm
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.ledger.engine import reading

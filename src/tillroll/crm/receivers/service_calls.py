@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from tillroll.campaign.figures.batched import batched
 from tillroll.campaign.text.clean import clean_line
-from tillroll.crm.compose import ComposedEvent
-from tillroll.crm.decide import EventOutcome, EventVerdict, ReceiverAnswer
+from tillroll.crm.receivers.account import CrmAccount
+from tillroll.crm.receivers.answers import EventOutcome, EventVerdict, ReceiverAnswer
+from tillroll.crm.receivers.receiver import ComposedEvent
 from tillroll.ecwid.http.answers import Unreadable, parse, unpack
 from tillroll.ecwid.http.headers import wait_asked
 from tillroll.ecwid.http.hosts import AllowedHosts
@@ -34,14 +35,6 @@ _LONGEST_REASON = 300
 _ABOUT_CONTENT = frozenset({400, 409, 413, 422})
 _ABOUT_KEY = frozenset({401, 403})
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class CrmAccount:
-    """An account of a service, as the environment names it."""
-
-    key: str = field(default="", repr=False)  # empty: none
-    url: str = ""  # instead of the service's own address: a proxy, or a server on this machine
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from tillroll.crm.compose import ComposedEvent
-from tillroll.crm.decide import ReceiverAnswer
+from tillroll.crm.receivers.answers import ReceiverAnswer
 from tillroll.ledger.crm.current import CurrentCode
+from tillroll.ledger.crm.events import CrmEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposedEvent:
+    """An event as it leaves."""
+
+    id: int  # of its row
+    sequence: int
+    key: str
+    body: str
+    is_history: bool = False  # it happened before the feed began
+
+    @classmethod
+    def of(cls, event: CrmEvent) -> ComposedEvent:
+        """Return an event that has its JSON already."""
+        return cls(
+            id=event.id,
+            sequence=event.sequence or 0,
+            key=event.event_key,
+            body=event.body,
+            is_history=event.rank == 0,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

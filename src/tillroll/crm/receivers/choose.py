@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tillroll.campaign.language.crm import CrmRules
-from tillroll.crm.drop import CrmFolder
-from tillroll.crm.klaviyo import KlaviyoEvents
-from tillroll.crm.mailchimp import MailchimpFields
-from tillroll.crm.receiver import Receiver
-from tillroll.crm.service import CrmAccount
-from tillroll.crm.webhook import CrmWebhook
+from tillroll.crm.receivers.account import CrmAccount
+from tillroll.crm.receivers.drop import CrmFolder
+from tillroll.crm.receivers.klaviyo import KlaviyoEvents
+from tillroll.crm.receivers.mailchimp import MailchimpFields
+from tillroll.crm.receivers.receiver import Receiver
+from tillroll.crm.receivers.webhook import CrmWebhook
 from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.errors import Misconfigured
 

@@ -12,13 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 from tillroll.campaign.text.zones import zone_of
-from tillroll.crm.compose import ComposedEvent, Json
-from tillroll.crm.decide import ReceiverAnswer
-from tillroll.crm.receiver import EventBatch
-from tillroll.crm.service import (
+from tillroll.crm.receivers.account import CrmAccount
+from tillroll.crm.receivers.answers import ReceiverAnswer
+from tillroll.crm.receivers.receiver import ComposedEvent, EventBatch
+from tillroll.crm.receivers.service_calls import (
     MOST,
     TAKEN,
-    CrmAccount,
     ServiceCalls,
     Told,
     open_session,
@@ -26,6 +25,8 @@ from tillroll.crm.service import (
     tell_each,
 )
 from tillroll.ledger.crm.current import CurrentCode
+
+Json = dict[str, Any]
 
 BASE = "https://a.klaviyo.com"
 REVISION = "2026-07-15"

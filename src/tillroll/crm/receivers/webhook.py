@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from tillroll.campaign.digest import sign
 from tillroll.campaign.text.clean import clean_line
-from tillroll.crm.decide import ReceiverAnswer
-from tillroll.crm.receiver import EventBatch
+from tillroll.crm.receivers.answers import ReceiverAnswer
+from tillroll.crm.receivers.receiver import EventBatch
 from tillroll.ecwid.http.answers import Unreadable, parse, unpack
 from tillroll.ecwid.http.headers import wait_asked
 from tillroll.ecwid.http.hosts import AllowedHosts

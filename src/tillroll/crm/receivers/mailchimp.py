@@ -13,13 +13,12 @@ from typing import Any
 
 from tillroll.campaign.language.crm import MailchimpRules
 from tillroll.campaign.text.zones import zone_of
-from tillroll.crm.compose import ComposedEvent
-from tillroll.crm.decide import ReceiverAnswer
-from tillroll.crm.receiver import EventBatch
-from tillroll.crm.service import (
+from tillroll.crm.receivers.account import CrmAccount
+from tillroll.crm.receivers.answers import ReceiverAnswer
+from tillroll.crm.receivers.receiver import ComposedEvent, EventBatch
+from tillroll.crm.receivers.service_calls import (
     MOST,
     TAKEN,
-    CrmAccount,
     ServiceCalls,
     Told,
     open_session,

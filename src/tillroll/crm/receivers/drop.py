@@ -6,8 +6,8 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from tillroll.crm.decide import ReceiverAnswer
-from tillroll.crm.receiver import EventBatch
+from tillroll.crm.receivers.answers import ReceiverAnswer
+from tillroll.crm.receivers.receiver import EventBatch
 
 
 class CrmFolder:
