@@ -74,8 +74,7 @@ class FakeKlaviyo:
     def shown(self, email: str) -> dict[str, str]:
         properties = self.profiles.get(email, {})
         names = {"code": "tillroll_code", "campaign": "tillroll_campaign", "until": "tillroll_code_until"}
-        found = {name: properties[key] for name, key in names.items() if key in properties}
-        return found | {"until": found["until"][:10]} if found else {}
+        return {name: properties[key] for name, key in names.items() if key in properties}
 
     def metrics(self, email: str) -> list[str]:
         """Return the names of somebody's events, in the order in which they were recorded."""

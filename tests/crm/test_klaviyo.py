@@ -34,7 +34,7 @@ def test_an_event_says_all_that_a_flow_shows(shop: CodedShop, klaviyo: FakeKlavi
     properties = event["properties"]
     assert (event["name"], event["backfill"]) == ("Tillroll code issued", False)
     assert (properties["code"], properties["campaign"], properties["store"]) == ("AAA", "winback", 1003)
-    assert properties["valid_until"] == f"{LAST_DAY}T10:00:00+01:00"
+    assert (properties["valid_until"], properties["last_day"]) == (f"{LAST_DAY}T10:00:00+01:00", LAST_DAY)
 
 
 def test_a_flow_can_stop_when_the_code_ends(shop: CodedShop, klaviyo: FakeKlaviyo) -> None:

@@ -51,9 +51,16 @@ def test_a_code_is_shown_with_its_last_day_by_the_stores_clock(shop: CodedShop, 
     shop.turn(service)
     assert service.shown(shop.email(1)) == {"code": "AAA", "campaign": "winback", "until": LAST_DAY}
     assert service.shown(shop.email(2)) == {}
-    shop.give(2, "BBB", valid_until=late + timedelta(hours=1))
+    midnight = late + timedelta(minutes=30)
+    shop.give(2, "BBB", valid_until=midnight)
     shop.turn(service)
-    assert service.shown(shop.email(2))["until"] == "2026-12-24"
+    assert service.shown(shop.email(2))["until"] == LAST_DAY, (
+        "a code that ends at midnight doesn't work on the next day"
+    )
+    third = shop.people()[-1]
+    shop.give(third, "CCC", valid_until=midnight + timedelta(minutes=1))
+    shop.turn(service)
+    assert service.shown(shop.email(third))["until"] == "2026-12-24"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from tillroll.crm.receivers.service_calls import (
     tell_each,
 )
 from tillroll.ledger.crm.current import CurrentCode
+from tillroll.rendering.last_moment import last_day
 
 Json = dict[str, Any]
 
@@ -104,6 +105,8 @@ def _event(event: ComposedEvent, told: Json, code: CurrentCode | None, zone: str
     data = told["data"]
     about = {name: data[name] for name in ("code", "campaign", "order") if data.get(name)}
     times = {name: _local(data[name], zone) for name in ("valid_from", "valid_until") if data.get(name)}
+    if data.get("valid_until"):
+        times["last_day"] = _last_day(datetime.fromisoformat(data["valid_until"]), zone)
     return {
         "metric": {"data": {"type": "metric", "attributes": {"name": metric_of(told)}}},
         "profile": {
@@ -119,7 +122,7 @@ def _event(event: ComposedEvent, told: Json, code: CurrentCode | None, zone: str
 def _profile(email: str, code: CurrentCode | None, zone: str) -> Json:
     if code is None:
         return {"email": email, "meta": _cleared()}
-    until = _local(code.valid_until.isoformat(), zone) if code.valid_until is not None else ""
+    until = _last_day(code.valid_until, zone) if code.valid_until is not None else ""
     return {"email": email, "properties": {CODE: code.code, CAMPAIGN: code.campaign, UNTIL: until}}
 
 
@@ -128,8 +131,13 @@ def _cleared() -> Json:
 
 
 def _local(raw: str, zone: str) -> str:
-    """Return a moment as the store's clock shows it, so that a template shows the day that was meant."""
+    """Return a moment as the store's clock shows it."""
     return datetime.fromisoformat(raw).astimezone(zone_of(zone)).isoformat(timespec="seconds")
+
+
+def _last_day(end: datetime, zone: str) -> str:
+    """Return the last day on which a code works. A code that ends at midnight has ended on the day that its end names."""
+    return last_day(end, zone_of(zone)).isoformat()
 
 
 def _ids_in(values: Any) -> list[str]:

@@ -26,6 +26,7 @@ from tillroll.crm.receivers.service_calls import (
     tell_each,
 )
 from tillroll.ledger.crm.current import CurrentCode
+from tillroll.rendering.last_moment import last_day
 
 _KIND = "application/json"
 _ABOUT_KEY = "Set MAILCHIMP_KEY to an API key of the account, with its data center at the end, like -us21"
@@ -129,7 +130,7 @@ def _fields(rules: MailchimpRules, code: CurrentCode | None, zone: str) -> dict[
     until = code.valid_until if code is not None else None
     shown = {
         rules.code: code.code if code is not None else "",
-        rules.until: until.astimezone(zone_of(zone)).date().isoformat() if until is not None else "",
+        rules.until: last_day(until, zone_of(zone)).isoformat() if until is not None else "",
         rules.campaign: code.campaign if code is not None else "",
     }
     return {tag: value for tag, value in shown.items() if tag is not None}
