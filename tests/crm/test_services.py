@@ -15,9 +15,11 @@ from sqlalchemy.engine import Engine
 from tests.crm.coded import LAST_DAY, UNTIL, CodedShop
 from tests.crm.services import FakeKlaviyo, FakeMailchimp, Whim, serving
 from tests.shop import NOW
+from tillroll.campaign.language.crm import CrmKind, CrmRules
 from tillroll.campaign.states import CodeState, StoreUse
 from tillroll.crm.receivers.account import CrmAccount
 from tillroll.crm.receivers.choose import open_receiver
+from tillroll.crm.sentences import load_report
 from tillroll.errors import Misconfigured
 from tillroll.ledger.crm.events import tell_erasure
 from tillroll.ledger.crm.replay import tell_again_since
@@ -290,6 +292,22 @@ def test_a_sandbox_tells_this_machine_alone(service: Service) -> None:
         open_receiver(service.rules, crm_access(Settings(environment=LIVE, **plain)))
     with pytest.raises(Misconfigured, match="_KEY is missing"):
         open_receiver(service.rules, crm_access(Settings(environment=LIVE)))
+
+
+def test_a_receiver_without_a_key_is_named(shop: CodedShop, service: Service) -> None:
+    shop.give(1, "AAA")
+    elsewhere = CrmRules(folder="crm", what=(CrmKind.CODES,))
+    right, service.rules = service.rules, elsewhere
+    shop.turn(service)
+    service.rules = right
+    shop.turn(service, account=CrmAccount())
+    with reading(shop.ledger) as connection:
+        report = load_report(connection, shop.store_id)
+    assert report is not None
+    (said,) = report.sentences(str)
+    assert said.startswith(f"CRM: {right.target} has taken nothing since")
+    assert "_KEY is missing. Set it to" in said
+    assert ".." not in said
 
 
 def test_keys_are_checked_and_never_shown(service: Service) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Connection
 
+from tillroll.campaign.language.crm import say_target
 from tillroll.campaign.text.counts import count_of
 from tillroll.ledger.crm.events import EventCounts, count_events
 from tillroll.ledger.crm.feeds import CrmFeed, PushState, list_feeds, load_push
@@ -36,7 +36,7 @@ class PushReport:
             since = say_moment(self.state.trouble_since)
             retry = say_moment(self.state.not_before) if self.state.not_before else "at the next turn"
             said.append(
-                f"CRM: {target} has taken nothing since {since}: {self.state.trouble}. "
+                f"CRM: {target} has taken nothing since {since}: {self.state.trouble.rstrip('.')}. "
                 f"Waiting: {waiting}; nothing is lost. Next try: {retry}."
             )
         if self.counts.set_aside:
@@ -58,12 +58,6 @@ def load_report(connection: Connection, store_id: int) -> PushReport | None:
         feeds=tuple(feeds),
         counts=count_events(connection, store_id),
     )
-
-
-def say_target(target: str) -> str:
-    """Return where events go, of a webhook the host alone: the rest of its address may be a secret."""
-    host = urlsplit(target).hostname if "://" in target else ""
-    return host or target or "the receiver"
 
 
 def _say_count(count: int, bound: int) -> str:

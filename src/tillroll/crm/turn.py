@@ -12,7 +12,7 @@ from tillroll.campaign.language.crm import CrmKind, CrmRules
 from tillroll.clock import Clock
 from tillroll.crm.push import CrmPush, push_slice
 from tillroll.crm.receivers.choose import CrmAccess, open_receiver
-from tillroll.crm.settle import hold_push
+from tillroll.crm.settle import hold_push, release_for_target
 from tillroll.errors import Misconfigured
 from tillroll.ledger.crm.feeds import (
     change_push,
@@ -95,7 +95,11 @@ def _hold(push: CrmPush, fault: Misconfigured) -> datetime | None:
     now = push.clock.now()
     with reading(push.engine) as connection:
         state = load_push(connection, push.store.id)
-    if state.not_before is not None and state.not_before > now:
+    is_other = state.target != push.rules.target
+    if not is_other and state.not_before is not None and state.not_before > now:
         return state.not_before
     with writing(push.engine) as connection:
+        if is_other:
+            release_for_target(connection, push.store.id, push.rules.target)
+            state = load_push(connection, push.store.id)
         return hold_push(connection, state, f"{fault.message} {fault.hint}".strip(), None, now).rest_until

@@ -96,6 +96,12 @@ class MailchimpRules(Block):
         return self
 
 
+def say_target(target: str) -> str:
+    """Return where events go, of a webhook the host alone: the rest of its address may be a secret."""
+    host = urlsplit(target).hostname if "://" in target else ""
+    return host or target or "the receiver"
+
+
 _TARGETS = ("webhook", "folder", "klaviyo", "mailchimp")
 
 

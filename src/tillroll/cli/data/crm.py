@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from tillroll.campaign.language.crm import say_target
 from tillroll.campaign.text.clean import clean_line
 from tillroll.campaign.text.counts import count_of
 from tillroll.campaign.text.zones import zone_of
@@ -20,7 +21,7 @@ from tillroll.cli.support.output import facts_table, list_table, local_time, out
 from tillroll.cli.support.ownership import check_ownership_if_reachable
 from tillroll.cli.support.people import require_approver
 from tillroll.cli.support.stores import chosen_store, for_store
-from tillroll.crm.sentences import PushReport, load_report, say_target
+from tillroll.crm.sentences import PushReport, load_report
 from tillroll.crm.turn import tell_crm
 from tillroll.errors import Conflict, FaultyFiles, Refused
 from tillroll.ledger import audit
