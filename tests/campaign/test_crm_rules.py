@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from tillroll.campaign import parse_book
+from tillroll.campaign import Revision, parse_book, revision_of
 from tillroll.campaign.folder.schema import schema_of
 from tillroll.campaign.language.crm import CrmKind
+from tillroll.campaign.sentences.changes import compare_revisions
 
 
 def test_a_file_drop_with_defaults() -> None:
@@ -78,6 +79,11 @@ who: {segment: everybody}
 offer: {kind: percent, value: 10, valid: {for: 60d}}
 codes: {sent_by: crm}
 """
+FILES = {
+    "campaigns/news.yaml": CAMPAIGN.encode(),
+    "rules/segments/everybody.yaml": b"title: Everybody\nwhere: {orders: {at_least: 0}}\n",
+    "rules/codes/short.yaml": b'title: Short\npattern: "##########"\n',
+}
 
 
 @pytest.mark.parametrize(
@@ -105,11 +111,7 @@ def test_a_campaign_whose_codes_another_program_sends(
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
-    files = {
-        "campaigns/news.yaml": text.encode(),
-        "rules/segments/everybody.yaml": b"title: Everybody\nwhere: {orders: {at_least: 0}}\n",
-        "rules/codes/short.yaml": b'title: Short\npattern: "##########"\n',
-    }
+    files = {**FILES, "campaigns/news.yaml": text.encode()}
     if rules is not None:
         files["rules/crm.yaml"] = rules.encode()
     said = " ".join(finding.render() for finding in parse_book(files).findings)
@@ -119,3 +121,28 @@ def test_a_campaign_whose_codes_another_program_sends(
 def test_the_schema_names_what_can_be_pushed() -> None:
     words = schema_of("crm")["$defs"]["CrmKind"]["enum"]
     assert words == ["orders", "codes", "redemptions", "tiers", "consent"]
+
+
+def campaign_told_by(rules: str) -> Revision:
+    return parse_book({**FILES, "rules/crm.yaml": rules.encode()}).revisions["news"]
+
+
+def test_a_revision_knows_who_sends_its_codes_and_nothing_secret() -> None:
+    revision = campaign_told_by("webhook: https://crm.example/hooks/s3cret\n")
+    assert revision.codes_sent_by == "crm.example"
+    assert "s3cret" not in str(revision.files)
+    recorded = revision_of("news", revision.files)
+    assert (recorded.codes_sent_by, recorded.digest) == ("crm.example", revision.digest)
+
+
+def test_another_program_that_sends_the_codes_is_another_revision() -> None:
+    klaviyo, mailchimp = (
+        campaign_told_by(rules) for rules in ("klaviyo: true\n", "mailchimp: {audience: a1b2c3}\n")
+    )
+    assert klaviyo.digest == campaign_told_by("klaviyo: true\nbatch: 10\n").digest
+    (difference,) = compare_revisions(klaviyo, mailchimp)
+    assert difference.sentence() == "who sends the codes: Mailchimp audience a1b2c3, was Klaviyo"
+
+
+def test_faulty_rules_of_a_crm_stop_the_campaign_whose_codes_it_sends() -> None:
+    assert parse_book({**FILES, "rules/crm.yaml": b"klaviyo: perhaps\n"}).faulty == {"news"}

@@ -14,6 +14,7 @@ from tests.store import buy
 from tillroll.campaign import Book, parse_book
 from tillroll.campaign.language.crm import CrmKind, CrmRules
 from tillroll.campaign.states import RunState
+from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import messages
 from tillroll.loop.advance import StoreWorker
 from tillroll.sandbox.serve import Sandbox
@@ -58,6 +59,9 @@ def test_codes_are_made_told_and_tracked_without_an_e_mail(
     with services.engine.connect() as connection:
         progress = run_progress(connection, 1)
         assert connection.scalar(sa.select(sa.func.count()).select_from(messages)) == 0
+        plan = load_plan(connection, 1)
+    assert plan is not None
+    assert plan.proposal.codes_sent_by == "folder crm", "the approver sees who sends the codes"
     assert progress.planned == 6
     assert progress.to_send == 0
     assert outbox(services) == []

@@ -181,6 +181,7 @@ def _proposal(
         facts=subject.facts,
         strength=strength,
         languages=languages_on(subject, read.selection),
+        codes_sent_by="" if subject.makes_pool else revision.codes_sent_by,
     )
 
 

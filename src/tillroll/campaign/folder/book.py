@@ -41,6 +41,8 @@ from tillroll.campaign.folder.validate import validate
 from tillroll.campaign.frozen.revision import (
     ENVIRONMENT_MARK,
     LIVE,
+    MARKS,
+    SENDER_MARK,
     Revision,
     formats_of,
     segments_of,
@@ -50,7 +52,7 @@ from tillroll.campaign.frozen.revision import (
 from tillroll.campaign.frozen.sign_up import ConfirmationWords, SignUpTerms
 from tillroll.campaign.language.blocks import StoreHoldout
 from tillroll.campaign.language.calendar import Calendar
-from tillroll.campaign.language.crm import CrmRules
+from tillroll.campaign.language.crm import CrmRules, say_target
 from tillroll.campaign.language.guardrails import Guardrails
 from tillroll.campaign.language.models import Campaign
 from tillroll.campaign.language.notices import NoticeRules, ReportRules
@@ -144,12 +146,12 @@ def parse_book(
 
 def revision_of(name: str, files: Mapping[str, str]) -> Revision:
     """Rebuild a revision from recorded files; `FaultyFiles` if this version of Tillroll can't read them any more."""
-    texts = {path: text.encode() for path, text in files.items() if path != ENVIRONMENT_MARK}
+    texts = {path: text.encode() for path, text in files.items() if path not in MARKS}
     book = parse_book(texts, environment=files.get(ENVIRONMENT_MARK, LIVE), whole=False)
     if name not in book.revisions:
         lines = tuple(finding.render() for finding in book.findings)
         raise FaultyFiles(f"The recorded files of campaign {name!r} can't be read.", lines=lines)
-    return book.revisions[name]
+    return replace(book.revisions[name], files=files, digest=digest(files))
 
 
 def _read_campaigns(reader: FolderReader) -> dict[str, str]:
@@ -350,9 +352,12 @@ def _revision(reader: FolderReader, path: str, name: str) -> Revision | None:
         for folder in templates_of(campaign)
         for part in reader.templates.get(folder, ())
     ]
-    if any(reader.findings.get(file) for file in (*used, *templates, *reader.strays)):
+    told = [CRM] if campaign.codes.sent_by is not None else []
+    if any(reader.findings.get(file) for file in (*used, *templates, *told, *reader.strays)):
         return None
-    files = {file: _recorded(reader, file) for file in used}
+    files = {file: reader.recorded(file) for file in used}
+    if told and CRM in reader.models:
+        files[SENDER_MARK] = say_target(reader.models[CRM].target)
     if reader.environment in campaign.environments:
         files[ENVIRONMENT_MARK] = reader.environment
     segments = {key: reader.models[reader.segments[key]] for key in sorted(segments_of(campaign))}
@@ -371,12 +376,6 @@ def _revision(reader: FolderReader, path: str, name: str) -> Revision | None:
         store_holdout=reader.models.get(HOLDOUT),
         tiers=reader.models.get(TIERS) if TIERS in used else None,
     )
-
-
-def _recorded(reader: FolderReader, file: str) -> str:
-    """Return what a revision keeps of a file: its text, or the count and digest of a list."""
-    model = reader.models.get(file)
-    return model.recorded() if isinstance(model, CustomerList) else reader.files[file].decode("utf-8-sig")
 
 
 def _used_files(reader: FolderReader, path: str, campaign: Campaign) -> list[str]:

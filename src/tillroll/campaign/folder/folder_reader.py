@@ -34,7 +34,7 @@ from tillroll.campaign.language.privacy import ConsentRules, PrivacyRules
 from tillroll.campaign.language.translations import file_in, is_part, language_of
 from tillroll.campaign.segments.contradictions import check_segment
 from tillroll.campaign.segments.iso_codes import check_codes, language_fault
-from tillroll.campaign.segments.lists import read_list, recorded_list
+from tillroll.campaign.segments.lists import CustomerList, read_list, recorded_list
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.segments.tiers import TierRules
 from tillroll.campaign.text.clean import foreign_in_file
@@ -114,6 +114,11 @@ class FolderReader:
         """Record a fault of the file as a whole."""
         finding = Finding(file=file, line=1, column=1, key="", problem=problem, suggestion=suggestion)
         self.add(file, [finding])
+
+    def recorded(self, file: str) -> str:
+        """Return what a revision keeps of a file: its text, or the count and digest of a list."""
+        model = self.models.get(file)
+        return model.recorded() if isinstance(model, CustomerList) else self.files[file].decode("utf-8-sig")
 
 
 def folder_of(path: str) -> str:

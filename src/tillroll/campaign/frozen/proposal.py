@@ -64,6 +64,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "languages": {},
     "leaving": None,
     "power": "",
+    "codes_sent_by": "",
 }
 """Fields added after the first version, with their defaults. Defaults are omitted from the body, so that digests of older plans
 stay valid."""
@@ -113,6 +114,7 @@ class Proposal:
     )
     leaving: Leaving | None = None  # None: its e-mails leave as fast as they can
     power: str = ""  # which change its control group would show, as a sentence; empty: nobody is held back, or it can't be said
+    codes_sent_by: str = ""  # the program that is told of the codes and sends them; empty: none
 
     @property
     def code_count(self) -> int:

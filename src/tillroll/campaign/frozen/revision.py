@@ -20,6 +20,11 @@ from tillroll.campaign.segments.tiers import TierRules
 ENVIRONMENT_MARK = ".environment"
 """A key of `Revision.files`: the environment whose overrides apply, if the campaign has any."""
 
+SENDER_MARK = ".codes_sent_by"
+"""A key of `Revision.files`: the program that `rules/crm.yaml` tells of codes, if it sends those of the campaign."""
+MARKS: Mapping[str, str] = {ENVIRONMENT_MARK: "environment", SENDER_MARK: "who sends the codes"}
+"""The keys of `Revision.files` that are no files, with their names for people."""
+
 LIVE = "live"
 
 
@@ -39,6 +44,11 @@ class Revision:
     store_holdout: StoreHoldout | None = None  # None: nobody is held back from all campaigns
     tiers: TierRules | None = None  # None: it uses none
     lists: Mapping[str, CustomerList] = field(default_factory=dict)  # used by the segments; without members
+
+    @property
+    def codes_sent_by(self) -> str:
+        """The program that sends the codes, for people; empty: Tillroll does, or nobody."""
+        return self.files.get(SENDER_MARK, "")
 
     def as_run(self, *, step: int = 1, arm: str = "") -> Campaign:
         """Return the campaign for one step and one arm."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tillroll.campaign.frozen.revision import Revision
+from tillroll.campaign.frozen.revision import MARKS, Revision
 from tillroll.campaign.segments.lists import CustomerList, recorded_list
 from tillroll.campaign.segments.segment import Segment
 from tillroll.campaign.segments.sentence import say_segment
@@ -104,6 +104,9 @@ def _of_files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[R
     for path in sorted(before.keys() | after.keys()):
         was, now = before.get(path, ""), after.get(path, "")
         if was == now or path.endswith((".yaml", ".yml")):
+            continue
+        if path in MARKS:
+            yield RevisionDifference(where=MARKS[path], before=was, after=now)
             continue
         if path not in before or path not in after:
             yield RevisionDifference(

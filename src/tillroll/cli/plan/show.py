@@ -110,6 +110,8 @@ def what_rows(proposal: Proposal) -> dict[str, str]:
         rows[f"arm {arm.name}"] = f"{recipients}: {arm.offer}; {arm.template}: {arm.subject}"
     if proposal.template and not proposal.arms:
         rows["e-mail"] = f"{proposal.template}: {proposal.subject}"
+    if proposal.codes_sent_by:
+        rows["e-mail"] = f"none from Tillroll: {proposal.codes_sent_by} is told of the codes, and sends them"
     if proposal.languages:
         rows["languages"] = say_languages(proposal.languages)
     if proposal.power:
