@@ -112,3 +112,21 @@ codes: {pool: {size: 10, low_water: 4}}
     assert "Nobody yet: these codes are handed out later." in page
     assert "10" in page
     assert "€50.00" in page
+    assert "no e-mail to preview" not in page
+
+
+def test_a_run_whose_codes_another_program_sends_says_so(ledger: Engine, ana: FlaskClient) -> None:
+    files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
+    told = CAMPAIGN[: CAMPAIGN.index("message:")] + "codes: {sent_by: crm}\n"
+    files |= {"campaigns/hello.yaml": told.encode(), "rules/crm.yaml": b"klaviyo: true\n"}
+    _, run_id = planned(ledger, book=parse_book(files))
+    page = ana.get(f"{SHOP}/runs/{run_id}").text
+    assert "Tillroll sends none: Klaviyo is told of each recipient's code, and sends it." in page
+    assert "Preview their e-mail" not in page
+    assert "no e-mail to preview" not in page
+    agreed(ledger, run_id)
+    minted(ledger, run_id, FakeClock())
+    page = ana.get(f"{SHOP}/runs/{run_id}").text
+    assert "Codes live" in page
+    assert "Messages sent" not in page
+    assert "All messages" not in page
