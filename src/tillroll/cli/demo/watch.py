@@ -33,7 +33,7 @@ _STEPS = {
     RunState.APPROVED: "approved",
     RunState.MINTING: "making codes",
     RunState.SENDING: "sending e-mails",
-    RunState.TRACKING: "sent; watching for orders",
+    RunState.TRACKING: "watching for orders",
 }
 
 

@@ -34,7 +34,7 @@ RUN_LABELS = {
     RunState.APPROVED: "Approved",
     RunState.MINTING: "Creating codes",
     RunState.SENDING: "Sending",
-    RunState.TRACKING: "Sent, tracking orders",
+    RunState.TRACKING: "Tracking orders",
     RunState.DONE: "Done",
     RunState.REJECTED: "Rejected",
     RunState.REFUSED: "Refused by a guardrail",
