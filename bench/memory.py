@@ -67,6 +67,7 @@ def _sent(size: int) -> float:
     with ledger_url("SQLite") as url, tempfile.TemporaryDirectory(prefix="tillroll-bench-") as folder:
         _child("audience", url, str(size))
         _child("reserve", url)
+        _child("all_live", url)
         return _child("send", url, folder)
 
 
@@ -115,9 +116,14 @@ def _mint(url: str, base_url: str, store_id: str, token: str) -> None:
     engine.dispose()
 
 
-def _send(url: str, folder: str) -> None:
+def _all_live(url: str) -> None:
     engine = open_engine(url)
     all_live(engine, 1)
+    engine.dispose()
+
+
+def _send(url: str, folder: str) -> None:
+    engine = open_engine(url)
     context = context_of(engine, Path(folder))
     while run_row(engine, 1).state == RunState.SENDING:
         send_slice(context, run_id=1, until=context.clock.now() + timedelta(seconds=5))
@@ -130,6 +136,7 @@ def main() -> None:
         "audience": _make_audience,
         "reserve": _reserve,
         "mint": _mint,
+        "all_live": _all_live,
         "send": _send,
     }
     works[sys.argv[1]](*sys.argv[2:])
