@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from tests.crm.coded import LAST_DAY, CodedShop
 from tests.crm.services import FakeKlaviyo, serving
+from tests.shop import NOW
 from tillroll.campaign.states import CodeState
+from tillroll.ledger.crm.replay import begin_anew
+from tillroll.ledger.engine import writing
+from tillroll.ledger.tables import codes, crm_events
 
 
 @pytest.fixture
@@ -59,6 +64,24 @@ def test_what_is_older_than_the_feed_starts_no_flow(shop: CodedShop, klaviyo: Fa
         ("NEW", False),
     ]
     assert klaviyo.shown(shop.email(1))["code"] == "OLD", "a campaign of Klaviyo can show it"
+
+
+def test_a_restored_ledger_starts_no_flow_a_second_time(shop: CodedShop, klaviyo: FakeKlaviyo) -> None:
+    shop.turn(klaviyo)
+    shop.give(1, "AAA")
+    shop.turn(klaviyo)
+    with writing(shop.ledger) as connection:  # an older backup knows neither the code nor what was told
+        connection.execute(sa.delete(crm_events))
+        connection.execute(sa.delete(codes))
+    shop.give(1, "AAA")
+    shop.turn(klaviyo)
+    assert set(shop.states()) == {"sent"}
+    assert klaviyo.metrics(shop.email(1)) == ["Tillroll code issued"]
+    assert klaviyo.repeats == 1
+    with writing(shop.ledger) as connection:
+        begin_anew(connection, shop.store_id, NOW)
+    shop.settle(klaviyo)
+    assert [event["backfill"] for event in klaviyo.events] == [False, True], "told anew, as history"
 
 
 def test_a_code_made_ahead_is_issued_once_it_works(shop: CodedShop, klaviyo: FakeKlaviyo) -> None:

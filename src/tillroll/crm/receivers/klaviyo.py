@@ -37,6 +37,7 @@ CODE, CAMPAIGN, UNTIL = "tillroll_code", "tillroll_campaign", "tillroll_code_unt
 _KIND = "application/vnd.api+json"
 _ABOUT_KEY = "Set KLAVIYO_KEY to a private API key of the account with the scopes events:write, profiles:read and profiles:write"
 _ISSUED = "code.issued"
+_STARTS_FLOW = "Tillroll code issued"
 
 
 class KlaviyoEvents:
@@ -101,6 +102,13 @@ def metric_of(told: Json) -> str:
     return f"Tillroll {kind.replace('.', ' ').replace('_', ' ')}"
 
 
+def _unique_id(event: ComposedEvent, told: Json) -> str:
+    """Return what Klaviyo knows an event again by. A code starts a flow once, also if a restored ledger tells it anew."""
+    if metric_of(told) != _STARTS_FLOW or event.is_history:
+        return event.key
+    return f"{told['store']}-issued-{told['data']['code']}"
+
+
 def _event(event: ComposedEvent, told: Json, code: CurrentCode | None, zone: str) -> Json:
     data = told["data"]
     about = {name: data[name] for name in ("code", "campaign", "order") if data.get(name)}
@@ -114,7 +122,7 @@ def _event(event: ComposedEvent, told: Json, code: CurrentCode | None, zone: str
         },
         "properties": {**about, **times, "store": told["store"]},
         "time": told["told_at"],
-        "unique_id": event.key,
+        "unique_id": _unique_id(event, told),
         **({"backfill": True} if event.is_history else {}),
     }
 
