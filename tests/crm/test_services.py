@@ -178,10 +178,8 @@ def test_whatever_the_service_does_each_customer_sees_the_right_code(
         assert len(ids) == len(set(ids)) == len(shop.states()), "each once, and none is lost"
         assert service.repeats > 0
         for customer in shop.people():
-            mine_told = [
-                event["unique_id"] for event in service.events if event["email"] == shop.email(customer)
-            ]
-            sequences = [int(each.split("-")[1]) for each in mine_told]
+            mine_told = [event for event in service.events if event["email"] == shop.email(customer)]
+            sequences = [event["properties"]["sequence"] for event in mine_told]
             assert sequences == sorted(sequences)
 
 

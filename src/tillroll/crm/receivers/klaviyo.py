@@ -120,7 +120,7 @@ def _event(event: ComposedEvent, told: Json, code: CurrentCode | None, zone: str
         "profile": {
             "data": {"type": "profile", "attributes": _profile(told["customer"]["email"], code, zone)}
         },
-        "properties": {**about, **times, "store": told["store"]},
+        "properties": {**about, **times, "store": told["store"], "sequence": told["sequence"]},
         "time": told["told_at"],
         "unique_id": _unique_id(event, told),
         **({"backfill": True} if event.is_history else {}),
