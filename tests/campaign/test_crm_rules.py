@@ -101,6 +101,7 @@ FILES = {
             "leave out shared:",
         ),
         ("klaviyo: true\n", {"crm}": "crm}\nmessage: {template: x, subject: y}"}, "would send the codes too"),
+        ("klaviyo: true\n", {"crm}": "crm}\nannounce: true"}, "Tillroll sends none; leave it out"),
         ("klaviyo: true\n", {"offer: {kind: percent, value: 10, valid: {for: 60d}}\n": ""}, "needs an offer"),
     ],
 )

@@ -232,6 +232,10 @@ def _check_sender(campaign: Campaign) -> None:
     for key in ("message", "steps"):
         if getattr(campaign, key):
             raise KeyFault(key, f"{key}: would send the codes too; leave it out, or leave out sent_by:")
+    if campaign.announce:
+        raise KeyFault(
+            "announce", "announce: is about e-mails, and with sent_by: Tillroll sends none; leave it out"
+        )
     for key in ("shared", "pool"):
         if getattr(campaign.codes, key) is not None:
             raise KeyFault("codes", f"sent_by: needs a code for each recipient; leave out {key}:")
