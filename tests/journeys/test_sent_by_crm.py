@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.journeys.path import agree, go_on, outbox, start, state
 from tests.journeys.steps import NO_LIMITS, see_orders
-from tests.shop import sample_files
+from tests.shop import run_row, sample_files
 from tests.store import buy
 from tillroll.campaign import Book, parse_book
 from tillroll.campaign.language.crm import CrmKind, CrmRules
@@ -17,6 +17,7 @@ from tillroll.campaign.states import RunState
 from tillroll.ledger.queries.plans import load_plan
 from tillroll.ledger.tables import messages
 from tillroll.loop.advance import StoreWorker
+from tillroll.plan.record.revisions import record_book
 from tillroll.sandbox.serve import Sandbox
 from tillroll.track.results.progress import run_progress
 from tillroll.wiring import Services
@@ -31,11 +32,11 @@ codes: {prefix: NEWS, sent_by: crm}
 """
 
 
-def book() -> Book:
+def book(rules: str = "folder: crm\nwhat: [codes]\n") -> Book:
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files |= {
         "campaigns/news.yaml": CAMPAIGN.encode(),
-        "rules/crm.yaml": b"folder: crm\nwhat: [codes]\n",
+        "rules/crm.yaml": rules.encode(),
         "rules/guardrails.yaml": NO_LIMITS.encode(),
     }
     made = parse_book(files)
@@ -69,3 +70,18 @@ def test_codes_are_made_told_and_tracked_without_an_e_mail(
     sold = buy(sandbox, email=first["customer"]["email"], coupon=first["data"]["code"])
     see_orders(worker, sold["orderId"])
     go_on(worker, until=lambda: told(services)[-1]["type"] == "code.used")
+
+
+def test_an_approval_is_void_once_another_program_would_send_the_codes(
+    worker: StoreWorker, services: Services
+) -> None:
+    run_id = start(worker, "news", book=book())
+    agree(services, run_id)
+    now = services.clock.now()
+    record_book(services.engine, store_id=1, book=book("klaviyo: true\n"), now=now)
+    go_on(worker, until=lambda: state(services) is RunState.WAITING)
+    assert "who sends the codes: Klaviyo, was folder crm" in run_row(services.engine, run_id).reason
+    with services.engine.connect() as connection:
+        plan = load_plan(connection, run_id)
+    assert plan is not None
+    assert plan.proposal.codes_sent_by == "Klaviyo"
