@@ -164,9 +164,7 @@ def _proposal(
         code_bits=strength.bits if strength is not None else 0.0,
         template=message.template if message else "",
         subject=message.subject if message else "",
-        approvers=revision.guardrails.quorum(
-            own=campaign.approval.by, worst=exposure.worst_case, codes=codes
-        ),
+        approvers=_approvers(subject, exposure, codes),
         audience=_audience(subject, read.selection, read.digest),
         exposure=exposure,
         calls=calls_for(codes),
@@ -181,8 +179,14 @@ def _proposal(
         facts=subject.facts,
         strength=strength,
         languages=languages_on(subject, read.selection),
-        codes_sent_by="" if subject.makes_pool else revision.codes_sent_by,
+        codes_sent_by=revision.codes_sent_by,
     )
+
+
+def _approvers(subject: Subject, exposure: Exposure, codes: int) -> int:
+    """Return how many people must approve."""
+    rails, own = subject.revision.guardrails, subject.campaign.approval.by
+    return rails.quorum(own=own, worst=exposure.worst_case, codes=codes)
 
 
 def _basket(subject: Subject, selection: Selection) -> Decimal | None:
