@@ -37,7 +37,7 @@ from tillroll.ledger.locks.rate_levels import Levels
 from tillroll.ledger.queries.stores import learned_facts
 from tillroll.ledger.records import Store
 from tillroll.ledger.sealing import Sealer
-from tillroll.mail_settings import MailAccount
+from tillroll.mail_settings import ADDRESS, MailAccount
 from tillroll.rendering.bulk.confirm import ConfirmLinks
 from tillroll.rendering.bulk.link import UnsubscribeLinks
 from tillroll.send.hold import Hold, list_holds
@@ -223,9 +223,7 @@ def open_transport(
             case _:
                 return open_service(chosen.via, chosen.url, clock, name=chosen.name)
     except Misconfigured as fault:
-        if not chosen.variable:
-            raise
-        raise Misconfigured(f"{chosen.variable}: {fault.message}", hint=fault.hint) from fault
+        raise Misconfigured(f"{chosen.variable or ADDRESS}: {fault.message}", hint=fault.hint) from fault
 
 
 def return_path(settings: Settings, keys: Sequence[str]) -> ReturnPath | None:

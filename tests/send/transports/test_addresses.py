@@ -39,49 +39,52 @@ def test_an_address_names_its_transport(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("postmark://", "MAIL_URL has no key of the mail service."),
-        ("postmark://TOKEN", "MAIL_URL has no key of the mail service."),
-        ("postmark://TO KEN@", "MAIL_URL has no key of the mail service."),
+        ("postmark://", "The address has no key of the mail service."),
+        ("postmark://TOKEN", "The address has no key of the mail service."),
+        ("postmark://TO KEN@", "The address has no key of the mail service."),
         (
             "postmark://TOKEN@?batch=501",
-            "The number of e-mails in one request (batch in MAIL_URL) isn't possible.",
+            "The number of e-mails in one request (batch in the address) isn't possible.",
         ),
         (
             "postmark://TOKEN@?batch=0",
-            "The number of e-mails in one request (batch in MAIL_URL) isn't possible.",
+            "The number of e-mails in one request (batch in the address) isn't possible.",
         ),
-        ("postmark://TOKEN@?stram=x", "MAIL_URL has an option that isn't understood: stram."),
+        ("postmark://TOKEN@?stram=x", "The address has an option that isn't understood: stram."),
         (
             "sendgrid://KEY@?batch=2",
-            "The number of e-mails in one request (batch in MAIL_URL) isn't possible.",
+            "The number of e-mails in one request (batch in the address) isn't possible.",
         ),
-        ("mailgun://KEY@", "MAIL_URL lacks the sending domain."),
-        ("ses://ACCESS@eu-central-1", "MAIL_URL has no secret beside the key of the mail service."),
-        ("ses://ACCESS:SECRET@", "MAIL_URL lacks the AWS region."),
-        ("ses://ACCESS:SECRET@frankfurt", "MAIL_URL names no AWS region."),
+        ("mailgun://KEY@", "The address lacks the sending domain."),
+        ("ses://ACCESS@eu-central-1", "The address has no secret beside the key of the mail service."),
+        ("ses://ACCESS:SECRET@", "The address lacks the AWS region."),
+        ("ses://ACCESS:SECRET@frankfurt", "The address names no AWS region."),
         (
             "resend://KEY@?api=http://api.example",
-            "MAIL_URL leads to an address that e-mails can't be posted to.",
+            "The address leads to a place that e-mails can't be posted to.",
         ),
         (
             "webhook+https://shop.example/in",
-            "The secret in MAIL_URL is missing, or has less than 16 characters.",
+            "The secret in the address is missing, or has less than 16 characters.",
         ),
-        (f"webhook+https://?secret={LONG}", "MAIL_URL names no host."),
-        (f"webhook+ftp://shop.example?secret={LONG}", "MAIL_URL is not a valid address."),
-        (f"webhook://shop.example?secret={LONG}", "MAIL_URL is not a valid address."),
+        (f"webhook+https://?secret={LONG}", "The address names no host."),
+        (f"webhook+ftp://shop.example?secret={LONG}", "The address is not valid."),
+        (f"webhook://shop.example?secret={LONG}", "The address is not valid."),
         (
             f"webhook+http://shop.example/in?secret={LONG}",
-            "MAIL_URL leads to an address that e-mails can't be posted to.",
+            "The address leads to a place that e-mails can't be posted to.",
         ),
-        ("brevo+x://KEY@", "MAIL_URL is not a valid address."),
-        ("brevo:KEY", "MAIL_URL is not a valid address."),
+        ("brevo+x://KEY@", "The address is not valid."),
+        ("brevo:KEY", "The address is not valid."),
+        ("smtp://", "The address must begin with smtp:// or smtps:// and name a host."),
+        ("smtp://a.example:x", "The address is not valid."),
+        ("smtp://a.example?hello=KEY", "The address has an option that isn't understood."),
     ],
 )
 def test_a_wrong_address_is_told_in_one_sentence_without_its_key(url: str, sentence: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         open_transport(from_mapping({"MAIL_URL": url}), FakeClock())
-    assert refused.value.message == sentence
+    assert refused.value.message == f"MAIL_URL: {sentence}"
     assert refused.value.hint
     assert not any(
         word in f"{refused.value} {refused.value.hint}" for word in ("TO KEN", LONG, "KEY@?", "frankfurt")

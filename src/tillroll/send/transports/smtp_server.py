@@ -49,12 +49,12 @@ class SmtpServer:
             port = parts.port
         except ValueError as fault:
             raise Misconfigured(
-                "SMTP_URL is not a valid address.", hint="Write it like smtp://user:password@host:587"
+                "The address is not valid.", hint="Write it like smtp://user:password@host:587"
             ) from fault
         scheme, _, insecure = parts.scheme.partition("+")
         if scheme not in {"smtp", "smtps"} or insecure not in {"", "insecure"} or not parts.hostname:
             raise Misconfigured(
-                "SMTP_URL must begin with smtp:// or smtps:// and name a host.",
+                "The address must begin with smtp:// or smtps:// and name a host.",
                 hint="Write it like smtp://user:password@host:587",
             )
         tls = scheme == "smtps"
@@ -113,7 +113,7 @@ def _count(text: str, most: int) -> int:
 
 def _not_understood() -> Misconfigured:
     return Misconfigured(
-        "SMTP_URL has an option that isn't understood.",
+        "The address has an option that isn't understood.",
         hint=(
             "There are: ?helo=shop.example (the name that the server is greeted by),"
             f" connections=4 (at once, at most {MOST_CONNECTIONS}), per_connection=100 (e-mails), rate=600/m"

@@ -64,7 +64,7 @@ class ServiceAddress:
         """Return the key. Raises `Misconfigured` if there is none that a header can carry."""
         if not _KEY.fullmatch(self.key):
             raise Misconfigured(
-                "MAIL_URL has no key of the mail service.", hint=f"Write it like {self.example}"
+                "The address has no key of the mail service.", hint=f"Write it like {self.example}"
             )
         return self.key
 
@@ -72,7 +72,7 @@ class ServiceAddress:
         """Return the second part of the key. Raises `Misconfigured` if there is none."""
         if not _KEY.fullmatch(self.secret):
             raise Misconfigured(
-                "MAIL_URL has no secret beside the key of the mail service.",
+                "The address has no secret beside the key of the mail service.",
                 hint=f"Write it like {self.example}",
             )
         return self.secret
@@ -80,7 +80,7 @@ class ServiceAddress:
     def needed_host(self, what: str) -> str:
         """Return what follows the @. Raises `Misconfigured` if it is missing; `what` says what it would be."""
         if not self.host or ":" in self.host:
-            raise Misconfigured(f"MAIL_URL lacks {what}.", hint=f"Write it like {self.example}")
+            raise Misconfigured(f"The address lacks {what}.", hint=f"Write it like {self.example}")
         return self.host.lower()
 
     def only(self, *names: str) -> None:
@@ -89,7 +89,7 @@ class ServiceAddress:
         unknown = sorted(set(self.options) - known)
         if unknown:
             raise Misconfigured(
-                f"MAIL_URL has an option that isn't understood: {unknown[0][:30]}.",
+                f"The address has an option that isn't understood: {unknown[0][:30]}.",
                 hint=f"A {self.via.value} address takes: {', '.join(sorted(known))}.",
             )
 
@@ -103,7 +103,7 @@ class ServiceAddress:
         if raw.isascii() and raw.isdigit() and len(raw) < 6 and 1 <= int(raw) <= most:
             return int(raw)
         raise Misconfigured(
-            "The number of e-mails in one request (batch in MAIL_URL) isn't possible.",
+            "The number of e-mails in one request (batch in the address) isn't possible.",
             hint=f"With {self.via.value} it is a whole number from 1 to {most}.",
         )
 
@@ -113,7 +113,7 @@ class ServiceAddress:
         if raw in {str(number) for number in range(1, _MOST_CONNECTIONS + 1)}:
             return int(raw)
         raise Misconfigured(
-            "The number of requests at once (connections in MAIL_URL) isn't possible.",
+            "The number of requests at once (connections in the address) isn't possible.",
             hint=f"It is a whole number from 1 to {_MOST_CONNECTIONS}.",
         )
 
@@ -124,10 +124,10 @@ class ServiceAddress:
             return HttpSession(place, hosts=AllowedHosts.of([place]), headers=headers)
         except Misconfigured as fault:
             raise Misconfigured(
-                "MAIL_URL leads to an address that e-mails can't be posted to.",
+                "The address leads to a place that e-mails can't be posted to.",
                 hint="It must be https:// with a host; http:// is for this machine only.",
             ) from fault
 
 
 def _unlike(example: str) -> Misconfigured:
-    return Misconfigured("MAIL_URL is not a valid address.", hint=f"Write it like {example}")
+    return Misconfigured("The address is not valid.", hint=f"Write it like {example}")

@@ -47,7 +47,7 @@ def open_service(via: Via, url: str, clock: Clock, *, name: str = "", seconds: f
     kind = SERVICES[via]
     address = ServiceAddress.from_url(url, via, example=kind.example)
     if address.scheme not in ({"webhook+https", "webhook+http"} if via is Via.WEBHOOK else {via.value}):
-        raise Misconfigured("MAIL_URL is not a valid address.", hint=f"Write it like {kind.example}")
+        raise Misconfigured("The address is not valid.", hint=f"Write it like {kind.example}")
     api, session = kind.of(address)
     return MailService(
         api,

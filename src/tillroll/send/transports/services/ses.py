@@ -64,7 +64,7 @@ class SesApi:
         address.only("configuration_set")
         region = address.needed_host("the AWS region")
         if not _REGION.fullmatch(region):
-            raise Misconfigured("MAIL_URL names no AWS region.", hint=f"Write it like {address.example}")
+            raise Misconfigured("The address names no AWS region.", hint=f"Write it like {address.example}")
         base = f"https://email.{region}.amazonaws.com"
         key = AwsKey(
             access=address.needed_key(), secret=address.needed_secret(), region=region, service="ses"

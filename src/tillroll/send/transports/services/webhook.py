@@ -53,11 +53,11 @@ class WebhookApi:
         secret = address.options.get("secret", "")
         if len(secret) < _SHORTEST_SECRET:
             raise Misconfigured(
-                f"The secret in MAIL_URL is missing, or has less than {_SHORTEST_SECRET} characters.",
+                f"The secret in the address is missing, or has less than {_SHORTEST_SECRET} characters.",
                 hint=f"Write it like {address.example}",
             )
         if not address.host:
-            raise Misconfigured("MAIL_URL names no host.", hint=f"Write it like {address.example}")
+            raise Misconfigured("The address names no host.", hint=f"Write it like {address.example}")
         scheme = address.scheme.partition("+")[2]
         return cls(secret), address.session(f"{scheme}://{address.host}{address.path}", {})
 
