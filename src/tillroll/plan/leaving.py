@@ -79,3 +79,30 @@ def leaving_verdicts(
             text=text,
         ),
     )
+
+
+def told_verdicts(subject: Subject, now: datetime) -> tuple[Verdict, ...]:
+    """Check that codes which another program sends work when it is told of them: it is told as soon as they are in the store."""
+    program = subject.revision.codes_sent_by
+    if not program or subject.makes_pool:
+        return ()
+    zone, begins = zone_of(subject.store.timezone), max(now, subject.slot_at)
+    starts = [
+        validity(offer.valid, zone, begins)[0] for offer in subject.offers.values() if offer is not None
+    ]
+    start = max(starts, default=begins)
+    if start <= begins:
+        return ()
+    text = (
+        f"the codes only work from {say_moment(start, zone)}, but {program} is told of them when they are made, and would send "
+        "them before. Begin the campaign then (when: {at: …}), or leave out valid.from"
+    )
+    return (
+        Verdict(
+            rule="told_early",
+            level=VerdictLevel.REFUSE,
+            measured=say_moment(start, zone),
+            limit=f"until {say_moment(begins, zone)}",
+            text=text,
+        ),
+    )

@@ -30,7 +30,7 @@ from tillroll.plan.goods.catalog import find_goods
 from tillroll.plan.goods.margin import below_margin
 from tillroll.plan.goods.stock import stock_verdicts
 from tillroll.plan.history import figures_by_arm
-from tillroll.plan.leaving import leaving_on, leaving_verdicts
+from tillroll.plan.leaving import leaving_on, leaving_verdicts, told_verdicts
 from tillroll.plan.offered import (
     arms_on,
     example_code,
@@ -92,7 +92,7 @@ def propose(
     crossings = read.overlaps.counted(next(iter(subject.offers.values())), goods.shown)
     verdicts += _again_verdicts(subject, read, crossings)
     leaving = leaving_on(engine, subject, selection, transport=transport, now=now)
-    verdicts += leaving_verdicts(subject, leaving, selection.count, now)
+    verdicts += leaving_verdicts(subject, leaving, selection.count, now) + told_verdicts(subject, now)
     verdicts += guardrail_verdicts.link_verdicts(has_links=has_links or not _sends(subject))
     verdicts += _complaint_verdicts(engine, subject, now)
     proposal = _proposal(
@@ -120,7 +120,13 @@ def _again_verdicts(
 ) -> tuple[Verdict, ...]:
     """Check who has a code of the campaign already, would get another one soon, or couldn't use it."""
     rails, name = subject.revision.guardrails, subject.revision.name
-    again = guardrail_verdicts.again_verdicts(crossings, rails, campaign=name, count=read.selection.count)
+    again = guardrail_verdicts.again_verdicts(
+        crossings,
+        rails,
+        campaign=name,
+        count=read.selection.count,
+        sent_by=subject.revision.codes_sent_by,
+    )
     refused = guardrail_verdicts.refused_code_verdicts(
         subject.offers, read.selection.buyers, read.selection.newcomers, of_one=subject.only is not None
     )
@@ -333,6 +339,7 @@ def _repeat_verdicts(subject: Subject, read: ReadAudience) -> tuple[Verdict, ...
         campaign=revision.name,
         count=read.selection.count,
         zone=revision.campaign.when.zone(subject.store.timezone),
+        sent_by=revision.codes_sent_by,
     )
 
 

@@ -25,6 +25,7 @@ from tillroll.campaign.text.money import smallest_unit
 from tillroll.campaign.timing.schedule import slots
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.given import works_until
+from tillroll.ledger.queries.pools import POOL
 from tillroll.ledger.queries.predicates import was_used
 from tillroll.ledger.tables import codes, messages, plans, recipients, runs
 from tillroll.ledger.tables.types import UtcDateTime
@@ -167,27 +168,40 @@ class OverlapCounter:
 
 def _holders(subject: Subject, people: list[int]) -> sa.Select[Any]:
     """Select those of these people who hold another unused code that is still valid when this run begins."""
+    of_e_mails = _unused(subject, people).join(messages, messages.c.recipient_id == recipients.c.id)
+    of_e_mails = of_e_mails.join(codes, codes.c.id == messages.c.code_id).join(
+        runs, runs.c.id == codes.c.run_id
+    )
+    of_e_mails = of_e_mails.where(messages.c.kind == "offer", messages.c.state.in_(_REACHED))
+    holders = sa.union_all(of_e_mails, _told(subject, people)).subquery()
+    people_count = sa.func.count(sa.distinct(holders.c.customer_id)).label("people")
+    query = sa.select(holders.c.campaign, people_count, sa.func.max(holders.c.run_id).label("run_id"))
+    return query.group_by(holders.c.campaign)
+
+
+def _told(subject: Subject, people: list[int]) -> sa.Select[Any]:
+    """Select the holders of codes that another program sends: their run is past its e-mails, and there was none."""
+    has_message = sa.exists().where(messages.c.recipient_id == recipients.c.id, messages.c.kind == "offer")
+    query = _unused(subject, people).join(codes, codes.c.recipient_id == recipients.c.id)
+    return query.join(runs, runs.c.id == codes.c.run_id).where(
+        runs.c.state.in_((RunState.TRACKING, RunState.DONE)), runs.c.kind != POOL, ~has_message
+    )
+
+
+def _unused(subject: Subject, people: list[int]) -> sa.Select[Any]:
+    """Select recipients among these people whose code works when this run begins; `codes` and `runs` are to be joined."""
     used = sa.and_(codes.c.recipient_id.is_not(None), was_used())
-    holders = (
+    return (
         sa.select(runs.c.campaign, recipients.c.customer_id, runs.c.id.label("run_id"))
         .select_from(recipients)
-        .join(messages, messages.c.recipient_id == recipients.c.id)
-        .join(codes, codes.c.id == messages.c.code_id)
-        .join(runs, runs.c.id == codes.c.run_id)
         .where(
             recipients.c.customer_id.in_(people),
             others_than(subject),
-            messages.c.kind == "offer",
-            messages.c.state.in_(_REACHED),
             codes.c.state == CodeState.LIVE,
             works_until() > subject.slot_at,
             ~used,
         )
-        .subquery()
     )
-    people_count = sa.func.count(sa.distinct(holders.c.customer_id)).label("people")
-    query = sa.select(holders.c.campaign, people_count, sa.func.max(holders.c.run_id).label("run_id"))
-    return query.group_by(holders.c.campaign)
 
 
 def _coming(connection: Connection, subject: Subject, today: datetime) -> Iterator[tuple[Revision, datetime]]:

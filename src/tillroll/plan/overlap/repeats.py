@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.segments.after_sending import leaves_out_its_own
-from tillroll.campaign.states import MessageState
+from tillroll.campaign.states import CODE_IN_STORE, CodeState, MessageState
 from tillroll.campaign.text.money import smallest_unit
 from tillroll.campaign.timing.schedule import slots
 from tillroll.ledger.engine import reading, streaming
-from tillroll.ledger.tables import campaigns, messages, recipients, runs
+from tillroll.ledger.tables import campaigns, codes, messages, recipients, runs
 from tillroll.ledger.tables.types import UtcDateTime
 from tillroll.plan.audience.query import AudienceRequest
 from tillroll.plan.audience.reader import recipient_ids
@@ -22,6 +22,7 @@ from tillroll.plan.audience.subject import Subject
 from tillroll.plan.verdicts.again import Repeats
 
 _MAY_HAVE_LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.UNKNOWN)
+_CAME_INTO_THE_STORE = (*sorted(CODE_IN_STORE), CodeState.REVOKED, CodeState.CLEARED)
 _FARTHEST = timedelta(days=400)  # a later slot is no repetition
 
 
@@ -58,14 +59,20 @@ def count_repeats(engine: Engine, subject: Subject, audience: array[int], *, key
 def _got_before(
     connection: Connection, subject: Subject, audience: array[int]
 ) -> tuple[int, datetime | None]:
-    """Return how many of the audience were sent a code of this campaign, and when the last code of it left."""
+    """Return how many of the audience were sent a code of this campaign, and when the last code of it left.
+
+    If another program sends the codes, one counts from the moment when it was drawn: no e-mail of ours tells more.
+    """
     earlier = sa.select(runs.c.id).where(
         runs.c.store_id == subject.store.id,
         runs.c.campaign == subject.revision.name,
         runs.c.id != subject.run_id,
     )
+    run_ids = list(connection.scalars(earlier))
+    if subject.revision.codes_sent_by:
+        return _were_told(connection, run_ids, audience)
     sent = (
-        messages.c.run_id.in_(list(connection.scalars(earlier))),
+        messages.c.run_id.in_(run_ids),
         messages.c.state.in_(_MAY_HAVE_LEFT),
         messages.c.code_id.is_not(None),
     )
@@ -78,6 +85,29 @@ def _got_before(
         .distinct()
         .join(messages, messages.c.recipient_id == recipients.c.id)
         .where(*sent)
+        .order_by(recipients.c.customer_id)
+    )
+    with streaming(connection, people) as rows:
+        count = count_common(audience, rows.scalars())
+    return count, latest if count else None
+
+
+def _were_told(
+    connection: Connection, run_ids: list[int], audience: array[int]
+) -> tuple[int, datetime | None]:
+    """Return how many of the audience got a code of these runs that came into the store, and when the last one was drawn."""
+    given = (
+        codes.c.run_id.in_(run_ids),
+        codes.c.recipient_id.is_not(None),
+        codes.c.state.in_(_CAME_INTO_THE_STORE),
+    )
+    drawn_at = sa.func.max(codes.c.reserved_at, type_=UtcDateTime())
+    latest: datetime | None = connection.scalar(sa.select(drawn_at).where(*given))
+    people = (
+        sa.select(recipients.c.customer_id)
+        .distinct()
+        .join(codes, codes.c.recipient_id == recipients.c.id)
+        .where(*given)
         .order_by(recipients.c.customer_id)
     )
     with streaming(connection, people) as rows:
@@ -105,6 +135,8 @@ def _next_slot(connection: Connection, subject: Subject) -> datetime | None:
 def _leaves_out(subject: Subject, next_at: datetime) -> bool:
     who, segments = subject.revision.campaign.who, subject.revision.segments
     gap = next_at - subject.slot_at
+    if subject.revision.codes_sent_by:
+        return False  # `got_code` and `got_email` ask for e-mails of ours, and there are none
     return leaves_out_its_own(who, segments, campaign=subject.revision.name, gap=gap)
 
 

@@ -26,9 +26,12 @@ class Repeats:
 
 
 def again_verdicts(
-    crossings: Sequence[Overlap], guardrails: Guardrails, *, campaign: str, count: int
+    crossings: Sequence[Overlap], guardrails: Guardrails, *, campaign: str, count: int, sent_by: str = ""
 ) -> tuple[Verdict, ...]:
-    """Compare a plan for `count` people with those of them who hold an unused code of the same campaign."""
+    """Compare a plan for `count` people with those of them who hold an unused code of the same campaign.
+
+    `sent_by`: the program that sends the codes; empty: Tillroll does.
+    """
     holding = [
         each for each in crossings if each.campaign == campaign and each.standing is OverlapStage.HOLDS
     ]
@@ -36,13 +39,20 @@ def again_verdicts(
     if not people:
         return ()
     have = "holds" if people == 1 else "hold"
-    text = f"{people:,} of {count:,} {have} an unused code of {campaign} that still works; {_leave_out(campaign, _MONTH)}"
+    text = f"{people:,} of {count:,} {have} an unused code of {campaign} that still works; "
+    text += _leave_out(campaign, _MONTH, sent_by)
     level = VerdictLevel(guardrails.holds_code_already)
     return (Verdict(rule="holds_code_already", level=level, measured=str(people), limit="0", text=text),)
 
 
 def repeat_verdicts(
-    repeats: Repeats, guardrails: Guardrails, *, campaign: str, count: int, zone: ZoneInfo
+    repeats: Repeats,
+    guardrails: Guardrails,
+    *,
+    campaign: str,
+    count: int,
+    zone: ZoneInfo,
+    sent_by: str = "",
 ) -> tuple[Verdict, ...]:
     """Compare a plan for `count` people with those who got its campaign's code before, or would get one again."""
     clauses, longest = [], max(_MONTH, timedelta(days=repeats.gap.days + 1))
@@ -64,11 +74,13 @@ def repeat_verdicts(
             level=VerdictLevel(guardrails.repeats),
             measured=str(max(repeats.before, repeats.next_time)),
             limit="0",
-            text=f"{'; '.join(clauses)}; {_leave_out(campaign, longest)}",
+            text=f"{'; '.join(clauses)}; {_leave_out(campaign, longest, sent_by)}",
         ),
     )
 
 
-def _leave_out(campaign: str, within: timedelta) -> str:
+def _leave_out(campaign: str, within: timedelta, sent_by: str) -> str:
     """Return how to leave out those who got a code of the campaign."""
+    if sent_by:
+        return f"got_code: doesn't leave them out, since {sent_by} sends the codes"
     return f"to leave them out, exclude a segment with got_code: {{campaigns: [{campaign}], within: {within.days}d}}"
