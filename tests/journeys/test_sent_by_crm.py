@@ -15,10 +15,12 @@ from tillroll.campaign import Book, parse_book
 from tillroll.campaign.language.crm import CrmKind, CrmRules
 from tillroll.campaign.states import RunState
 from tillroll.ledger.queries.plans import load_plan
-from tillroll.ledger.tables import messages
+from tillroll.ledger.records import Run
+from tillroll.ledger.tables import messages, runs
 from tillroll.loop.advance import StoreWorker
 from tillroll.plan.record.revisions import record_book
 from tillroll.sandbox.serve import Sandbox
+from tillroll.track.results.arms import results_by_arm
 from tillroll.track.results.progress import run_progress
 from tillroll.wiring import Services
 
@@ -32,10 +34,16 @@ codes: {prefix: NEWS, sent_by: crm}
 """
 
 
-def book(rules: str = "folder: crm\nwhat: [codes]\n") -> Book:
+VARIANTS = """variants:
+  - {name: ten, weight: 1}
+  - {name: twenty, weight: 1, offer: {value: 20}}
+"""
+
+
+def book(rules: str = "folder: crm\nwhat: [codes]\n", more: str = "") -> Book:
     files = {path: text for path, text in sample_files().items() if not path.startswith("campaigns/")}
     files |= {
-        "campaigns/news.yaml": CAMPAIGN.encode(),
+        "campaigns/news.yaml": f"{CAMPAIGN}{more}".encode(),
         "rules/crm.yaml": rules.encode(),
         "rules/guardrails.yaml": NO_LIMITS.encode(),
     }
@@ -85,3 +93,13 @@ def test_an_approval_is_void_once_another_program_would_send_the_codes(
         plan = load_plan(connection, run_id)
     assert plan is not None
     assert plan.proposal.codes_sent_by == "Klaviyo"
+
+
+def test_variants_are_compared_by_their_codes(worker: StoreWorker, services: Services) -> None:
+    agree(services, start(worker, "news", book=book(more=VARIANTS)))
+    go_on(worker, until=lambda: state(services) is RunState.TRACKING)
+    with services.engine.connect() as connection:
+        run = Run.from_row(connection.execute(sa.select(runs)).one())
+        arms = results_by_arm(connection, run)
+    assert [arm.name for arm in arms] == ["ten", "twenty"]
+    assert sum(arm.recipients for arm in arms) == 6

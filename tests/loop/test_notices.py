@@ -18,10 +18,13 @@ from sqlalchemy.engine import Engine
 
 from tests.clocks import FakeClock
 from tests.loop.test_outage import account
+from tests.plan.test_sent_by import planned as plan_them
+from tests.plan.test_sent_by import shop as codes_for_klaviyo
 from tests.send.room import agreed, lines_of, minted, nowhere, planned
 from tests.send.test_trouble import Moody, served
 from tests.shop import ANA, EVE, PUBLIC_URL, run_row
 from tests.signed import assert_signed
+from tests.web.site import put_under_way
 from tillroll.approve.halt import halt
 from tillroll.campaign import parse_book
 from tillroll.campaign.brand.brand import Brand
@@ -192,6 +195,16 @@ def test_a_plan_that_expires_soon_is_told_once(desk: Desk, ledger: Engine) -> No
     desk.tell(hours=48)
     assert len(desk.told) == 2, "it is over"
     assert run_row(ledger, run_id).state is RunState.WAITING
+
+
+def test_the_notice_of_a_run_without_e_mails_says_who_sends_its_codes(desk: Desk, ledger: Engine) -> None:
+    store_id = codes_for_klaviyo(ledger, "for: 5d")
+    run_id, _ = plan_them(ledger, store_id)
+    put_under_way(ledger, run_id, RunState.TRACKING, live=4)
+    desk.tell()
+    assert desk.told == [(ANA.email, "the codes of “Welcome” were made")]
+    text = desk.text().replace("=\n", "")
+    assert "Tillroll sends no e-mail: Klaviyo is told of them" in " ".join(text.split())
 
 
 def test_that_a_run_was_done_and_one_is_halted_is_told_once(desk: Desk, ledger: Engine) -> None:

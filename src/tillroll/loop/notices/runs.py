@@ -175,15 +175,19 @@ def _done(
         for state in (MessageState.FAILED, MessageState.HELD, MessageState.UNKNOWN)
         if progress.messages.get(state)
     )
-    page = people.page(f"runs/{run.id}")
+    page, title, program = people.page(f"runs/{run.id}"), plan.proposal.title, plan.proposal.codes_sent_by
+    made = f"Run {run.id} of “{title}” has made {count_of(progress.codes_live, 'code')}"
     return Notice(
         kind=NoticeKind.DONE,
         topic=topic,
         run_id=run.id,
-        subject=f"{people.name}: “{plan.proposal.title}” was sent",
+        subject=f"{people.name}: the codes of “{title}” were made"
+        if program
+        else f"{people.name}: “{title}” was sent",
         paragraphs=(
-            f"Run {run.id} of “{plan.proposal.title}” has made {count_of(progress.codes_live, 'code')} and sent "
-            f"{count_of(progress.messages_sent, 'e-mail')}.",
+            f"{made}. Tillroll sends no e-mail: {program} is told of them, and sends them."
+            if program
+            else f"{made} and sent {count_of(progress.messages_sent, 'e-mail')}.",
             f"Not sent for certain: {others}. The run's page says why." if others else "",
             f"What its codes earn: {page}" if page else "",
         ),

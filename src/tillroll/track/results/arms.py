@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import MessageKind, MessageState
+from tillroll.campaign.states import CodeState, MessageKind, MessageState
 from tillroll.ledger.counting.read import messages_of_run, uses_of_run
 from tillroll.ledger.records import Run
+from tillroll.ledger.tables import code_counts, plans
+
+_NOT_IN_STORE = (CodeState.RESERVED, CodeState.POSTING, CodeState.CLASHED, CodeState.FAILED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +22,7 @@ class ArmResult:
     """The results of one arm up to now."""
 
     name: str
-    recipients: int  # for whom there is an e-mail
+    recipients: int  # for whom there is an e-mail; a code, if another program sends the codes
     sent: int
     redemptions: int  # orders that used a code of its recipients
     discount: Decimal
@@ -28,15 +33,33 @@ def results_by_arm(connection: Connection, run: Run) -> list[ArmResult]:
     """Return the results of the arms of a run, by name; empty when the campaign has no arms."""
     offers = [each for each in messages_of_run(connection, run.id) if each.kind == MessageKind.OFFER]
     used = {use.arm: use for use in uses_of_run(connection, run.id)}
+    people: Counter[str] = Counter()
+    sent: Counter[str] = Counter()
+    for each in offers:
+        people[each.arm] += each.count
+        sent[each.arm] += each.count if each.state is MessageState.SENT else 0
+    if not offers:
+        people = _told_by_arm(connection, run)
     zero = Decimal(0)
     return [
         ArmResult(
             name=arm,
-            recipients=sum(each.count for each in offers if each.arm == arm),
-            sent=sum(each.count for each in offers if each.arm == arm and each.state is MessageState.SENT),
+            recipients=people[arm],
+            sent=sent[arm],
             redemptions=used[arm].orders if arm in used else 0,
             discount=used[arm].discount if arm in used else zero,
             revenue=used[arm].revenue if arm in used else zero,
         )
-        for arm in sorted({each.arm for each in offers} - {""})
+        for arm in sorted(people.keys() - {""})
     ]
+
+
+def _told_by_arm(connection: Connection, run: Run) -> Counter[str]:
+    """Return how many codes of each arm came into the store, if another program sends them; else nothing."""
+    sent_by = sa.select(plans.c.body["codes_sent_by"].as_string()).where(plans.c.id == run.plan_id)
+    if not connection.scalar(sent_by):
+        return Counter()
+    came = (code_counts.c.run_id == run.id, code_counts.c.state.not_in(_NOT_IN_STORE))
+    query = sa.select(code_counts.c.arm, sa.func.sum(code_counts.c.n).label("n")).where(*came)
+    rows = connection.execute(query.group_by(code_counts.c.arm))
+    return Counter({row.arm: int(row.n) for row in rows if row.n})
