@@ -14,6 +14,7 @@ from tests.crm.services import FakeKlaviyo, FakeMailchimp
 from tests.ledger.test_crm_events import add_code, use
 from tests.shop import NOW, planned_run
 from tillroll.campaign.states import CodeState
+from tillroll.campaign.text.addresses import mailbox_of
 from tillroll.crm.receivers.account import CrmAccount
 from tillroll.crm.receivers.choose import CrmAccess
 from tillroll.crm.turn import tell_crm
@@ -22,7 +23,7 @@ from tillroll.ledger.crm.events import set_aside_events
 from tillroll.ledger.crm.feeds import PushState, load_push
 from tillroll.ledger.engine import reading, writing
 from tillroll.ledger.queries.stores import load_store
-from tillroll.ledger.tables import codes, crm_events, plans, recipients
+from tillroll.ledger.tables import codes, crm_events, customers, plans, recipients
 
 UNTIL = NOW + timedelta(days=30)
 LAST_DAY = "2026-12-23"
@@ -75,6 +76,16 @@ class CodedShop:
     def use(self, code_id: int, order_id: str) -> None:
         with writing(self.ledger) as connection:
             use(connection, (self.store_id, self.run_id), code_id, order_id)
+
+    def move(self, customer: int, email: str) -> None:
+        """Give a customer another address, which only their latest plan knows."""
+        with writing(self.ledger) as connection:
+            latest = sa.select(sa.func.max(recipients.c.id)).where(recipients.c.customer_id == customer)
+            of_latest = recipients.c.id == connection.scalar(latest)
+            connection.execute(sa.update(recipients).where(of_latest).values(email=email))
+            of_them = (customers.c.store_id == self.store_id, customers.c.customer_id == customer)
+            now = {"email": email, "mailbox": mailbox_of(email)}
+            connection.execute(sa.update(customers).where(*of_them).values(now))
 
     def rename(self, customer: int, email: str) -> None:
         with writing(self.ledger) as connection:

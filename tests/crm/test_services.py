@@ -102,6 +102,38 @@ def test_a_code_that_expires_is_shown_no_more(shop: CodedShop, service: Service)
     assert service.shown(shop.email(1)) == {}
 
 
+def test_an_address_that_was_left_shows_no_later_code(shop: CodedShop, service: Service) -> None:
+    old, moved_to = shop.give(1, "OLD"), "nina@elsewhere.example"
+    if isinstance(service, FakeMailchimp):
+        service.members[moved_to] = {}
+    shop.turn(service)
+    shop.plan_again()
+    shop.move(1, moved_to)
+    shop.give(1, "NEW")
+    shop.turn(service)
+    assert (service.shown(shop.email(1))["code"], service.shown(moved_to)["code"]) == ("OLD", "NEW")
+    shop.change(old, state=CodeState.REVOKED)
+    shop.turn(service)
+    assert service.shown(shop.email(1)) == {}, "somebody else may read it now"
+    assert service.shown(moved_to)["code"] == "NEW"
+
+
+def test_the_code_of_one_customer_stays_when_that_of_another_with_their_address_ends(
+    shop: CodedShop, service: Service
+) -> None:
+    shop.move(2, shop.email(1))
+    first, second = shop.give(1, "AAA"), shop.give(2, "BBB")
+    shop.turn(service)
+    assert service.shown(shop.email(1))["code"] == "BBB"
+    shop.change(second, state=CodeState.PAUSED)
+    shop.turn(service)
+    assert service.shown(shop.email(1))["code"] == "AAA"
+    shop.change(first, state=CodeState.REVOKED)
+    shop.change(second, state=CodeState.LIVE)
+    shop.turn(service)
+    assert service.shown(shop.email(1))["code"] == "BBB"
+
+
 def test_a_newer_code_stays_when_the_older_one_ends(shop: CodedShop, service: Service) -> None:
     old = shop.give(1, "OLD")
     shop.turn(service)

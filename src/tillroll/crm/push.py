@@ -140,11 +140,12 @@ def _claim(push: CrmPush, receiver: Receiver) -> EventBatch | None:
     )
 
 
-def _current(push: CrmPush, events: Sequence[CrmEvent]) -> dict[int, CurrentCode]:
-    """Return the codes that the customers of events have now: what a code was when its event was written may be over."""
+def _current(push: CrmPush, events: Sequence[CrmEvent]) -> dict[str, CurrentCode]:
+    """Return the codes that the addresses of events have now: what a code was when its event was written may be over."""
     people = {event.customer_id for event in events if event.customer_id is not None}
+    addresses = {event.email for event in events if event.email}
     with reading(push.engine) as connection:
-        return current_codes(connection, push.store.id, people, now=push.clock.now())
+        return current_codes(connection, push.store.id, addresses, customer_ids=people, now=push.clock.now())
 
 
 def _item(push: CrmPush, event: CrmEvent) -> FaultyItem:

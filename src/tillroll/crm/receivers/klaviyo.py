@@ -71,7 +71,7 @@ class KlaviyoEvents:
         customer = told["customer"] or {}
         if not customer.get("email"):
             return Told(status=200, verdict=refused("the customer has no e-mail address", for_good=True))
-        code = batch.current.get(customer["id"])
+        code = batch.code_of(customer["email"])
         body = {"data": {"type": "event", "attributes": _event(event, told, code, batch.zone)}}
         secrets = (customer["email"], told["data"].get("code") or "", code.code if code is not None else "")
         return self._calls.call("POST", "/api/events", now, body=body, secrets=secrets)

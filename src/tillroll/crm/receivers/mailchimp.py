@@ -84,7 +84,7 @@ class MailchimpFields:
         customer = told["customer"] or {}
         if not customer.get("email"):
             return Told(status=200, verdict=refused("the customer has no e-mail address", for_good=True))
-        return self._show(customer["email"], batch.current.get(customer["id"]), batch.zone, now)
+        return self._show(customer["email"], batch.code_of(customer["email"]), batch.zone, now)
 
     def _show(self, email: str, code: CurrentCode | None, zone: str, now: datetime) -> Told:
         """Show a member's code, or that they have none."""

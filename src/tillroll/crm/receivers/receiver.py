@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from tillroll.campaign.text.addresses import same_address
 from tillroll.crm.receivers.answers import ReceiverAnswer
 from tillroll.ledger.crm.current import CurrentCode
 from tillroll.ledger.crm.events import CrmEvent
@@ -41,10 +42,14 @@ class EventBatch:
     store: int  # its number in Ecwid
     number: int
     events: Sequence[ComposedEvent]  # in their order
-    current: Mapping[int, CurrentCode] = field(
+    current: Mapping[str, CurrentCode] = field(
         default_factory=dict
-    )  # by customer: the newest code that works now, for a receiver that shows it
+    )  # by `same_address`: the newest code that works now, for a receiver that shows it
     zone: str = "UTC"  # of the store
+
+    def code_of(self, email: str) -> CurrentCode | None:
+        """Return the code that an address has now."""
+        return self.current.get(same_address(email))
 
 
 class Receiver(Protocol):
