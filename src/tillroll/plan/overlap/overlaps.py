@@ -25,7 +25,6 @@ from tillroll.campaign.text.money import smallest_unit
 from tillroll.campaign.timing.schedule import slots
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.given import works_until
-from tillroll.ledger.queries.pools import POOL
 from tillroll.ledger.queries.predicates import was_used
 from tillroll.ledger.tables import codes, messages, plans, recipients, runs
 from tillroll.ledger.tables.types import UtcDateTime
@@ -63,6 +62,7 @@ class OverlapCounter:
     _piece: list[int] = field(default_factory=list)
     _everyone: array[int] = field(default_factory=lambda: array("q"))
     _reached: dict[tuple[str, OverlapStage], _Reached] = field(default_factory=dict)
+    _told: tuple[int, ...] | None = None  # runs whose codes another program sends; None: not read yet
     _due: list[tuple[Revision, datetime, int]] | None = None  # of upcoming runs; None: not counted yet
 
     def __post_init__(self) -> None:
@@ -98,7 +98,9 @@ class OverlapCounter:
                 self._add(contact.campaign, contact.standing, contact.run_id, 0)
             for (campaign, stage), customer_ids in people.items():
                 self._add(campaign, stage, 0, len(customer_ids))
-            for row in connection.execute(_holders(self.subject, self._piece)):
+            if self._told is None:
+                self._told = _runs_of_others(connection, self.subject)
+            for row in connection.execute(_holders(self.subject, self._piece, self._told)):
                 self._add(row.campaign, OverlapStage.HOLDS, row.run_id, row.people)
         self._piece = []
 
@@ -166,26 +168,33 @@ class OverlapCounter:
             )
 
 
-def _holders(subject: Subject, people: list[int]) -> sa.Select[Any]:
-    """Select those of these people who hold another unused code that is still valid when this run begins."""
+def _runs_of_others(connection: Connection, subject: Subject) -> tuple[int, ...]:
+    """Return the runs whose codes another program was told of."""
+    query = sa.select(runs.c.id).join(plans, plans.c.id == runs.c.plan_id)
+    told = (
+        others_than(subject),
+        runs.c.state.in_((RunState.TRACKING, RunState.DONE)),
+        plans.c.body["codes_sent_by"].as_string().is_not(None),
+    )
+    return tuple(connection.scalars(query.where(*told)))
+
+
+def _holders(subject: Subject, people: list[int], told: tuple[int, ...]) -> sa.Select[Any]:
+    """Select those of these people who hold another unused code that is still valid when this run begins.
+
+    `told`: the runs whose codes another program sends. Those of other runs count once an e-mail has shown them.
+    """
     of_e_mails = _unused(subject, people).join(messages, messages.c.recipient_id == recipients.c.id)
     of_e_mails = of_e_mails.join(codes, codes.c.id == messages.c.code_id).join(
         runs, runs.c.id == codes.c.run_id
     )
     of_e_mails = of_e_mails.where(messages.c.kind == "offer", messages.c.state.in_(_REACHED))
-    holders = sa.union_all(of_e_mails, _told(subject, people)).subquery()
+    of_others = _unused(subject, people).join(codes, codes.c.recipient_id == recipients.c.id)
+    of_others = of_others.join(runs, runs.c.id == codes.c.run_id).where(runs.c.id.in_(told))
+    holders = (sa.union_all(of_e_mails, of_others) if told else of_e_mails).subquery()
     people_count = sa.func.count(sa.distinct(holders.c.customer_id)).label("people")
     query = sa.select(holders.c.campaign, people_count, sa.func.max(holders.c.run_id).label("run_id"))
     return query.group_by(holders.c.campaign)
-
-
-def _told(subject: Subject, people: list[int]) -> sa.Select[Any]:
-    """Select the holders of codes that another program sends: their run is past its e-mails, and there was none."""
-    has_message = sa.exists().where(messages.c.recipient_id == recipients.c.id, messages.c.kind == "offer")
-    query = _unused(subject, people).join(codes, codes.c.recipient_id == recipients.c.id)
-    return query.join(runs, runs.c.id == codes.c.run_id).where(
-        runs.c.state.in_((RunState.TRACKING, RunState.DONE)), runs.c.kind != POOL, ~has_message
-    )
 
 
 def _unused(subject: Subject, people: list[int]) -> sa.Select[Any]:
