@@ -28,7 +28,8 @@ from tillroll.ledger.tables import messages
 from tillroll.loop.registration import note_transport
 from tillroll.loop.stages.sending import send_context
 from tillroll.send.context import SendContext
-from tillroll.send.hold import list_holds, resume
+from tillroll.send.hold import hold, list_holds, resume
+from tillroll.send.trouble import Trouble
 from tillroll.settings import from_mapping
 from tillroll.track.mail.intake import hook_path
 from tillroll.web.app import create_app
@@ -115,6 +116,19 @@ def test_trouble_of_one_store_s_server_holds_that_store_alone(ledger: Engine, tm
             note_transport(services)
     assert (usual.taken.total(), own.taken.total()) == (PEOPLE, PEOPLE)
     assert held(ledger) == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "variable"), [(Trouble.LOGIN, "MAIL_URL"), (Trouble.SENDER, "TILLROLL_MAIL_FROM")]
+)
+def test_a_held_account_says_which_variable_to_set(ledger: Engine, trouble: Trouble, variable: str) -> None:
+    for name in (USUAL, OWN):
+        hold(ledger, transport=name, trouble=trouble, answer="", now=NOW)
+    with reading(ledger) as connection:
+        said = {one.transport: one.sentence for one in list_holds(connection)}
+    assert f"{variable}_1004" in said[OWN].partition("(MAIL_URL_1004).")[2], "the usual account is in order"
+    assert variable in said[USUAL]
+    assert "1004" not in said[USUAL]
 
 
 def banners(services: Services) -> tuple[int, int]:

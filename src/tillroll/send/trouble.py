@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 
@@ -56,6 +57,8 @@ _TO_DO = {
     Trouble.ADDRESS: "Check the domain, region and options in MAIL_URL.",
     Trouble.ACCOUNT: "Read the mail service's notices to you, and settle it there.",
 }
+_OWN = re.compile(r"\(MAIL_URL_([0-9]+)\)$")  # at the end of the name of a store's own transport
+_VARIABLE = re.compile(r"\b(?:MAIL_URL|TILLROLL_MAIL_FROM)\b")
 _PROBES = {
     Trouble.LOGIN: RetryPolicy(first_pause=timedelta(minutes=2), longest_pause=timedelta(minutes=15)),
     Trouble.ACCOUNT: RetryPolicy(first_pause=timedelta(minutes=2), longest_pause=timedelta(minutes=15)),
@@ -70,9 +73,20 @@ def say_trouble(trouble: Trouble) -> str:
     return _SENTENCES[trouble]
 
 
-def say_what_to_do(trouble: Trouble) -> str:
-    """Return what a person can do about it."""
-    return _TO_DO[trouble]
+def say_trouble_of(trouble: Trouble, transport: str) -> str:
+    """Return what is wrong with a transport, as a sentence without its full stop. It names the variables of its own account."""
+    return _of_account(_SENTENCES[trouble], transport)
+
+
+def say_what_to_do(trouble: Trouble, transport: str = "") -> str:
+    """Return what a person can do about it. It names the variables of the transport's own account."""
+    return _of_account(_TO_DO[trouble], transport)
+
+
+def _of_account(text: str, transport: str) -> str:
+    """Return a text with the variables of one store, if the transport is that store's alone: the others' are in order."""
+    own = _OWN.search(transport)
+    return _VARIABLE.sub(lambda found: f"{found[0]}_{own[1]}", text) if own is not None else text
 
 
 def say_nothing_leaves() -> str:
