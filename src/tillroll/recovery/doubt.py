@@ -15,7 +15,7 @@ from tillroll.ledger.database_identity import identity_of
 from tillroll.ledger.engine import reading
 from tillroll.ledger.queries.runs import runs_in
 from tillroll.ledger.records import Run, Store
-from tillroll.ledger.tables import codes, messages, recipients, runs
+from tillroll.ledger.tables import codes, messages, plans, recipients, runs
 from tillroll.recovery.decide import BegunRun, FenceVerdict, StoreRecord, judge_ledger
 from tillroll.recovery.fence import load_fence, refusal
 from tillroll.recovery.fence_place import read_record
@@ -80,7 +80,9 @@ def _count_undone(connection: Connection, store_id: int) -> tuple[int, int]:
     without_message = (
         sa.select(sa.func.count())
         .select_from(recipients.join(runs, runs.c.plan_id == recipients.c.plan_id))
+        .join(plans, plans.c.id == runs.c.plan_id)
         .where(runs.c.store_id == store_id, runs.c.state.in_(begun), ~has_message)
+        .where(plans.c.body["codes_sent_by"].as_string().is_(None))  # another program sends the others
     )
     ready = sa.select(sa.func.count()).where(
         messages.c.store_id == store_id, messages.c.state.in_((MessageState.READY, MessageState.SENDING))
