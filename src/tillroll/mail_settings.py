@@ -62,6 +62,8 @@ def read_accounts_of_stores(
 def _stores(names: Mapping[str, str], faults: list[str]) -> Iterator[int]:
     for name in sorted(names):
         found = _OF_ONE_STORE.fullmatch(name)
+        if name.startswith(f"{OLD_ADDRESS}_") and names[name].strip():
+            faults.append(f"{name} isn't read: call it {ADDRESS}{name.removeprefix(OLD_ADDRESS)}")
         if found is None or not names[name].strip():
             continue
         if _STORE.fullmatch(found[1]):

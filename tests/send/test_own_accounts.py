@@ -201,6 +201,7 @@ def test_a_store_without_variables_of_its_own_has_the_installation_s() -> None:
         ({"MAIL_URL_0": "outbox:"}, "MAIL_URL_0 is for no store"),
         ({"MAIL_URL_": "outbox:"}, "MAIL_URL_ is for no store"),
         ({"MAIL_HOOK_KEY_٣": "x"}, "MAIL_HOOK_KEY_٣ is for no store"),
+        ({"SMTP_URL_1003": "smtp://a.example"}, "SMTP_URL_1003 isn't read: call it MAIL_URL_1003"),
         ({"MAIL_URL_1003": "pigeon:"}, "MAIL_URL_1003 names no way to send e-mails"),
         ({"TILLROLL_MAIL_FROM_1003": "Shop"}, "TILLROLL_MAIL_FROM_1003 is 'Shop'; write it like"),
     ],
