@@ -86,7 +86,8 @@ def _check_limits(context: MintContext, minting: RunMinting) -> None:
             continue  # somebody deleted it: that is drift
         limits = (set(coupon.products), set(coupon.categories))
         if limits != (set(requested.products), set(requested.categories)):
+            so = ", so no e-mails are sent" if minting.sends else ""
             raise Refused(
-                "The store limited the coupons to other goods than approved, so no e-mails are sent.",
+                f"The store limited the coupons to other goods than approved{so}.",
                 hint="Halt the run and check that the store still has the products and categories of the offer.",
             )
