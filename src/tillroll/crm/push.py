@@ -18,7 +18,7 @@ from tillroll.campaign.states import ItemKind, Stage
 from tillroll.clock import Clock
 from tillroll.crm.compose import compose
 from tillroll.crm.receivers.receiver import ComposedEvent, EventBatch, Receiver
-from tillroll.crm.settle import release_for_target, settle_batch
+from tillroll.crm.settle import settle_batch
 from tillroll.ledger.crm.current import CurrentCode, current_codes
 from tillroll.ledger.crm.events import (
     CrmEvent,
@@ -59,14 +59,6 @@ class CrmPush:
 
 def push_slice(push: CrmPush, receiver: Receiver) -> datetime | None:
     """Push what waits, until the slice ends. Return when to go on, or None when nothing waits."""
-    now = push.clock.now()
-    with reading(push.engine) as connection:
-        state = load_push(connection, push.store.id)
-    if state.target != push.rules.target:
-        with writing(push.engine) as connection:
-            release_for_target(connection, push.store.id, push.rules.target)
-    elif state.not_before is not None and state.not_before > now:
-        return state.not_before
     while True:
         more = _gather(push)
         batch = _claim(push, receiver)

@@ -52,6 +52,8 @@ def tell_crm(
         if not held:
             return None  # a command pushes right now
         push = CrmPush(engine=engine, store=store, rules=rules, clock=clock, finished=finished)
+        if (rest_until := _rest(push)) is not None:
+            return rest_until
         try:
             receiver = open_receiver(rules, access)
         except Misconfigured as fault:
@@ -90,16 +92,20 @@ def follow_rules(engine: Engine, store_id: int, rules: CrmRules | None, *, now: 
             remove_orphans(connection, store_id, wanted, most=_ORPHANS)
 
 
-def _hold(push: CrmPush, fault: Misconfigured) -> datetime | None:
-    """Note that the receiver can't be called as things are."""
-    now = push.clock.now()
+def _rest(push: CrmPush) -> datetime | None:
+    """Return until when the push rests; None if it goes on, as it does at once if the rules name another receiver than before."""
     with reading(push.engine) as connection:
         state = load_push(connection, push.store.id)
-    is_other = state.target != push.rules.target
-    if not is_other and state.not_before is not None and state.not_before > now:
-        return state.not_before
-    with writing(push.engine) as connection:
-        if is_other:
+    if state.target != push.rules.target:
+        with writing(push.engine) as connection:
             release_for_target(connection, push.store.id, push.rules.target)
-            state = load_push(connection, push.store.id)
-        return hold_push(connection, state, f"{fault.message} {fault.hint}".strip(), None, now).rest_until
+        return None
+    return state.not_before if state.not_before is not None and state.not_before > push.clock.now() else None
+
+
+def _hold(push: CrmPush, fault: Misconfigured) -> datetime | None:
+    """Note that the receiver can't be called as things are."""
+    with writing(push.engine) as connection:
+        state = load_push(connection, push.store.id)
+        reason = f"{fault.message} {fault.hint}".strip()
+        return hold_push(connection, state, reason, None, push.clock.now()).rest_until
