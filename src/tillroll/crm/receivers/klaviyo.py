@@ -6,7 +6,6 @@ about a single event.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -17,17 +16,14 @@ from tillroll.crm.receivers.answers import ReceiverAnswer
 from tillroll.crm.receivers.receiver import ComposedEvent, EventBatch
 from tillroll.crm.receivers.service_calls import (
     MOST,
-    TAKEN,
+    Json,
     ServiceCalls,
     Told,
     open_session,
-    refused,
     tell_each,
 )
 from tillroll.ledger.crm.current import CurrentCode
 from tillroll.rendering.last_moment import last_day
-
-Json = dict[str, Any]
 
 BASE = "https://a.klaviyo.com"
 REVISION = "2026-07-15"
@@ -62,33 +58,23 @@ class KlaviyoEvents:
         self._calls.close()
 
     def take(self, batch: EventBatch, now: datetime) -> ReceiverAnswer:
-        return tell_each(batch.events, lambda event: self._tell(event, batch, now))
+        def tell(event: ComposedEvent, email: str, told: Json) -> Told:
+            code = batch.code_of(email)
+            body = {"data": {"type": "event", "attributes": _event(event, told, code, batch.zone)}}
+            secrets = (email, told["data"].get("code") or "", code.code if code is not None else "")
+            return self._calls.call("POST", "/api/events", now, body=body, secrets=secrets)
 
-    def _tell(self, event: ComposedEvent, batch: EventBatch, now: datetime) -> Told:
-        told = json.loads(event.body)
-        if told["type"] == "customer.erased":
-            return self._forget(told["data"]["emails"], now)
-        customer = told["customer"] or {}
-        if not customer.get("email"):
-            return Told(status=200, verdict=refused("the customer has no e-mail address", for_good=True))
-        code = batch.code_of(customer["email"])
-        body = {"data": {"type": "event", "attributes": _event(event, told, code, batch.zone)}}
-        secrets = (customer["email"], told["data"].get("code") or "", code.code if code is not None else "")
-        return self._calls.call("POST", "/api/events", now, body=body, secrets=secrets)
+        return tell_each(batch.events, tell, lambda email: self._forget(email, now))
 
-    def _forget(self, emails: list[str], now: datetime) -> Told:
-        """Take our properties out of the profiles of somebody who was erased here, without making a profile."""
-        told = Told(status=200, verdict=TAKEN)
-        for email in emails:
-            escaped = email.replace("\\", "\\\\").replace('"', '\\"')
-            wanted = quote(f'equals(email,"{escaped}")', safe="")
-            told = self._calls.call("GET", f"/api/profiles?filter={wanted}", now, secrets=(email,))
-            for profile_id in _ids_in(told.values):
-                data = {"type": "profile", "id": profile_id, "attributes": {}, "meta": _cleared()}
-                path = f"/api/profiles/{quote(profile_id, safe='')}"
-                told = self._calls.call("PATCH", path, now, body={"data": data}, secrets=(email,))
-            if told.verdict != TAKEN:
-                break
+    def _forget(self, email: str, now: datetime) -> Told:
+        """Take our properties out of the profile of somebody who was erased here, without making a profile."""
+        escaped = email.replace("\\", "\\\\").replace('"', '\\"')
+        wanted = quote(f'equals(email,"{escaped}")', safe="")
+        told = self._calls.call("GET", f"/api/profiles?filter={wanted}", now, secrets=(email,))
+        for profile_id in _ids_in(told.values):
+            data = {"type": "profile", "id": profile_id, "attributes": {}, "meta": _cleared()}
+            path = f"/api/profiles/{quote(profile_id, safe='')}"
+            told = self._calls.call("PATCH", path, now, body={"data": data}, secrets=(email,))
         return told
 
 

@@ -6,7 +6,6 @@ Sources, and what isn't done: docs/crm.md. One member a request: the batch ways 
 from __future__ import annotations
 
 import hashlib
-import json
 from base64 import b64encode
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from tillroll.campaign.language.crm import MailchimpRules
 from tillroll.campaign.text.zones import zone_of
 from tillroll.crm.receivers.account import CrmAccount
 from tillroll.crm.receivers.answers import ReceiverAnswer
-from tillroll.crm.receivers.receiver import ComposedEvent, EventBatch
+from tillroll.crm.receivers.receiver import EventBatch
 from tillroll.crm.receivers.service_calls import (
     MOST,
     TAKEN,
@@ -60,7 +59,11 @@ class MailchimpFields:
             if trouble is not None:
                 return trouble
             self._is_checked = True
-        return tell_each(batch.events, lambda event: self._tell(event, batch, now))
+        return tell_each(
+            batch.events,
+            lambda _event, email, _told: self._show(email, batch.code_of(email), batch.zone, now),
+            lambda email: self._show(email, None, batch.zone, now),
+        )
 
     def _check(self, now: datetime) -> ReceiverAnswer | None:
         """Return what is wrong with the audience: later, a member who isn't in it is the member's own matter.
@@ -77,15 +80,6 @@ class MailchimpFields:
         lacking = lacking_fields(self._rules, told.values)
         return ReceiverAnswer(status=0, said=lacking) if lacking else None
 
-    def _tell(self, event: ComposedEvent, batch: EventBatch, now: datetime) -> Told:
-        told = json.loads(event.body)
-        if told["type"] == "customer.erased":
-            return self._forget(told["data"]["emails"], now)
-        customer = told["customer"] or {}
-        if not customer.get("email"):
-            return Told(status=200, verdict=refused("the customer has no e-mail address", for_good=True))
-        return self._show(customer["email"], batch.code_of(customer["email"]), batch.zone, now)
-
     def _show(self, email: str, code: CurrentCode | None, zone: str, now: datetime) -> Told:
         """Show a member's code, or that they have none."""
         path = f"/3.0/lists/{self._rules.audience}/members/{member_of(email)}?skip_merge_validation=true"
@@ -96,15 +90,6 @@ class MailchimpFields:
             return told
         verdict = TAKEN if code is None else refused("they are not in the audience", for_good=True)
         return Told(status=404, verdict=verdict)
-
-    def _forget(self, emails: list[str], now: datetime) -> Told:
-        """Empty our fields of somebody who was erased here."""
-        told = Told(status=200, verdict=TAKEN)
-        for email in emails:
-            told = self._show(email, None, "UTC", now)
-            if told.verdict != TAKEN:
-                break
-        return told
 
 
 def member_of(email: str) -> str:

@@ -25,6 +25,8 @@ from tillroll.ecwid.http.hosts import AllowedHosts
 from tillroll.ecwid.http.session import CallFailed, HttpAnswer, HttpSession
 from tillroll.errors import Misconfigured
 
+Json = dict[str, Any]
+
 AT_ONCE = 4
 """Calls at the same time: a session keeps as many connections, and Mailchimp allows ten for an account."""
 MOST = 40
@@ -104,13 +106,30 @@ class ServiceCalls:
         return Told(status=answer.status, said=said, wait=wait)
 
 
-def tell_each(events: Sequence[ComposedEvent], tell: Callable[[ComposedEvent], Told]) -> ReceiverAnswer:
-    """Make a call for each event, some at once, until all are told or the service is in trouble."""
+def tell_each(
+    events: Sequence[ComposedEvent],
+    tell: Callable[[ComposedEvent, str, Json], Told],
+    forget: Callable[[str], Told],
+) -> ReceiverAnswer:
+    """Make a call for each event, some at once, until all are told or the service is in trouble.
+
+    `tell` gets an event, the address of its customer, and its JSON; `forget` an address of somebody who was erased here.
+    """
+
+    def tell_one(event: ComposedEvent) -> Told:
+        told = json.loads(event.body)
+        if told["type"] == "customer.erased":
+            return _forget_each(told["data"]["emails"], forget)
+        email = (told["customer"] or {}).get("email")
+        if not email:
+            return Told(status=200, verdict=refused("the customer has no e-mail address", for_good=True))
+        return tell(event, email, told)
+
     verdicts: dict[str, EventVerdict] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for some in batched(events, AT_ONCE):
             trouble: Told | None = None
-            for event, told in zip(some, pool.map(tell, some), strict=True):
+            for event, told in zip(some, pool.map(tell_one, some), strict=True):
                 if told.verdict is not None:
                     verdicts[event.key] = told.verdict
                 else:
@@ -119,6 +138,16 @@ def tell_each(events: Sequence[ComposedEvent], tell: Callable[[ComposedEvent], T
                 status = 0 if trouble.is_good else trouble.status
                 return ReceiverAnswer(status=status, said=trouble.said, wait=trouble.wait, verdicts=verdicts)
     return ReceiverAnswer(status=200, verdicts=verdicts)
+
+
+def _forget_each(emails: Sequence[str], forget: Callable[[str], Told]) -> Told:
+    """Forget addresses until one fails."""
+    told = Told(status=200, verdict=TAKEN)
+    for email in emails:
+        told = forget(email)
+        if told.verdict != TAKEN:
+            break
+    return told
 
 
 def open_session(
