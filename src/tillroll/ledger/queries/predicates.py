@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tillroll.campaign.states import PART_OPEN, WORKS_AGAIN, CodeState
+from tillroll.campaign.states import CODE_IN_STORE, PART_OPEN, WORKS_AGAIN, CodeState
 from tillroll.ledger.tables import change_parts, codes, orders, recipients, redemptions
 
 
@@ -20,6 +20,11 @@ def has_own_code() -> sa.ColumnElement[bool]:
     """Return the condition that a recipient has a code that has not clashed, over `recipients`."""
     code = codes.alias("own")
     return sa.exists().where(code.c.recipient_id == recipients.c.id, has_not_clashed(code))
+
+
+def came_into_store(code: sa.FromClause = codes) -> sa.ColumnElement[bool]:
+    """Return the condition that a code has been in the store, over `codes`, its sums, or an alias; it may have gone since."""
+    return code.c.state.in_(sorted({*CODE_IN_STORE, CodeState.REVOKED, CodeState.CLEARED}))
 
 
 def is_imported(code: sa.FromClause = codes) -> sa.ColumnElement[bool]:

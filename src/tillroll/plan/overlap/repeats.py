@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tillroll.campaign.segments.after_sending import leaves_out_its_own
-from tillroll.campaign.states import CODE_IN_STORE, CodeState, MessageState
+from tillroll.campaign.states import MessageState
 from tillroll.campaign.text.money import smallest_unit
 from tillroll.campaign.timing.schedule import slots
 from tillroll.ledger.engine import reading, streaming
+from tillroll.ledger.queries.predicates import came_into_store
 from tillroll.ledger.tables import campaigns, codes, messages, recipients, runs
 from tillroll.ledger.tables.types import UtcDateTime
 from tillroll.plan.audience.query import AudienceRequest
@@ -22,7 +23,6 @@ from tillroll.plan.audience.subject import Subject
 from tillroll.plan.verdicts.again import Repeats
 
 _MAY_HAVE_LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.UNKNOWN)
-_CAME_INTO_THE_STORE = (*sorted(CODE_IN_STORE), CodeState.REVOKED, CodeState.CLEARED)
 _FARTHEST = timedelta(days=400)  # a later slot is no repetition
 
 
@@ -69,50 +69,42 @@ def _got_before(
         runs.c.id != subject.run_id,
     )
     run_ids = list(connection.scalars(earlier))
-    if subject.revision.codes_sent_by:
-        return _were_told(connection, run_ids, audience)
-    sent = (
-        messages.c.run_id.in_(run_ids),
-        messages.c.state.in_(_MAY_HAVE_LEFT),
-        messages.c.code_id.is_not(None),
-    )
-    left_at = sa.func.max(sa.func.coalesce(messages.c.sent_at, messages.c.sending_at), type_=UtcDateTime())
-    latest: datetime | None = connection.scalar(sa.select(left_at).where(*sent))
+    told = bool(subject.revision.codes_sent_by)
+    given = _told(run_ids) if told else _sent(run_ids)
+    moment = codes.c.reserved_at if told else sa.func.coalesce(messages.c.sent_at, messages.c.sending_at)
+    latest_at = sa.func.max(moment, type_=UtcDateTime())
+    latest: datetime | None = connection.scalar(sa.select(latest_at).where(*given))
     if latest is None:
         return 0, None
+    holder = codes.c.recipient_id if told else messages.c.recipient_id
     people = (
         sa.select(recipients.c.customer_id)
         .distinct()
-        .join(messages, messages.c.recipient_id == recipients.c.id)
-        .where(*sent)
-        .order_by(recipients.c.customer_id)
-    )
-    with streaming(connection, people) as rows:
-        count = count_common(audience, rows.scalars())
-    return count, latest if count else None
-
-
-def _were_told(
-    connection: Connection, run_ids: list[int], audience: array[int]
-) -> tuple[int, datetime | None]:
-    """Return how many of the audience got a code of these runs that came into the store, and when the last one was drawn."""
-    given = (
-        codes.c.run_id.in_(run_ids),
-        codes.c.recipient_id.is_not(None),
-        codes.c.state.in_(_CAME_INTO_THE_STORE),
-    )
-    drawn_at = sa.func.max(codes.c.reserved_at, type_=UtcDateTime())
-    latest: datetime | None = connection.scalar(sa.select(drawn_at).where(*given))
-    people = (
-        sa.select(recipients.c.customer_id)
-        .distinct()
-        .join(codes, codes.c.recipient_id == recipients.c.id)
+        .join_from(recipients, holder.table, holder == recipients.c.id)
         .where(*given)
         .order_by(recipients.c.customer_id)
     )
     with streaming(connection, people) as rows:
         count = count_common(audience, rows.scalars())
     return count, latest if count else None
+
+
+def _sent(run_ids: list[int]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions for e-mails of these runs that left with a code, or may have."""
+    return (
+        messages.c.run_id.in_(run_ids),
+        messages.c.state.in_(_MAY_HAVE_LEFT),
+        messages.c.code_id.is_not(None),
+    )
+
+
+def _told(run_ids: list[int]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions for codes of these runs that another program was told of."""
+    return (
+        codes.c.run_id.in_(run_ids),
+        codes.c.recipient_id.is_not(None),
+        came_into_store(),
+    )
 
 
 def _next_slot(connection: Connection, subject: Subject) -> datetime | None:

@@ -9,12 +9,11 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tillroll.campaign.states import CodeState, MessageKind, MessageState
+from tillroll.campaign.states import MessageKind, MessageState
 from tillroll.ledger.counting.read import messages_of_run, uses_of_run
+from tillroll.ledger.queries.predicates import came_into_store
 from tillroll.ledger.records import Run
 from tillroll.ledger.tables import code_counts, plans
-
-_NOT_IN_STORE = (CodeState.RESERVED, CodeState.POSTING, CodeState.CLASHED, CodeState.FAILED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,7 @@ def _told_by_arm(connection: Connection, run: Run) -> Counter[str]:
     sent_by = sa.select(plans.c.body["codes_sent_by"].as_string()).where(plans.c.id == run.plan_id)
     if not connection.scalar(sent_by):
         return Counter()
-    came = (code_counts.c.run_id == run.id, code_counts.c.state.not_in(_NOT_IN_STORE))
+    came = (code_counts.c.run_id == run.id, came_into_store(code_counts))
     query = sa.select(code_counts.c.arm, sa.func.sum(code_counts.c.n).label("n")).where(*came)
     rows = connection.execute(query.group_by(code_counts.c.arm))
     return Counter({row.arm: int(row.n) for row in rows if row.n})
