@@ -19,7 +19,7 @@ from tillroll.campaign.states import RunState
 from tillroll.ledger import audit
 from tillroll.ledger.engine import insert_if_new, reading, writing
 from tillroll.ledger.tables import holds, runs
-from tillroll.send.trouble import Trouble, probe_pause, say_nothing_leaves, say_trouble_of, say_what_to_do
+from tillroll.send.trouble import Trouble, probe_pause, say_nothing_leaves, say_trouble, say_what_to_do
 
 log = structlog.get_logger("tillroll.send")
 
@@ -53,7 +53,7 @@ class Hold:
             return say_nothing_leaves()
         answer = f": {self.answer.rstrip('.')}" if self.answer else ""
         return (
-            f"No e-mail leaves by {self.transport}. {say_trouble_of(self.trouble, self.transport)}{answer}. "
+            f"No e-mail leaves by {self.transport}. {say_trouble(self.trouble, self.transport)}{answer}. "
             f"{say_what_to_do(self.trouble, self.transport)} "
             "Nothing is lost: all e-mails wait, and go on by themselves once one is taken, or with: tillroll send resume"
         )
@@ -115,7 +115,7 @@ def hold(
             "send.held",
             transport=transport,
             trouble=trouble.value,
-            reason=answer or say_trouble_of(trouble, transport),
+            reason=answer or say_trouble(trouble, transport),
             do=say_what_to_do(trouble, transport),
         )
 

@@ -40,25 +40,24 @@ _SENTENCES = {
     Trouble.SIZE: "The e-mails are larger than the mail server takes",
     Trouble.POLICY: "The mail server refuses one e-mail after the other with the same answer",
     Trouble.STORAGE: "The outbox can't be written",
-    Trouble.NO_TRANSPORT: "Nothing leaves this machine: MAIL_URL names no way to send e-mails",
-    Trouble.ADDRESS: "The mail service doesn't know what MAIL_URL names",
+    Trouble.NO_TRANSPORT: "Nothing leaves this machine: {address} names no way to send e-mails",
+    Trouble.ADDRESS: "The mail service doesn't know what {address} names",
     Trouble.ACCOUNT: "The mail service has suspended the account, or not opened it yet",
 }
 _TO_DO = {
-    Trouble.UNREACHABLE: "Check the host and port in MAIL_URL, and whether the server runs.",
-    Trouble.ENCRYPTION: "Check the server's certificate and its name in MAIL_URL; use smtps:// or a port that offers STARTTLS.",
-    Trouble.LOGIN: "Check the user and password, or the key, in MAIL_URL.",
-    Trouble.SENDER: "Set TILLROLL_MAIL_FROM to an address that this mail server may send from.",
+    Trouble.UNREACHABLE: "Check the host and port in {address}, and whether the server runs.",
+    Trouble.ENCRYPTION: "Check the server's certificate and its name in {address}; use smtps:// or a port that offers STARTTLS.",
+    Trouble.LOGIN: "Check the user and password, or the key, in {address}.",
+    Trouble.SENDER: "Set {sender} to an address that this mail server may send from.",
     Trouble.LIMIT: "Nothing needs to be done, unless the limit of your plan is too low.",
     Trouble.SIZE: "Make the template smaller, or ask the mail server's owner for a higher limit.",
     Trouble.POLICY: "Read the answer, and ask the mail server's owner what it means.",
     Trouble.STORAGE: "Check the disk's free space and the folder's permissions.",
     Trouble.NO_TRANSPORT: "Set it to your mail server or mail service (or to `outbox:`, which writes files), and restart.",
-    Trouble.ADDRESS: "Check the domain, region and options in MAIL_URL.",
+    Trouble.ADDRESS: "Check the domain, region and options in {address}.",
     Trouble.ACCOUNT: "Read the mail service's notices to you, and settle it there.",
 }
 _OWN = re.compile(r"\(MAIL_URL_([0-9]+)\)$")  # at the end of the name of a store's own transport
-_VARIABLE = re.compile(r"\b(?:MAIL_URL|TILLROLL_MAIL_FROM)\b")
 _PROBES = {
     Trouble.LOGIN: RetryPolicy(first_pause=timedelta(minutes=2), longest_pause=timedelta(minutes=15)),
     Trouble.ACCOUNT: RetryPolicy(first_pause=timedelta(minutes=2), longest_pause=timedelta(minutes=15)),
@@ -68,12 +67,7 @@ _PROBES = {
 _PROBE = RetryPolicy(first_pause=timedelta(seconds=15), longest_pause=timedelta(minutes=10))
 
 
-def say_trouble(trouble: Trouble) -> str:
-    """Return what is wrong, as a sentence without its full stop."""
-    return _SENTENCES[trouble]
-
-
-def say_trouble_of(trouble: Trouble, transport: str) -> str:
+def say_trouble(trouble: Trouble, transport: str = "") -> str:
     """Return what is wrong with a transport, as a sentence without its full stop. It names the variables of its own account."""
     return _of_account(_SENTENCES[trouble], transport)
 
@@ -84,9 +78,10 @@ def say_what_to_do(trouble: Trouble, transport: str = "") -> str:
 
 
 def _of_account(text: str, transport: str) -> str:
-    """Return a text with the variables of one store, if the transport is that store's alone: the others' are in order."""
+    """Fill in the variables: those of one store, if the transport is that store's alone, since the others' are in order."""
     own = _OWN.search(transport)
-    return _VARIABLE.sub(lambda found: f"{found[0]}_{own[1]}", text) if own is not None else text
+    store = f"_{own[1]}" if own is not None else ""
+    return text.format(address=f"MAIL_URL{store}", sender=f"TILLROLL_MAIL_FROM{store}")
 
 
 def say_nothing_leaves() -> str:
